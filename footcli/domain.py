@@ -1,0 +1,206 @@
+"""The nouns of footcli. Frozen; arrays are never changed in place once they are here.
+
+Frames: voxel points are (x, y, z) indices of the input volume's grid, arrays are indexed [z, y, x];
+millimetres are DICOM patient space, LPS (x to the patient's left, y posterior, z up).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Side = Literal["L", "R"]
+Source = Literal["landmarks", "masks"]
+Point = tuple[float, float, float]
+
+
+class Plane(StrEnum):
+    """A slice orientation; `axis` is the voxel axis (0 x, 1 y, 2 z) that numbers its slices."""
+
+    AXL = "AXL"
+    COR = "COR"
+    SAG = "SAG"
+
+    @property
+    def axis(self) -> int:
+        return {"SAG": 0, "COR": 1, "AXL": 2}[self.value]
+
+
+class Level(StrEnum):
+    """How a finding stands."""
+
+    PRESENT = "PRESENT"
+    BORDERLINE = "BORDERLINE"
+    NOT_SEEN = "NOT_SEEN"
+    NOT_MEASURABLE = "NOT_MEASURABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning about a case: a stable code and one line for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRef:
+    """A case found on disk, not yet opened.
+
+    `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file of the folder.
+    `labels` maps plane -> slice stem -> JSON file.
+    """
+
+    case_id: str
+    folder: Path
+    layout: Literal["dataset", "plain"]
+    images: Mapping[Plane | None, tuple[Path, ...]]
+    labels: Mapping[Plane, Mapping[str, Path]] = field(default_factory=dict)
+    angle_files: tuple[Path, ...] = ()
+    clinical_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanTags:
+    """What the file headers or clinical JSON say, as second opinion only. None: not said."""
+
+    side: Side | None = None
+    weight_bearing: bool | None = None
+    age_years: float | None = None
+    sex: Literal["F", "M"] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Volume:
+    """One scan as a voxel grid.
+
+    hu: int16 (z, y, x), Hounsfield units as the file's rescale gives them.
+    affine: float64 (4, 4), voxel (x, y, z, 1) -> LPS mm. Its columns may point any way; see `spacing_mm`.
+    slice_names: source name of each slice along `stack.axis`, in index order.
+    spacing_known: False where no pixel size was to be had; then the affine's unit is the pixel, not mm.
+    orientation_known: False where up / down and front / back must be read from the anatomy.
+    input_sha256: hash over the pixel data and the affine, the same whatever the files' order.
+    """
+
+    hu: NDArray[np.int16]
+    affine: NDArray[np.float64]
+    slice_names: tuple[str, ...]
+    input_sha256: str
+    stack: Plane = Plane.AXL
+    spacing_known: bool = True
+    orientation_known: bool = True
+    tags: ScanTags = ScanTags()
+    notices: tuple[Notice, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def spacing_mm(self) -> NDArray[np.float64]:
+        """(3,) voxel edge lengths along x, y, z."""
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    def to_mm(self, xyz_vox: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., 3) voxel points -> (..., 3) LPS mm."""
+        return np.asarray(xyz_vox @ self.affine[:3, :3].T + self.affine[:3, 3])
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """A named key point. xyz_mm is None where the scan has no millimetres. score in 0..1."""
+
+    name: str
+    xyz_vox: Point
+    xyz_mm: Point | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """A box linked over slices. box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive."""
+
+    label: str
+    score: float
+    plane: Plane
+    slices: tuple[int, int]
+    box_vox: tuple[float, float, float, float, float, float]
+    size_mm: Point | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One angle from one source, or why it has no value.
+
+    points_vox: the four points P1..P4 that the two lines run through, voxel frame; empty without a value.
+    slice: number of the slice that shows the angle best, in the input grid along `plane`.
+    note: how it was taken where that can differ (which floor, for one).
+    """
+
+    name: str
+    unit: str
+    source: Source
+    value: float | None = None
+    why_missing: str | None = None
+    plane: Plane | None = None
+    slice: int | None = None
+    confidence: float | None = None
+    points_vox: tuple[Point, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One of the seven findings, or `normal`. evidence: one line each, in English, worst first."""
+
+    name: str
+    level: Level
+    evidence: tuple[str, ...]
+    grade: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A picture for the report: a slice of the volume, or a slab projected along the foot.
+
+    image: uint8 (rows, columns). labels: uint8 (rows, columns), bone ids, 0 background.
+    vox_to_px: float64 (2, 4), voxel (x, y, z, 1) -> (column, row).
+    edges: what lies at the left, right, top, bottom edge: A P S I L R, or M lateral "La" medial "Me".
+    index: slice number along `plane`; None for a slab. pixel_mm: edge of a (square) pixel, None if unknown.
+    """
+
+    key: str
+    plane: Plane
+    index: int | None
+    image: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    vox_to_px: NDArray[np.float64]
+    edges: tuple[str, str, str, str]
+    pixel_mm: float | None
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """All that one foot of one case gave; what result.json holds."""
+
+    case_id: str
+    side: Side | None
+    measurements: tuple[Measurement, ...]
+    landmarks: tuple[Landmark, ...]
+    lesions: tuple[Lesion, ...]
+    findings: tuple[Finding, ...]
+    warnings: tuple[Notice, ...]
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFailure:
+    """A case that could not be done: a stable code and one line that says what to do."""
+
+    case_id: str
+    code: str
+    message: str

@@ -1,0 +1,43 @@
+"""Points, lines, angles. No anatomy here."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def unit(vector: ArrayLike) -> Array:
+    """(..., n) -> same direction, length 1. Raises ValueError for a vector of no length."""
+    v = np.asarray(vector, dtype=np.float64)
+    length = np.linalg.norm(v, axis=-1, keepdims=True)
+    if not np.all(length > 0):
+        raise ValueError("a line needs two different points")
+    return np.asarray(v / length)
+
+
+def signed_angle_deg(a: ArrayLike, b: ArrayLike) -> float:
+    """Turn from 2D direction a to b, counter-clockwise plus, -180..180 deg."""
+    u, v = unit(a), unit(b)
+    return float(np.degrees(np.arctan2(u[0] * v[1] - u[1] * v[0], u @ v)))
+
+
+def line_angle_deg(a: ArrayLike, b: ArrayLike) -> float:
+    """Angle between two undirected 2D lines, 0..90 deg."""
+    turn = abs(signed_angle_deg(a, b))
+    return min(turn, 180.0 - turn)
+
+
+def rotation(axis: ArrayLike, angle_deg: float) -> Array:
+    """(3, 3) right-handed rotation about an axis through the origin (Rodrigues)."""
+    x, y, z = unit(axis)
+    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    t = np.radians(angle_deg)
+    return np.asarray(np.eye(3) + np.sin(t) * k + (1 - np.cos(t)) * (k @ k))
+
+
+def apply(matrix: Array, points: ArrayLike) -> Array:
+    """(m, 4) or (4, 4) affine on (..., 3) points -> (..., m or 3)."""
+    p = np.asarray(points, dtype=np.float64)
+    return np.asarray(p @ matrix[:3, :3].T + matrix[:3, 3])
