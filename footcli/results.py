@@ -1,0 +1,291 @@
+"""CaseResult <-> result.json, masks.npz, views.npz and the rows of measurements.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Notice, Plane, Point, View
+from footcli.errors import CaseError
+from footcli.files import write_atomic
+
+SCHEMA_VERSION = "footcli-result/1"
+DECIMALS = 3  # a thousandth of a degree, millimetre or voxel: finer than anything measured here
+SCHEMA_FILE = Path(__file__).resolve().parent / "schema.json"
+CSV_HEADER = ("case_id", "side", "name", "source", "value", "unit", "why_missing", "confidence", "slice")
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same result gives the same bytes on any day
+_T = TypeVar("_T")
+
+
+def to_json(result: CaseResult) -> dict[str, Any]:
+    """The JSON object of a result, plain Python types only, values not rounded."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "case_id": result.case_id,
+        "side": result.side,
+        "measurements": [_measurement_json(m) for m in result.measurements],
+        "landmarks": [
+            {"name": p.name, "xyz_vox": _plain(p.xyz_vox), "xyz_mm": _plain(p.xyz_mm), "score": _plain(p.score)} for p in result.landmarks
+        ],
+        "lesions": [_lesion_json(lesion) for lesion in result.lesions],
+        "findings": [{"name": f.name, "level": f.level.value, "grade": f.grade, "evidence": list(f.evidence)} for f in result.findings],
+        "warnings": [{"code": w.code, "text": w.text} for w in result.warnings],
+        "provenance": _plain(result.provenance),
+    }
+
+
+def _measurement_json(m: Measurement) -> dict[str, Any]:
+    return {
+        "name": m.name,
+        "value": _plain(m.value),
+        "unit": m.unit,
+        "why_missing": m.why_missing,
+        "source": m.source,
+        "plane": None if m.plane is None else m.plane.value,
+        "slice": _plain(m.slice),
+        "confidence": _plain(m.confidence),
+        "points_vox": _plain(m.points_vox),
+        "note": m.note,
+    }
+
+
+def _lesion_json(lesion: Lesion) -> dict[str, Any]:
+    return {
+        "label": lesion.label,
+        "score": _plain(lesion.score),
+        "plane": lesion.plane.value,
+        "slices": _plain(lesion.slices),
+        "box_vox": _plain(lesion.box_vox),
+        "size_mm": _plain(lesion.size_mm),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers, arrays, enums, tuples and mappings -> what json writes."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def from_json(data: Mapping[str, Any]) -> CaseResult:
+    """The result that `to_json` wrote. Raises CaseError (bad_result) for another schema, a missing key or a wrong type."""
+    if not isinstance(data, Mapping) or data.get("schema") != SCHEMA_VERSION:
+        raise CaseError("bad_result", f"not a result of this version of footcli ({SCHEMA_VERSION}): analyse the case again")
+    try:
+        return CaseResult(
+            case_id=str(data["case_id"]),
+            side=_one_of(data["side"], (None, "L", "R")),
+            measurements=tuple(_measurement(m) for m in data["measurements"]),
+            landmarks=tuple(
+                Landmark(str(p["name"]), _point(p["xyz_vox"]), _maybe(p["xyz_mm"], _point), float(p["score"])) for p in data["landmarks"]
+            ),
+            lesions=tuple(_lesion(x) for x in data["lesions"]),
+            findings=tuple(
+                Finding(str(f["name"]), Level(f["level"]), tuple(map(str, f["evidence"])), f.get("grade")) for f in data["findings"]
+            ),
+            warnings=tuple(Notice(str(w["code"]), str(w["text"])) for w in data["warnings"]),
+            provenance=dict(data["provenance"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # only the kind of the fault: the text may hold values of the file
+        raise CaseError("bad_result", f"result.json does not follow its schema ({type(error).__name__}): analyse the case again") from error
+
+
+def _measurement(m: Mapping[str, Any]) -> Measurement:
+    return Measurement(
+        name=str(m["name"]),
+        unit=str(m["unit"]),
+        source=_one_of(m["source"], ("landmarks", "masks")),
+        value=_maybe(m["value"], float),
+        why_missing=_maybe(m["why_missing"], str),
+        plane=_maybe(m.get("plane"), Plane),
+        slice=_maybe(m["slice"], int),
+        confidence=_maybe(m["confidence"], float),
+        points_vox=tuple(_point(p) for p in m.get("points_vox", ())),
+        note=str(m.get("note", "")),
+    )
+
+
+def _lesion(x: Mapping[str, Any]) -> Lesion:
+    first, last = (int(v) for v in x["slices"])
+    x0, y0, z0, x1, y1, z1 = (float(v) for v in x["box_vox"])
+    box = (x0, y0, z0, x1, y1, z1)
+    return Lesion(str(x["label"]), float(x["score"]), Plane(x["plane"]), (first, last), box, _maybe(x["size_mm"], _point))
+
+
+def _maybe(value: Any, convert: Any) -> Any:
+    return None if value is None else convert(value)
+
+
+def _one_of(value: Any, allowed: tuple[Any, ...]) -> Any:
+    if value not in allowed:
+        raise ValueError("value is not one of those allowed")
+    return value
+
+
+def _point(value: Sequence[float]) -> Point:
+    x, y, z = (float(v) for v in value)
+    return (x, y, z)
+
+
+def dumps(obj: Any) -> str:
+    """JSON text, the same for the same content: keys sorted, floats to 3 decimals, UTF-8 text as it is.
+
+    Lone surrogates (file names that are no UTF-8) become JSON escapes. Raises ValueError for NaN or infinity.
+    """
+    text = json.dumps(_rounded(_plain(obj)), allow_nan=False, sort_keys=True, ensure_ascii=False, indent=1)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS) + 0.0  # + 0.0: no "-0.0"
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def save_case(folder: Path, result: CaseResult, labels: NDArray[np.uint8], affine: NDArray[np.float64], views: Sequence[View]) -> None:
+    """Write masks.npz, views.npz and, last, result.json: where that file is, the others are whole.
+
+    labels: uint8 (z, y, x) on the input's grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
+    Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or labels of another type.
+    """
+    if labels.dtype != np.uint8 or labels.ndim != 3 or affine.shape != (4, 4):
+        raise ValueError(f"labels must be uint8 (z, y, x) and affine (4, 4), got {labels.dtype} {labels.shape} and {affine.shape}")
+    text = dumps(to_json(result))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").unlink(missing_ok=True)
+    write_atomic(folder / "masks.npz", _npz({"labels": labels, "affine": np.asarray(affine, dtype=np.float64)}))
+    write_atomic(folder / "views.npz", _views_npz(views))
+    write_atomic(folder / "result.json", text.encode("utf-8"))
+
+
+def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
+    """What `save_case` wrote, without the masks. Raises CaseError (no_result, bad_result) where a file is missing or damaged."""
+    path = folder / "result.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CaseError("no_result", f"{folder.name}: no readable result.json: analyse the case first") from error
+    except ValueError as error:
+        raise CaseError("bad_result", f"{folder.name}: result.json is no JSON text: analyse the case again") from error
+    return from_json(data), _guarded(folder / "views.npz", _read_views)
+
+
+def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """(labels uint8 (z, y, x), affine float64 (4, 4)) of masks.npz. Raises CaseError (bad_result)."""
+    return _guarded(folder / "masks.npz", _read_masks)
+
+
+def _read_masks(arrays: Any) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    return arrays["labels"].astype(np.uint8), arrays["affine"].astype(np.float64)
+
+
+def _guarded(path: Path, use: Callable[[Any], _T]) -> _T:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return use(arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise CaseError("bad_result", f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again") from error
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An .npz file whose bytes depend on the arrays alone (numpy.savez writes the time)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _views_npz(views: Sequence[View]) -> bytes:
+    arrays: dict[str, NDArray[Any]] = {}
+    rest = []
+    for number, view in enumerate(views):
+        arrays[f"image_{number:03d}"] = np.asarray(view.image, dtype=np.uint8)
+        arrays[f"labels_{number:03d}"] = np.asarray(view.labels, dtype=np.uint8)
+        rest.append(
+            {
+                "key": view.key,
+                "plane": view.plane.value,
+                "index": view.index,
+                "vox_to_px": view.vox_to_px,
+                "edges": view.edges,
+                "pixel_mm": view.pixel_mm,
+                "caption": view.caption,
+            }
+        )
+    # not `dumps`: rounding the projection would move what is drawn with it
+    text = json.dumps(_plain(rest), allow_nan=False, sort_keys=True)
+    return _npz({"views": np.array(text), **arrays})
+
+
+def _read_views(arrays: Any) -> tuple[View, ...]:
+    views = []
+    for number, rest in enumerate(json.loads(str(arrays["views"]))):
+        left, right, top, bottom = (str(edge) for edge in rest["edges"])
+        views.append(
+            View(
+                key=str(rest["key"]),
+                plane=Plane(rest["plane"]),
+                index=_maybe(rest["index"], int),
+                image=arrays[f"image_{number:03d}"].astype(np.uint8),
+                labels=arrays[f"labels_{number:03d}"].astype(np.uint8),
+                vox_to_px=np.asarray(rest["vox_to_px"], dtype=np.float64).reshape(2, 4),
+                edges=(left, right, top, bottom),
+                pixel_mm=_maybe(rest["pixel_mm"], float),
+                caption=str(rest["caption"]),
+            )
+        )
+    return tuple(views)
+
+
+def measurements_csv(results: Iterable[CaseResult]) -> str:
+    """measurements.csv of many cases: a header and one line per measurement and source, in the order given."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for result in results:
+        writer.writerows(measurement_rows(result))
+    return buffer.getvalue()
+
+
+def measurement_rows(result: CaseResult) -> list[list[str]]:
+    """One row per measurement, cells as text, columns as in CSV_HEADER; empty for None. Safe to open in a spreadsheet."""
+    return [
+        [
+            csv_cell(cell)
+            for cell in (result.case_id, result.side, m.name, m.source, m.value, m.unit, m.why_missing, m.confidence, m.slice)
+        ]
+        for m in result.measurements
+    ]
+
+
+def csv_cell(value: str | float | None) -> str:
+    """Text of a cell. A start that a spreadsheet takes for a formula gets a leading ', plain numbers do not."""
+    if value is None:
+        return ""
+    text = str(_rounded(_plain(value)))
+    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(r"[+-]?\d+(\.\d+)?", text)
+    return ("'" + text if formula else text).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,158 @@
+"""results: what is written comes back, the bytes are stable, bad files are named."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
+
+from footcli.domain import Measurement
+from footcli.errors import CaseError
+from footcli.results import SCHEMA_FILE, csv_cell, dumps, from_json, load_case, load_masks, measurements_csv, save_case, to_json
+
+
+def _labels() -> np.ndarray:
+    labels = np.zeros(SHAPE_ZYX, dtype=np.uint8)
+    labels[10:20, 5:9, 3:7] = 4
+    return labels
+
+
+def test_a_result_survives_the_way_through_json() -> None:
+    result = make_result()
+    assert asdict(from_json(json.loads(dumps(to_json(result))))) == asdict(result)
+
+
+def test_the_json_follows_the_published_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    data = json.loads(dumps(to_json(make_result())))
+    assert [error.message for error in validator.iter_errors(data)] == []
+    data["measurements"][0]["why_missing"] = "a value and a reason at once"
+    assert list(validator.iter_errors(data))
+
+
+def test_the_keys_are_those_that_other_programs_read() -> None:
+    data = to_json(make_result())
+    assert set(data) == {"schema", "case_id", "side", "measurements", "landmarks", "lesions", "findings", "warnings", "provenance"}
+    assert {"name", "value", "unit", "why_missing", "source", "slice", "confidence"} <= set(data["measurements"][0])
+    assert set(data["landmarks"][0]) == {"name", "xyz_vox", "xyz_mm", "score"}
+    assert set(data["lesions"][0]) == {"label", "score", "plane", "slices", "box_vox", "size_mm"}
+    assert {"name", "level", "evidence"} <= set(data["findings"][0])
+
+
+def test_numbers_of_numpy_and_long_fractions_are_written_plainly() -> None:
+    text = dumps({"b": np.float32(0.1), "a": np.arange(2), "c": (-0.00001,), "한글": "경골"})
+    assert json.loads(text) == {"a": [0, 1], "b": 0.1, "c": [0.0], "한글": "경골"}
+    assert "한글" in text
+    assert "-0.0" not in text
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_value_that_is_no_number_is_never_written(tmp_path: Path, number: float) -> None:
+    result = make_result(measurements=(Measurement("CPA", "deg", "masks", value=number),))
+    with pytest.raises(ValueError, match="JSON"):
+        save_case(tmp_path / "case", result, _labels(), AFFINE, ())
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_name_that_is_no_utf8_becomes_an_escape() -> None:
+    text = dumps({"case_id": "\udcb0\udca1"})
+    text.encode("utf-8")
+    assert json.loads(text)["case_id"] == "\udcb0\udca1"
+
+
+def test_another_schema_version_is_refused() -> None:
+    with pytest.raises(CaseError, match="footcli-result/1"):
+        from_json({**to_json(make_result()), "schema": "footcli-result/0"})
+
+
+@pytest.mark.parametrize("change", [{"side": "left"}, {"measurements": [{}]}, {"findings": None}, {"provenance": 3}])
+def test_a_result_that_breaks_the_schema_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(CaseError, match="does not follow its schema"):
+        from_json({**to_json(make_result()), **change})
+
+
+def test_a_saved_case_comes_back_whole(tmp_path: Path) -> None:
+    save_case(tmp_path / "c", make_result(), _labels(), AFFINE, make_views())
+    result, views = load_case(tmp_path / "c")
+    labels, affine = load_masks(tmp_path / "c")
+    assert asdict(result) == asdict(make_result())
+    assert np.array_equal(labels, _labels())
+    assert np.array_equal(affine, AFFINE)
+    for got, put in zip(views, make_views(), strict=True):
+        assert np.array_equal(got.image, put.image)
+        assert np.array_equal(got.labels, put.labels)
+        assert np.array_equal(got.vox_to_px, put.vox_to_px)
+        assert (got.key, got.plane, got.index, got.edges, got.pixel_mm) == (put.key, put.plane, put.index, put.edges, put.pixel_mm)
+    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == ["masks.npz", "result.json", "views.npz"]
+
+
+def test_the_same_case_gives_the_same_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_case(tmp_path / "a", make_result(), _labels(), AFFINE, make_views())
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    save_case(tmp_path / "b", make_result(), _labels(), AFFINE, make_views())
+    for name in ("masks.npz", "views.npz", "result.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_result_json_is_written_last_and_an_old_one_does_not_outlive_new_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_case(tmp_path, make_result(), _labels(), AFFINE, ())
+
+    def full_disk(path: Path, data: bytes) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("footcli.results.write_atomic", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        save_case(tmp_path, make_result(), _labels(), AFFINE, ())
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_masks_of_another_type_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="labels must be uint8"):
+        save_case(tmp_path, make_result(), _labels().astype(np.int32), AFFINE, ())
+
+
+def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"no readable result\.json"):
+        load_case(tmp_path)
+    save_case(tmp_path, make_result(), _labels(), AFFINE, make_views())
+    (tmp_path / "views.npz").write_bytes(b"PK\x03\x04 cut")
+    with pytest.raises(CaseError, match=r"views\.npz is missing or damaged"):
+        load_case(tmp_path)
+    (tmp_path / "result.json").write_text("{", encoding="utf-8")
+    with pytest.raises(CaseError, match="is no JSON text"):
+        load_case(tmp_path)
+
+
+def test_the_csv_has_a_row_for_each_measurement_and_source() -> None:
+    rows = list(csv.DictReader(io.StringIO(measurements_csv([make_result(), make_result(side=None)]))))
+    assert len(rows) == 20
+    assert rows[0]["name"] == "CPA"
+    assert rows[0]["value"] == "12.9"
+    assert rows[0]["slice"] == "25"
+    assert rows[-1]["value"] == ""
+    assert rows[-1]["side"] == ""
+    assert "field of view" in rows[-1]["why_missing"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [("=1+1", "'=1+1"), ("@x", "'@x"), ("-cmd", "'-cmd"), ("+1", "+1"), (-4.25, "-4.25"), ("\t=1", "'\t=1"), ("a=1", "a=1"), (None, "")],
+)
+def test_a_cell_that_a_spreadsheet_takes_for_a_formula_is_quoted(cell: str | float | None, text: str) -> None:
+    assert csv_cell(cell) == text
+
+
+def test_no_time_stands_in_a_result() -> None:
+    text = dumps(to_json(replace(make_result(), provenance=PROVENANCE))).lower()
+    assert not any(word in text for word in ("seconds", "elapsed", "started", "date"))
