@@ -1,0 +1,176 @@
+"""Profiles: named sets of cut-offs, each with its source, read from the TOML files beside this one.
+
+A file holds `version`, `basis`, [sources] code -> citation, [guard_band] angle -> deg, [cutoff.ANGLE] name -> {op, value, source},
+[[grade.FINDING]] worst first, [range.ANGLE] for the report and [caveat] finding -> {text, source}. `extends = "NAME"` takes what the
+file does not say from another profile. `source` is a list of codes, or UNSOURCED.
+"""
+
+from __future__ import annotations
+
+import operator
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from footcli.errors import SetupError
+
+UNSOURCED = "general knowledge, unsourced"
+_FOLDER = Path(__file__).resolve().parent
+_OPERATORS: dict[str, tuple[Callable[[float, float], bool], str]] = {
+    "<": (operator.lt, "below"),
+    ">": (operator.gt, "above"),
+    ">=": (operator.ge, "at least"),
+    "<=": (operator.le, "at most"),
+}
+
+
+class Range(TypedDict):
+    """What counts as normal for the report; None: no limit on that side."""
+
+    low: float | None
+    high: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A limit with the profile file it stands in and its citation. op is one of < > >= <=."""
+
+    op: str
+    value: float
+    source: str
+    profile: str
+
+    def reached(self, value: float) -> bool:
+        """Whether the value lies on the side of the finding."""
+        return _OPERATORS[self.op][0](value, self.value)
+
+    @property
+    def words(self) -> str:
+        """For people: "below 18"."""
+        return f"{_OPERATORS[self.op][1]} {self.value:g}"
+
+    @property
+    def origin(self) -> str:
+        """For people: "general; S4 pacs.de, ..."."""
+        return f"{self.profile}; {self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A grade of a finding that an angle's value reaches."""
+
+    name: str
+    angle: str
+    cutoff: CutOff
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A set of cut-offs. cutoffs: angle -> name -> CutOff. grades: finding -> worst first. guard_band: angle -> deg.
+
+    shown: angle -> the report's range. caveats: finding -> one line. sources: code -> citation.
+    """
+
+    name: str
+    version: str
+    basis: str
+    cutoffs: Mapping[str, Mapping[str, CutOff]]
+    grades: Mapping[str, tuple[Grade, ...]]
+    guard_band: Mapping[str, float]
+    shown: Mapping[str, Range]
+    caveats: Mapping[str, str]
+    sources: Mapping[str, str]
+
+    def ranges(self) -> dict[str, Range]:
+        """Angle -> the range that the report shows as normal, with its source."""
+        return {angle: Range(**limits) for angle, limits in self.shown.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """What result.json keeps of the profile: name, version, ranges, guard_band."""
+        return {"name": self.name, "version": self.version, "ranges": self.ranges(), "guard_band": dict(self.guard_band)}
+
+
+def profile_names() -> tuple[str, ...]:
+    """The profiles there are, in alphabetical order."""
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
+
+
+def load_profile(name: str) -> Profile:
+    """The profile of that name. Raises SetupError for an unknown name or a file that cannot be used."""
+    if name not in profile_names():
+        raise SetupError(f"no profile {name!r}: choose one of {', '.join(profile_names())}")
+    try:
+        return _build(name, _read(name))
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise SetupError(f"profile {name} cannot be used ({type(error).__name__}: {error}): reinstall footcli") from error
+
+
+def _read(name: str) -> dict[str, Any]:
+    """The file's tables, laid over those of the profile it extends; each cut-off learns the profile it stands in."""
+    own = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    rules = [rule for table in own.get("cutoff", {}).values() for rule in table.values()]
+    rules += [grade["cutoff"] for grades in own.get("grade", {}).values() for grade in grades]
+    for rule in rules:
+        rule["profile"] = name
+    return _overlay(_read(own.pop("extends")), own) if "extends" in own else own
+
+
+def _overlay(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`own` over `base`, table by table. A cut-off or caveat ({.., source}) is replaced whole, so that limits and sources stay together."""
+    merged = dict(base)
+    for key, value in own.items():
+        below = base.get(key)
+        merged[key] = _overlay(below, value) if isinstance(value, dict) and isinstance(below, dict) and "source" not in value else value
+    return merged
+
+
+def _build(name: str, tables: Mapping[str, Any]) -> Profile:
+    sources: dict[str, str] = tables["sources"]
+
+    def cutoff(rule: Mapping[str, Any]) -> CutOff:
+        if rule["op"] not in _OPERATORS:
+            raise ValueError(f"op {rule['op']!r} is none of {' '.join(_OPERATORS)}")
+        return CutOff(rule["op"], float(rule["value"]), _cite(rule["source"], sources), rule["profile"])
+
+    cutoffs = {angle: {key: cutoff(rule) for key, rule in table.items()} for angle, table in tables["cutoff"].items()}
+    return Profile(
+        name=name,
+        version=tables["version"],
+        basis=tables["basis"],
+        cutoffs=cutoffs,
+        grades={
+            finding: tuple(Grade(grade["name"], grade["angle"], cutoff(grade["cutoff"])) for grade in grades)
+            for finding, grades in tables["grade"].items()
+        },
+        guard_band={angle: float(band) for angle, band in tables["guard_band"].items()},
+        shown={angle: _range(table, cutoffs.get(angle, {}), sources) for angle, table in tables["range"].items()},
+        caveats={finding: f"{note['text']} ({_cite(note['source'], sources)})" for finding, note in tables["caveat"].items()},
+        sources=dict(sources),
+    )
+
+
+def _cite(source: str | list[str], sources: Mapping[str, str]) -> str:
+    """ "S4 pacs.de, ...; S16 ..." for codes, the mark itself for what has no source."""
+    if source == UNSOURCED:
+        return UNSOURCED
+    if isinstance(source, str) or not source:
+        raise ValueError(f"source must be a list of codes or {UNSOURCED!r}, got {source!r}")
+    return ", ".join(f"{code} {sources[code]}" for code in source)
+
+
+def _range(table: Mapping[str, Any], cutoffs: Mapping[str, CutOff], sources: Mapping[str, str]) -> Range:
+    """Limits of the report's range: the name of one of the angle's cut-offs, or a number that the table's own source covers."""
+    limits: dict[str, float | None] = {"low": None, "high": None}
+    texts = [_cite(table["source"], sources)] if "source" in table else []
+    for end in limits:
+        limit = table.get(end)
+        if isinstance(limit, str):
+            limits[end] = cutoffs[limit].value
+            texts.append(f"{end}: {cutoffs[limit].origin}")
+        elif limit is not None:
+            limits[end] = float(limit)
+    note = f" ({table['note']})" if "note" in table else ""
+    return Range(low=limits["low"], high=limits["high"], source="; ".join(texts) + note)
