@@ -1,0 +1,154 @@
+"""One bone as a shape: a tube of superelliptic sections joined with superellipsoid blobs, from the table foot.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.geometry import Array, unit
+
+BLEND_MM = 1.2  # radius of the smooth union of a bone's parts; the table's own fit allows 1-2 mm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tube:
+    """Sections at stations s in 0..1 between t[0] and t[1] mm along e1. sections: (6, S) rows u, v, a, b, rot (deg), n."""
+
+    t: tuple[float, float]
+    s: Array
+    sections: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blob:
+    """A superellipsoid: centre (3,), semi-axes (3,), rows of its axes (3, 3), exponent."""
+
+    centre: Array
+    radii: Array
+    axes: Array
+    n: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bone:
+    """A bone placed in the foot frame (x medial, y anterior, z up, mm).
+
+    foot point = pos + (local * scale) @ axes, with rows of axes = e1, e2, e3 in the foot frame.
+    bumps: (K, 5) rows kx, ky, kz (rad/mm), phase, amplitude (mm): the unevenness of a real surface.
+    """
+
+    name: str
+    pos: Array
+    axes: Array
+    scale: Array
+    tube: Tube
+    blobs: tuple[Blob, ...]
+    landmarks: Mapping[str, Array]
+    bumps: Array
+
+    def to_foot(self, local: Array) -> Array:
+        """(..., 3) local mm -> (..., 3) foot frame mm."""
+        return np.asarray(self.pos + (local * self.scale) @ self.axes)
+
+    def point(self, landmark: str) -> Array:
+        """A landmark of the table in the foot frame, (3,)."""
+        return self.to_foot(self.landmarks[landmark])
+
+    def moved(self, turn: Array, centre: Array, shift: Array | float = 0.0) -> Bone:
+        """The bone after rotating by (3, 3) `turn` about `centre`, then shifting (mm)."""
+        return replace(self, pos=centre + turn @ (self.pos - centre) + shift, axes=self.axes @ turn.T)
+
+    def centre_line(self, t: float) -> Array:
+        """Centre of the tube's section at t mm along e1, in the foot frame."""
+        s = (t - self.tube.t[0]) / (self.tube.t[1] - self.tube.t[0])
+        u, v = (float(np.interp(s, self.tube.s, row)) for row in self.tube.sections[:2])
+        return self.to_foot(np.array([t, u, v]))
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    data: Mapping[str, Any] = json.loads((files("footcli.phantom") / "foot.json").read_text("utf-8"))
+    return data
+
+
+def reference_foot() -> dict[str, Bone]:
+    """The measured mean foot, left, loaded, at a foot length of 179.3 mm heel to 2nd metatarsal head."""
+    table = _table()
+    stations = np.array(table["stations_s"])
+    foot = {}
+    for name, row in table["bones"].items():
+        tube = row["tube"]
+        sections = np.array([tube[k] for k in ("u", "v", "a", "b", "rot", "n")], dtype=np.float64)
+        blobs = tuple(Blob(np.array(b["c"]), np.array(b["r"]), np.array(b["axes"]), float(b["n"])) for b in row["blobs"])
+        marks = {k: np.array(v) for k, v in row["landmarks"].items() if isinstance(v, list)}
+        foot[name] = Bone(name, np.array(row["pos"]), unit(row["axes"]), np.ones(3), Tube(tuple(tube["t"]), stations, sections),
+                          blobs, marks, np.zeros((0, 5)))  # fmt: skip
+    return foot
+
+
+def section_sd(name: str) -> Array:
+    """(3, S) sd over people of u, v and mean radius at the stations, mm."""
+    sd = _table()["bones"][name]["section_sd"]
+    return np.array([sd[k] for k in ("u", "v", "r")], dtype=np.float64)
+
+
+def _smooth_min(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    h = np.clip(0.5 + 0.5 * (b - a) / BLEND_MM, 0, 1)
+    return np.asarray(b + (a - b) * h - BLEND_MM * h * (1 - h), dtype=np.float32)
+
+
+def _gauge(p: NDArray[np.float32], radii: NDArray[np.float32], n: NDArray[np.float32] | float) -> NDArray[np.float32]:
+    """Approximate distance (mm) from points (k, m) to a superellipsoid with semi-axes (k, m): minus inside."""
+    reach = np.sqrt((p * p).sum(0)) + 1e-6
+    norm = (np.abs(p / radii) ** n).sum(0) ** (1 / n) + 1e-6
+    return np.asarray(reach - reach / norm, dtype=np.float32)
+
+
+def distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Approximate distance of local points (3, m) to the bone's surface, minus inside; mm before `scale`.
+
+    Near the surface its sign is exact; divide by the gradient's length for a distance (see raster.py).
+    """
+    t, tube = local[0], bone.tube
+    s = np.clip((t - tube.t[0]) / (tube.t[1] - tube.t[0]), 0, 1)
+    u, v, rot, n = (np.interp(s, tube.s, tube.sections[i]).astype(np.float32) for i in (0, 1, 4, 5))
+    a, b = (np.sqrt(np.interp(s, tube.s, tube.sections[i] ** 2)).astype(np.float32) for i in (2, 3))
+    du, dv, turn = local[1] - u, local[2] - v, np.radians(rot)
+    p = np.stack([du * np.cos(turn) + dv * np.sin(turn), -du * np.sin(turn) + dv * np.cos(turn)])
+    radial = _gauge(p, np.stack([a, b]), n)
+    cap = np.maximum(tube.t[0] - t, t - tube.t[1])
+    d = -_smooth_min(-radial, -cap)
+    for blob in bone.blobs:
+        q = (blob.axes.astype(np.float32) @ (local - blob.centre.astype(np.float32)[:, None])).astype(np.float32)
+        d = _smooth_min(d, _gauge(q, blob.radii.astype(np.float32)[:, None], blob.n))
+    for kx, ky, kz, phase, amplitude in bone.bumps.astype(np.float32):
+        d = d + amplitude * np.sin(kx * local[0] + ky * local[1] + kz * local[2] + phase)
+    return np.asarray(d, dtype=np.float32)
+
+
+def surface_points(bone: Bone) -> Array:
+    """(N, 3) points spread over the bone's surface, foot frame mm."""
+    tube = bone.tube
+    s = np.linspace(0, 1, 80)
+    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    u, v, a, b, rot, n = (np.interp(s, tube.s, row)[:, None] for row in tube.sections)
+    c, w = np.cos(turn)[None], np.sin(turn)[None]
+    r = ((np.abs(c / a)) ** n + (np.abs(w / b)) ** n) ** (-1 / n)
+    p, q, angle = r * c, r * w, np.radians(rot)
+    t = np.broadcast_to((tube.t[0] + s * (tube.t[1] - tube.t[0]))[:, None], p.shape)
+    pieces = [np.stack([t, u + p * np.cos(angle) - q * np.sin(angle), v + p * np.sin(angle) + q * np.cos(angle)], -1).reshape(-1, 3)]
+    z = np.linspace(-1, 1, 40)[:, None]
+    ball = np.stack(np.broadcast_arrays(np.sqrt(1 - z**2) * c, np.sqrt(1 - z**2) * w, z), -1).reshape(-1, 3)
+    for blob in bone.blobs:
+        length = ((np.abs(ball / blob.radii)) ** blob.n).sum(1) ** (-1 / blob.n)
+        pieces.append(blob.centre + (ball * length[:, None]) @ blob.axes)
+    points = np.concatenate(pieces)
+    outer = distance(bone, points.T.astype(np.float32)) > -0.8  # points of one part buried in another are no surface
+    return bone.to_foot(points[outer])

@@ -1,0 +1,46 @@
+"""Landmarks and true angles of a subject, measured on its moved bones, never taken from a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from footcli.geometry import Array
+from footcli.phantom.shape import Bone, surface_points
+
+SHAFT_TOP_MM, SHAFT_LOW_SHARE = 70.0, 0.6  # upper level of the tibial axis above the plafond, and the lower as a share of it
+
+
+def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> dict[str, Array]:
+    """The key points of the five angles, foot frame mm, floor z = 0; definitions as in the README.
+
+    shaft_top_mm: height above the plafond of the upper point of the tibial axis (lower where the scan ends lower).
+    """
+    talus, calcaneus, tibia, ray = foot["talus"], foot["calcaneus"], foot["tibia"], foot["metatarsal1"]
+    skin = surface_points(calcaneus)
+    along = (skin - calcaneus.pos) @ calcaneus.axes[0]
+    share = (along - along.min()) / np.ptp(along)
+    back, front = skin[share < 0.45], skin[share > 0.72]
+    low_back, low_front, heel = (low_point(p) for p in (back, front, skin))
+    ball = (foot["metatarsal1"].point("plantar_head") + foot["metatarsal5"].point("plantar_head")) / 2
+    floor = np.array([1.0, 1.0, 0.0])
+    plafond = tibia.landmarks["plafond_centre"][0]
+    size = tibia.scale[0]
+    top, low = (tibia.centre_line(plafond + h / size) for h in (shaft_top_mm, shaft_top_mm * SHAFT_LOW_SHARE))
+    axis = (talus.point("body_centre"), talus.point("head_centre"))
+    lines = {
+        "CPA": (low_back, low_front, heel * floor, ball * floor),
+        "TMA": (*axis, ray.point("base_centre"), ray.point("head_centre")),
+        "TCA": (*axis, low_back, low_front),
+        "HAA": (top, low, talus.pos, heel),
+        "MTASA": (top, low, talus.point("dome_medial_edge"), talus.point("dome_lateral_edge")),
+    }
+    return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
+
+
+def low_point(points: Array, patch_mm: float = 0.8) -> Array:
+    """Mean of the points within `patch_mm` of the lowest, at the lowest height: steadier than one point. (N, 3) -> (3,)."""
+    lowest = points[:, 2].min()
+    patch = points[points[:, 2] < lowest + patch_mm].mean(0)
+    return np.array([patch[0], patch[1], lowest])

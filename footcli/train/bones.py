@@ -1,0 +1,81 @@
+"""Train the bone network on slices of synthetic subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from footcli.infer.prepare import window
+from footcli.names import BONES
+from footcli.phantom.tissue import AIR_HU
+from footcli.train.bank import TRAIN_SEEDS, Bank
+from footcli.train.draw import Cut, cut_field_of_view, paint, sample
+from footcli.train.loop import Plan, pick_device, train
+from footcli.train.unet import UNet
+
+PIXEL_MM = 1.0
+WINDOW = (-500.0, 1500.0)
+OFFSETS_MM = (-20.0, -8.0, 0.0, 8.0, 20.0)  # neighbours far enough to show the next ray, near enough to show the same bone
+CLASSES = len(BONES) + 1
+SIDE_PX = 160
+PLANES = ("AXL", "COR", "SAG")
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def draw_batch(bank: Bank, size: int, rng: np.random.Generator, device: torch.device, side_px: int = SIDE_PX) -> Batch:
+    """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as the centre of a picture."""
+    cut = Cut(PIXEL_MM, side_px, OFFSETS_MM)
+    middle = len(OFFSETS_MM) // 2
+    images, targets = [], []
+    for _ in range(size):
+        entry = bank.entries[int(rng.integers(len(bank.entries)))]
+        wanted = int(rng.integers(1, CLASSES))
+        points = entry.points[wanted]
+        centre = points[int(rng.integers(len(points)))]
+        fields, ids = sample(entry, str(rng.choice(PLANES)), centre, cut, rng)
+        image, keep = cut_field_of_view(paint(entry, fields, ids, PIXEL_MM, rng), rng)
+        if rng.random() < 0.15:  # the scan ends here: no neighbours on one side
+            image[slice(0, middle) if rng.random() < 0.5 else slice(middle + 1, None)] = AIR_HU
+        target = entry.classes.to(device)[ids[0, middle]]
+        targets.append(torch.where(keep & (fields[0, middle] > 0), target, torch.zeros_like(target)))
+        images.append(window(torch, image, *WINDOW))
+    return torch.stack(images), torch.stack(targets)
+
+
+def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+    """Cross entropy plus soft Dice over the bones that the batch shows."""
+    images, target = batch
+    logits = net(images).float()
+    probability = logits.softmax(1)
+    hot = F.one_hot(target, CLASSES).permute(0, 3, 1, 2).float()
+    both, either = (probability * hot).sum((0, 2, 3)), probability.sum((0, 2, 3)) + hot.sum((0, 2, 3))
+    shown = hot.sum((0, 2, 3)) > 0
+    shown[0] = False
+    dice = (2 * both / (either + 1e-6))[shown].mean()
+    entropy = F.cross_entropy(logits, target)
+    return entropy + 0.5 * (1 - dice), {"ce": float(entropy.detach()), "dice": float(dice.detach())}
+
+
+def run(plan: Plan, say: Callable[[str], None], bank: Bank | None = None, widths: tuple[int, ...] = (16, 32, 64, 96, 128)) -> nn.Module:
+    """Train and return the averaged network, ready for export."""
+    device = pick_device(plan.device)
+    torch.manual_seed(plan.seed)
+    seeds = int(np.random.default_rng().integers(1 << 40)) + TRAIN_SEEDS  # a run that goes on sees new subjects
+    bank = bank or Bank(plan.bank, seeds)
+    say(f"drawing {bank.size} subjects")
+    bank.fill()
+    rng = np.random.default_rng(seeds)
+    net = UNet(len(OFFSETS_MM), CLASSES, widths).to(memory_format=torch.channels_last)
+
+    def every(step: int) -> None:
+        if step % 25 == 24:
+            bank.refresh()
+
+    try:
+        return train(net, plan, lambda step: draw_batch(bank, plan.batch, rng, device), loss, say, every)
+    finally:
+        bank.close()
