@@ -1,23 +1,110 @@
-"""Files appear whole or not at all."""
+"""Files and names on disk: atomic writing, bounded regular-file reading, JSON, safe names."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-import tempfile
+import re
+import stat
+import unicodedata
 from pathlib import Path
+from typing import Any, BinaryIO
+
+from footcli.errors import TruthError
+
+JSON_LIMIT = 256 * 2**20
+"""Bytes. No annotation file of one slice or case comes near; a larger one is a mistake or an attack."""
+SLUG_LIMIT = 100
+"""Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes."""
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside `path`, then replace it. Raises OSError; nothing half-written stays behind."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
-    temporary = Path(name)
+    """Write a whole file or nothing: a temporary file beside it, then replace. Makes missing parent folders. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name[:60]}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; never a link, pipe, socket or device, and never blocks on one.
+
+    Raises FileNotFoundError, PermissionError and the like; IsADirectoryError for anything that is not a regular file.
+    """
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise IsADirectoryError(f"{path.name} is not a regular file")
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise IsADirectoryError(f"{path.name} is not a regular file")
+    return os.fdopen(handle, "rb")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, UTF-8 with or without BOM. Raises TruthError naming the file and the fault."""
+    name = safe_text(path.name)
+    try:
+        with open_regular(path) as file:
+            data = file.read(JSON_LIMIT + 1)
+    except OSError as error:
+        raise TruthError(f"{name} cannot be read ({error.strerror or 'not a regular file'}): check the file and its permissions") from None
+    if len(data) > JSON_LIMIT:
+        raise TruthError(f"{name} is larger than {JSON_LIMIT >> 20} MB, which no annotation is: remove it or export it again")
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise TruthError(f"{name} is not UTF-8 text: save it again as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise TruthError(f"{name} is not valid JSON (line {error.lineno}, column {error.colno}): export it again or remove it") from None
+    except (ValueError, RecursionError):
+        raise TruthError(f"{name} is not usable JSON (a number too long or nested too deep): export it again or remove it") from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, UTF-8 without BOM, whole or not at all. Raises ValueError for NaN, OSError."""
+    write_atomic(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1).encode())
+
+
+def safe_text(name: str) -> str:
+    """A file name as text that can be written and shown anywhere: NFC, UTF-8, no control characters.
+
+    Names in other encodings arrive as surrogates; those that are legal CP949 (Korean Windows) are read as such.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = os.fsencode(name)
+        try:
+            name = raw.decode("cp949")
+        except UnicodeDecodeError:
+            name = raw.decode("utf-8", "backslashreplace")
+    name = unicodedata.normalize("NFC", name)
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
+
+
+def slug(case_id: str) -> str:
+    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.`; anything else becomes `_` and a short hash is added.
+
+    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden or a reserved Windows name; equal ids give equal slugs.
+    """
+    wanted = unicodedata.normalize("NFC", case_id)
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in wanted)
+    kept = re.sub(r"\.{2,}", "_", kept).strip(".")
+    if kept.split(".")[0].casefold() in _RESERVED:
+        kept = f"_{kept}"
+    short = kept.encode()[: SLUG_LIMIT if kept == wanted else SLUG_LIMIT - 9].decode(errors="ignore")
+    if short == wanted and short:
+        return short
+    mark = hashlib.sha256(wanted.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{short.encode()[: SLUG_LIMIT - 9].decode(errors='ignore')}-{mark}" if short else f"case-{mark}"

@@ -1,0 +1,165 @@
+"""Frames of one file -> Hounsfield units: unpack, mask, sign, rescale."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.errors import ReadError
+from footcli.files import open_regular
+from footcli.read.codecs import decode_frame
+from footcli.read.headers import FRAME_LIMIT, NATIVE, UNDEFINED, Header, Skip, inflate
+
+FRAGMENT_LIMIT = 100_000
+"""Fragments of one file's compressed pixel data."""
+_ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_INT16 = np.iinfo(np.int16)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded frame. hu: int16 (rows, columns). clipped: values lay outside int16."""
+
+    index: int
+    hu: NDArray[np.int16]
+    clipped: bool
+
+
+def check_pixel_tags(header: Header) -> None:
+    """Refuse what no honest CT image says of its pixels. Raises ReadError geometry_mismatch, unsupported_bits, bad_frames."""
+    allocated, stored = header.bits_allocated, header.bits_stored
+    if header.pixels.is_float or allocated not in (8, 16) or not 1 <= stored <= allocated or not stored - 1 <= header.high_bit < allocated:
+        raise ReadError("unsupported_bits", f"{header.name}: only images of 8 or 16 bits a pixel can be read; convert them first")
+    frame = frame_bytes(header)
+    if not 0 < frame <= FRAME_LIMIT:
+        raise ReadError("geometry_mismatch", f"{header.name}: {header.rows} x {header.columns} pixels is no usable image; export it again")
+    if header.syntax in NATIVE and header.pixels.length < frame * len(header.frames):
+        if len(header.frames) > 1:
+            raise ReadError("bad_frames", f"{header.name}: its pixel data is too short for {len(header.frames)} frames; export it again")
+        if header.pixels.length < frame // 2:
+            raise ReadError("geometry_mismatch", f"{header.name}: far fewer pixels than its rows and columns say; export it again")
+
+
+def frame_bytes(header: Header) -> int:
+    return header.rows * header.columns * header.bits_allocated // 8
+
+
+def frames(header: Header, wanted: tuple[int, ...]) -> Iterator[Frame]:
+    """Decode the wanted frames of a file in turn.
+
+    Raises Skip truncated or io_error where the data ends early; ReadError where it is damaged or has no decoder.
+    """
+    try:
+        with io.BytesIO(inflate(header.path)) if header.deflated else open_regular(header.path) as file:
+            if header.syntax in NATIVE:
+                parts = ((i, _native(file, header, i)) for i in wanted)
+            else:
+                spans = _spans(file, header)
+                parts = ((i, decode_frame(_joined(file, spans[i]), header)) for i in wanted)
+            for i, stored in parts:
+                hu, clipped = _rescaled(_values(stored, header), header, i)
+                yield Frame(i, hu, clipped)
+    except OSError:
+        raise Skip("io_error") from None
+
+
+def _native(file: BinaryIO, header: Header, index: int) -> NDArray[Any]:
+    size = frame_bytes(header)
+    file.seek(header.pixels.offset + index * size)
+    data = file.read(min(size, header.pixels.length - index * size))
+    if len(data) < size:
+        raise Skip("truncated")
+    kind = np.dtype(np.uint8) if header.bits_allocated == 8 else np.dtype(">u2" if header.big_endian else "<u2")
+    return np.frombuffer(data, kind).reshape(header.rows, header.columns)
+
+
+def _spans(file: BinaryIO, header: Header) -> list[list[tuple[int, int]]]:
+    """(offset, length) of the fragments of each frame (DICOM PS3.5 A.4)."""
+    file.seek(header.pixels.offset)
+    found: list[tuple[int, int]] = []
+    end = file.seek(0, io.SEEK_END)
+    at = header.pixels.offset
+    while True:
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            raise Skip("truncated")
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] == _END:
+            break
+        if head[:4] != _ITEM or length == UNDEFINED or len(found) > FRAGMENT_LIMIT:
+            raise _damaged(header)
+        if at + 8 + length > end:
+            raise Skip("truncated")
+        found.append((at + 8, length))
+        at += 8 + length
+    if not found:
+        raise _damaged(header)
+    table, fragments = found[0], found[1:]
+    return _frames_of(file, header, table, fragments)
+
+
+def _frames_of(file: BinaryIO, header: Header, table: tuple[int, int], fragments: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    number = len(header.frames)
+    if number == 1 and fragments:
+        return [fragments]
+    if number == len(fragments):
+        return [[fragment] for fragment in fragments]
+    if table[1] != 4 * number or not fragments:
+        raise _damaged(header)
+    file.seek(table[0])
+    base = fragments[0][0] - 8
+    starts = [base + int(offset) for offset in np.frombuffer(file.read(table[1]), "<u4")]
+    at = [offset - 8 for offset, _ in fragments]
+    if starts != sorted(set(starts) & set(at)):
+        raise _damaged(header)
+    firsts = [*(at.index(start) for start in starts), len(fragments)]
+    return [fragments[a:b] for a, b in pairwise(firsts)]
+
+
+def _joined(file: BinaryIO, spans: list[tuple[int, int]]) -> bytes:
+    parts = []
+    for offset, length in spans:
+        file.seek(offset)
+        parts.append(file.read(length))
+    return b"".join(parts)
+
+
+def _damaged(header: Header) -> ReadError:
+    return ReadError("pixel_corrupt", f"{header.name}: the compressed pixel data is damaged; export the image again")
+
+
+def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
+    """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
+    values = stored.astype(np.int32)
+    if header.high_bit >= header.bits_stored and header.syntax in NATIVE:
+        values >>= header.high_bit + 1 - header.bits_stored
+    if header.bits_stored < 16 or header.signed:
+        values &= (1 << header.bits_stored) - 1
+    if header.signed:
+        half = 1 << (header.bits_stored - 1)
+        values = (values ^ half) - half
+    return values
+
+
+def _rescaled(values: NDArray[np.int32], header: Header, index: int) -> tuple[NDArray[np.int16], bool]:
+    tags = header.frames[index]
+    slope = 1.0 if tags.slope is None else tags.slope
+    intercept = 0.0 if tags.intercept is None else tags.intercept
+    if not (isfinite(slope) and isfinite(intercept) and slope > 0):
+        raise ReadError("bad_rescale", f"{header.name}: its rescale slope or intercept is no usable number; export it again")
+    if slope == 1.0 and intercept.is_integer() and abs(intercept) < 2**20:
+        hu: NDArray[Any] = values + np.int32(intercept)
+    else:
+        hu = np.rint(values * slope + intercept)
+    low, high = hu.min(), hu.max()
+    if low < _INT16.min or high > _INT16.max:
+        return np.clip(hu, _INT16.min, _INT16.max).astype(np.int16), True
+    return hu.astype(np.int16), False
