@@ -1,0 +1,153 @@
+"""models/manifest.toml: what each model file is and promises. Reads, checks and writes it; never runs a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from footcli.domain import Plane
+from footcli.errors import SetupError
+from footcli.infer.spec import ModelSpec, parse_spec
+
+__all__ = ["MAX_MODEL_BYTES", "NAME", "Manifest", "ModelSpec", "load_manifest", "sha256_of", "verify", "write_entry"]
+
+NAME = "manifest.toml"
+MAX_MODEL_BYTES = 64 * 2**20
+_MAX_MANIFEST_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All entries of a models folder, in the file's order."""
+
+    folder: Path
+    models: tuple[ModelSpec, ...]
+
+    def get(self, task: str, plane: Plane | None = None) -> ModelSpec:
+        """The model of a task (and of a plane, where a task has one for each). Raises SetupError if there is none or more than one."""
+        found = [m for m in self.models if m.task == task and (plane is None or plane in m.planes)]
+        what = f"for {task}" + (f" in plane {plane.value}" if plane else "")
+        if not found:
+            raise SetupError(f"{self.folder / NAME}: no model {what}: run footcli train {task}, or name another folder with --models")
+        if len(found) > 1:
+            raise SetupError(f"{self.folder / NAME}: {len(found)} models {what} ({', '.join(m.file for m in found)}): keep one")
+        return found[0]
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of a models folder, every entry checked; no model file is opened.
+
+    Raises SetupError naming the file, the entry, the key and what is allowed.
+    """
+    path = folder / NAME
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise SetupError(f"{path}: larger than {_MAX_MANIFEST_BYTES} bytes: this is no manifest")
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read ({error.strerror}): name a folder that holds {NAME} with --models") from error
+    except (ValueError, RecursionError) as error:
+        raise SetupError(f"{path}: not valid TOML ({error}): correct it") from error
+    entries = tables.get("model", [])
+    if set(tables) - {"model"} or not isinstance(entries, list):
+        raise SetupError(f"{path}: only [[model]] entries are allowed at the top, got {', '.join(sorted(tables))}")
+    return Manifest(folder, _distinct(path, tuple(parse_spec(f"{path}, model {i}", entry) for i, entry in enumerate(entries, start=1))))
+
+
+def verify(spec: ModelSpec, folder: Path) -> Path:
+    """The path of the model file once it is there, small enough and has the hash that the manifest says. Raises SetupError otherwise."""
+    path = folder / spec.file
+    if not path.is_file():
+        raise SetupError(f"{path}: the model file for {spec.task} is missing: put it there or take it out of {NAME}")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise SetupError(f"{path}: larger than {MAX_MODEL_BYTES >> 20} MB, the limit for a model file: export a smaller one")
+    try:
+        actual = sha256_of(path)
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read ({error.strerror})") from error
+    if actual != spec.sha256:
+        told = f"its sha256 is {actual[:12]}..., {NAME} says {spec.sha256[:12]}..."
+        raise SetupError(f"{path}: {told}: restore the file, or correct sha256 if the change was meant")
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file as lower-case hex, as the manifest holds it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_entry(folder: Path, spec: ModelSpec) -> None:
+    """Put the entry into the folder's manifest, in place of one with the same file, or the same task and a plane in common.
+
+    The other entries stay; comments in the file do not. The file is replaced whole. Raises SetupError for an entry, or a manifest,
+    that load_manifest would refuse.
+    """
+    path = folder / NAME
+    known = load_manifest(folder).models if path.exists() else ()
+    spec = parse_spec(f"{path}, new entry", _entry(spec))
+    kept = [m for m in known if m.file != spec.file and not _clash(m, spec)]
+    text = "\n".join(_toml(_entry(m)) for m in (*kept, spec))
+    beside = folder / f".{NAME}.new"
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _clash(a: ModelSpec, b: ModelSpec) -> bool:
+    return a.task == b.task and not set(a.planes).isdisjoint(b.planes)
+
+
+def _distinct(path: Path, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+    for i, b in enumerate(models):
+        for a in models[:i]:
+            if _clash(a, b):
+                raise SetupError(f"{path}: {a.file} and {b.file} are both for {a.task} in the same plane: keep one")
+    return models
+
+
+def _plain(value: Any) -> Any:
+    """Tuples to lists, planes to text, mappings to dicts, numpy scalars to numbers, through all levels."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.value if isinstance(value, Plane) else value
+
+
+def _entry(spec: ModelSpec) -> dict[str, Any]:
+    return {f.name: _plain(getattr(spec, f.name)) for f in fields(spec)}
+
+
+def _toml(entry: dict[str, Any]) -> str:
+    """A [[model]] block; quality last, as a table of its own. Empty lists and tables are left out."""
+    rows = [f"{key} = {_value(value)}" for key, value in entry.items() if key != "quality" and value not in ([], {})]
+    if entry["quality"]:
+        rows += ["", "[model.quality]", *(f"{_key(key)} = {_value(value)}" for key, value in entry["quality"].items())]
+    return "\n".join(["[[model]]", *rows, ""])
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):  # JSON's escapes are TOML's, but for DEL, which TOML wants escaped
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return f"[{', '.join(_value(x) for x in value)}]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_key(key)} = {_value(x)}" for key, x in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    return repr(value)

@@ -1,0 +1,232 @@
+"""A model, opened and run: the one file that knows onnxruntime, which is imported at the first use.
+
+Models are semi-trusted: the file is looked into first (onnxfile), read as bytes so that it can name no other file, opened under a
+memory limit where it runs on the CPU, and tried once on an empty image, so that a bad model stops the run before the first case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.errors import InferenceError, SetupError
+from footcli.infer.manifest import MAX_MODEL_BYTES
+from footcli.infer.onnxfile import fault
+from footcli.infer.spec import ModelSpec
+
+Device = Literal["auto", "cpu", "cuda"]
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_SILENT = 4  # onnxruntime's log level "fatal"
+_TRIAL_PX = 64  # edge of the trial image where the model leaves it open; a multiple of every stride in use
+_MAX_INPUT = 2**26  # numbers in one input; 64 channels of 1024 x 1024
+_OPENING_BYTES = 3 * 2**30  # address space that opening and the trial may add: a bomb asks for far more, a real model for far less
+
+
+class Session:
+    """An opened model. Not to be shared between threads.
+
+    provider: what onnxruntime really uses; device: "cpu" or "cuda". shape: (images, channels, rows, columns), None where the model
+    leaves it open. metadata: the file's own metadata_props, as text that nobody has checked.
+    """
+
+    __slots__ = ("_input", "_session", "device", "file", "metadata", "provider", "shape")
+
+    def __init__(self, session: Any, file: str) -> None:
+        first = session.get_inputs()[0]
+        self._session = session
+        self._input: str = first.name
+        self.file = file
+        self.shape: tuple[int | None, ...] = tuple(x if isinstance(x, int) else None for x in first.shape)
+        self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.provider: str = session.get_providers()[0]
+        self.device: Literal["cpu", "cuda"] = "cuda" if self.provider == _CUDA else "cpu"
+
+    def run(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
+        """All outputs for float32 (n, channels, rows, columns).
+
+        Raises InferenceError: "model_failed" if the model cannot take it, "nan_output" for a NaN or infinite number in an output.
+        """
+        outputs = self._call(array)
+        for output in outputs:
+            if output.size and output.dtype.kind == "f" and not (np.isfinite(output.min()) and np.isfinite(output.max())):
+                raise InferenceError(
+                    "nan_output", f"model {self.file} answered with numbers that are none (NaN or inf): check its window and export"
+                )
+        return outputs
+
+    def _call(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
+        try:
+            return [np.asarray(x) for x in self._session.run(None, {self._input: np.ascontiguousarray(array, dtype=np.float32)})]
+        except Exception as error:  # onnxruntime has no common root for its errors
+            raise InferenceError("model_failed", f"model {self.file} failed on an input of shape {array.shape}: {_line(error)}") from error
+
+
+def cpu_count() -> int:
+    """Cores this process may use: the least of its affinity and its cgroup's quota (versions 1 and 2), at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        cores = os.cpu_count() or 1
+    quota = _cgroup_quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
+    return max(1, cores if quota is None else min(cores, math.floor(quota)))
+
+
+def open_session(path: Path, device: Device = "auto", threads: int | None = None, spec: ModelSpec | None = None) -> Session:
+    """Open and try a model file. threads: None for cpu_count(). spec: what the manifest says, to be held against the file.
+
+    "auto" takes CUDA where this onnxruntime has it (Session.device says which it got); "cuda" never falls back.
+    Raises SetupError for a model that cannot be used, or for "cuda" where CUDA is not to be had.
+    """
+    import onnxruntime as ort
+
+    ort.set_default_logger_severity(_SILENT)
+    has_cuda = _CUDA in ort.get_available_providers()
+    if device == "cuda" and not has_cuda:
+        raise SetupError("device cuda: this onnxruntime has no CUDA: pip install onnxruntime-gpu, or use --device cpu")
+    data = _read(path)
+    use_cuda = has_cuda and device != "cpu"
+    with _quiet_libraries(ort) if use_cuda else _memory_limit(_OPENING_BYTES):
+        try:
+            session = ort.InferenceSession(data, _options(ort, threads), providers=[_CUDA, _CPU] if use_cuda else [_CPU])
+        except Exception as error:
+            raise _bad(path, _line(error)) from error
+        if device == "cuda" and session.get_providers()[0] != _CUDA:
+            raise SetupError(
+                "device cuda: onnxruntime fell back to the CPU (driver, CUDA or cuDNN missing): repair that, or use --device cpu"
+            )
+        _check(session, path, spec)
+        opened = Session(session, path.name)
+        _try(opened, path, spec)
+    return opened
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise SetupError(f"{path}: no such model file")
+        if path.stat().st_size > MAX_MODEL_BYTES:
+            raise _bad(path, f"it is larger than {MAX_MODEL_BYTES >> 20} MB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read ({error.strerror})") from error
+    if reason := fault(data):
+        raise _bad(path, reason)
+    return data
+
+
+def _options(ort: Any, threads: int | None) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = _SILENT
+    options.intra_op_num_threads = max(1, threads if threads is not None else cpu_count())
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads steal from the other workers
+    return options
+
+
+def _check(session: Any, path: Path, spec: ModelSpec | None) -> None:
+    """The input must be one float32 image stack that the spec agrees with."""
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        raise _bad(path, f"it has {len(inputs)} inputs, one is wanted")
+    shape = inputs[0].shape
+    if inputs[0].type != "tensor(float)":
+        raise _bad(path, f"its input is {inputs[0].type}, float32 is wanted")
+    if len(shape) != 4:
+        raise _bad(path, f"its input has {len(shape)} dimensions, 4 are wanted (images, channels, rows, columns)")
+    if spec and isinstance(shape[1], int) and shape[1] != spec.input_channels:
+        raise _bad(path, f"its input has {shape[1]} channels, the manifest says {spec.input_channels}")
+
+
+def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
+    """Run it on an empty image; numbers are not judged, an empty image may make no sense to a model."""
+    channels = spec.input_channels if spec else 1
+    sizes = [free if x is None else x for x, free in zip(opened.shape, (1, channels, _TRIAL_PX, _TRIAL_PX), strict=True)]
+    if min(sizes) < 1 or math.prod(sizes) > _MAX_INPUT:
+        raise _bad(path, f"its input shape {sizes} makes no sense")
+    try:
+        outputs = opened._call(np.zeros(sizes, np.float32))
+    except InferenceError as error:
+        raise _bad(path, _line(error.__cause__ or error)) from error
+    if spec and spec.task == "bones" and spec.decoder == "softmax":
+        wanted = len(spec.classes) + 1
+        if outputs[0].ndim != 4 or outputs[0].shape[1] != wanted:
+            raise _bad(path, f"its output has shape {outputs[0].shape}, the manifest's classes and background want {wanted} channels")
+
+
+def _bad(path: Path, reason: str) -> SetupError:
+    return SetupError(f"bad model {path.name}: {reason.rstrip('.')}, export it again or fix models/manifest.toml")
+
+
+def _line(error: BaseException) -> str:
+    """onnxruntime's message on one line, without its codes and not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError) or re.search(r"bad_alloc|bfc_arena|allocate memory", text):
+        return "it asks for more memory than a model may have"
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", text)[:200]
+
+
+@contextlib.contextmanager
+def _quiet_libraries(ort: Any) -> Iterator[None]:
+    """Let onnxruntime find CUDA's libraries in pip packages; it prints what it misses, which the checks after it say better."""
+    if hasattr(ort, "preload_dlls"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            ort.preload_dlls()
+    yield
+
+
+@contextlib.contextmanager
+def _memory_limit(extra_bytes: int) -> Iterator[None]:
+    """Let the process's address space grow by no more than that; nothing where the system has no such limit."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (ImportError, OSError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + extra_bytes
+    ceiling = min(x for x in (soft, hard, wanted) if x != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_AS, (ceiling, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _cgroup_quota(root: Path, membership: Path) -> float | None:
+    """Cores that the cgroup of this process, or one above it, allows; None without a limit."""
+    try:
+        rows = [row.split(":", 2) for row in membership.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return None
+    quotas = []
+    for _, controllers, inside in (row for row in rows if len(row) == 3):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / controllers if controllers else root
+        place = base / inside.lstrip("/")
+        quotas += [q for folder in (place, *place.parents) if folder.is_relative_to(base) and (q := _quota_of(folder))]
+    return min(quotas, default=None)
+
+
+def _quota_of(folder: Path) -> float | None:
+    """cpu.max (version 2) or cpu.cfs_quota_us / cpu.cfs_period_us (version 1) of one cgroup."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{word}_us").read_text(encoding="ascii").strip() for word in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):  # "max" is no number: no limit
+        return None

@@ -1,0 +1,187 @@
+"""One entry of models/manifest.toml: ModelSpec, and the check of every key and of the keys together."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from footcli.domain import Plane
+from footcli.errors import SetupError
+from footcli.names import ANGLES, BONES, LANDMARKS, LESIONS, bone_name, landmark_names, lesion_name
+
+TASKS = ("bones", "landmarks", "lesions")
+_FURTHER_ANGLES = ("MTASA_B", "TT", "TCA_AP", "HVA", "IMA")
+_POINTS = {*LANDMARKS, *(point for angle in _FURTHER_ANGLES for point in landmark_names(angle))}
+_POINT_WORDS = (
+    f"lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of {', '.join([a.name for a in ANGLES] + [*_FURTHER_ANGLES])}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One [[model]] entry.
+
+    file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output is read ("softmax", "gu2net", "yolo").
+    classes: bone names without background, or lesion names, in the order of the output channels; empty for landmarks.
+    points: for landmarks, the names that each output channel stands for; empty otherwise.
+    planes: slices it was trained on. pixel_mm: edge of its square pixel. window: HU that become 0 and 1.
+    offsets_mm: distance along the normal of each input channel that is a slice (0 the slice itself); empty where channels are no slices.
+    quality: what was measured, free words. exported_by: footcli version.
+    """
+
+    file: str
+    sha256: str
+    task: str
+    planes: tuple[Plane, ...]
+    pixel_mm: float
+    window: tuple[float, float]
+    decoder: str
+    input_channels: int
+    licence: str
+    trained_on: str
+    exported_by: str
+    classes: tuple[str, ...] = ()
+    points: tuple[tuple[str, ...], ...] = ()
+    offsets_mm: tuple[float, ...] = ()
+    quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Each check takes what TOML gave and returns what ModelSpec holds, or raises ValueError saying what is allowed.
+
+
+def _need(ok: bool, allowed: str) -> None:
+    if not ok:
+        raise ValueError(allowed)
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    _need(number and math.isfinite(value) and low <= value <= high, f"a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    _need(isinstance(value, str) and bool(value.strip()), "a text that is not empty")
+    return str(value)
+
+
+def _match(pattern: str, allowed: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        _need(isinstance(value, str) and re.fullmatch(pattern, value) is not None, allowed)
+        return str(value)
+
+    return check
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    return _match("|".join(map(re.escape, allowed)), f"one of {', '.join(allowed)}")
+
+
+def _items(value: Any, allowed: str) -> list[Any]:
+    _need(isinstance(value, list), f"a list of {allowed}")
+    return list(value)
+
+
+def _planes(value: Any) -> tuple[Plane, ...]:
+    allowed = f"one or more of {', '.join(Plane)}, each once"
+    found = _items(value, "planes")
+    _need(bool(found) and all(isinstance(x, str) and x in list(Plane) for x in found) and len(set(found)) == len(found), allowed)
+    return tuple(Plane(x) for x in found)
+
+
+def _window(value: Any) -> tuple[float, float]:
+    ends = [_number(x, -32768, 65535) for x in _items(value, "two numbers")]
+    _need(len(ends) == 2 and ends[0] < ends[1], "two numbers [low, high] in HU, low first")
+    return ends[0], ends[1]
+
+
+def _channels(value: Any) -> int:
+    _need(isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 64, "a whole number from 1 to 64")
+    return int(value)
+
+
+def _points(value: Any) -> tuple[tuple[str, ...], ...]:
+    channels = [_items(x, "landmark names") for x in _items(value, "lists of landmark names")]
+    flat = [name for channel in channels for name in channel]
+    _need(all(channels) and all(isinstance(x, str) and x in _POINTS for x in flat), _POINT_WORDS)
+    _need(len(set(flat)) == len(flat), "landmark names, each in one channel only")
+    return tuple(tuple(channel) for channel in channels)
+
+
+def _free(value: Any) -> Any:
+    """Numbers, texts, lists and tables of them; what write_entry can write."""
+    if isinstance(value, dict):
+        return {str(key): _free(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_free(inner) for inner in value]
+    _need(isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)), "finite numbers, texts, lists and tables")
+    return value
+
+
+def _quality(value: Any) -> dict[str, Any]:
+    _need(isinstance(value, dict), "a table")
+    return dict(_free(value))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(x) for x in _items(value, "names"))
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "file": _match(r"(?!\.)[\w.+ -]+", "a plain file name in this folder, without / \\ or a leading dot"),
+    "sha256": _match("[0-9a-f]{64}", "64 lower-case hex digits"),
+    "task": _one_of(*TASKS),
+    "planes": _planes,
+    "pixel_mm": lambda value: _number(value, 0.05, 10),
+    "window": _window,
+    "decoder": _match(r"[a-z0-9_.+-]+", "a lower-case word such as softmax, gu2net, yolo"),
+    "input_channels": _channels,
+    "licence": _text,
+    "trained_on": _text,
+    "exported_by": _text,
+    "classes": _texts,
+    "points": _points,
+    "offsets_mm": lambda value: tuple(_number(x, -200, 200) for x in _items(value, "numbers")),
+    "quality": _quality,
+}
+_OPTIONAL = ("classes", "points", "offsets_mm", "quality")
+
+
+def parse_spec(where: str, entry: Any) -> ModelSpec:
+    """The checked entry; `where` begins the message. Raises SetupError naming the key and what is allowed."""
+    if not isinstance(entry, dict):
+        raise SetupError(f"{where}: must be a [[model]] table")
+    if isinstance(entry.get("file"), str):
+        where += f" ({entry['file'][:60]!r})"
+    if strange := set(entry) - set(_CHECKS):
+        raise SetupError(f"{where}: unknown key {sorted(strange)[0]!r}: allowed are {', '.join(_CHECKS)}")
+    if missing := [key for key in _CHECKS if key not in entry and key not in _OPTIONAL]:
+        raise SetupError(f"{where}: key {missing[0]} is missing")
+    values: dict[str, Any] = {}
+    for key, value in entry.items():
+        try:
+            values[key] = _CHECKS[key](value)
+        except ValueError as error:
+            raise SetupError(f"{where}: {key} must be {error}, got {str(value)[:60]!r}") from error
+    return _agree(where, ModelSpec(**values))
+
+
+def _agree(where: str, spec: ModelSpec) -> ModelSpec:
+    """Checks between keys; classes get their own names for any known spelling."""
+    if spec.task == "landmarks" and (not spec.points or spec.classes):
+        raise SetupError(f"{where}: a landmarks model has points (a list of names for each output channel) and no classes")
+    if spec.task != "landmarks" and (not spec.classes or spec.points):
+        raise SetupError(f"{where}: a {spec.task} model has classes and no points")
+    if len(spec.offsets_mm) > spec.input_channels:
+        raise SetupError(f"{where}: offsets_mm must be at most input_channels ({spec.input_channels}) numbers, got {len(spec.offsets_mm)}")
+    if spec.task == "landmarks":
+        return spec
+    known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)
+    names = [known(text) for text in spec.classes]
+    for text, name in zip(spec.classes, names, strict=True):
+        if name is None or names.count(name) > 1:
+            raise SetupError(f"{where}: classes must be {', '.join(t.name for t in terms)}, each once at most, got {text[:60]!r}")
+    return replace(spec, classes=tuple(name for name in names if name is not None))
