@@ -15,6 +15,7 @@ from footcli.phantom.subject import Region, Spot, Subject
 
 F32 = NDArray[np.float32]
 MARGIN_MM = 5.0  # how far around a bone its distance is worked out
+FILL_MM = 30.0  # hollows narrower than twice this are filled with soft tissue
 FAR_MM = 40.0  # distance written where no bone is near
 MIDFOOT = ("navicular", "cuboid", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral")
 # bone ids of the ten classes, then one for every bone outside them: phalanges, sesamoids, ossicle
@@ -206,15 +207,25 @@ def _lesions(subject: Subject, grid: Grid) -> NDArray[np.uint8]:
     return bits
 
 
+def _closed(solid: NDArray[np.bool_], mm: float) -> NDArray[np.bool_]:
+    """What tendons and pads fill between the bones: a closing of the bones by FILL_MM."""
+    pad = round(FILL_MM / mm) + 1
+    wide = np.pad(solid, pad)
+    grown = ndimage.distance_transform_edt(~wide) * mm < FILL_MM
+    shrunk = ndimage.distance_transform_edt(np.pad(grown, 1)) * mm > FILL_MM
+    inner = slice(pad + 1, -pad - 1)
+    return np.asarray(shrunk[inner, inner, inner] | solid)
+
+
 def _skin(grid: Grid, bone_mm: F32) -> F32:
     """Depth below a skin that wraps the bones: thin on the dorsum, thick at the leg and under heel and ball. Worked out coarsely."""
     step = max(1, round(3.0 / grid.spacing_mm))
     coarse = bone_mm[::step, ::step, ::step]
     mm = step * grid.spacing_mm
-    away = ndimage.distance_transform_edt(coarse > 0) * mm
+    away = ndimage.distance_transform_edt(~_closed(coarse < 0, mm)) * mm
     box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
     up = _points(grid, box, grid.to_foot)[2, ::step, ::step, ::step]
-    wrap = 7.0 + 9.0 * np.clip((up - 45.0) / 50.0, 0, 1) + 4.0 * np.clip((12.0 - up) / 12.0, 0, 1)
-    rounded = ndimage.gaussian_filter((wrap - away).astype(np.float32), 5.0 / mm)
+    wrap = 6.0 + 9.0 * np.clip((up - 45.0) / 50.0, 0, 1) + 5.0 * np.clip((14.0 - up) / 12.0, 0, 1)
+    rounded = ndimage.gaussian_filter((wrap - away).astype(np.float32), 4.0 / mm)
     full = ndimage.zoom(rounded, [n / c for n, c in zip(grid.shape, rounded.shape, strict=True)], order=1, grid_mode=True, mode="nearest")
     return np.asarray(full, dtype=np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from footcli.geometry import Array, unit
 
@@ -37,6 +38,19 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SampledField:
+    """Distances (mm, minus inside) on a local grid: low (3,) its first corner, step mm, values (n1, n2, n3) along e1, e2, e3.
+
+    top: the surface was measured up to here along e1 only; above, the tube goes on.
+    """
+
+    low: Array
+    step: float
+    values: NDArray[np.float32]
+    top: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bone:
     """A bone placed in the foot frame (x medial, y anterior, z up, mm).
 
@@ -52,6 +66,7 @@ class Bone:
     blobs: tuple[Blob, ...]
     landmarks: Mapping[str, Array]
     bumps: Array
+    field: SampledField | None = None
 
     def to_foot(self, local: Array) -> Array:
         """(..., 3) local mm -> (..., 3) foot frame mm."""
@@ -128,9 +143,23 @@ def distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
     for blob in bone.blobs:
         q = (blob.axes.astype(np.float32) @ (local - blob.centre.astype(np.float32)[:, None])).astype(np.float32)
         d = _smooth_min(d, _gauge(q, blob.radii.astype(np.float32)[:, None], blob.n))
+    if bone.field is not None:
+        d = _measured(bone.field, local, d)
     for kx, ky, kz, phase, amplitude in bone.bumps.astype(np.float32):
         d = d + amplitude * np.sin(kx * local[0] + ky * local[1] + kz * local[2] + phase)
     return np.asarray(d, dtype=np.float32)
+
+
+def _measured(field: SampledField, local: NDArray[np.float32], tube: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Distance to the measured surface; above its top it blends into the tube over 6 mm."""
+    at = (local - field.low[:, None]) / field.step
+    d = ndimage.map_coordinates(field.values, at, order=1, mode="nearest")
+    outside = np.maximum(-at, at - (np.array(field.values.shape)[:, None] - 1)).max(0).clip(0) * field.step
+    d = d + outside
+    if field.top is None:
+        return np.asarray(d, dtype=np.float32)
+    share = np.clip((local[0] - (field.top - 6.0)) / 6.0, 0, 1)
+    return np.asarray(d + share * (tube - d), dtype=np.float32)
 
 
 def surface_points(bone: Bone) -> Array:

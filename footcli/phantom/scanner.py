@@ -1,0 +1,103 @@
+"""A subject in a scanner: a volume of Hounsfield units with a cone-beam scanner's faults, and its ground truth on the same grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from footcli.geometry import Array, rotation
+from footcli.phantom.raster import Raster, make_grid, rasterize
+from footcli.phantom.subject import Subject
+from footcli.phantom.tissue import draw_look, hounsfield
+from footcli.phantom.truth import landmarks
+
+F32 = NDArray[np.float32]
+# Foot-frame boxes around a reference-sized foot (mm): all of it with 75 mm of leg, or hindfoot to metatarsal bases as ankle scans have it
+FIELDS = {
+    "foot": (np.array([-68.0, -38.0, -18.0]), np.array([58.0, 222.0, 116.0])),
+    "ankle": (np.array([-62.0, -38.0, -18.0]), np.array([58.0, 112.0, 112.0])),
+}
+Field = Literal["foot", "ankle"]
+SLAB = 24  # slices painted at a time, to bound memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """hu: int16 (z, y, x) on raster.grid. points: LANDMARKS names -> voxel (x, y, z), only those inside the grid."""
+
+    subject: Subject
+    raster: Raster
+    hu: NDArray[np.int16]
+    points: dict[str, Array]
+
+
+def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", faults: bool = True) -> Scan:
+    """Scan a subject standing: toes out or in by some degrees, floor level within the scanner's own tilt."""
+    rng = np.random.default_rng([seed, 977])
+    turn = rotation([0, 0, 1], rng.normal(0, 8)) @ rotation([1, 0, 0], rng.normal(0, 1.0)) @ rotation([0, 1, 0], rng.normal(0, 1.0))
+    low, high = (corner * subject.scale for corner in FIELDS[field])
+    grid = make_grid(subject, spacing_mm, low, high, turn)
+    raster = rasterize(subject, grid)
+    hu = _paint(raster, rng)
+    if faults:
+        hu = _faults(hu, rng)
+    points = {k: v for k, v in _points(subject, raster).items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
+    return Scan(replace(subject, landmarks=landmarks(subject.bones, _shaft_top(raster))), raster, np.clip(hu, -1024, 3071).astype(np.int16), points)
+
+
+def _shaft_top(raster: Raster) -> float:
+    """Height above the plafond (mm) to which the grid shows the tibia, at most the reference height."""
+    tibia = raster.labels == 1
+    heights = np.flatnonzero(tibia.any((1, 2)))
+    return 70.0 if heights.size == 0 else float(min(70.0, max(20.0, (heights.max() - heights.min()) * raster.grid.spacing_mm - 18.0)))
+
+
+def _points(subject: Subject, raster: Raster) -> dict[str, Array]:
+    return {k: raster.grid.voxels(v) for k, v in landmarks(subject.bones, _shaft_top(raster)).items()}
+
+
+def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:
+    """Noise of about unit variance, smooth over `step` voxels."""
+    if step <= 1:
+        return rng.standard_normal(shape, dtype=np.float32)
+    small = rng.standard_normal([int(n / step) + 3 for n in shape], dtype=np.float32)
+    big = ndimage.zoom(small, [(n + step) / (s - 1) for n, s in zip(shape, small.shape, strict=True)], order=1)
+    return np.asarray(1.5 * big[tuple(slice(0, n) for n in shape)], dtype=np.float32)
+
+
+def _paint(raster: Raster, rng: np.random.Generator) -> F32:
+    look = draw_look(rng, raster.pieces)
+    mm = raster.grid.spacing_mm
+    weights = rng.dirichlet(np.ones(3)) * 1.4
+    patches = noise(raster.grid.shape, rng.uniform(6, 16) / mm, rng)
+    out = np.empty(raster.grid.shape, np.float32)
+    tables = look.tables.astype(np.float32)
+    for start in range(0, out.shape[0], SLAB):
+        part = slice(start, min(start + SLAB, out.shape[0]))
+        shape = raster.depth[part].shape
+        texture = sum(np.float32(w) * noise(shape, s / mm, rng) for w, s in zip(weights, (0.8, 1.6, 3.2), strict=True))
+        here = SimpleNamespace(
+            tables=tables[:, raster.piece[part]], muscle_hu=look.muscle_hu, fat_hu=look.fat_hu, fat_mm=look.fat_mm,
+            texture_hu=look.texture_hu, patch_hu=look.patch_hu,
+        )  # fmt: skip
+        out[part] = hounsfield(np, here, raster.depth[part], raster.skin[part], raster.tissue[part], texture, patches[part])
+    return out
+
+
+def _faults(hu: F32, rng: np.random.Generator) -> F32:
+    """Blur, noise, cone-beam shading, rings about the scanner's axis, gain and offset that are not calibrated."""
+    hu = ndimage.gaussian_filter(hu, rng.uniform(0.25, 0.8))
+    sd = float(np.exp(rng.uniform(np.log(5), np.log(80))))
+    hu = hu + sd * noise(hu.shape, 1 if rng.random() < 0.5 else 1.8, rng)
+    hu = hu + rng.uniform(0, 90) * noise(hu.shape, max(hu.shape) / 4, rng) * (hu > -900)
+    if rng.random() < 0.3:
+        y, x = np.ogrid[: hu.shape[1], : hu.shape[2]]
+        radius = np.hypot(y - hu.shape[1] / 2, x - hu.shape[2] / 2)
+        hu = hu + (rng.uniform(5, 40) * np.sin(radius * rng.uniform(0.5, 2.0))).astype(np.float32)
+    gain, offset = rng.uniform(0.75, 1.25), rng.normal(0, 40)
+    return np.asarray(hu * np.float32(gain) + np.float32(offset), dtype=np.float32)
