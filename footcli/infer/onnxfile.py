@@ -18,7 +18,7 @@ _WAYS: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-_GRAPH, _EXTERNAL_DATA, _DATA_LOCATION = 7, 13, 14
+_GRAPH, _OPSET, _EXTERNAL_DATA, _DATA_LOCATION = 7, 8, 13, 14
 _MAX_DEPTH = 64  # graphs within graphs; real models have two or three
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -30,8 +30,8 @@ def fault(data: bytes) -> str | None:
     if (data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05") or data[:4] == b"PK\x03\x04":
         return "it is a pickle or zip file (a PyTorch checkpoint, it seems), not ONNX"
     try:
-        if not any(number == _GRAPH for number, _ in _fields(memoryview(data))):
-            return "it is not an ONNX file (no graph in it)"
+        if not {_GRAPH, _OPSET} <= {number for number, _ in _fields(memoryview(data))}:
+            return "it is not an ONNX file, or it is cut off (no graph or no operator set in it)"
         external = _asks_for_files(memoryview(data), "model", 0)
     except (IndexError, ValueError):
         return "it is not an ONNX file, or it is cut off"
