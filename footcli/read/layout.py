@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from footcli.clinical import read_clinical
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
-from footcli.read.headers import Skip
 from footcli.read.patient import Axes, affine_of, axes_of, check_tilt, pixel_spacing, places_along, positions, tags_of
 from footcli.read.pixels import frames
+from footcli.read.source import Skip
 from footcli.read.stack import SAME_PLACE, Log, Slice, Stack, assemble, choose, collect
 
 AGREEMENT = 0.9

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from footcli.errors import ReadError
 from footcli.files import open_regular
 from footcli.read.codecs import decode_frame
-from footcli.read.headers import FRAME_LIMIT, NATIVE, UNDEFINED, Header, Skip, inflate
+from footcli.read.headers import FRAME_LIMIT, NATIVE, Header
+from footcli.read.source import UNDEFINED, Skip, inflate
 
 FRAGMENT_LIMIT = 100_000
 """Fragments of one file's compressed pixel data."""

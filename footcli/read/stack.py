@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from footcli.domain import Notice
 from footcli.errors import ReadError
 from footcli.files import safe_text
-from footcli.read.headers import FrameTags, Header, Skip, read_header
+from footcli.read.headers import FrameTags, Header, read_header
 from footcli.read.pixels import check_pixel_tags, frames
+from footcli.read.source import Skip
 
 FEWEST_SLICES = 8
 """A foot of so few slices cannot be measured."""

@@ -1,0 +1,245 @@
+"""Annotation JSON of the data set <-> polygons, boxes and points; masks <-> polygons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from skimage.measure import find_contours
+
+from footcli.clinical import Clinical, clinical_content, parse_clinical, read_clinical, write_clinical
+from footcli.domain import Point
+from footcli.errors import TruthError
+from footcli.files import read_json, safe_text, write_json
+from footcli.names import LANDMARKS, bone_name, lesion_name
+
+__all__ = [
+    "Box", "Clinical", "Polygon", "SliceLabel", "mask_of_polygons", "polygons_of_mask", "read_angle_label", "read_clinical",
+    "read_slice_label", "write_angle_label", "write_clinical", "write_slice_label",
+]  # fmt: skip
+
+Polygon = NDArray[np.float64]
+"""(n, 2) pixel centres, X the column and Y the row; the last point joins the first."""
+Box = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) in pixels, x0 <= x1 and y0 <= y1."""
+
+_LANDMARK_LOOKUP = {name.casefold(): name for name in LANDMARKS}
+# An interpolated contour at this height of a 0/1 mask runs through the centres of its outermost pixels.
+_CONTOUR_LEVEL = 0.999
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceLabel:
+    """The truth of one slice.
+
+    polygons: bone name -> its pieces. boxes: lesion name -> boxes. lines: start and end points of LabelLine items.
+    unknown: what was not understood -> how often; keys hold at most 60 characters of the file's own words.
+    """
+
+    polygons: Mapping[str, tuple[Polygon, ...]] = field(default_factory=dict)
+    boxes: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
+    lines: tuple[Box, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    clinical: Clinical | None = None
+
+
+def read_slice_label(path: Path) -> SliceLabel:
+    """The label of one slice, in either export form. Raises TruthError if the file is no annotation JSON at all."""
+    content = _object(path)
+    polygons: dict[str, list[Polygon]] = {}
+    boxes: dict[str, list[Box]] = {}
+    lines: list[Box] = []
+    unknown: Counter[str] = Counter()
+    for item in _annotations(content, path):
+        kind, old = item.get("object_name", item.get("objectname")), _dict(item.get("xyvalue"))
+        if kind == "LabelPolyLine":
+            _take_polygons(item, old, polygons, unknown)
+        elif kind == "LabelRect":
+            _take_box(item, old, boxes, unknown)
+        elif kind == "LabelLine":
+            ends = _ends(item, old)
+            lines += [ends] if ends else []
+            unknown["line without points"] += ends is None
+        elif "anglePoint_list" not in item:
+            unknown[f"object {_word(kind)}"] += 1
+    return SliceLabel(
+        polygons={name: tuple(pieces) for name, pieces in polygons.items()},
+        boxes={name: tuple(found) for name, found in boxes.items()},
+        lines=tuple(lines),
+        unknown={key: number for key, number in unknown.items() if number},
+        clinical=parse_clinical(content.get("ClinicalInfo")),
+    )
+
+
+def write_slice_label(
+    path: Path,
+    polygons: Mapping[str, Sequence[Polygon]],
+    boxes: Mapping[str, Sequence[Box]],
+    clinical: Clinical | None = None,
+) -> None:
+    """Write the label of one slice in the newer export form: one item a bone, one a box. Raises OSError, ValueError for NaN."""
+    found: list[dict[str, Any]] = [
+        {
+            "object_name": "LabelPolyLine", "preset_name": name, "comment": "",
+            "polyline_list": [{"pos_list": [{"X": _plain(x), "Y": _plain(y)} for x, y in piece]} for piece in pieces],
+        }
+        for name, pieces in polygons.items() if pieces
+    ]  # fmt: skip
+    for name, places in boxes.items():
+        for x0, y0, x1, y1 in places:
+            corners = {"start_pos": {"X": _plain(x0), "Y": _plain(y0)}, "end_pos": {"X": _plain(x1), "Y": _plain(y1)}}
+            found.append({"object_name": "LabelRect", "comment": name, **corners})
+    content: dict[str, Any] = {"ArrayOfannotation_info": found}
+    if clinical is not None:
+        block = clinical_content(clinical) | {"DiseaseMajorCode": clinical.groups[0] if clinical.groups else ""}
+        content = {"ClinicalInfo": block} | content
+    write_json(path, content)
+
+
+def read_angle_label(path: Path) -> dict[str, Point]:
+    """Key points of a series: name -> (x, y, z) voxels. Known names in their usual spelling, others as written.
+
+    Points without three finite numbers are left out. Raises TruthError if the file is no annotation JSON, or names a point twice
+    at different places.
+    """
+    points: dict[str, Point] = {}
+    for item in _annotations(_object(path), path):
+        for entry in _list(item.get("anglePoint_list")):
+            name, at = _dict(entry).get("pt_name"), _numbers(_dict(_dict(entry).get("pt_pos")), "X", "Y", "Z")
+            if not isinstance(name, str) or at is None:
+                continue
+            name = _LANDMARK_LOOKUP.get(name.strip().casefold(), _word(name))
+            point = (at[0], at[1], at[2])
+            if points.setdefault(name, point) != point:
+                raise TruthError(f"{safe_text(path.name)} gives the point {name} twice, at different places: remove one")
+    return points
+
+
+def write_angle_label(path: Path, points: Mapping[str, Point]) -> None:
+    """Write the key points of a series. Raises OSError, ValueError for NaN."""
+    entries = [{"pt_name": name, "pt_pos": {"X": _plain(x), "Y": _plain(y), "Z": _plain(z)}} for name, (x, y, z) in points.items()]
+    write_json(path, {"ArrayOfannotation_info": [{"anglePoint_list": entries}]})
+
+
+def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
+    """Outer contours of a 2D mask through the centres of its outermost pixels, corners only; holes are left out.
+
+    Filled again by `mask_of_polygons`, a mask without holes comes back.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return []
+    top, left = int(rows[0]), int(columns[0])
+    part = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(bool), 1).astype(np.float64)
+    found = []
+    for contour in find_contours(part, _CONTOUR_LEVEL, fully_connected="high", positive_orientation="high"):
+        x, y = contour[:-1, 1], contour[:-1, 0]
+        # Contours wind one way round a piece and the other way round a hole.
+        if x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0:
+            found.append(_corners(np.rint(contour[:-1, ::-1])) + np.array([left - 1, top - 1]))
+    return found
+
+
+def mask_of_polygons(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """(rows, columns) mask of filled polygons, their outlines included; points outside the image are cut off by it."""
+    image = Image.new("L", (shape[1], shape[0]))
+    draw = ImageDraw.Draw(image)
+    for polygon in polygons:
+        points = [(float(x), float(y)) for x, y in polygon]
+        if len(points) > 2:
+            draw.polygon(points, fill=1, outline=1)
+        elif len(points) == 2:
+            draw.line(points, fill=1)
+        elif points:
+            draw.point(points, fill=1)
+    return np.asarray(image, np.bool_)
+
+
+def _corners(points: Polygon) -> Polygon:
+    """Drop repeated points and those in the middle of a straight run."""
+    different = points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
+    points = different if len(different) else points[:1]
+    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    kept = points[np.any(np.sign(before) != np.sign(after), axis=1) | (np.abs(before).max(axis=1) > 1)]
+    return kept if len(kept) else points[:1]
+
+
+def _take_polygons(item: dict[str, Any], old: dict[str, Any], polygons: dict[str, list[Polygon]], unknown: Counter[str]) -> None:
+    preset = item.get("preset_name") or _dict(old.get("label_val")).get("preset_name")
+    name = bone_name(preset) if isinstance(preset, str) else None
+    if name is None:
+        unknown[f"bone {_word(preset)}"] += 1
+        return
+    runs = [_dict(run).get("pos_list") for run in _list(item.get("polyline_list"))] + [item.get("pos_list"), old.get("pos_list")]
+    runs += [_dict(run).get("pos_list") for run in _list(old.get("polyline_list"))]
+    for run in runs:
+        points = [_numbers(_dict(point), "X", "Y") for point in _list(run)]
+        good = [point for point in points if point is not None]
+        unknown["point without numbers"] += len(points) - len(good)
+        if good:
+            polygons.setdefault(name, []).append(np.asarray(good, np.float64))
+
+
+def _take_box(item: dict[str, Any], old: dict[str, Any], boxes: dict[str, list[Box]], unknown: Counter[str]) -> None:
+    label = _dict(old.get("label_val"))
+    words = (item.get("comment"), old.get("comment"), label.get("comment"), item.get("preset_name"), label.get("preset_name"))
+    comment = next((word for word in words if isinstance(word, str) and word.strip()), None)
+    name, ends = lesion_name(comment) if comment else None, _ends(item, old)
+    if name is None or ends is None:
+        unknown[f"lesion {_word(comment)}" if name is None else "box without corners"] += 1
+        return
+    x0, y0, x1, y1 = ends
+    boxes.setdefault(name, []).append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
+
+
+def _ends(item: dict[str, Any], old: dict[str, Any]) -> Box | None:
+    start = _numbers(_dict(item.get("start_pos") or old.get("start_pos")), "X", "Y")
+    end = _numbers(_dict(item.get("end_pos") or old.get("end_pos")), "X", "Y")
+    return None if start is None or end is None else (start[0], start[1], end[0], end[1])
+
+
+def _object(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise TruthError(f"{safe_text(path.name)} holds no annotation (a JSON object is expected): export it again or remove it")
+    return content
+
+
+def _annotations(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    found = content.get("ArrayOfannotation_info")
+    if found is not None and not isinstance(found, list):
+        raise TruthError(f"{safe_text(path.name)}: /ArrayOfannotation_info is no list: export it again or remove it")
+    return [item for item in found or [] if isinstance(item, dict)]
+
+
+def _numbers(place: dict[str, Any], *keys: str) -> tuple[float, ...] | None:
+    values = [place.get(key, place.get(key.lower())) for key in keys]
+    try:
+        numbers = tuple(float(value) for value in values if isinstance(value, (int, float, str)) and not isinstance(value, bool))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return numbers if len(numbers) == len(keys) and all(map(isfinite, numbers)) else None
+
+
+def _plain(value: float) -> int | float:
+    """Whole numbers without a decimal point, as the data set writes them."""
+    return int(value) if float(value).is_integer() else round(float(value), 4)
+
+
+def _word(value: object) -> str:
+    return safe_text(value.strip())[:60] or "(empty)" if isinstance(value, str) else "(none)"
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
