@@ -111,9 +111,12 @@ def pretend_cuda(monkeypatch: pytest.MonkeyPatch, got: str) -> list[list[str]]:
     asked: list[list[str]] = []
     real = ort.InferenceSession
 
-    def make(data: bytes, options: Any, providers: list[str]) -> Pretended:
+    def make(data: bytes, options: Any, providers: list[str], enable_fallback: int) -> Pretended:
         asked.append(providers)
-        return Pretended(real(data, options, providers=["CPUExecutionProvider"]), got)
+        assert enable_fallback == 0
+        if got == "raises" and providers[0] == "CUDAExecutionProvider":
+            raise RuntimeError("CUDA failure 35")
+        return Pretended(real(data, options, providers=["CPUExecutionProvider"]), "CPUExecutionProvider" if got == "raises" else got)
 
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
     monkeypatch.setattr(ort, "preload_dlls", lambda: print("Failed to load libcudnn"), raising=False)  # noqa: T201
@@ -130,13 +133,15 @@ def test_cuda_is_refused_where_onnxruntime_has_none(relu: Path, monkeypatch: pyt
     assert open_session(relu, "auto", 1).device == "cpu"
 
 
-def test_cuda_never_falls_back_silently_but_auto_may(relu: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    asked = pretend_cuda(monkeypatch, got="CPUExecutionProvider")
+@pytest.mark.parametrize("got", ["CPUExecutionProvider", "raises"])
+def test_cuda_never_falls_back_silently_but_auto_may(relu: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, got: str) -> None:
+    asked = pretend_cuda(monkeypatch, got)
     with pytest.raises(SetupError, match="onnxruntime fell back to the CPU"):
         open_session(relu, "cuda", 1)
     assert open_session(relu, "auto", 1).device == "cpu"
     assert open_session(relu, "cpu", 1).device == "cpu"
-    assert [providers[0] for providers in asked] == ["CUDAExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert asked[0] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert asked[-1] == ["CPUExecutionProvider"]
     assert capsys.readouterr().out == ""
 
 
@@ -261,6 +266,29 @@ def test_an_input_that_the_model_cannot_take_fails_the_case(relu: Path) -> None:
     with pytest.raises(InferenceError, match=r"model relu.onnx failed on an input of shape \(1, 2, 8, 8\)") as caught:
         open_session(relu, "cpu", 1).run(np.zeros((1, 2, 8, 8), np.float32))
     assert caught.value.code == "model_failed"
+
+
+def test_damaged_models_run_or_are_refused_in_one_line(tmp_path: Path, capfd: Any) -> None:
+    weights = numbers("k", np.zeros((11, 1, 3, 3), np.float32))
+    path = model(tmp_path / "m.onnx", node("Conv", "x", "k", out="a"), node("Relu", "a"), weights=[weights])
+    whole, random = path.read_bytes(), np.random.default_rng(1)
+    said: list[str] = []
+    codes: set[str] = set()
+    for _ in range(400):
+        data = bytearray(whole)
+        for at in random.integers(0, len(data), 2):
+            data[at] = random.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            open_session(path, "cpu", 1).run(IMAGE)
+        except InferenceError as error:
+            codes.add(error.code)
+        except SetupError as error:
+            said.append(str(error))
+    assert len(said) > 50
+    assert codes <= {"nan_output", "model_failed"}
+    assert not [text for text in said if not text.isprintable() or len(text) > 400]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_bad_model_leaves_stdout_and_stderr_silent(tmp_path: Path) -> None:

@@ -96,15 +96,16 @@ def open_session(path: Path, device: Device = "auto", threads: int | None = None
     use_cuda = has_cuda and device != "cpu"
     with _quiet_libraries(ort) if use_cuda else _memory_limit(_OPENING_BYTES):
         try:
-            session = ort.InferenceSession(data, _options(ort, threads), providers=[_CUDA, _CPU] if use_cuda else [_CPU])
-        except Exception as error:
+            session = _open(ort, data, threads, [_CUDA, _CPU] if use_cuda else [_CPU])
+            _check(session, path, spec)
+            opened = Session(session, path.name)
+        except SetupError:
+            raise
+        except Exception as error:  # onnxruntime has no common root for its errors; names that are no UTF-8 raise as well
             raise _bad(path, _line(error)) from error
-        if device == "cuda" and session.get_providers()[0] != _CUDA:
-            raise SetupError(
-                "device cuda: onnxruntime fell back to the CPU (driver, CUDA or cuDNN missing): repair that, or use --device cpu"
-            )
-        _check(session, path, spec)
-        opened = Session(session, path.name)
+        if device == "cuda" and opened.device != "cuda":
+            told = "device cuda: onnxruntime fell back to the CPU (driver, CUDA or cuDNN missing)"
+            raise SetupError(f"{told}: repair that, or use --device cpu")
         _try(opened, path, spec)
     return opened
 
@@ -121,6 +122,17 @@ def _read(path: Path) -> bytes:
     if reason := fault(data):
         raise _bad(path, reason)
     return data
+
+
+def _open(ort: Any, data: bytes, threads: int | None, providers: list[str]) -> Any:
+    """onnxruntime's session, once more without CUDA where CUDA raises; its own retry would print to stdout."""
+    options = _options(ort, threads)
+    try:
+        return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
+    except Exception:
+        if providers == [_CPU]:
+            raise
+        return ort.InferenceSession(data, options, providers=[_CPU], enable_fallback=0)
 
 
 def _options(ort: Any, threads: int | None) -> Any:
@@ -168,8 +180,8 @@ def _bad(path: Path, reason: str) -> SetupError:
 
 
 def _line(error: BaseException) -> str:
-    """onnxruntime's message on one line, without its codes and not too long."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """onnxruntime's message on one line, without its codes and not too long; it may quote names from the file, so only what prints."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split()) or type(error).__name__
     if isinstance(error, MemoryError) or re.search(r"bad_alloc|bfc_arena|allocate memory", text):
         return "it asks for more memory than a model may have"
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", text)[:200]
