@@ -121,11 +121,11 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
     if pixels is None:
         raise Skip("truncated")
     syntax = e.text(data.file_meta, e.META_SYNTAX)
-    implicit, little = bool(data.original_encoding[0]), bool(data.original_encoding[1])
+    little = bool(data.original_encoding[1])
     guessed = not syntax
     if guessed:
-        syntax = IMPLICIT if implicit else EXPLICIT if little else BIG_ENDIAN
-    elif implicit != (syntax == IMPLICIT):
+        syntax = IMPLICIT if pixels.implicit else EXPLICIT if little else BIG_ENDIAN
+    elif pixels.implicit != (syntax == IMPLICIT):
         raise ReadError("corrupt_header", f"{safe_text(path.name)} is not written in the transfer syntax that it declares: export it again")
     if (pixels.length == UNDEFINED) == (syntax in NATIVE) or pixels.length == 0:
         raise Skip("corrupt_header")
@@ -194,6 +194,9 @@ def _frames(path: Path, data: Any, shared: Any, pixels: PixelSpan, size: int) ->
         # Every frame takes at least a byte, so no honest number is larger than the data.
         if not 1 <= number <= min(pixels.length, size, FRAMES_LIMIT):
             raise ReadError("bad_frames", f"{safe_text(path.name)} gives an impossible number of frames: export it again")
+    cells = (e.integer(data, e.ROWS) or 0) * (e.integer(data, e.COLUMNS) or 0) * ((e.integer(data, e.BITS_ALLOCATED) or 0) // 8)
+    if number > 1 and pixels.length != UNDEFINED and number * cells > pixels.length:
+        raise ReadError("bad_frames", f"{safe_text(path.name)}: its pixel data is too short for {number} frames; export it again")
     groups = e.items(data, e.FRAME_GROUPS)
     if groups and len(groups) != number:
         raise ReadError("bad_frames", f"{safe_text(path.name)} says {number} frames and describes {len(groups)}: export it again")

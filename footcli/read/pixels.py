@@ -34,18 +34,15 @@ class Frame:
 
 
 def check_pixel_tags(header: Header) -> None:
-    """Refuse what no honest CT image says of its pixels. Raises ReadError geometry_mismatch, unsupported_bits, bad_frames."""
+    """Refuse what no honest CT image says of its pixels. Raises ReadError geometry_mismatch, unsupported_bits."""
     allocated, stored = header.bits_allocated, header.bits_stored
     if header.pixels.is_float or allocated not in (8, 16) or not 1 <= stored <= allocated or not stored - 1 <= header.high_bit < allocated:
         raise ReadError("unsupported_bits", f"{header.name}: only images of 8 or 16 bits a pixel can be read; convert them first")
     frame = frame_bytes(header)
     if not 0 < frame <= FRAME_LIMIT:
         raise ReadError("geometry_mismatch", f"{header.name}: {header.rows} x {header.columns} pixels is no usable image; export it again")
-    if header.syntax in NATIVE and header.pixels.length < frame * len(header.frames):
-        if len(header.frames) > 1:
-            raise ReadError("bad_frames", f"{header.name}: its pixel data is too short for {len(header.frames)} frames; export it again")
-        if header.pixels.length < frame // 2:
-            raise ReadError("geometry_mismatch", f"{header.name}: far fewer pixels than its rows and columns say; export it again")
+    if header.syntax in NATIVE and header.pixels.length < frame // 2:
+        raise ReadError("geometry_mismatch", f"{header.name}: far fewer pixels than its rows and columns say; export it again")
 
 
 def frame_bytes(header: Header) -> int:

@@ -42,11 +42,15 @@ class Skip(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PixelSpan:
-    """Where the pixel data lies: `offset` and `length` in bytes of the file, or of its inflated content."""
+    """Where the pixel data lies: `offset` and `length` in bytes of the file, or of its inflated content.
+
+    implicit: how the file really is written, whatever transfer syntax it declares.
+    """
 
     offset: int
     length: int
     is_float: bool
+    implicit: bool
 
 
 class Source(io.BytesIO):
@@ -73,7 +77,7 @@ class Guard:
     def __call__(self, tag: int, vr: str | None, length: int) -> bool:
         start = self.source.tell()
         if tag in PIXEL_TAGS:
-            self.pixels = PixelSpan(start, length, tag != 0x7FE00010)
+            self.pixels = PixelSpan(start, length, tag != 0x7FE00010, vr is None)
             return True
         self.elements += 1
         self.open_ended = length == UNDEFINED

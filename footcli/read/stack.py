@@ -167,13 +167,13 @@ def _enough(number: int) -> None:
 def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """Decode file by file into (n, rows, columns). The second array marks the slices that could be read."""
     first = slices[0].header
-    if len(slices) * first.rows * first.columns * 2 > VOLUME_LIMIT:
-        raise ReadError("too_large", f"the series takes more than {VOLUME_LIMIT >> 30} GB: split it or resample it first")
     by_file: dict[Path, list[tuple[int, Slice]]] = {}
     for slot, piece in enumerate(slices):
         by_file.setdefault(piece.header.path, []).append((slot, piece))
     for pieces in by_file.values():
         check_pixel_tags(pieces[0][1].header)
+    if len(slices) * first.rows * first.columns * 2 > VOLUME_LIMIT:
+        raise ReadError("too_large", f"the series takes more than {VOLUME_LIMIT >> 30} GB: split it or resample it first")
     hu = np.zeros((len(slices), first.rows, first.columns), np.int16)
     good = np.zeros(len(slices), np.bool_)
     clipped = 0

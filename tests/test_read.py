@@ -1,0 +1,568 @@
+"""read: a case's files -> one volume, or one clear reason why not."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dicom_files import SHAPE, UID_ROOT, ct, pattern, save, series
+from PIL import Image
+from pydicom.dataset import Dataset
+
+from footcli.domain import CaseRef, Plane, Volume
+from footcli.errors import ReadError
+from footcli.read import read_case
+from footcli.walk import find_cases
+
+WBCT = Path(__file__).resolve().parents[2] / "shared" / "data" / "wbct"
+
+
+def ref(folder: Path) -> CaseRef:
+    return CaseRef("case", folder, "plain", {None: tuple(sorted(folder.iterdir()))})
+
+
+def read(folder: Path, **options: Any) -> Volume:
+    return read_case(ref(folder), **options)
+
+
+def codes(volume: Volume) -> list[str]:
+    return [notice.code for notice in volume.notices]
+
+
+def fails(folder: Path, code: str, match: str | None = None) -> None:
+    with pytest.raises(ReadError, match=match) as caught:
+        read(folder)
+    assert caught.value.code == code
+    assert "\n" not in str(caught.value)
+    assert "Secret" not in str(caught.value)
+
+
+def expected(count: int = 10) -> np.ndarray[Any, Any]:
+    return np.stack([pattern(number).astype(np.int16) - 1024 for number in range(count)])
+
+
+def test_a_series_becomes_hounsfield_units_on_a_grid_in_patient_space(tmp_path: Path) -> None:
+    volume = read(series(tmp_path))
+    assert np.array_equal(volume.hu, expected())
+    assert volume.hu.dtype == np.int16
+    assert volume.notices == ()
+    np.testing.assert_allclose(volume.affine @ [1, 2, 3, 1], [-9.7, -19.4, 1.2, 1])
+    assert volume.slice_names[:2] == ("000", "001")
+    tags = volume.tags
+    assert (tags.side, tags.weight_bearing, tags.age_years, tags.sex) == ("R", True, 47, "F")
+
+
+def test_file_names_do_not_change_the_volume_or_its_hash(tmp_path: Path) -> None:
+    first = read(series(tmp_path / "a"))
+    for number in range(10):
+        save(tmp_path / "b" / f"{(number * 7) % 10}.dcm", ct(number, InstanceNumber=None))
+    second = read(tmp_path / "b")
+    assert np.array_equal(first.hu, second.hu)
+    assert first.input_sha256 == second.input_sha256
+    other = read(series(tmp_path / "c", RescaleIntercept=-1000))
+    assert other.input_sha256 != first.input_sha256
+
+
+def test_a_reversed_or_prone_series_keeps_its_handedness(tmp_path: Path) -> None:
+    for number in range(10):
+        at = [10, 20, -0.4 * number]
+        save(tmp_path / f"{number}.dcm", ct(number, ImageOrientationPatient=[-1, 0, 0, 0, 1, 0], ImagePositionPatient=at))
+    volume = read(tmp_path)
+    assert np.linalg.det(volume.affine[:3, :3]) > 0
+    assert np.array_equal(volume.hu, expected())
+    np.testing.assert_allclose(volume.affine[:3, 3], [10, 20, 0])
+
+
+def test_a_missing_slice_is_reported_with_its_position_and_filled(tmp_path: Path) -> None:
+    series(tmp_path, 20)
+    (tmp_path / "007.dcm").unlink()
+    volume = read(tmp_path)
+    assert volume.hu.shape == (20, *SHAPE)
+    notice = next(notice for notice in volume.notices if notice.code == "missing_slices")
+    assert "1 between 2.4 mm and 3.2 mm" in notice.text
+    assert volume.slice_names[6:9] == ("006", "interpolated-7", "008")
+    middle = (volume.hu[6].astype(float) + volume.hu[8]) / 2
+    assert np.abs(volume.hu[7] - middle).max() <= 0.5
+
+
+def test_many_missing_slices_fail(tmp_path: Path) -> None:
+    series(tmp_path, 30)
+    for number in (4, 9, 14, 15):
+        (tmp_path / f"{number:03d}.dcm").unlink()
+    fails(tmp_path, "missing_slices", "4 of 30")
+
+
+def test_uneven_slices_fail(tmp_path: Path) -> None:
+    for number, z in enumerate((0, 4.22, 8.44, 15.82, 16.96, 21.18, 25.4, 29.62, 33.84)):
+        save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[0, 0, z]))
+    fails(tmp_path, "uneven_spacing")
+
+
+def test_copies_are_dropped_and_different_images_at_one_place_fail(tmp_path: Path) -> None:
+    series(tmp_path)
+    shutil.copy(tmp_path / "003.dcm", tmp_path / "copy.dcm")
+    volume = read(tmp_path)
+    assert codes(volume) == ["duplicate_slices"]
+    assert np.array_equal(volume.hu, expected())
+    save(tmp_path / "copy.dcm", ct(3, pixels=pattern(50)))
+    fails(tmp_path, "ambiguous_position", "003 and copy|copy and 003")
+
+
+def test_the_largest_series_is_read_and_the_others_are_counted(tmp_path: Path) -> None:
+    series(tmp_path)
+    for number in range(4):
+        save(tmp_path / f"x{number}.dcm", ct(number, SeriesInstanceUID=f"{UID_ROOT}9"))
+    volume = read(tmp_path)
+    assert np.array_equal(volume.hu, expected())
+    assert [notice.code for notice in volume.notices] == ["several_series"]
+    assert "10, 4" in volume.notices[0].text
+    assert UID_ROOT not in volume.notices[0].text
+
+
+def test_of_two_equal_series_the_lower_number_is_read(tmp_path: Path) -> None:
+    for number in range(9):
+        save(tmp_path / f"a{number}.dcm", ct(number, pixels=pattern(99 + number), SeriesInstanceUID=f"{UID_ROOT}1", SeriesNumber=5))
+        save(tmp_path / f"b{number}.dcm", ct(number, SeriesInstanceUID=f"{UID_ROOT}9", SeriesNumber=2))
+    assert np.array_equal(read(tmp_path).hu, expected(9))
+
+
+def test_two_patients_in_a_folder_fail_without_their_names(tmp_path: Path) -> None:
+    series(tmp_path)
+    save(tmp_path / "x.dcm", ct(11, PatientID="P2"))
+    fails(tmp_path, "mixed_patients", "more than one patient")
+
+
+def test_files_that_are_no_ct_slices_are_skipped_and_counted(tmp_path: Path) -> None:
+    series(tmp_path / "case")
+    folder = tmp_path / "case"
+    (folder / "empty").write_bytes(b"")
+    (folder / "read.me").write_bytes(b"hello" * 100)
+    (folder / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    save(folder / "scout.dcm", ct(50, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]))
+    save(folder / "sr.dcm", ct(51, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR"))
+    save(folder / "mr.dcm", ct(52, SOPClassUID="1.2.840.10008.5.1.4.1.1.4", Modality="MR"))
+    save(folder / "rgb.dcm", ct(53, SamplesPerPixel=3, PhotometricInterpretation="RGB"))
+    os.mkfifo(folder / "pipe")
+    (folder / "link.dcm").symlink_to(folder / "000.dcm")
+    volume = read(folder)
+    assert volume.skipped == {"not_dicom": 2, "dicomdir": 1, "not_ct_volume": 2, "not_ct": 2, "special_file": 2}
+    assert np.array_equal(volume.hu, expected())
+
+
+def test_a_folder_without_images_says_what_was_found(tmp_path: Path) -> None:
+    fails(tmp_path, "no_images", "no regular files")
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    fails(tmp_path, "no_images", "not_dicom 1")
+
+
+@pytest.mark.parametrize("cut", [-1, -100, 400])
+def test_a_truncated_slice_is_skipped_and_filled(tmp_path: Path, cut: int) -> None:
+    path = series(tmp_path, 20) / "011.dcm"
+    path.write_bytes(path.read_bytes()[:cut])
+    volume = read(tmp_path)
+    assert volume.skipped == {"truncated": 1}
+    assert codes(volume) == ["missing_slices"]
+
+
+def test_too_few_slices_fail(tmp_path: Path) -> None:
+    fails(series(tmp_path, 7), "too_few_slices", "only 7")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"ImagePositionPatient": None}, "no_geometry"),
+        ({"ImageOrientationPatient": None}, "no_geometry"),
+        ({"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}, "no_geometry"),
+        ({"ImageOrientationPatient": [1.1, 0, 0, 0, 1, 0]}, "no_geometry"),
+        ({"PixelSpacing": None}, "no_spacing"),
+        ({"PixelSpacing": [0, 0]}, "bad_spacing"),
+        ({"PixelSpacing": [-0.3, 0.3]}, "bad_spacing"),
+        ({"PixelSpacing": [1e-6, 1e-6]}, "bad_spacing"),
+        ({"PixelSpacing": [1e6, 1e6]}, "bad_spacing"),
+        ({"RescaleSlope": 0}, "bad_rescale"),
+        ({"BitsAllocated": 32}, "unsupported_bits"),
+        ({"BitsStored": 0}, "unsupported_bits"),
+        ({"BitsStored": 17}, "unsupported_bits"),
+        ({"HighBit": 255}, "unsupported_bits"),
+        ({"Rows": 0}, "geometry_mismatch"),
+        ({"Rows": 65535, "Columns": 65535}, "geometry_mismatch"),
+        ({"Rows": 4000}, "geometry_mismatch"),
+        ({"NumberOfFrames": 0}, "bad_frames"),
+        ({"NumberOfFrames": -1}, "bad_frames"),
+        ({"NumberOfFrames": 2**31 - 1}, "bad_frames"),
+        ({"NumberOfFrames": 2}, "bad_frames"),
+    ],
+)
+def test_tags_that_make_no_sense_fail_with_their_code(tmp_path: Path, changes: dict[str, Any], code: str) -> None:
+    fails(series(tmp_path, 9, **changes), code)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (b"0.3\\0.3", b"0,3\\0,3", "bad_spacing"),
+        (b"0.3\\0.3", b"nan\\inf", "bad_spacing"),
+        (b"-1024 ", b"-1,024", "bad_rescale"),
+        (b"-1024 ", b"nan   ", "bad_rescale"),
+    ],
+)
+def test_numbers_that_are_none_fail_with_their_code(tmp_path: Path, old: bytes, new: bytes, code: str) -> None:
+    for path in series(tmp_path, 9, RescaleIntercept="-1024").iterdir():
+        data = path.read_bytes()
+        assert old in data
+        path.write_bytes(data.replace(old, new))
+    fails(tmp_path, code)
+
+
+def test_the_users_spacing_is_taken_where_the_files_have_none(tmp_path: Path) -> None:
+    series(tmp_path, 9, PixelSpacing=None)
+    np.testing.assert_allclose(read(tmp_path, spacing_mm=0.25).spacing_mm, [0.25, 0.25, 0.4])
+    with pytest.raises(ReadError, match="asked for"):
+        read(tmp_path, spacing_mm=-1)
+
+
+def test_rescale_is_applied_slice_by_slice_and_its_absence_is_reported(tmp_path: Path) -> None:
+    for number in range(10):
+        save(tmp_path / f"{number}.dcm", ct(number, RescaleSlope=1 + number / 10, RescaleIntercept=number))
+    volume = read(tmp_path)
+    assert np.array_equal(volume.hu[4], np.rint(pattern(4) * 1.4 + 4).astype(np.int16))
+    assert codes(read(series(tmp_path / "none", RescaleSlope=None, RescaleIntercept=None))) == ["no_rescale"]
+
+
+def test_values_beyond_int16_are_cut_off_with_a_notice(tmp_path: Path) -> None:
+    volume = read(series(tmp_path, RescaleSlope=1000))
+    assert "hu_clipped" in codes(volume)
+    assert volume.hu.max() == 32767
+
+
+def test_twelve_bit_values_lose_their_spare_bits_and_get_their_sign(tmp_path: Path) -> None:
+    for number in range(10):
+        values = pattern(number) | 0xF000
+        save(tmp_path / "u" / f"{number}.dcm", ct(number, pixels=values, BitsStored=12, HighBit=11))
+        save(tmp_path / "s" / f"{number}.dcm", ct(number, pixels=pattern(number), BitsStored=12, HighBit=11, PixelRepresentation=1))
+    assert np.array_equal(read(tmp_path / "u").hu, expected())
+    raw = np.stack([pattern(number).astype(int) for number in range(10)])
+    assert np.array_equal(read(tmp_path / "s").hu, np.where(raw >= 2048, raw - 4096, raw) - 1024)
+
+
+def test_monochrome1_and_burned_in_text_are_reported(tmp_path: Path) -> None:
+    volume = read(series(tmp_path, PhotometricInterpretation="MONOCHROME1", BurnedInAnnotation="YES"))
+    assert codes(volume) == ["monochrome1", "burned_in"]
+    assert np.array_equal(volume.hu, expected())
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+def test_every_uncompressed_syntax_gives_the_same_volume(tmp_path: Path, syntax: str) -> None:
+    for number in range(10):
+        save(tmp_path / f"{number:03d}.dcm", ct(number), syntax)
+    volume = read(tmp_path)
+    assert np.array_equal(volume.hu, expected())
+    assert volume.notices == ()
+
+
+def test_a_bare_data_set_without_preamble_is_read(tmp_path: Path) -> None:
+    for path in series(tmp_path).iterdir():
+        data = path.read_bytes()
+        path.write_bytes(data[data.index(b"\x08\0\x08\0CS") :])
+    volume = read(tmp_path)
+    assert np.array_equal(volume.hu, expected())
+    assert codes(volume) == ["syntax_guessed"]
+
+
+def test_a_wrong_transfer_syntax_fails(tmp_path: Path) -> None:
+    for path in series(tmp_path).iterdir():
+        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0"))
+    fails(tmp_path, "corrupt_header")
+
+
+def test_a_deflated_bomb_fails_at_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("footcli.read.source.INFLATED_LIMIT", 2**20)
+    path = save(tmp_path / "a.dcm", ct(0), "1.2.840.10008.1.2.1.99")
+    head = path.read_bytes()[: 144 + int.from_bytes(path.read_bytes()[140:144], "little")]
+    packer = zlib.compressobj(wbits=-15)
+    path.write_bytes(head + packer.compress(bytes(2**22)) + packer.flush())
+    fails(tmp_path, "bomb")
+
+
+def test_hostile_headers_are_skipped(tmp_path: Path) -> None:
+    series(tmp_path)
+    good = (tmp_path / "000.dcm").read_bytes()
+    at = good.index(b"\x08\0\x60\0CS")
+    deep = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 5000
+    hostile = {
+        "deep": good[:at] + deep,
+        "many": good[:at] + b"\x09\0\x01\x10LO\0\0" * 30_000 + good[at:],
+        "length": good[:at] + b"\x09\0\x01\x10OB\0\0\xfe\xff\xff\xff" + good[at:],
+        "open": good[:at] + b"\x08\0\x40\x11OB\0\0\xff\xff\xff\xff" + good[at:],
+    }
+    for name, data in hostile.items():
+        (tmp_path / name).write_bytes(data)
+    volume = read(tmp_path)
+    assert volume.skipped == {"too_deep": 1, "too_large": 1, "corrupt_header": 2}
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90"])
+def test_damaged_copies_of_a_slice_never_raise_anything_but_read_errors(tmp_path: Path, syntax: str) -> None:
+    series(tmp_path / "case", 20)
+    path = tmp_path / "case" / "010.dcm"
+    good = save(path, ct(10), syntax, [j2k(pattern(10))] if syntax.endswith("90") else None).read_bytes()
+    seed = 20240
+    rng = np.random.default_rng(seed)
+    outcomes = set()
+    for _ in range(60):
+        data = bytearray(good)
+        for place in rng.integers(128, len(good), rng.integers(1, 6)):
+            data[place] = rng.integers(256)
+        path.write_bytes(data[: rng.integers(100, len(good))] if rng.random() < 0.2 else data)
+        try:
+            outcomes.add(read(tmp_path / "case").hu.shape[0])
+        except ReadError as error:
+            outcomes.add(error.code)
+    assert 20 in outcomes, f"seed {seed}"
+
+
+def test_a_tilted_gantry_fails(tmp_path: Path) -> None:
+    for number in range(10):
+        save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[0, 0.1 * number, 0.4 * number]))
+    fails(tmp_path, "tilt", "0.9 mm")
+
+
+def test_enhanced_multi_frame_ct_is_read_by_its_frame_groups(tmp_path: Path) -> None:
+    frames = np.stack([pattern(number) for number in range(9)])
+    order = [3, 1, 8, 0, 2, 7, 5, 4, 6]
+    data = ct(0, pixels=frames[order], SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", NumberOfFrames=9, ImagePositionPatient=None,
+              ImageOrientationPatient=None, PixelSpacing=None, RescaleSlope=None, RescaleIntercept=None)  # fmt: skip
+
+    def item(**values: Any) -> Dataset:
+        inner = Dataset()
+        for keyword, value in values.items():
+            setattr(inner, keyword, value)
+        return inner
+
+    data.SharedFunctionalGroupsSequence = [
+        item(
+            PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+            PixelMeasuresSequence=[item(PixelSpacing=[0.3, 0.2])],
+            PixelValueTransformationSequence=[item(RescaleSlope=1, RescaleIntercept=-1024)],
+        )
+    ]
+    data.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[0, 0, 0.5 * number])]) for number in order
+    ]
+    save(tmp_path / "one.dcm", data)
+    volume = read(tmp_path)
+    assert np.array_equal(volume.hu, expected(9))
+    np.testing.assert_allclose(volume.spacing_mm, [0.2, 0.3, 0.5])
+    assert volume.slice_names[0] == "one:0004"
+
+
+def test_an_older_multi_frame_file_is_placed_by_its_slice_spacing(tmp_path: Path) -> None:
+    frames = np.stack([pattern(number) for number in range(9)])
+    save(tmp_path / "one.dcm", ct(0, pixels=frames, NumberOfFrames=9, SpacingBetweenSlices=0.5))
+    volume = read(tmp_path)
+    assert np.array_equal(volume.hu, expected(9))
+    assert volume.spacing_mm[2] == pytest.approx(0.5)
+
+
+def j2k(pixels: np.ndarray[Any, Any]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG2000", no_jp2=True, irreversible=False)
+    return out.getvalue()
+
+
+def jpeg(pixels: np.ndarray[Any, Any]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=100)
+    return out.getvalue()
+
+
+def encoded(folder: Path, syntax: str, encode: Any, **changes: Any) -> Path:
+    for number in range(10):
+        save(folder / f"{number:03d}.dcm", ct(number, **changes), syntax, [encode(pattern(number))])
+    return folder
+
+
+def test_jpeg_2000_is_read(tmp_path: Path) -> None:
+    assert np.array_equal(read(encoded(tmp_path, "1.2.840.10008.1.2.4.90", j2k)).hu, expected())
+
+
+def test_run_length_coding_is_read(tmp_path: Path) -> None:
+    from pydicom.pixels.encoders import RLELosslessEncoder
+
+    def rle(pixels: np.ndarray[Any, Any]) -> bytes:
+        return bytes(
+            RLELosslessEncoder.encode(
+                pixels, rows=12, columns=10, samples_per_pixel=1, number_of_frames=1, bits_allocated=16, bits_stored=16,
+                pixel_representation=0, photometric_interpretation="MONOCHROME2", encoding_plugin="pydicom",
+            )
+        )  # fmt: skip
+
+    assert np.array_equal(read(encoded(tmp_path, "1.2.840.10008.1.2.5", rle)).hu, expected())
+
+
+def test_baseline_jpeg_is_read(tmp_path: Path) -> None:
+    flat = np.full(SHAPE, 77, np.uint8)
+    for number in range(10):
+        save(tmp_path / f"{number}.dcm", ct(number, pixels=flat), "1.2.840.10008.1.2.4.50", [jpeg(flat)])
+    assert np.unique(read(tmp_path).hu).tolist() == [77 - 1024]
+
+
+@pytest.mark.parametrize(
+    ("syntax", "function", "options"),
+    [
+        ("1.2.840.10008.1.2.4.70", "ljpeg_encode", {"bitspersample": 16}),
+        ("1.2.840.10008.1.2.4.80", "jpegls_encode", {}),
+        ("1.2.840.10008.1.2.4.90", "jpeg2k_encode", {"codecformat": "j2k", "level": 0, "bitspersample": 12}),
+    ],
+)
+def test_streams_of_another_encoder_are_read(tmp_path: Path, syntax: str, function: str, options: dict[str, Any]) -> None:
+    encoder = getattr(pytest.importorskip("imagecodecs"), function)
+    assert np.array_equal(read(encoded(tmp_path, syntax, lambda pixels: bytes(encoder(pixels, **options)))).hu, expected())
+
+
+def test_a_frame_in_several_fragments_is_joined(tmp_path: Path) -> None:
+    encoded(tmp_path, "1.2.840.10008.1.2.4.90", j2k)
+    from pydicom.encaps import encapsulate
+
+    data = ct(3)
+    path = save(tmp_path / "003.dcm", data, "1.2.840.10008.1.2.4.90", [j2k(pattern(3))])
+    data.PixelData = encapsulate([j2k(pattern(3))], fragments_per_frame=3, has_bot=False)
+    data.save_as(path, enforce_file_format=True)
+    assert np.array_equal(read(tmp_path).hu, expected())
+
+
+def test_a_stream_larger_than_its_tags_fails_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> None:
+        raise AssertionError("decoded")
+
+    big = np.zeros((2000, 2000), np.uint16)
+    encoded(tmp_path, "1.2.840.10008.1.2.4.90", lambda _: j2k(big))
+    monkeypatch.setattr("PIL.Image.open", never)
+    fails(tmp_path, "geometry_mismatch")
+
+
+def test_damaged_pixels_fail_and_a_panic_does_not_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panic(BaseException):
+        pass
+
+    def panic(*_: Any, **__: Any) -> None:
+        raise Panic
+
+    encoded(tmp_path / "a", "1.2.840.10008.1.2.4.90", lambda pixels: j2k(pixels)[:60])
+    fails(tmp_path / "a", "pixel_corrupt")
+    encoded(tmp_path / "b", "1.2.840.10008.1.2.4.90", j2k)
+    monkeypatch.setattr("PIL.Image.open", panic)
+    fails(tmp_path / "b", "pixel_corrupt")
+
+
+def test_a_codec_that_is_absent_fails_naming_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
+    sof = b"\xff\xd8\xff\xc3\0\x0b\x10\0\x0c\0\x0a\x01\x01\x11\0" + bytes(20)
+    encoded(tmp_path, "1.2.840.10008.1.2.4.70", lambda _: sof)
+    fails(tmp_path, "unsupported_codec", r"1\.2\.840\.10008\.1\.2\.4\.70; install the package imagecodecs")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("FOOT_WB", True), ("weight-bearing", True), ("Standing", True), ("NON WEIGHT BEARING", False), ("nwb", False), ("FOOTWBX", None)],
+)
+def test_weight_bearing_is_read_from_the_series_words(tmp_path: Path, words: str, expected: bool | None) -> None:
+    series(tmp_path, 9, SeriesDescription=words, Laterality="B")
+    volume = read(tmp_path)
+    assert volume.tags.weight_bearing is expected
+    assert volume.tags.side is None
+    assert read(tmp_path, weight_bearing=True).tags.weight_bearing is True
+
+
+def dataset(root: Path, plane: Plane, cube: np.ndarray[Any, Any], **changes: Any) -> None:
+    """One plane of a data set case; cube is (z, y, x)."""
+    stack = {Plane.AXL: cube, Plane.COR: cube.transpose(1, 0, 2), Plane.SAG: cube.transpose(2, 0, 1)}[plane]
+    stripped: dict[str, Any] = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "Laterality": None, "PatientAge": None}
+    for number, pixels in enumerate(stack, start=1):
+        name = f"A_H07_N_9999999999_ST01_L_{plane}_{number:04d}.dcm"
+        uid = {"SeriesInstanceUID": f"{UID_ROOT}{number}"}
+        save(root / "C1" / plane / name, ct(number, pixels=np.ascontiguousarray(pixels), **(stripped | uid | changes)))
+
+
+def cube() -> np.ndarray[Any, Any]:
+    rng = np.random.default_rng(5)
+    return rng.integers(0, 2000, (12, 11, 10)).astype(np.uint16)
+
+
+@pytest.mark.parametrize("plane", list(Plane))
+def test_the_data_sets_layout_is_read_by_names_in_any_plane(tmp_path: Path, plane: Plane) -> None:
+    dataset(tmp_path, plane, cube())
+    (tmp_path / "C1" / "CLINICALINFO").mkdir()
+    (tmp_path / "C1" / "CLINICALINFO" / "c.json").write_text('{"Age": 31, "Sex": "M"}')
+    (case,) = find_cases(tmp_path)
+    volume = read_case(case)
+    assert np.array_equal(volume.hu, cube().astype(np.int16) - 1024)
+    assert volume.stack is plane
+    assert volume.spacing_known
+    assert not volume.orientation_known
+    np.testing.assert_allclose(volume.affine, np.diag([0.3, 0.3, 0.3, 1]))
+    assert codes(volume) == ["geometry_from_names"] + ([] if plane is Plane.AXL else ["plane_fallback"])
+    assert (volume.tags.side, volume.tags.age_years, volume.tags.sex, volume.tags.weight_bearing) == ("L", 31, "M", True)
+    assert volume.slice_names[0] == f"A_H07_N_9999999999_ST01_L_{plane}_0001"
+
+
+def test_without_pixel_spacing_the_data_sets_layout_has_no_millimetres(tmp_path: Path) -> None:
+    dataset(tmp_path, Plane.AXL, cube(), PixelSpacing=None)
+    (case,) = find_cases(tmp_path)
+    volume = read_case(case)
+    assert not volume.spacing_known
+    assert codes(volume) == ["geometry_from_names", "no_spacing"]
+    assert read_case(case, spacing_mm=0.4).spacing_known
+
+
+def test_positions_that_were_zeroed_do_not_rule(tmp_path: Path) -> None:
+    dataset(tmp_path, Plane.AXL, cube(), ImagePositionPatient=[0, 0, 0], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    (case,) = find_cases(tmp_path)
+    assert codes(read_case(case)) == ["geometry_from_names"]
+
+
+def test_whole_tags_rule_and_voxels_still_count_as_the_names_do(tmp_path: Path) -> None:
+    pixels = cube()
+    for number, picture in enumerate(pixels):
+        at = {"ImagePositionPatient": [0, 0, 5 - 0.4 * number]}
+        save(tmp_path / "C1" / "AXL" / f"A_H07_N_1_ST01_R_AXL_{number:04d}.dcm", ct(number, pixels=picture, **at))
+    (case,) = find_cases(tmp_path)
+    volume = read_case(case)
+    assert np.array_equal(volume.hu, pixels.astype(np.int16) - 1024)
+    np.testing.assert_allclose(volume.affine[:3, 2], [0, 0, -0.4], atol=1e-9)
+    np.testing.assert_allclose(volume.affine[:3, 3], [0, 0, 5])
+    assert volume.orientation_known
+    assert volume.notices == ()
+
+
+def test_planes_that_agree_are_silent_and_flipped_ones_are_named(tmp_path: Path) -> None:
+    dataset(tmp_path / "a", Plane.AXL, cube())
+    dataset(tmp_path / "a", Plane.COR, cube())
+    dataset(tmp_path / "a", Plane.SAG, cube())
+    assert codes(read_case(find_cases(tmp_path / "a")[0])) == ["geometry_from_names"]
+    dataset(tmp_path / "b", Plane.AXL, cube())
+    dataset(tmp_path / "b", Plane.COR, cube()[::-1])
+    volume = read_case(find_cases(tmp_path / "b")[0])
+    assert codes(volume) == ["geometry_from_names", "planes_disagree"]
+    assert "upside down" in volume.notices[1].text
+
+
+@pytest.mark.skipif(not WBCT.is_dir(), reason="the real scan is not here (../shared/data/wbct)")
+def test_the_real_scan_is_read_in_under_two_seconds_of_processor_time() -> None:
+    (case,) = find_cases(WBCT)
+    start = time.process_time()
+    volume = read_case(case)
+    spent = time.process_time() - start
+    assert volume.hu.shape == (325, 400, 400)
+    np.testing.assert_allclose(volume.spacing_mm, 0.4)
+    assert (volume.tags.side, volume.tags.weight_bearing) == ("L", True)
+    assert volume.notices == ()
+    assert spent < 2
