@@ -1,0 +1,182 @@
+"""labels: annotation JSON, and masks to polygons and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from footcli.errors import TruthError
+from footcli.labels import (
+    Clinical,
+    mask_of_polygons,
+    polygons_of_mask,
+    read_angle_label,
+    read_clinical,
+    read_slice_label,
+    write_angle_label,
+    write_clinical,
+    write_slice_label,
+)
+
+NEW = {
+    "ClinicalInfo": {"Case_ID": "AN1", "Age": 47, "Sex": "F", "DiseaseMajorCode": "AD", "DiseaseDetail": ["OLT (x) y;"]},
+    "ArrayOfannotation_info": [
+        {
+            "object_name": "LabelPolyLine", "preset_name": "talus", "comment": "",
+            "polyline_list": [{"pos_list": [{"X": 1, "Y": 2}, {"X": 4, "Y": 2}, {"X": 4, "Y": 6}]}, {"pos_list": [{"X": 9, "Y": 9}]}],
+        },
+        {"object_name": "LabelPolyLine", "preset_name": "1st Metararsal", "polyline_list": [{"pos_list": [{"X": 1, "Y": 1}, {"X": "?"}]}]},
+        {"object_name": "LabelPolyLine", "preset_name": "Sesamoid", "polyline_list": []},
+        {"object_name": "LabelPolyLine", "preset_name": "Tibia"},
+        {"object_name": "LabelRect", "comment": "OLT (medial) 2)", "start_pos": {"X": 270, "Y": 220}, "end_pos": {"X": 200, "Y": 265}},
+        {"object_name": "LabelRect", "comment": "", "start_pos": {"X": 1, "Y": 1}, "end_pos": {"X": 2, "Y": 2}},
+        {"object_name": "LabelStar"},
+        "nonsense",
+    ],
+}  # fmt: skip
+
+
+def write(path: Path, content: Any, encoding: str = "utf-8") -> Path:
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_label_gives_polygons_boxes_and_counts_of_what_is_unknown(tmp_path: Path, encoding: str) -> None:
+    label = read_slice_label(write(tmp_path / "a.json", NEW, encoding))
+    assert list(label.polygons) == ["Talus", "1st Metatarsal"]
+    first, second = label.polygons["Talus"]
+    assert first.tolist() == [[1, 2], [4, 2], [4, 6]]
+    assert second.shape == (1, 2)
+    assert label.boxes == {"OLT": ((200, 220, 270, 265),)}
+    assert label.unknown == {"point without numbers": 1, "bone Sesamoid": 1, "lesion (none)": 1, "object LabelStar": 1}
+    assert label.clinical == Clinical("AN1", 47, "F", ("AD",), ("OLT (x) y;",))
+
+
+def test_the_older_export_form_is_read(tmp_path: Path) -> None:
+    points = [{"X": 1, "Y": 2}, {"X": 4, "Y": 2}, {"X": 4, "Y": 6}]
+    old = {
+        "ArrayOfannotation_info": [
+            {"objectname": "LabelPolyLine", "xyvalue": {"label_val": {"preset_name": "Calcaneus"}, "pos_list": points}},
+            {"objectname": "LabelLine", "start_pos": {"X": 1, "Y": 2}, "end_pos": {"X": 3, "Y": 4}},
+        ]
+    }
+    label = read_slice_label(write(tmp_path / "a.json", old))
+    assert label.polygons["Calcaneus"][0].shape == (3, 2)
+    assert label.lines == ((1, 2, 3, 4),)
+    assert label.clinical is None
+    assert not label.unknown
+
+
+def test_an_empty_label_is_a_label(tmp_path: Path) -> None:
+    label = read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": []}))
+    assert not label.polygons
+    assert not label.boxes
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (b"{", r"a\.json is not valid JSON \(line 1, column 2\)"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        (b"[]", "a JSON object is expected"),
+        (b'{"ArrayOfannotation_info": 3}', "/ArrayOfannotation_info is no list"),
+        (b"[" * 100_000, "nested too deep"),
+    ],
+)
+def test_a_malformed_file_is_named_with_its_fault(tmp_path: Path, data: bytes, match: str) -> None:
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(TruthError, match=match):
+        read_slice_label(tmp_path / "a.json")
+
+
+def test_a_missing_file_is_a_truth_error(tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match="cannot be read"):
+        read_clinical(tmp_path / "none.json")
+
+
+def test_a_written_label_reads_back(tmp_path: Path) -> None:
+    polygons = {"Talus": [np.array([[1.0, 2], [4, 2], [4, 6.5]])], "Tibia": []}
+    boxes = {"Hallux Valgus": [(1.0, 2.0, 30.0, 40.5)]}
+    clinical = Clinical("C1", 31.0, "M", ("FD",), ("Hallux valgus",))
+    write_slice_label(tmp_path / "a.json", polygons, boxes, clinical)
+    label = read_slice_label(tmp_path / "a.json")
+    assert list(label.polygons) == ["Talus"]
+    assert np.array_equal(label.polygons["Talus"][0], polygons["Talus"][0])
+    assert label.boxes == {"Hallux Valgus": ((1, 2, 30, 40.5),)}
+    assert label.clinical == clinical
+    assert '"X": 1,' in (tmp_path / "a.json").read_text()
+
+
+def test_angle_points_read_back_under_their_usual_names(tmp_path: Path) -> None:
+    points = {"TMA_Line1_Pt1": (212.0, 150.0, 190.5), "Extra": (1.0, 2.0, 3.0)}
+    write_angle_label(tmp_path / "a.json", points)
+    assert read_angle_label(tmp_path / "a.json") == points
+    entries = [
+        {"pt_name": "tma_line1_pt1 ", "pt_pos": {"X": "5", "Y": 6, "Z": 7}},
+        {"pt_name": "TMA_Line1_Pt2", "pt_pos": {"X": 5, "Y": 6}},
+        {"pt_pos": {"X": 5, "Y": 6, "Z": 1}},
+    ]
+    write(tmp_path / "b.json", {"ArrayOfannotation_info": [{"anglePoint_list": entries}, {"object_name": "x"}]})
+    assert read_angle_label(tmp_path / "b.json") == {"TMA_Line1_Pt1": (5, 6, 7)}
+
+
+def test_a_point_given_twice_at_different_places_is_an_error(tmp_path: Path) -> None:
+    entries = [{"pt_name": "TMA_Line1_Pt1", "pt_pos": {"X": n, "Y": 6, "Z": 7}} for n in (1, 2)]
+    write(tmp_path / "a.json", {"ArrayOfannotation_info": [{"anglePoint_list": entries}]})
+    with pytest.raises(TruthError, match="TMA_Line1_Pt1 twice"):
+        read_angle_label(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"Case_ID": "C", "Age": 47, "Sex": "F", "Disease": ["AD", "FD"], "DiseaseDetail": ["a", "b"]},
+         Clinical("C", 47, "F", ("AD", "FD"), ("a", "b"))),
+        ({"Age": "047Y", "Sex": "남", "Disease": [], "DiseaseDetail": None}, Clinical(None, 47, "M")),
+        ({"Age": 400, "Sex": 3}, Clinical()),
+        ({"ClinicalInfo": {"Case_ID": "D"}}, Clinical("D")),
+    ],
+)  # fmt: skip
+def test_clinical_information_is_read_tolerantly(tmp_path: Path, content: Any, expected: Clinical) -> None:
+    assert read_clinical(write(tmp_path / "c.json", content)) == expected
+
+
+def test_clinical_information_reads_back(tmp_path: Path) -> None:
+    clinical = Clinical("C1", 31.5, "F", ("N",), ())
+    write_clinical(tmp_path / "c.json", clinical)
+    assert read_clinical(tmp_path / "c.json") == clinical
+
+
+def test_a_mask_without_holes_comes_back_from_its_polygons() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        rough = ndimage.gaussian_filter(rng.normal(size=(60, 50)), rng.uniform(0.6, 4))
+        mask = ndimage.binary_fill_holes(rough > np.quantile(rough, rng.uniform(0.3, 0.95)))
+        assert np.array_equal(mask_of_polygons(polygons_of_mask(mask), mask.shape), mask)
+
+
+def test_single_pixels_lines_and_pixels_at_the_border_survive() -> None:
+    mask = np.zeros((9, 9), np.bool_)
+    mask[4, 4] = mask[0, :4] = mask[8, 8] = mask[7, 7] = True
+    assert np.array_equal(mask_of_polygons(polygons_of_mask(mask), mask.shape), mask)
+    assert polygons_of_mask(np.zeros((4, 4), np.bool_)) == []
+
+
+def test_polygons_hold_corners_only_and_leave_holes_out() -> None:
+    mask = np.zeros((40, 40), np.bool_)
+    mask[5:30, 10:35] = True
+    mask[12:20, 15:25] = False
+    (polygon,) = polygons_of_mask(mask)
+    assert {tuple(point) for point in polygon.tolist()} == {(10, 5), (34, 5), (34, 29), (10, 29)}
+
+
+def test_points_outside_the_image_are_cut_off_by_it() -> None:
+    mask = mask_of_polygons([np.array([[-50.0, -50], [5, -50], [5, 5], [-50, 5]])], (10, 8))
+    assert mask.shape == (10, 8)
+    assert mask.sum() == 36

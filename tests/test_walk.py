@@ -1,0 +1,204 @@
+"""walk: a folder tree -> cases; and the file helpers below it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from footcli.domain import CaseRef, Plane
+from footcli.errors import ReadError, SetupError
+from footcli.files import SLUG_LIMIT, safe_text, slug, write_atomic
+from footcli.read import read_case
+from footcli.walk import find_cases
+
+SERIES = "A_H07_N_9999999999_ST01_L"
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def ids(root: Path) -> list[str]:
+    return [case.case_id for case in find_cases(root)]
+
+
+def one(root: Path) -> CaseRef:
+    (case,) = find_cases(root)
+    return case
+
+
+def split_tree(root: Path, case_id: str = "AN00000001", group: str = "AD", form: str = "NFC", image: str = "", label: str = "") -> None:
+    images = root / unicodedata.normalize(form, "1.원천데이터") / image / group / case_id
+    labels = root / unicodedata.normalize(form, "2.라벨링데이터") / label / group / case_id
+    for plane in Plane:
+        for number in (1, 2):
+            touch(images / plane / f"{SERIES}_{plane}_{number:04d}.dcm", labels / plane / f"{SERIES}_{plane}_{number:04d}.json")
+    touch(labels / "ANGLE" / f"{SERIES}_Angle.json", images / "CLINICALINFO" / "info.json")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_split_tree_pairs_images_labels_angles_and_clinical_files(tmp_path: Path, form: str) -> None:
+    split_tree(tmp_path, form=form)
+    case = one(tmp_path)
+    assert (case.case_id, case.layout) == ("AN00000001", "dataset")
+    assert {plane: len(paths) for plane, paths in case.images.items()} == {Plane.AXL: 2, Plane.COR: 2, Plane.SAG: 2}
+    for plane, paths in case.images.items():
+        assert [path.stem for path in paths] == list(case.labels[plane])
+    assert len(case.angle_files) == len(case.clinical_files) == 1
+    assert "AXL" in {path.parent.name for path in case.images[Plane.AXL]}
+    assert case.images[Plane.AXL][0].is_file()
+
+
+def test_training_and_validation_cases_of_one_name_keep_their_own_labels(tmp_path: Path) -> None:
+    for part, letter in (("Training", "T"), ("Validation", "V")):
+        split_tree(tmp_path / part, image=f"{letter}S_AD", label=f"{letter}L_AD")
+    cases = find_cases(tmp_path)
+    assert len({case.case_id.casefold() for case in cases}) == 2
+    for case in cases:
+        part = case.folder.relative_to(tmp_path).parts[0]
+        assert all(part in path.parts for stems in case.labels.values() for path in stems.values())
+        assert len(case.labels[Plane.AXL]) == 2
+
+
+def test_everything_together_in_one_case_folder_is_one_case(tmp_path: Path) -> None:
+    folder = tmp_path / "Cone-Beam CT" / "AD" / "H07-1"
+    for plane in Plane:
+        touch(folder / f"{SERIES}_{plane}_0001.dcm", folder / f"{SERIES}_{plane}_0001.json")
+    touch(folder / f"{SERIES}_Angle.json", folder / "clinical.json")
+    case = one(tmp_path)
+    assert (case.case_id, case.folder, case.layout) == ("H07-1", folder, "dataset")
+    assert set(case.images) == set(case.labels) == set(Plane)
+    assert (len(case.angle_files), len(case.clinical_files)) == (1, 1)
+    assert one(folder).case_id == "H07-1"
+
+
+def test_plane_folders_with_images_and_labels_together_are_one_case(tmp_path: Path) -> None:
+    touch(tmp_path / "C1" / "AXL" / "x_1.dcm", tmp_path / "C1" / "AXL" / "x_1.json", tmp_path / "C1" / "ANGLE" / "a_Angle.json")
+    case = one(tmp_path)
+    assert list(case.labels[Plane.AXL]) == ["x_1"]
+    assert one(tmp_path / "C1").case_id == "C1"
+
+
+def test_the_older_layout_with_a_box_folder_is_read(tmp_path: Path) -> None:
+    touch(tmp_path / "C1" / "AXL" / "x_1.dcm", tmp_path / "C1" / "BBOX" / "AXL" / "x_1.json")
+    assert list(one(tmp_path).labels[Plane.AXL]) == ["x_1"]
+
+
+def test_labels_without_images_are_still_a_case(tmp_path: Path) -> None:
+    touch(tmp_path / "라벨링데이터" / "FD" / "C7" / "COR" / "x_1.json")
+    case = one(tmp_path)
+    assert case.case_id == "C7"
+    assert not any(case.images.values())
+    with pytest.raises(ReadError, match="no images in AXL, COR or SAG"):
+        read_case(case)
+
+
+def test_two_feet_in_one_case_folder_are_two_cases(tmp_path: Path) -> None:
+    for side in "LR":
+        stem = f"A_H07_N_1_ST01_{side}"
+        touch(tmp_path / "C1" / "AXL" / f"{stem}_AXL_0001.dcm", tmp_path / "C1" / "ANGLE" / f"{stem}_Angle.json")
+    touch(tmp_path / "C1" / "CLINICALINFO" / "c.json")
+    cases = find_cases(tmp_path)
+    assert [case.case_id for case in cases] == ["C1_ST01_L", "C1_ST01_R"]
+    for case in cases:
+        assert (len(case.images[Plane.AXL]), len(case.angle_files), len(case.clinical_files)) == (1, 1, 1)
+
+
+def test_a_plain_folder_of_files_is_one_case_and_a_file_is_too(tmp_path: Path) -> None:
+    touch(tmp_path / "wbct" / "b.dcm", tmp_path / "wbct" / "a.dcm", tmp_path / "wbct" / "notes.txt", tmp_path / "wbct" / ".DS_Store")
+    case = one(tmp_path / "wbct")
+    assert (case.case_id, case.layout) == ("wbct", "plain")
+    assert [path.name for path in case.images[None]] == ["a.dcm", "b.dcm", "notes.txt"]
+    assert one(tmp_path).case_id == "wbct"
+    assert one(tmp_path / "wbct" / "a.dcm").images[None] == (tmp_path / "wbct" / "a.dcm",)
+
+
+def test_a_read_me_beside_the_cases_is_no_case(tmp_path: Path) -> None:
+    touch(tmp_path / "README.md", tmp_path / "DICOMDIR", tmp_path / "a" / "1", tmp_path / "b" / "1")
+    assert ids(tmp_path) == ["a", "b"]
+
+
+def test_an_empty_folder_is_reported_and_never_dropped(tmp_path: Path) -> None:
+    assert one(tmp_path).images == {None: ()}
+    touch(tmp_path / "good" / "1.dcm")
+    (tmp_path / "bad").mkdir()
+    bad, good = find_cases(tmp_path)
+    assert (bad.case_id, good.case_id) == ("bad", "good")
+    with pytest.raises(ReadError, match="no regular files") as caught:
+        read_case(bad)
+    assert caught.value.code == "no_images"
+
+
+def test_cases_of_one_id_get_different_ids(tmp_path: Path) -> None:
+    touch(*(tmp_path / folder / "1" for folder in ("x/foot", "y/FOOT", "z/x_foot", "q/x/foot")))
+    found = ids(tmp_path)
+    assert len({case_id.casefold() for case_id in found}) == 4
+    assert found == ids(tmp_path)
+    assert "y_FOOT" in found
+    assert "x_foot" in found
+
+
+def test_links_and_special_files_are_left_out(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "1.dcm", tmp_path / "outside.txt")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "a" / "2.dcm").symlink_to(tmp_path / "outside.txt")
+    os.mkfifo(tmp_path / "a" / "pipe")
+    assert [path.name for path in one(tmp_path / "a").images[None]] == ["1.dcm"]
+
+
+def test_a_root_that_does_not_exist_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="does not exist"):
+        find_cases(tmp_path / "none")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
+def test_a_korean_name_in_another_encoding_becomes_text_and_still_opens(tmp_path: Path) -> None:
+    raw = os.path.join(os.fsencode(tmp_path), "환자".encode("cp949"))  # noqa: PTH118
+    os.mkdir(raw)  # noqa: PTH102
+    with open(os.path.join(raw, b"1.dcm"), "wb") as file:  # noqa: PTH118, PTH123
+        file.write(b"x")
+    case = one(tmp_path)
+    assert case.case_id == "환자"
+    assert case.images[None][0].is_file()
+
+
+def test_text_from_a_name_holds_no_control_characters() -> None:
+    assert safe_text("a\x1b[31m\n\u202eb") == "a\\x1b[31m\\x0a\\x202eb"
+
+
+@pytest.mark.parametrize("name", ["AN00000001", "환자-1", "a_b.c"])
+def test_a_good_id_is_its_own_folder_name(name: str) -> None:
+    assert slug(name) == name
+
+
+def test_the_two_unicode_forms_of_a_name_give_one_folder() -> None:
+    assert slug(unicodedata.normalize("NFD", "환자")) == "환자"
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "", "../x", "a/b", "a\\b", "CON", "nul.txt", "x" * 300, "환" * 200, ".hidden", "a ", "a:b", "\udcff"]
+)
+def test_a_bad_id_becomes_a_safe_folder_name_of_its_own(name: str) -> None:
+    made = slug(name)
+    assert made != name
+    assert 0 < len(made.encode()) <= SLUG_LIMIT
+    assert not set(made) & set('/\\:*?"<>| \0')
+    assert not made.startswith(".")
+    assert made.split(".")[0].casefold() not in ("con", "nul")
+    assert slug(name + "!") != made
+
+
+def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sub" / "a.json"
+    write_atomic(path, b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("no space")))
+    with pytest.raises(OSError, match="no space"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in path.parent.iterdir()] == ["a.json"]
