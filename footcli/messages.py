@@ -20,6 +20,12 @@ def clean(text: str) -> str:
     return "".join(c for c in shown if unicodedata.category(c) not in _GONE).strip()
 
 
+def number(value: float, unit: str = "deg") -> str:
+    """A measured value as people read it: one decimal, a true minus sign, the unit."""
+    shown = f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+    return shown + ("°" if unit == "deg" else f" {unit}")
+
+
 def strings(lang: str) -> dict[str, str]:
     """All report strings in one language. Raises SetupError for a language that is not in LANGUAGES."""
     if lang not in LANGUAGES:
@@ -118,8 +124,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "layer.boxes": ("boxes", "상자"),
     "legend": ("Bones", "뼈"),
     "line_key": (
-        "solid line: landmarks · dashed line: bone masks · solid box: score 0.6 or more · dotted box: below",
-        "실선: 기준점 · 파선: 골 분할 · 실선 상자: 점수 0.6 이상 · 점선 상자: 그 미만",
+        "solid line: landmarks · dashed line, slanted value: bone masks · solid box: score 0.6 or more · dotted box: below",
+        "실선: 기준점 · 파선과 기울인 값: 골 분할 · 실선 상자: 점수 0.6 이상 · 점선 상자: 그 미만",
     ),
     "enlarge": ("Choose a picture to enlarge it.", "그림을 선택하면 크게 볼 수 있습니다."),
     "plane.SAG": ("Sagittal", "시상면"),

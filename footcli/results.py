@@ -1,13 +1,11 @@
-"""CaseResult <-> result.json, masks.npz, views.npz and the rows of measurements.csv."""
+"""CaseResult <-> result.json; masks.npz and views.npz beside it."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +20,6 @@ from footcli.files import write_atomic
 SCHEMA_VERSION = "footcli-result/1"
 DECIMALS = 3  # a thousandth of a degree, millimetre or voxel: finer than anything measured here
 SCHEMA_FILE = Path(__file__).resolve().parent / "schema.json"
-CSV_HEADER = ("case_id", "side", "name", "source", "value", "unit", "why_missing", "confidence", "slice")
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same result gives the same bytes on any day
 _T = TypeVar("_T")
@@ -180,6 +177,11 @@ def save_case(folder: Path, result: CaseResult, labels: NDArray[np.uint8], affin
 
 def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
     """What `save_case` wrote, without the masks. Raises CaseError (no_result, bad_result) where a file is missing or damaged."""
+    return load_result(folder), _guarded(folder / "views.npz", _read_views)
+
+
+def load_result(folder: Path) -> CaseResult:
+    """result.json alone. Raises CaseError (no_result, bad_result)."""
     path = folder / "result.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -187,7 +189,7 @@ def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
         raise CaseError("no_result", f"{folder.name}: no readable result.json: analyse the case first") from error
     except ValueError as error:
         raise CaseError("bad_result", f"{folder.name}: result.json is no JSON text: analyse the case again") from error
-    return from_json(data), _guarded(folder / "views.npz", _read_views)
+    return from_json(data)
 
 
 def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -259,33 +261,3 @@ def _read_views(arrays: Any) -> tuple[View, ...]:
             )
         )
     return tuple(views)
-
-
-def measurements_csv(results: Iterable[CaseResult]) -> str:
-    """measurements.csv of many cases: a header and one line per measurement and source, in the order given."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    for result in results:
-        writer.writerows(measurement_rows(result))
-    return buffer.getvalue()
-
-
-def measurement_rows(result: CaseResult) -> list[list[str]]:
-    """One row per measurement, cells as text, columns as in CSV_HEADER; empty for None. Safe to open in a spreadsheet."""
-    return [
-        [
-            csv_cell(cell)
-            for cell in (result.case_id, result.side, m.name, m.source, m.value, m.unit, m.why_missing, m.confidence, m.slice)
-        ]
-        for m in result.measurements
-    ]
-
-
-def csv_cell(value: str | float | None) -> str:
-    """Text of a cell. A start that a spreadsheet takes for a formula gets a leading ', plain numbers do not."""
-    if value is None:
-        return ""
-    text = str(_rounded(_plain(value)))
-    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(r"[+-]?\d+(\.\d+)?", text)
-    return ("'" + text if formula else text).encode("utf-8", "backslashreplace").decode("utf-8")

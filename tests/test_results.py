@@ -16,7 +16,8 @@ from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 
 from footcli.domain import Measurement
 from footcli.errors import CaseError
-from footcli.results import SCHEMA_FILE, csv_cell, dumps, from_json, load_case, load_masks, measurements_csv, save_case, to_json
+from footcli.results import SCHEMA_FILE, dumps, from_json, load_case, load_masks, save_case, to_json
+from footcli.spreadsheet import csv_cell, measurements_csv
 
 
 def _labels() -> np.ndarray:

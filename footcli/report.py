@@ -1,0 +1,258 @@
+"""A result and its views -> report.html."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from footcli import messages, names, overlay, svg
+from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, View
+from footcli.files import write_atomic
+from footcli.page import LEVEL_STATE, page, term_title
+from footcli.results import load_case
+
+IMPRESSION_LINES = 5
+DIFFER_DEG = 3.0  # between the two ways to an angle: more is worth a look at the picture
+HASH_SHOWN = 12
+
+FINDING_LESION = {
+    "flat_foot": "Flatfoot or Cavus",
+    "cavus_foot": "Flatfoot or Cavus",
+    "hallux_valgus": "Hallux Valgus",
+    "ankle_arthritis": "Ankle Arthritis",
+    "olt": "OLT",
+    "accessory_navicular": "Accessory Navicular",
+    "tarsal_coalition": "Tarsal Coalition",
+}
+PLANES = (Plane.SAG, Plane.COR, Plane.AXL)
+
+Strings = Mapping[str, str]
+
+
+def render(result: CaseResult, views: Sequence[View], *, lang: str = "en", failure: CaseFailure | None = None) -> str:
+    """The report as one HTML page. `failure`: why the case stopped early, shown on top. Raises SetupError for an unknown language."""
+    t = messages.strings(lang)
+    profile = _mapping(result.provenance.get("profile"))
+    return page(
+        "report.html.j2",
+        lang,
+        case_id=result.case_id,
+        side=result.side,
+        side_word=t[f"side.{result.side}"],
+        head=_head(_mapping(result.provenance.get("input")), t),
+        failure=failure,
+        warnings=result.warnings,
+        impression=_impression(result, views, t, lang),
+        angles=_angles(result.measurements, profile, t, lang),
+        profile=_profile_name(profile, t),
+        planes=_planes(result, views, t, lang),
+        toggles=_toggles(result.measurements),
+        legend=[(term_title(names.BONES, bone.name, lang), colour) for bone, colour in zip(names.BONES, overlay.BONE_COLOURS, strict=True)],
+        swatch=_swatch,
+        lesions=[_lesion_row(lesion, views, t, lang) for lesion in result.lesions],
+        findings=[_finding_row(f, t, lang) for f in result.findings],
+        missing=[
+            (f"{m.name}: {term_title(names.ANGLES, m.name, lang)}", t[f"source.{m.source}"], m.why_missing or "")
+            for m in result.measurements
+            if m.value is None
+        ],
+        trace=_trace(result.provenance, profile, t),
+    )
+
+
+def write_report(folder: Path, lang: str = "en") -> Path:
+    """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError."""
+    result, views = load_case(folder)
+    path = folder / "report.html"
+    write_atomic(path, render(result, views, lang=lang).encode("utf-8"))
+    return path
+
+
+def angle_state(value: float | None, low: float | None, high: float | None, band: float = 0.0) -> str:
+    """within, borderline (nearer than `band` to a limit), outside, no_range (no limit known) or missing (no value)."""
+    if value is None:
+        return "missing"
+    limits = [limit for limit in (low, high) if limit is not None]
+    if not limits:
+        return "no_range"
+    if any(abs(value - limit) < band for limit in limits):
+        return "borderline"
+    return "outside" if (low is not None and value < low) or (high is not None and value > high) else "within"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _swatch(colour: str) -> Markup:
+    box = svg.tag("rect", width=10, height=10, fill=colour)
+    return svg.tag("svg", box, viewBox="0 0 10 10", class_="swatch", aria_hidden="true")
+
+
+def _head(given: Mapping[str, Any], t: Strings) -> list[tuple[str, str]]:
+    shape, spacing, skipped = given.get("shape"), given.get("spacing_mm"), _mapping(given.get("skipped"))
+    bearing = given.get("weight_bearing")
+    rows = [
+        (t["weight_bearing"], t["unknown"] if bearing is None else t["yes"] if bearing in (True, "yes") else t["no"]),
+        (t["age_band"], str(given.get("age_band") or t["unknown"])),
+        (t["spacing"], " × ".join(f"{float(v):.3g}" for v in spacing) + " mm" if spacing else t["unknown"]),
+        (t["slices"], str(given.get("slices") or (shape[0] if shape else t["unknown"]))),
+        (t["grid"], " × ".join(str(v) for v in shape) if shape else t["unknown"]),
+    ]
+    if any(skipped.values()):
+        rows.append((t["skipped"], ", ".join(f"{code}: {count}" for code, count in sorted(skipped.items()) if count)))
+    return rows
+
+
+def _impression(result: CaseResult, views: Sequence[View], t: Strings, lang: str) -> dict[str, Any]:
+    """At most five ranked lines: what is present, then what is borderline, each group in the findings' own order."""
+    diseases = [f for f in result.findings if f.name != "normal"]
+    ranked = [f for level in (Level.PRESENT, Level.BORDERLINE) for f in diseases if f.level is level]
+    lead = {Level.PRESENT: t["consistent"], Level.BORDERLINE: t["borderline_for"]}
+    lines = [
+        {"lead": _capital(lead[f.level]), "view": _view_of(f, result.lesions, views), **_finding_row(f, t, lang)}
+        for f in ranked[:IMPRESSION_LINES]
+    ]
+
+    def listed(level: Level) -> str:
+        return ", ".join(term_title(names.FINDINGS, f.name, lang) for f in diseases if f.level is level)
+
+    texts = [t["more_findings"]] if len(ranked) > IMPRESSION_LINES else []
+    if not ranked:
+        normal = any(f.name == "normal" and f.level is Level.PRESENT for f in result.findings)
+        texts.append(f"{t['normal_text']}: {listed(Level.NOT_SEEN)}." if normal else t["nothing_text"])
+    if unjudged := listed(Level.NOT_MEASURABLE):
+        texts.append(f"{_capital(t['not_judged'])}: {unjudged}.")
+    return {"lines": lines, "texts": texts}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
+    state = LEVEL_STATE[f.level]
+    word = t[f"level.{f.level.value}"]
+    if f.name == "normal":  # "present" is the good news here
+        state = "within" if f.level is Level.PRESENT else "missing"
+        word = t["yes"] if f.level is Level.PRESENT else t["no"]
+    return {"title": term_title(names.FINDINGS, f.name, lang), "state": state, "word": word, "grade": f.grade, "evidence": f.evidence}
+
+
+def _view_of(f: Finding, lesions: Sequence[Lesion], views: Sequence[View]) -> int | None:
+    """Number of the picture that shows a finding best: its lesion's, else its plane's slab, else its plane's first."""
+    label = FINDING_LESION.get(f.name)
+    if label is None:
+        return None
+    for lesion in (lesion for lesion in lesions if lesion.label == label):
+        if (number := _view_of_lesion(lesion, views)) is not None:
+            return number
+    same = [(view.index is not None, number) for number, view in enumerate(views, start=1) if view.plane is names.LESION_PLANE[label]]
+    return min(same)[1] if same else None
+
+
+def _view_of_lesion(lesion: Lesion, views: Sequence[View]) -> int | None:
+    return next((number for number, view in enumerate(views, start=1) if overlay.shows_box(view, lesion)), None)
+
+
+def _angles(measurements: Sequence[Measurement], profile: Mapping[str, Any], t: Strings, lang: str) -> list[dict[str, Any]]:
+    rows = []
+    for name in dict.fromkeys(m.name for m in measurements):
+        both = {m.source: m for m in measurements if m.name == name}
+        bounds = _mapping(_mapping(profile.get("ranges")).get(name))
+        low, high = bounds.get("low"), bounds.get("high")
+        band = float(_mapping(profile.get("guard_band")).get(name) or 0.0)
+        values = [m.value for m in both.values() if m.value is not None]
+        notes = list(dict.fromkeys(m.note for m in both.values() if m.note))
+        if len(values) == 2 and abs(values[0] - values[1]) > DIFFER_DEG:
+            notes.insert(0, t["differ"].format(messages.number(abs(values[0] - values[1]))))
+        unit = next(iter(both.values())).unit
+        source = [str(bounds.get("source") or "")] if bounds else []
+        if band and bounds:
+            source.append(f"{t['band']} ±{messages.number(band, unit)}")
+        rows.append(
+            {
+                "name": name,
+                "title": term_title(names.ANGLES, name, lang),
+                "definition": t.get(f"define.{name}", ""),
+                "cells": [_angle_cell(both.get(way), low, high, band, t) for way in ("landmarks", "masks")],
+                "range": _range_text(low, high, unit, t),
+                "source": "; ".join(filter(None, source)),
+                "notes": notes,
+            }
+        )
+    return rows
+
+
+def _angle_cell(m: Measurement | None, low: float | None, high: float | None, band: float, t: Strings) -> dict[str, str]:
+    if m is None:
+        return {"value": "", "state": "missing", "word": t["not_taken"], "detail": ""}
+    state = angle_state(m.value, low, high, band)
+    if m.value is None:
+        return {"value": "", "state": state, "word": t[f"state.{state}"], "detail": m.why_missing or ""}
+    detail = [f"{t['slice']} {m.slice}"] if m.slice is not None else []
+    detail += [f"{t['confidence']} {m.confidence:.2f}"] if m.confidence is not None else []
+    return {"value": messages.number(m.value, m.unit), "state": state, "word": t[f"state.{state}"], "detail": ", ".join(detail)}
+
+
+def _range_text(low: float | None, high: float | None, unit: str, t: Strings) -> str:
+    ends = [messages.number(limit, unit) for limit in (low, high) if limit is not None]
+    if len(ends) == 2:
+        return f"{ends[0]} … {ends[1]}"
+    return t["state.no_range"] if not ends else ("≥ " if high is None else "≤ ") + ends[0]
+
+
+def _planes(result: CaseResult, views: Sequence[View], t: Strings, lang: str) -> list[dict[str, Any]]:
+    groups = []
+    for plane in PLANES:
+        shown = [
+            {"number": number, "svg": overlay.picture(view, result, lang), "title": overlay.title(view, t), "caption": view.caption}
+            for number, view in enumerate(views, start=1)
+            if view.plane is plane
+        ]
+        if shown:
+            groups.append({"title": t[f"plane.{plane.value}"], "views": shown})
+    return groups
+
+
+def _toggles(measurements: Sequence[Measurement]) -> dict[str, Any]:
+    drawn = list(dict.fromkeys(m.name for m in measurements if m.value is not None))
+    return {
+        "layers": ("bones", "lines", "points", "boxes"),
+        "sources": ("landmarks", "masks"),
+        "angles": [(name, overlay.ANGLE_COLOURS.get(name, overlay.OTHER_COLOUR)) for name in drawn if re.fullmatch(r"\w+", name)],
+    }
+
+
+def _lesion_row(lesion: Lesion, views: Sequence[View], t: Strings, lang: str) -> dict[str, Any]:
+    first, last = lesion.slices
+    return {
+        "title": term_title(names.LESIONS, lesion.label, lang),
+        "score": f"{lesion.score:.2f}",
+        "plane": t[f"plane.{lesion.plane.value}"],
+        "slices": f"{first}–{last}",
+        "size": " × ".join(f"{v:.1f}" for v in lesion.size_mm) if lesion.size_mm else t["unknown"],
+        "view": _view_of_lesion(lesion, views),
+    }
+
+
+def _profile_name(profile: Mapping[str, Any], t: Strings) -> str:
+    return " ".join(str(profile[key]) for key in ("name", "version") if profile.get(key)) or t["not_recorded"]
+
+
+def _trace(provenance: Mapping[str, Any], profile: Mapping[str, Any], t: Strings) -> list[tuple[str, str]]:
+    """What made the result. Models: a list of {"name", "sha256"} or a mapping of name to either a hash or {"sha256"}."""
+    given = provenance.get("models") or ()
+    pairs = given.items() if isinstance(given, Mapping) else [(_mapping(m).get("name", "?"), m) for m in given]
+    models = [(f"{t['model']}: {name}", str(_mapping(m).get("sha256") or "") if isinstance(m, Mapping) else str(m)) for name, m in pairs]
+    digest = _mapping(provenance.get("input")).get("sha256") or provenance.get("input_sha256")
+    return [
+        (t["version"], "footcli " + str(provenance.get("version") or t["not_recorded"])),
+        *((label, value[:HASH_SHOWN] or t["not_recorded"]) for label, value in models),
+        (t["profile"], _profile_name(profile, t)),
+        (t["input_hash"], str(digest)[:HASH_SHOWN] if digest else t["not_recorded"]),
+    ]

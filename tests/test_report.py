@@ -1,0 +1,354 @@
+"""report, index, messages: the pages say what was found, and nothing in a file becomes markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
+from numpy import uint8, zeros
+
+from footcli import messages
+from footcli.assets import templates_dir
+from footcli.domain import CaseFailure, Finding, Level, Measurement, Notice
+from footcli.errors import CaseError, SetupError
+from footcli.index import write_index
+from footcli.report import angle_state, render, write_report
+from footcli.results import save_case
+
+
+class _Page(HTMLParser):
+    """Tags with attributes, and the text that a reader sees."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._quiet = ""
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.text += " "
+        self._quiet = tag if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._quiet = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._quiet else data
+
+
+def _page(lang: str = "en", **changes: Any) -> _Page:
+    return _Page(render(make_result(**changes), make_views(), lang=lang))
+
+
+def _section(html: str, name: str) -> str:
+    found = re.search(rf'<section id="{name}">.*?</section>', html, re.DOTALL)
+    assert found is not None
+    return re.sub(r"\s+", " ", _Page(found[0]).text)
+
+
+def _save(folder: Path, **changes: Any) -> None:
+    save_case(folder, make_result(case_id=folder.name, **changes), zeros(SHAPE_ZYX, uint8), AFFINE, make_views())
+
+
+def test_the_sections_stand_in_the_order_of_the_layout() -> None:
+    ids = [attrs["id"] for tag, attrs in _page().tags if tag == "section"]
+    assert ids == ["head", "impression", "angles", "pictures", "lesions", "findings", "missing", "trace"]
+    assert _page().text.index("Research use only. Not a medical device.") < _page().text.index("case-01", 60)
+
+
+def test_the_head_says_what_the_input_was() -> None:
+    text = _section(render(make_result(), make_views()), "head")
+    for word in ("Weight-bearing yes", "Age band 40-59", "0.5 × 0.5 × 0.5 mm", "Slices 60", "1 slice is missing after position 12.5 mm"):
+        assert word in text
+
+
+def test_what_the_provenance_leaves_out_is_unknown_and_no_error() -> None:
+    html = render(make_result(provenance={}, side=None), ())
+    assert "Weight-bearing unknown" in _section(html, "head")
+    assert "not recorded" in _section(html, "trace")
+    assert "No pictures were saved." in _section(html, "pictures")
+
+
+def test_the_impression_ranks_present_before_borderline_with_grade_evidence_and_link() -> None:
+    html = render(make_result(), make_views())
+    text = _section(html, "impression")
+    assert text.index("Consistent with flat foot") < text.index("Borderline for osteochondral lesion of the talus")
+    assert "Grade: mild" in text
+    assert "TMA 5.2 deg is above 4 deg; CPA 12.9 deg is below 18 deg" in text
+    assert "Not judged: hallux valgus." in text
+    links = re.findall(r'<a href="#(view-\d)">see', html)
+    assert links[:2] == ["view-1", "view-2"]  # the sagittal slab, and the coronal slice with the box
+    assert all(f'<figure id="{link}">' in html for link in links)
+
+
+def test_the_impression_holds_five_lines_at_most_and_says_so() -> None:
+    six = ("flat_foot", "olt", "hallux_valgus", "ankle_arthritis", "cavus_foot", "x")
+    findings = tuple(Finding(name, Level.PRESENT, ()) for name in six)
+    html = render(make_result(findings=findings), make_views())
+    assert _section(html, "impression").count("Consistent with") == 5
+    assert "further findings in the findings table" in _section(html, "impression")
+
+
+def test_normal_lists_what_was_looked_at() -> None:
+    findings = (Finding("flat_foot", Level.NOT_SEEN, ()), Finding("olt", Level.NOT_MEASURABLE, ()), Finding("normal", Level.PRESENT, ()))
+    text = _section(render(make_result(findings=findings), ()), "impression")
+    assert "No abnormality detected by this tool among: flat foot." in text
+    assert "Not judged: osteochondral lesion of the talus." in text
+
+
+def test_nothing_found_is_not_called_normal_where_not_all_was_judged() -> None:
+    findings = (Finding("flat_foot", Level.NOT_MEASURABLE, ()), Finding("normal", Level.NOT_MEASURABLE, ()))
+    text = _section(render(make_result(findings=findings), ()), "impression")
+    assert "this is no normal result" in text
+    assert "No abnormality" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "state"),
+    [
+        (24.0, 18.0, 30.0, "within"),
+        (17.5, 18.0, 30.0, "borderline"),
+        (18.5, 18.0, 30.0, "borderline"),
+        (17.0, 18.0, 30.0, "outside"),
+        (31.0, 18.0, 30.0, "outside"),
+        (-9.0, None, 5.0, "within"),
+        (6.0, None, 5.0, "outside"),
+        (6.0, None, None, "no_range"),
+        (None, 18.0, 30.0, "missing"),
+    ],
+)
+def test_the_state_of_an_angle(value: float | None, low: float | None, high: float | None, state: str) -> None:
+    assert angle_state(value, low, high, 1.0) == state
+
+
+def test_the_angle_table_shows_both_sources_range_state_and_difference() -> None:
+    text = _section(render(make_result(), make_views()), "angles")
+    assert re.search(r"CPA calcaneal pitch.*12\.9° ▲ outside slice 25, confidence 0\.93 13\.4° ▲ outside.*18\.0° … 30\.0° S4", text)
+    assert "The two ways differ by 5.8°: check the picture." in text
+    assert text.count("The two ways differ") == 1
+    assert "−4.0° … 4.0°" in text
+    assert "≤ 5.0°" in text
+    assert "– not measurable" in text
+    assert "Threshold profile: general 1." in text
+
+
+def test_a_source_that_took_no_measurement_is_shown_as_such() -> None:
+    only = (Measurement("TT", "deg", "masks", 3.0),)
+    text = _section(render(make_result(measurements=only), ()), "angles")
+    assert "not taken" in text
+    assert "no cut-off" in text
+
+
+def test_what_was_not_measured_is_listed_with_the_reason_and_source() -> None:
+    text = _section(render(make_result(), ()), "missing")
+    assert "MTASA: tibial axis to talar dome angle landmarks the talar dome is outside the field of view" in text
+    assert "bone masks" in text
+
+
+def test_the_trace_names_version_models_profile_and_input() -> None:
+    text = _section(render(make_result(), ()), "trace")
+    for word in ("footcli 0.1.0", "Model: bones abababababab ", "general 1", "efefefefefef"):
+        assert word in text
+    by_name = {**PROVENANCE, "models": {"bones": {"sha256": "12" * 32}}}
+    assert "Model: bones 121212121212 " in _section(render(make_result(provenance=by_name), ()), "trace")
+
+
+def test_a_failure_is_said_on_top() -> None:
+    failure = CaseFailure("case-01", "no_bone_found", "no bone in the scan: is it a foot?")
+    assert "no bone in the scan: is it a foot? no_bone_found" in _section(render(make_result(), (), failure=failure), "head")
+
+
+def test_every_angle_source_and_layer_has_a_switch_that_meets_its_groups() -> None:
+    html = render(make_result(), make_views())
+    layers = re.findall(r'data-layer="([\w-]+)"', html)
+    assert {"layer-bones", "layer-lines", "layer-points", "layer-boxes", "source-masks", "angle-CPA", "angle-HAA"} <= set(layers)
+    drawn = {name for group in re.findall(r'<g class="([^"]*)"', html) for name in group.split()}
+    assert {layer for layer in layers if layer != "angle-HAA"} <= drawn  # HAA: no coronal slab among these views
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "javascript:alert(1)",
+    "{{7*7}}",
+    "{% raw %}${x} %n",
+    "[bold]x[/x]",
+]
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+def test_text_from_files_is_shown_as_text(bad: str) -> None:
+    page = _page(
+        case_id=bad,
+        warnings=(Notice(bad, bad),),
+        findings=(Finding(bad, Level.PRESENT, (bad,), bad), Finding("olt", Level.NOT_MEASURABLE, (bad,))),
+        measurements=(Measurement(bad, bad, "masks", None, bad), Measurement("CPA", "deg", "masks", 12.0, note=bad)),
+        provenance={"version": bad, "models": [{"name": bad, "sha256": bad}], "profile": {"name": bad}, "input": {"age_band": bad}},
+    )
+    clean = _page()
+    assert page.text.count(bad) >= 8
+    assert "49" not in page.text.replace("40-59", "")
+    for kind in ("script", "img"):
+        assert [tag for tag, _ in page.tags].count(kind) == [tag for tag, _ in clean.tags].count(kind)
+    assert not [attrs for _, attrs in page.tags if any(name.startswith("on") for name in attrs)]
+    assert all(str(attrs["href"]).startswith(("#", "data:image/jpeg")) for _, attrs in page.tags if "href" in attrs)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb\u2066c\u200fd", "abcd"),
+        ("a\x1b[31mred\x1b[0m", "ared"),
+        ("a\x1b]0;title\x07b", "ab"),
+        ("a\x00\x07\x08b", "ab"),
+        ("two\nlines\u2028here", "two lines here"),
+        ("\udcb0", "\\udcb0"),
+        ("경골 é", "경골 é"),
+    ],
+)
+def test_clean_takes_controls_escapes_and_bidi_away_and_leaves_letters(text: str, shown: str) -> None:
+    assert messages.clean(text) == shown
+    assert shown in render(make_result(case_id=text), ())
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    html = render(make_result(), make_views())
+    page = _Page(html)
+    assert not {"link", "iframe", "img", "object", "base", "form"} & {tag for tag, _ in page.tags}
+    assert not [attrs for _, attrs in page.tags if "src" in attrs]
+    assert not re.findall(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_the_policy_allows_this_script_alone() -> None:
+    html = render(make_result(), ())
+    script = re.search(r"<script>(.*)</script>", html, re.DOTALL)
+    assert script is not None
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    policy = next(attrs["content"] for _, attrs in _Page(html).tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith(f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
+
+
+def test_korean_has_its_words_and_no_english_headings() -> None:
+    page = _page("ko")
+    for word in ("연구 전용. 의료기기가 아닙니다.", "종합 소견", "평발", "종골 피치각", "범위 밖", "측정 불가", "시상면", "경골"):
+        assert word in page.text
+    for word in ("Impression", "not measurable", "borderline", "Sagittal", "present"):
+        assert word not in page.text
+
+
+def test_both_languages_have_every_string_with_the_same_blanks() -> None:
+    english, korean = messages.strings("en"), messages.strings("ko")
+    assert english.keys() == korean.keys()
+    for key, text in english.items():
+        assert text
+        assert korean[key]
+        assert text.count("{}") == korean[key].count("{}")
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(SetupError, match="use one of en, ko"):
+        render(make_result(), (), lang="fr")
+
+
+def test_colours_have_enough_contrast_in_light_and_dark() -> None:
+    css = (templates_dir() / "style.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        colour = dict(re.findall(r"--([\w-]+): (#\w+)", block))
+        pairs = [(name, f"{name}-bg") for name in ("within", "borderline", "outside", "missing")]
+        pairs += [(ink, paper) for ink in ("ink", "soft", "link") for paper in ("page", "card", "head")]
+        for ink, paper in pairs:
+            assert _contrast(colour[ink], colour[paper]) >= 4.5, (ink, paper)
+
+
+def _contrast(a: str, b: str) -> float:
+    """Contrast ratio as WCAG 2.1 defines it."""
+    light, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * c for c in colour[1:])
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_report_is_built_again_from_the_saved_files_alone(tmp_path: Path) -> None:
+    _save(tmp_path / "case-01")
+    path = write_report(tmp_path / "case-01")
+    assert path.read_text(encoding="utf-8") == render(make_result(), make_views())
+    (tmp_path / "case-01" / "result.json").unlink()
+    with pytest.raises(CaseError, match=r"no readable result\.json"):
+        write_report(tmp_path / "case-01")
+
+
+def test_the_index_lists_failed_cases_first_and_normal_ones_last(tmp_path: Path) -> None:
+    normal = (Finding("flat_foot", Level.NOT_SEEN, ()), Finding("normal", Level.PRESENT, ()))
+    _save(tmp_path / "a-normal", findings=normal)
+    _save(tmp_path / "b-flat-L")
+    run = {
+        "cases": [
+            {"case_id": "a-normal", "outcome": "done", "folders": ["a-normal"], "code": None, "message": None},
+            {"case_id": "b-flat", "outcome": "done", "folders": ["b-flat-L"], "code": None, "message": None},
+            {"case_id": "c-<b>", "outcome": "failed", "folders": [], "code": "no_geometry", "message": "no ImagePositionPatient"},
+            {"case_id": "d #?", "outcome": "skipped", "folders": ["d #?"], "code": None, "message": None},
+        ]
+    }
+    page = _Page(write_index(tmp_path, run).read_text(encoding="utf-8"))
+    places = [page.text.index(word) for word in ("c-<b>", "d #?", "b-flat-L", "a-normal")]
+    assert places == sorted(places)
+    assert "4 cases, 1 failed" in page.text
+    assert "no ImagePositionPatient no_geometry" in page.text
+    assert "result cannot be read" in page.text
+    assert "no abnormality detected" in page.text
+    assert [attrs["href"] for tag, attrs in page.tags if tag == "a"] == ["b-flat-L/report.html", "a-normal/report.html"]
+
+
+def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
+    _save(tmp_path / "out" / "x y%2F")
+    run = {"cases": [{"case_id": "x", "outcome": "done", "folders": ["x y%2F"]}, {"case_id": "y", "outcome": "done", "folders": ["../y"]}]}
+    _save(tmp_path / "y")
+    page = _Page(write_index(tmp_path / "out", run).read_text(encoding="utf-8"))
+    links = [str(attrs["href"]) for tag, attrs in page.tags if tag == "a"]
+    assert links == ["x%20y%252F/report.html"]
+
+
+def test_an_empty_run_has_an_index(tmp_path: Path) -> None:
+    assert "No cases." in _Page(write_index(tmp_path, {"cases": []}, "en").read_text(encoding="utf-8")).text
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("/usr/bin/chromium")
+
+
+@pytest.mark.skipif(_chromium() is None, reason="chromium is not installed")
+def test_the_page_opens_in_a_browser_without_a_console_message(tmp_path: Path) -> None:
+    hostile = replace(make_result(), case_id="<script>document.title='hacked'</script>")
+    (tmp_path / "report.html").write_text(render(hostile, make_views()), encoding="utf-8")
+    run = subprocess.run(
+        [
+            str(_chromium()), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
+            "--enable-logging=stderr", "--dump-dom", (tmp_path / "report.html").as_uri(),
+        ],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "CONSOLE" not in run.stderr
+    assert "Consistent with" in run.stdout
+    assert '<fieldset class="toggles"><legend>' in run.stdout  # the script ran: it takes `hidden` away
+    assert "<title>Foot and ankle report: &lt;script&gt;" in run.stdout
