@@ -1,15 +1,113 @@
-"""From a volume to what the networks see, shared with training: windows, canonical grids, neighbouring slices."""
+"""From a volume to what the networks see, shared with training: windows, the canonical grid, neighbouring slices."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from footcli.domain import Plane, Volume
+from footcli.geometry import Array
+
 F32 = NDArray[np.float32]
+AIR_HU = -1000.0
+SLICE_AXIS = {Plane.AXL: 0, Plane.COR: 1, Plane.SAG: 2}  # axis of a (z, y, x) array that numbers the slices
+SLAB = 16  # input slices turned into float at a time, to bound memory
 
 
 def window(xp: Any, hu: Any, low: float, high: float) -> Any:
     """HU -> 0..1 between low and high, clipped; `xp` is numpy or torch."""
     return xp.clip((hu - low) / (high - low), 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canonical:
+    """A volume on a grid of equal voxels whose x runs to the patient's left, y back, z up.
+
+    hu: float32 (z, y, x). to_input: float64 (4, 4), canonical voxel (x, y, z, 1) -> input voxel.
+    order: for each canonical array axis (z, y, x) the input array axis it comes from; flip: whether that axis runs the other way.
+    """
+
+    hu: F32
+    pixel_mm: float
+    to_input: Array
+    order: tuple[int, int, int]
+    flip: tuple[bool, bool, bool]
+
+
+def orientation(affine: Array, turned: tuple[bool, bool] = (False, False)) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Which input array axis each canonical axis (z, y, x) comes from, and whether it runs backwards.
+
+    turned: (up-down, front-back) to turn besides, where the affine's directions are not to be trusted.
+    """
+    direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    best = max(_permutations(), key=lambda p: sum(abs(direction[lps, vox]) for lps, vox in enumerate(p)))
+    order, flip = [], []
+    for lps, extra in ((2, turned[0]), (1, turned[1]), (0, False)):
+        order.append(2 - best[lps])
+        flip.append(bool(direction[lps, best[lps]] < 0) != extra)
+    return (order[0], order[1], order[2]), (flip[0], flip[1], flip[2])
+
+
+def _permutations() -> tuple[tuple[int, int, int], ...]:
+    return ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+def axis_weights(n_in: int, spacing: float, n_out: int, pixel: float) -> F32:
+    """(n_out, n_in) weights of a tent filter that resamples one axis; first samples coincide, nothing is shifted."""
+    at = np.arange(n_out) * (pixel / spacing)
+    reach = max(1.0, pixel / spacing)
+    weights = np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(n_in)[None]) / reach)
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9), dtype=np.float32)
+
+
+def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, bool] = (False, False)) -> Canonical:
+    """Resample a volume to equal voxels in canonical order. Where spacing is unknown the voxel edge is taken as it stands."""
+    order, flip = orientation(volume.affine, turned)
+    spacing = volume.spacing_mm[::-1][list(order)]
+    view = _oriented(volume.hu, order, flip)
+    shape = [max(1, int(np.ceil((n - 1) * s / pixel_mm)) + 1) for n, s in zip(view.shape, spacing, strict=True)]
+    wz, wy, wx = (axis_weights(n, s, m, pixel_mm) for n, s, m in zip(view.shape, spacing, shape, strict=True))
+    rows = np.empty((view.shape[0], shape[1], shape[2]), np.float32)
+    for start in range(0, view.shape[0], SLAB):
+        part = view[start : start + SLAB].astype(np.float32)
+        rows[start : start + SLAB] = np.matmul(wy, np.matmul(part, wx.T))
+    hu = (wz @ rows.reshape(view.shape[0], -1)).reshape(shape)
+    to_input = np.zeros((4, 4))
+    to_input[3, 3] = 1
+    for axis in range(3):  # canonical array axis -> its rows and columns in (x, y, z) order
+        row, column = 2 - order[axis], 2 - axis
+        step = pixel_mm / spacing[axis]
+        to_input[row, column] = -step if flip[axis] else step
+        to_input[row, 3] = view.shape[axis] - 1 if flip[axis] else 0
+    return Canonical(hu, pixel_mm, to_input, order, flip)
+
+
+def _oriented(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:
+    return array.transpose(order)[tuple(slice(None, None, -1 if f else 1) for f in flip)]
+
+
+def to_input_order(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:
+    """The inverse of the reordering that `canonical` does: a canonical-ordered array back in the input's own axes."""
+    turned = array[tuple(slice(None, None, -1 if f else 1) for f in flip)]
+    return turned.transpose(np.argsort(order))
+
+
+def neighbours(hu: F32, plane: Plane, index: int, offsets_mm: tuple[float, ...], pixel_mm: float) -> F32:
+    """(C, H, W) the slice `index` of a plane and those at the offsets along its normal; air beyond the ends."""
+    stack = np.moveaxis(hu, SLICE_AXIS[plane], 0)
+    out = np.full((len(offsets_mm), *stack.shape[1:]), AIR_HU, np.float32)
+    for channel, offset in enumerate(offsets_mm):
+        at = index + round(offset / pixel_mm)
+        if 0 <= at < stack.shape[0]:
+            out[channel] = stack[at]
+    return out
+
+
+def pad_to(image: F32, multiple: int) -> F32:
+    """(..., H, W) padded with air below and right to multiples of `multiple`."""
+    h, w = image.shape[-2:]
+    pad = [(0, 0)] * (image.ndim - 2) + [(0, -h % multiple), (0, -w % multiple)]
+    return np.pad(image, pad, constant_values=AIR_HU)

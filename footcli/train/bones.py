@@ -22,6 +22,8 @@ WINDOW = (-500.0, 1500.0)
 OFFSETS_MM = (-20.0, -8.0, 0.0, 8.0, 20.0)  # neighbours far enough to show the next ray, near enough to show the same bone
 CLASSES = len(BONES) + 1
 SIDE_PX = 160
+# background fills most of a picture, a metatarsal's section a few pixels: without weights the small ones are learnt last
+CLASS_WEIGHTS = torch.tensor([0.3, 1.0, 1.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
 PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -56,8 +58,8 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     shown = hot.sum((0, 2, 3)) > 0
     shown[0] = False
     dice = (2 * both / (either + 1e-6))[shown].mean()
-    entropy = F.cross_entropy(logits, target)
-    return entropy + 0.5 * (1 - dice), {"ce": float(entropy.detach()), "dice": float(dice.detach())}
+    entropy = F.cross_entropy(logits, target, weight=CLASS_WEIGHTS.to(logits.device))
+    return entropy + (1 - dice), {"ce": float(entropy.detach()), "dice": float(dice.detach())}
 
 
 def run(plan: Plan, say: Callable[[str], None], bank: Bank | None = None, widths: tuple[int, ...] = (16, 32, 64, 96, 128)) -> nn.Module:

@@ -46,7 +46,7 @@ def sample(entry: Entry, plane: str, centre: torch.Tensor, cut: Cut, rng: np.ran
     scale = cut.pixel_mm / SPACING_MM * rng.uniform(0.78, 1.22) * rng.normal(1, 0.03, 3)
     basis = np.eye(3)[list(axes)] @ _turn(rng, cut.turn_sd_deg).T
     basis[2 if plane != "SAG" else 0] *= rng.choice([-1, 1])  # left and right feet alike; toes stay in front, the leg on top
-    shift = rng.normal(0, 0.18, 2).clip(-0.42, 0.42) * n
+    shift = rng.normal(0, 0.15, 2).clip(-0.4, 0.4) * n
     pix = torch.arange(n, device=device, dtype=torch.float32) - (n - 1) / 2
     b = torch.tensor(basis * scale[:, None], dtype=torch.float32, device=device)
     flat = centre.to(device) + (pix - shift[0])[:, None, None] * b[1] + (pix - shift[1])[None, :, None] * b[2]  # (H, W, 3)

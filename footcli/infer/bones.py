@@ -1,0 +1,170 @@
+"""The bone network on a volume: slices of three planes vote for each voxel, then anatomy settles what a vote cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from footcli.domain import Plane, Volume
+from footcli.errors import InferenceError
+from footcli.infer.prepare import Canonical, axis_weights, canonical, neighbours, pad_to, to_input_order, window
+from footcli.infer.session import Session
+from footcli.infer.spec import ModelSpec
+from footcli.names import BONES, RAYS
+
+F32 = NDArray[np.float32]
+BODY_HU = -400.0  # above this a voxel is body, not air
+MARGIN_PX = 8  # air kept around the body
+STRIDE = 16  # the network halves its input four times
+SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
+PLANES_BY_QUALITY = {"fast": (Plane.AXL,), "standard": tuple(Plane), "best": tuple(Plane)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmented:
+    """labels: uint8 (z, y, x) on the canonical grid; confidence: mean probability of each bone over its voxels, by id."""
+
+    grid: Canonical
+    probability: F32
+    labels: NDArray[np.uint8]
+    confidence: dict[int, float]
+
+
+def segment(volume: Volume, session: Session, spec: ModelSpec, quality: str = "standard") -> Segmented:
+    """Segment the ten bones. Raises InferenceError "no_bone_found" where the vote finds none."""
+    turned = (False, False) if volume.orientation_known else _find_turn(volume, session, spec)
+    grid = canonical(volume, spec.pixel_mm, turned)
+    probability = vote(grid.hu, session, spec, PLANES_BY_QUALITY[quality])
+    labels = settle(probability, spec.pixel_mm)
+    if not labels.any():
+        raise InferenceError("no_bone_found", "no bone was found in this scan: check that it shows a foot or ankle, in Hounsfield units")
+    confidence = {k: float(probability[k][labels == k].mean()) for k in range(1, len(BONES) + 1) if (labels == k).any()}
+    return Segmented(grid, probability, labels, confidence)
+
+
+def body_box(hu: F32) -> tuple[slice, slice, slice]:
+    """The box around what is not air, with a margin. Raises InferenceError "no_bone_found" for a volume of air."""
+    solid = hu > BODY_HU
+    box = []
+    for axis in range(3):
+        where = np.flatnonzero(solid.any(tuple(i for i in range(3) if i != axis)))
+        if where.size == 0:
+            raise InferenceError("no_bone_found", "the scan holds nothing denser than air: check its rescale values")
+        box.append(slice(max(0, int(where[0]) - MARGIN_PX), min(hu.shape[axis], int(where[-1]) + 1 + MARGIN_PX)))
+    return box[0], box[1], box[2]
+
+
+def vote(hu: F32, session: Session, spec: ModelSpec, planes: tuple[Plane, ...], every: int = 1) -> F32:
+    """(classes + 1, z, y, x) mean probabilities over the planes. every: only each n-th slice, for a quick look; the rest stay zero."""
+    box = body_box(hu)
+    inner = hu[box]
+    total = np.zeros((len(spec.classes) + 1, *inner.shape), np.float32)
+    total[0] = 1e-6
+    for plane in planes:
+        axis = 1 + {Plane.AXL: 0, Plane.COR: 1, Plane.SAG: 2}[plane]
+        target = np.moveaxis(total, axis, 1)
+        for index in range(0, inner.shape[axis - 1], every):
+            stack = neighbours(inner, plane, index, spec.offsets_mm, spec.pixel_mm)
+            h, w = stack.shape[1:]
+            image = window(np, pad_to(stack, STRIDE), *spec.window)
+            target[:, index] += session.run(image[None])[0][0, :, :h, :w]
+    full = np.zeros((total.shape[0], *hu.shape), np.float32)
+    full[0] = 1.0
+    full[(slice(None), *box)] = total / len(planes)
+    return full
+
+
+def _find_turn(volume: Volume, session: Session, spec: ModelSpec) -> tuple[bool, bool]:
+    """Up-down and front-back of a scan without directions: the turn in which the network is surest of its bones."""
+
+    def sureness(turned: tuple[bool, bool]) -> float:
+        hu = canonical(volume, spec.pixel_mm, turned).hu
+        found = vote(hu, session, spec, (Plane.SAG, Plane.COR), every=8)[1:] * 2
+        return float(np.where(found > 0.8, found, 0).sum())
+
+    return max(((a, b) for a in (False, True) for b in (False, True)), key=sureness)
+
+
+def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
+    """uint8 (z, y, x) labels: the likeliest class, the rays in order, of each bone its largest piece (the midfoot is five)."""
+    labels = probability.argmax(0).astype(np.uint8)
+    speck = SPECK_ML * 1000 / pixel_mm**3
+    _order_rays(labels, probability, speck)
+    for bone in range(1, len(BONES) + 1):
+        box = ndimage.find_objects(labels == bone, max_label=1)[0] if (labels == bone).any() else None
+        if box is None:
+            continue
+        mask = labels[box] == bone
+        pieces, count = ndimage.label(mask)
+        sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+        sizes[0] = 0
+        keep = sizes >= max(speck, 0.04 * sizes.max()) if BONES[bone - 1].name == "MidFoot" else sizes == sizes.max()
+        if sizes.max() < speck:
+            keep[:] = False
+        labels[box][mask & ~keep[pieces]] = 0
+    return labels
+
+
+def _order_rays(labels: NDArray[np.uint8], probability: F32, speck: float) -> None:
+    """Give each separate metatarsal one name, in place: a slice cannot count the rays, the pieces side by side can."""
+    pieces, count = ndimage.label(np.isin(labels, RAYS))
+    big = []
+    for piece in range(1, count + 1):
+        inside = pieces == piece
+        if inside.sum() >= speck:
+            votes = np.array([probability[ray][inside].sum() for ray in RAYS])
+            big.append((piece, inside, votes))
+    for _, inside, votes in big:
+        if votes.max() >= 0.7 * votes.sum():
+            labels[inside] = RAYS[int(votes.argmax())]
+    names = [RAYS[int(v.argmax())] for _, _, v in big]
+    if len(big) == len(RAYS) and len(set(names)) < len(RAYS):
+        _name_by_place(labels, big)
+
+
+def _name_by_place(labels: NDArray[np.uint8], big: list[tuple[int, NDArray[np.bool_], NDArray[np.float64]]]) -> None:
+    """Five pieces with names taken twice: order them along the line on which their votes lie."""
+    centres = np.array([ndimage.center_of_mass(inside) for _, inside, _ in big])
+    mean_ray = np.array([(v * np.arange(len(RAYS))).sum() / v.sum() for _, _, v in big])
+    across = centres[:, 1:] - centres[:, 1:].mean(0)  # rays lie side by side in the axial plane
+    slope = across.T @ (mean_ray - mean_ray.mean())
+    for rank, at in enumerate(np.argsort(across @ slope)):
+        labels[big[int(at)][1]] = RAYS[rank]
+
+
+def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:
+    """Bring canonical labels to the input's own grid, uint8 (z, y, x): each bone's lead over the others, interpolated."""
+    shape = tuple(volume.hu.shape[i] for i in found.grid.order)
+    spacing = volume.spacing_mm[::-1][list(found.grid.order)]
+    out = np.zeros(shape, np.uint8)
+    best = np.zeros(shape, np.float16)
+    boxes = ndimage.find_objects(labels, max_label=len(BONES))
+    for bone, box in enumerate(boxes, start=1):
+        if box is None:
+            continue
+        grown = tuple(slice(max(0, s.start - 2), min(n, s.stop + 2)) for s, n in zip(box, labels.shape, strict=True))
+        here = found.probability[(slice(None), *grown)]
+        others = np.delete(here, bone, axis=0).max(0)
+        mine = labels[grown] == bone
+        near = ndimage.binary_dilation(mine)
+        lead = np.where(near, here[bone] - others, -1.0)
+        lead = np.where(mine, np.maximum(lead, 0.02), np.where(labels[grown] > 0, np.minimum(lead, -0.02), lead))
+        fine = [
+            (max(0, int(np.ceil(s.start * found.grid.pixel_mm / d))), min(n, int((s.stop - 1) * found.grid.pixel_mm / d) + 1))
+            for s, d, n in zip(grown, spacing, shape, strict=True)
+        ]
+        for axis, ((a, b), s, d) in enumerate(zip(fine, grown, spacing, strict=True)):
+            at = np.arange(a, b) * d / found.grid.pixel_mm - s.start
+            weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(s.stop - s.start)[None])).astype(np.float32)
+            lead = np.moveaxis(np.tensordot(weights, lead, axes=(1, axis)), 0, axis)
+        part = tuple(slice(a, b) for a, b in fine)
+        wins = (lead > 0) & (lead > best[part])
+        out[part][wins] = bone
+        best[part][wins] = lead[wins]
+    return np.ascontiguousarray(to_input_order(out, found.grid.order, found.grid.flip))
+
+
+__all__ = ["Segmented", "axis_weights", "body_box", "on_input_grid", "segment", "settle", "vote"]

@@ -1,0 +1,78 @@
+"""A trained network -> ONNX file, manifest entry, model card; torch and ONNX compared on the way."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from footcli import __version__
+from footcli.errors import SetupError
+from footcli.files import write_atomic
+from footcli.infer.manifest import sha256_of, write_entry
+from footcli.infer.session import open_session
+from footcli.infer.spec import ModelSpec
+
+MAX_BYTES = 16 * 2**20  # what a shipped model may weigh
+TOLERANCE = 1e-3  # largest difference between torch and ONNX outputs, relative to the outputs' largest value
+
+
+class WithSoftmax(nn.Module):
+    """A network whose logits leave as probabilities."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, classes, H, W) probabilities."""
+        out: torch.Tensor = self.net(x).softmax(1)
+        return out
+
+
+def export(net: nn.Module, spec: ModelSpec, folder: Path, example: torch.Tensor, dynamic: dict[str, dict[int, str]]) -> tuple[ModelSpec, float]:
+    """Write folder/spec.file and its manifest entry. Returns the entry and the largest difference torch to ONNX.
+
+    Raises SetupError if the file is too big or ONNX answers differently; nothing is written then.
+    """
+    net = net.eval().cpu()
+    buffer = io.BytesIO()
+    torch.onnx.export(net, (example,), buffer, input_names=["image"], output_names=["out"], dynamic_axes=dynamic, opset_version=17, dynamo=False)
+    data = buffer.getvalue()
+    if len(data) > MAX_BYTES:
+        raise SetupError(f"{spec.file}: {len(data) / 2**20:.1f} MB; a model may have {MAX_BYTES / 2**20:.0f} MB: train a smaller one")
+    folder.mkdir(parents=True, exist_ok=True)
+    trial = folder / f".{spec.file}"
+    trial.write_bytes(data)
+    try:
+        spec = replace(spec, sha256=sha256_of(trial), exported_by=__version__)
+        with torch.no_grad():
+            wanted = net(example).numpy()
+        got = open_session(trial, "cpu", 1, spec).run(example.numpy())[0]
+        difference = float(np.abs(got - wanted).max() / max(1e-9, float(np.abs(wanted).max())))
+        if difference > TOLERANCE:
+            raise SetupError(f"{spec.file}: ONNX and torch differ by {difference:.2g} (allowed {TOLERANCE}): not exported")
+        trial.replace(folder / spec.file)
+    finally:
+        trial.unlink(missing_ok=True)
+    write_entry(folder, spec)
+    return spec, difference
+
+
+def write_card(folder: Path, spec: ModelSpec, title: str, parameters: int, facts: dict[str, Any], difference: float) -> Path:
+    """The model's card, Markdown, beside its file."""
+    lines = [
+        f"# {title}", "", f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, {spec.licence}.", "",
+        "Research use only; not a medical device.", "",
+        f"- Input: {spec.input_channels} channels, {spec.pixel_mm} mm pixels, HU {spec.window[0]:g}..{spec.window[1]:g} as 0..1.",
+        f"- Trained on: {spec.trained_on}.", f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at most.", "",
+        "| what | value |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), "",
+    ]  # fmt: skip
+    path = folder / f"{Path(spec.file).stem}.md"
+    write_atomic(path, "\n".join(lines).encode())
+    return path
