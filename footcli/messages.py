@@ -8,6 +8,7 @@ import unicodedata
 from footcli.errors import SetupError
 
 LANGUAGES = ("en", "ko")
+_UNITS = {"deg": "°", "percent": " %"}
 
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]?")
 _GONE = {"Cc", "Cf", "Zl", "Zp"}  # control; format (bidi overrides, invisible marks); line and paragraph separators
@@ -23,7 +24,7 @@ def clean(text: str) -> str:
 def number(value: float, unit: str = "deg") -> str:
     """A measured value as people read it: one decimal, a true minus sign, the unit."""
     shown = f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
-    return shown + ("°" if unit == "deg" else f" {unit}")
+    return shown + _UNITS.get(unit, f" {unit}")
 
 
 def strings(lang: str) -> dict[str, str]:
@@ -65,6 +66,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     "consistent": ("consistent with", "다음에 합당함:"),
     "borderline_for": ("borderline for", "경계 소견:"),
     "grade": ("Grade", "등급"),
+    "grade.mild": ("mild", "경도"),
+    "grade.moderate": ("moderate", "중등도"),
+    "grade.severe": ("severe", "중증"),
+    "grade.moderate-severe": ("moderate to severe", "중등도-중증"),
     "see_picture": ("see the picture", "그림 보기"),
     "more_findings": ("further findings in the findings table", "나머지 소견은 소견 표에 있음"),
     "normal_text": ("No abnormality detected by this tool among", "이 도구가 살펴본 다음 항목에서 이상 소견 없음"),
@@ -115,6 +120,18 @@ _TABLE: dict[str, tuple[str, str]] = {
         "Tibial shaft axis against the talar dome, medial angle; below 90° is varus.",
         "경골축과 거골 천장 사이 내측 각. 90° 미만은 내반.",
     ),
+    "define.MTASA_B": (
+        "Tibial shaft axis against the tibial plafond, medial angle; below 90° is varus.",
+        "경골축과 경골 천장 사이 내측 각. 90° 미만은 내반.",
+    ),
+    "define.TT": (
+        "Talar tilt: plafond against talar dome; opening laterally is plus.",
+        "거골 경사: 경골 천장과 거골 천장 사이 각. 외측이 열리면 양수.",
+    ),
+    "define.TCA_AP": ("Talocalcaneal angle, axial.", "거종각 (축상면)."),
+    "define.HVA": ("Hallux valgus angle.", "무지 외반각."),
+    "define.IMA": ("Angle between 1st and 2nd metatarsal, axial.", "제1·제2중족골간 각."),
+    "define.FAO": ("Foot ankle offset, share of the foot length; valgus is plus.", "족부-족관절 편위, 발 길이에 대한 비율. 외반이 양수."),
     "pictures": ("Pictures", "그림"),
     "no_pictures": ("No pictures were saved.", "저장된 그림이 없습니다."),
     "show": ("Show", "표시"),

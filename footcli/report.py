@@ -55,11 +55,7 @@ def render(result: CaseResult, views: Sequence[View], *, lang: str = "en", failu
         swatch=_swatch,
         lesions=[_lesion_row(lesion, views, t, lang) for lesion in result.lesions],
         findings=[_finding_row(f, t, lang) for f in result.findings],
-        missing=[
-            (f"{m.name}: {term_title(names.ANGLES, m.name, lang)}", t[f"source.{m.source}"], m.why_missing or "")
-            for m in result.measurements
-            if m.value is None
-        ],
+        missing=[_missing_row(m, t, lang) for m in result.measurements if m.value is None],
         trace=_trace(result.provenance, profile, t),
     )
 
@@ -140,7 +136,8 @@ def _finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
     if f.name == "normal":  # "present" is the good news here
         state = "within" if f.level is Level.PRESENT else "missing"
         word = t["yes"] if f.level is Level.PRESENT else t["no"]
-    return {"title": term_title(names.FINDINGS, f.name, lang), "state": state, "word": word, "grade": f.grade, "evidence": f.evidence}
+    grade = t.get(f"grade.{f.grade}", f.grade)
+    return {"title": term_title(names.FINDINGS, f.name, lang), "state": state, "word": word, "grade": grade, "evidence": f.evidence}
 
 
 def _view_of(f: Finding, lesions: Sequence[Lesion], views: Sequence[View]) -> int | None:
@@ -166,26 +163,33 @@ def _angles(measurements: Sequence[Measurement], profile: Mapping[str, Any], t: 
         bounds = _mapping(_mapping(profile.get("ranges")).get(name))
         low, high = bounds.get("low"), bounds.get("high")
         band = float(_mapping(profile.get("guard_band")).get(name) or 0.0)
+        unit = next(iter(both.values())).unit
         values = [m.value for m in both.values() if m.value is not None]
         notes = list(dict.fromkeys(m.note for m in both.values() if m.note))
-        if len(values) == 2 and abs(values[0] - values[1]) > DIFFER_DEG:
+        if unit == "deg" and len(values) == 2 and abs(values[0] - values[1]) > DIFFER_DEG:
             notes.insert(0, t["differ"].format(messages.number(abs(values[0] - values[1]))))
-        unit = next(iter(both.values())).unit
-        source = [str(bounds.get("source") or "")] if bounds else []
-        if band and bounds:
-            source.append(f"{t['band']} ±{messages.number(band, unit)}")
+        about = (_other(term_title(names.ANGLES, name, lang), name), t.get(f"define.{name}", ""))
         rows.append(
             {
                 "name": name,
-                "title": term_title(names.ANGLES, name, lang),
-                "definition": t.get(f"define.{name}", ""),
+                "about": ". ".join(filter(None, about)),
                 "cells": [_angle_cell(both.get(way), low, high, band, t) for way in ("landmarks", "masks")],
                 "range": _range_text(low, high, unit, t),
-                "source": "; ".join(filter(None, source)),
+                "source": str(bounds.get("source") or ""),
+                "band": f"{t['band']} ±{messages.number(band, unit)}" if band and bounds else "",
                 "notes": notes,
             }
         )
     return rows
+
+
+def _missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
+    what = ": ".join(filter(None, (m.name, _other(term_title(names.ANGLES, m.name, lang), m.name))))
+    return what, t[f"source.{m.source}"], m.why_missing or ""
+
+
+def _other(text: str, than: str) -> str:
+    return "" if text == than else text
 
 
 def _angle_cell(m: Measurement | None, low: float | None, high: float | None, band: float, t: Strings) -> dict[str, str]:

@@ -135,7 +135,8 @@ def test_the_state_of_an_angle(value: float | None, low: float | None, high: flo
 
 def test_the_angle_table_shows_both_sources_range_state_and_difference() -> None:
     text = _section(render(make_result(), make_views()), "angles")
-    assert re.search(r"CPA calcaneal pitch.*12\.9° ▲ outside slice 25, confidence 0\.93 13\.4° ▲ outside.*18\.0° … 30\.0° S4", text)
+    assert re.search(r"CPA calcaneal pitch.*12\.9° ▲ outside slice 25, confidence 0\.93 13\.4° ▲ outside", text)
+    assert "18.0° … 30.0° borderline within ±1.0° S4" in text
     assert "The two ways differ by 5.8°: check the picture." in text
     assert text.count("The two ways differ") == 1
     assert "−4.0° … 4.0°" in text
@@ -145,8 +146,9 @@ def test_the_angle_table_shows_both_sources_range_state_and_difference() -> None
 
 
 def test_a_source_that_took_no_measurement_is_shown_as_such() -> None:
-    only = (Measurement("TT", "deg", "masks", 3.0),)
+    only = (Measurement("TT", "deg", "masks", 3.0), Measurement("FAO", "percent", "masks", -1.25))
     text = _section(render(make_result(measurements=only), ()), "angles")
+    assert "−1.2 %" in text
     assert "not taken" in text
     assert "no cut-off" in text
 
