@@ -10,39 +10,72 @@ from scipy import ndimage
 
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
-from footcli.infer.prepare import Canonical, axis_weights, canonical, neighbours, pad_to, to_input_order, window
+from footcli.infer.prepare import Canonical, canonical, neighbours, pad_to, to_input_order, window
 from footcli.infer.session import Session
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONES, RAYS
+from footcli.names import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
 BODY_HU = -400.0  # above this a voxel is body, not air
 MARGIN_PX = 8  # air kept around the body
 STRIDE = 16  # the network halves its input four times
+HEEL_ML = 12.0  # a heel bone smaller than this is no second foot
 SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
 PLANES_BY_QUALITY = {"fast": (Plane.AXL,), "standard": tuple(Plane), "best": tuple(Plane)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmented:
-    """labels: uint8 (z, y, x) on the canonical grid; confidence: mean probability of each bone over its voxels, by id."""
+    """One foot. probability: float32 (classes + 1, z, y, x); labels: uint8 (z, y, x); both on the canonical grid.
+
+    confidence: mean probability of each bone over its voxels, by id. turned: see prepare.orientation.
+    """
 
     grid: Canonical
     probability: F32
     labels: NDArray[np.uint8]
     confidence: dict[int, float]
+    turned: tuple[bool, bool]
 
 
-def segment(volume: Volume, session: Session, spec: ModelSpec, quality: str = "standard") -> Segmented:
-    """Segment the ten bones. Raises InferenceError "no_bone_found" where the vote finds none."""
+def segment(volume: Volume, session: Session, spec: ModelSpec, quality: str = "standard") -> tuple[Segmented, ...]:
+    """Segment the ten bones of each foot in the volume. Raises InferenceError "no_bone_found" where the vote finds none."""
     turned = (False, False) if volume.orientation_known else _find_turn(volume, session, spec)
     grid = canonical(volume, spec.pixel_mm, turned)
     probability = vote(grid.hu, session, spec, PLANES_BY_QUALITY[quality])
-    labels = settle(probability, spec.pixel_mm)
-    if not labels.any():
+    feet = []
+    for part in feet_of(probability, spec.pixel_mm):
+        own = probability if part is None else _only(probability, part)
+        labels = settle(own, spec.pixel_mm)
+        if labels.any():
+            sure = {k: float(own[k][labels == k].mean()) for k in range(1, len(BONES) + 1) if (labels == k).any()}
+            feet.append(Segmented(grid, own, labels, sure, turned))
+    if not feet:
         raise InferenceError("no_bone_found", "no bone was found in this scan: check that it shows a foot or ankle, in Hounsfield units")
-    confidence = {k: float(probability[k][labels == k].mean()) for k in range(1, len(BONES) + 1) if (labels == k).any()}
-    return Segmented(grid, probability, labels, confidence)
+    return tuple(feet)
+
+
+def feet_of(probability: F32, pixel_mm: float) -> tuple[slice | None, ...]:
+    """(None,) for one foot; for two feet the ranges along x that part them, half way between their heel bones."""
+    heel = probability[BONE_ID["Calcaneus"]] > 0.5
+    pieces, count = ndimage.label(heel)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    big = [i + 1 for i in np.argsort(-sizes)[:2] if sizes[i] * pixel_mm**3 >= HEEL_ML * 1000]
+    if len(big) < 2:
+        return (None,)
+    ends = sorted((int(np.flatnonzero((pieces == i).any((0, 1)))[0]), int(np.flatnonzero((pieces == i).any((0, 1)))[-1])) for i in big)
+    if ends[1][0] - ends[0][1] < 0:
+        return (None,)
+    middle = (ends[0][1] + ends[1][0]) // 2 + 1
+    return slice(0, middle), slice(middle, heel.shape[2])
+
+
+def _only(probability: F32, part: slice) -> F32:
+    """The probabilities of one foot: background everywhere else."""
+    own = np.zeros_like(probability)
+    own[0] = 1.0
+    own[..., part] = probability[..., part]
+    return own
 
 
 def body_box(hu: F32) -> tuple[slice, slice, slice]:
@@ -166,5 +199,3 @@ def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -
         best[part][wins] = lead[wins]
     return np.ascontiguousarray(to_input_order(out, found.grid.order, found.grid.flip))
 
-
-__all__ = ["Segmented", "axis_weights", "body_box", "on_input_grid", "segment", "settle", "vote"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ SPACING_MM = 0.8  # fine enough that joints of 0.7 mm stay open after interpolat
 TRAIN_SEEDS = 1_000_000  # training draws seeds from here upwards; test and demo seeds lie below (see phantom/seeds.py)
 LOW, HIGH = np.array([-75.0, -40.0, -20.0]), np.array([65.0, 225.0, 118.0])  # foot-frame box around a reference-sized foot, mm
 SamplePoints = dict[int, torch.Tensor]
+Change = Callable[[Subject, np.random.Generator], Subject]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +63,7 @@ def to_entry(seed: int, raster: Raster, rng: np.random.Generator) -> Entry:
     return Entry(seed, raster.pieces, fields, ids, classes, points)
 
 
-def make_entry(seed: int, change: Callable[[Subject, np.random.Generator], Subject] | None = None) -> Entry:
+def make_entry(seed: int, change: Change | None = None) -> Entry:
     """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on a grid."""
     rng = np.random.default_rng([seed, 5])
     subject = draw_subject(seed)
@@ -70,27 +73,29 @@ def make_entry(seed: int, change: Callable[[Subject, np.random.Generator], Subje
     return to_entry(seed, rasterize(subject, grid), rng)
 
 
-class Bank:
-    """Keeps `size` entries and replaces the oldest one by one, worked out by a thread beside the training."""
+class Bank(Generic[T]):
+    """Keeps `size` things made from seeds and replaces the oldest one by one, worked out by a thread beside the training."""
 
-    def __init__(self, size: int, first_seed: int, change: Callable[[Subject, np.random.Generator], Subject] | None = None) -> None:
-        self._change, self._next = change, first_seed
+    def __init__(self, size: int, make: Callable[[int], T], first_seed: int | None = None) -> None:
+        """make: seed -> thing. first_seed: None picks one at random, so that a run that goes on sees new subjects."""
+        self._make = make
+        self.next_seed = TRAIN_SEEDS + int(np.random.default_rng().integers(1 << 40)) if first_seed is None else first_seed
         self._pool = ThreadPoolExecutor(1)
-        self._coming: Future[Entry] | None = None
+        self._coming: Future[T] | None = None
         self.size = size
-        self.entries: list[Entry] = []
+        self.entries: list[T] = []
 
-    def _draw(self) -> Entry:
-        self._next += 1
-        return make_entry(self._next - 1, self._change)
+    def _draw(self) -> T:
+        self.next_seed += 1
+        return self._make(self.next_seed - 1)
 
     def fill(self) -> None:
-        """Draw the first entries; the slow part of a start."""
+        """Draw the first things; the slow part of a start."""
         while len(self.entries) < self.size:
             self.entries.append(self._draw())
 
     def refresh(self) -> None:
-        """Take in a new entry if one is ready, and start on the next."""
+        """Take in a new thing if one is ready, and start on the next."""
         if self._coming is not None and self._coming.done():
             self.entries = [*self.entries[1:], self._coming.result()]
             self._coming = None

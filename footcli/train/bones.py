@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from footcli.infer.prepare import window
 from footcli.names import BONES
 from footcli.phantom.tissue import AIR_HU
-from footcli.train.bank import TRAIN_SEEDS, Bank
+from footcli.train.bank import Bank, Entry
 from footcli.train.draw import Cut, cut_field_of_view, paint, sample
 from footcli.train.loop import Plan, pick_device, train
 from footcli.train.unet import UNet
@@ -28,7 +28,7 @@ PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def draw_batch(bank: Bank, size: int, rng: np.random.Generator, device: torch.device, side_px: int = SIDE_PX) -> Batch:
+def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: torch.device, side_px: int = SIDE_PX) -> Batch:
     """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as the centre of a picture."""
     cut = Cut(PIXEL_MM, side_px, OFFSETS_MM)
     middle = len(OFFSETS_MM) // 2
@@ -62,16 +62,14 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     return entropy + (1 - dice), {"ce": float(entropy.detach()), "dice": float(dice.detach())}
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank | None = None, widths: tuple[int, ...] = (16, 32, 64, 96, 128)) -> nn.Module:
+def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
     """Train and return the averaged network, ready for export."""
     device = pick_device(plan.device)
     torch.manual_seed(plan.seed)
-    seeds = int(np.random.default_rng().integers(1 << 40)) + TRAIN_SEEDS  # a run that goes on sees new subjects
-    bank = bank or Bank(plan.bank, seeds)
     say(f"drawing {bank.size} subjects")
     bank.fill()
-    rng = np.random.default_rng(seeds)
-    net = UNet(len(OFFSETS_MM), CLASSES, widths).to(memory_format=torch.channels_last)
+    rng = np.random.default_rng(bank.next_seed)
+    net = UNet(len(OFFSETS_MM), CLASSES).to(memory_format=torch.channels_last)
 
     def every(step: int) -> None:
         if step % 25 == 24:

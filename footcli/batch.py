@@ -1,0 +1,147 @@
+"""Many cases -> an output folder: what is done is skipped, what fails is recorded, nothing is left half-written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from footcli import __version__
+from footcli.domain import CaseRef, CaseResult
+from footcli.errors import CaseError, SetupError
+from footcli.files import slug, write_atomic
+from footcli.index import write_index
+from footcli.infer.session import cpu_count
+from footcli.pipeline import Clock, Foot, Models, Options, analyze_case, load_models
+from footcli.polygons import write_polygons
+from footcli.report import write_report
+from footcli.results import dumps, load_result, save_case
+from footcli.spreadsheet import measurements_csv
+
+JOURNAL = "journal.jsonl"  # one line a finished case; what a later run trusts
+Record = dict[str, Any]
+_models: Models | None = None  # a worker process's own, opened once
+
+
+def analyze_to_disk(ref: CaseRef, out: Path, models: Models, options: Options) -> Record:
+    """Analyse a case and save it below `out`. Returns its record; a bad case is a record too, never an exception."""
+    clock = Clock()
+    record: Record = {"case_id": ref.case_id, "outcome": "failed", "folders": [], "code": None, "message": None}
+    try:
+        feet = analyze_case(ref, models, options, clock)
+        with clock("save"):
+            record["folders"] = [_save(foot, ref, out, options) for foot in feet]
+        record["outcome"] = "done"
+        record["result_sha256"] = {name: _digest(out / name) for name in record["folders"]}
+    except CaseError as error:
+        record["code"], record["message"] = error.code, str(error)
+    except OSError as error:
+        record["code"], record["message"] = "no_space" if error.errno == 28 else "io_error", f"could not write the result: {error.strerror}"
+    except MemoryError:
+        record["code"], record["message"] = "out_of_memory", "this case needs more memory than there is: close other programs or use fewer --jobs"
+    record["seconds"] = clock.seconds
+    return record
+
+
+def _save(foot: Foot, ref: CaseRef, out: Path, options: Options) -> str:
+    folder = out / slug(foot.result.case_id)
+    save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views)
+    write_report(folder, options.lang)
+    if options.polygons:
+        write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)
+    return folder.name
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "result.json").read_bytes()).hexdigest()
+
+
+def read_journal(out: Path) -> dict[str, Record]:
+    """Case id -> its last record, of cases whose results are whole: the hash in the journal is the file's."""
+    path = out / JOURNAL
+    known: dict[str, Record] = {}
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+        try:
+            record = json.loads(line)
+            known[record["case_id"]] = record
+        except (ValueError, KeyError, TypeError):
+            continue  # the last line of a run that was cut off
+
+    def whole(record: Record) -> bool:
+        hashes = record.get("result_sha256") or {}
+        return record.get("outcome") == "done" and bool(hashes) and all(
+            (out / name / "result.json").is_file() and _digest(out / name) == value for name, value in hashes.items()
+        )  # fmt: skip
+
+    return {case: record for case, record in known.items() if whole(record)}
+
+
+def run_batch(
+    refs: Sequence[CaseRef], out: Path, options: Options, *, overwrite: bool = False, jobs: int = 1,
+    tell: Callable[[Record], None] = lambda record: None, opened: Callable[[Models], None] = lambda models: None,
+) -> Record:  # fmt: skip
+    """Analyse cases into `out`; returns what run.json holds. `tell` hears each case's record, `opened` the models once.
+
+    Raises SetupError before the first case if a model or the output folder cannot be used. KeyboardInterrupt passes through
+    after run.json and index.html are written for what is finished.
+    """
+    models = load_models(options)
+    opened(models)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        known = {} if overwrite else read_journal(out)
+    except OSError as error:
+        raise SetupError(f"{out}: cannot be used for results ({error.strerror}); name another folder with -o") from error
+    records: dict[str, Record] = {r.case_id: {**known[r.case_id], "outcome": "skipped"} for r in refs if r.case_id in known}
+    for record in records.values():
+        tell(record)
+    todo = [ref for ref in refs if ref.case_id not in records]
+    try:
+        for record in _records(todo, out, models, options, jobs):
+            records[record["case_id"]] = record
+            with (out / JOURNAL).open("a", encoding="utf-8") as journal:
+                journal.write(json.dumps(record, ensure_ascii=False) + "\n")
+            tell(record)
+    finally:
+        run = {"schema": "footcli-run/1", "version": __version__, "device": models.device, "cases": [records[r.case_id] for r in refs if r.case_id in records]}
+        _finish(out, run, options.lang)
+    return run
+
+
+def _records(todo: Sequence[CaseRef], out: Path, models: Models, options: Options, jobs: int) -> Iterable[Record]:
+    if jobs <= 1 or len(todo) <= 1:
+        for ref in todo:
+            yield analyze_to_disk(ref, out, models, options)
+        return
+    with ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(options, max(1, cpu_count() // jobs))) as pool:
+        futures = [pool.submit(_work, ref, out, options) for ref in todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_worker(options: Options, threads: int) -> None:
+    global _models
+    from dataclasses import replace
+
+    _models = load_models(replace(options, threads=threads))
+
+
+def _work(ref: CaseRef, out: Path, options: Options) -> Record:
+    if _models is None:
+        raise SetupError("a worker started without models")
+    return analyze_to_disk(ref, out, _models, options)
+
+
+def _finish(out: Path, run: Record, lang: str) -> None:
+    results: list[CaseResult] = []
+    for record in run["cases"]:
+        results += [load_result(out / name) for name in record["folders"]]
+    write_atomic(out / "run.json", (dumps(run) + "\n").encode())
+    write_atomic(out / "measurements.csv", measurements_csv(results).encode("utf-8-sig"))
+    write_index(out, run, lang)

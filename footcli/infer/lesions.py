@@ -1,0 +1,160 @@
+"""The lesion detector on the slices of each lesion's own plane; boxes of neighbouring slices linked into lesions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import Lesion, Plane, Volume
+from footcli.geometry import apply
+from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
+from footcli.infer.session import Session
+from footcli.infer.spec import ModelSpec
+from footcli.names import BONE_ID, LESION_PLANE
+
+F32 = NDArray[np.float32]
+STRIDE = 32
+LEAST_SCORE = 0.15  # a fainter box is not looked at
+SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
+LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
+LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
+LEAST_SCORE_LINKED = 0.3
+LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
+MARGIN_MM = 10.0
+# bones whose surroundings are searched in each plane
+SEARCHED = {
+    Plane.AXL: ("MidFoot", "1st Metatarsal"),
+    Plane.COR: ("Talus", "Calcaneus", "MidFoot", "Tibia"),
+    Plane.SAG: ("Talus", "1st Metatarsal"),
+}
+# without these a lesion cannot be judged; the sentence says why
+NEEDS = {
+    "Hallux Valgus": ("1st Metatarsal", "the 1st metatarsal is outside the field of view"),
+    "OLT": ("Talus", "the talus was not found"),
+    "Accessory Navicular": ("MidFoot", "the navicular was not found"),
+    "Tarsal Coalition": ("Calcaneus", "the calcaneus was not found"),
+    "Ankle Arthritis": ("Tibia", "the tibia was not found"),
+    "Flatfoot or Cavus": ("1st Metatarsal", "the 1st metatarsal is outside the field of view"),
+}
+
+
+@dataclass(slots=True)
+class _Track:
+    """Boxes of one lesion, slice by slice (canonical slice number, x0 y0 x1 y1 px, score)."""
+
+    label: str
+    boxes: list[tuple[int, F32, float]] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        best = sorted((s for _, _, s in self.boxes), reverse=True)[:3]
+        return float(np.mean(best)) * min(1.0, len(self.boxes) / 3)
+
+
+def find_lesions(volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Session, spec: ModelSpec) -> tuple[Lesion, ...]:
+    """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot."""
+    lesions: list[Lesion] = []
+    for plane in Plane:
+        classes = [name for name in spec.classes if LESION_PLANE[name] is plane]
+        bones = [BONE_ID[name] for name in SEARCHED[plane]]
+        near = np.isin(labels, bones)
+        if not classes or plane not in spec.planes or not near.any():
+            continue
+        box = _box(near, round(MARGIN_MM / grid.pixel_mm), SLICE_AXIS[plane])
+        tracks: list[_Track] = []
+        for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop):
+            for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
+                _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
+        least = max(2, int(np.ceil(LEAST_THICK_MM / grid.pixel_mm)))
+        lesions += [
+            _lesion(track, plane, volume, grid) for track in tracks if track.score >= LEAST_SCORE_LINKED and len(track.boxes) >= least
+        ]
+    return tuple(sorted(lesions, key=lambda x: -x.score))
+
+
+def not_assessable(present: Mapping[str, bool]) -> dict[str, str]:
+    """Lesion name -> why it cannot be judged, from which bones are there (whole enough to be looked at)."""
+    return {lesion: why for lesion, (bone, why) in NEEDS.items() if not present.get(bone, False)}
+
+
+def _box(near: NDArray[np.bool_], margin: int, axis: int) -> tuple[slice, slice, slice]:
+    out = []
+    for a in range(3):
+        where = np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))
+        grow = margin // 3 if a == axis else 3 * margin
+        out.append(slice(max(0, int(where[0]) - grow), min(near.shape[a], int(where[-1]) + 1 + grow)))
+    return out[0], out[1], out[2]
+
+
+def _detect(
+    grid: Canonical, plane: Plane, index: int, box: tuple[slice, slice, slice], session: Session, spec: ModelSpec, classes: list[str],
+) -> list[tuple[str, F32, float]]:  # fmt: skip
+    """Boxes of one slice in canonical pixels (x0, y0, x1, y1), after suppressing doubles."""
+    rows, columns = (s for a, s in enumerate(box) if a != SLICE_AXIS[plane])
+    stack = neighbours(grid.hu, plane, index, spec.offsets_mm, grid.pixel_mm)[:, rows, columns]
+    out = session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0]
+    shift = np.array([columns.start, rows.start] * 2, np.float32)
+    found = []
+    for name in classes:
+        scores = out[:, 4 + spec.classes.index(name)]
+        keep = np.flatnonzero(scores >= LEAST_SCORE)
+        for i in suppress(out[keep, :4], scores[keep]):
+            found.append((name, out[keep[i], :4] + shift, float(scores[keep[i]])))
+    return found
+
+
+def iou(box: F32, boxes: F32) -> F32:
+    """Overlap of one box (4,) with (n, 4), intersection over union."""
+    inner = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
+    return np.asarray(inner / np.maximum(area - inner, 1e-6), dtype=np.float32)
+
+
+def suppress(boxes: F32, scores: F32) -> list[int]:
+    """Indices of the boxes that stay, best first: each drops the weaker ones it overlaps."""
+    order, keep = list(np.argsort(-scores)), []
+    while order:
+        best = order.pop(0)
+        keep.append(int(best))
+        if order:
+            overlap = iou(boxes[best], boxes[order])
+            order = [o for o, v in zip(order, overlap, strict=True) if v < SAME_BOX_IOU]
+    return keep
+
+
+def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float, gap: float) -> None:
+    for track in tracks:
+        last_index, last_box, _ = track.boxes[-1]
+        if track.label == label and 0 < index - last_index <= gap and iou(xyxy, last_box[None])[0] >= LINK_IOU:
+            track.boxes.append((index, xyxy, score))
+            return
+    tracks.append(_Track(label, [(index, xyxy, score)]))
+
+
+def _lesion(track: _Track, plane: Plane, volume: Volume, grid: Canonical) -> Lesion:
+    strong = [b for b in track.boxes if b[2] >= 0.5 * max(s for _, _, s in track.boxes)]
+    flat = np.stack([b for _, b, _ in strong])
+    (x0, y0), (x1, y1) = flat[:, :2].min(0).tolist(), flat[:, 2:].max(0).tolist()
+    first, last = strong[0][0], strong[-1][0]
+    low, high = np.zeros(3), np.zeros(3)
+    axes = [a for a in range(3) if a != SLICE_AXIS[plane]]  # array axes of rows and columns
+    for array_axis, (a, b) in zip((SLICE_AXIS[plane], *axes), ((first, last + 1), (y0, y1), (x0, x1)), strict=True):
+        low[2 - array_axis], high[2 - array_axis] = a - 0.5, b - 0.5
+    ends = apply(grid.to_input, np.stack([low, high]))
+    shape = np.array(volume.hu.shape[::-1])
+    a, b = np.clip(ends.min(0) + 0.5, 0, shape), np.clip(ends.max(0) + 0.5, 0, shape)
+    size = tuple(float(v) for v in (b - a) * volume.spacing_mm) if volume.spacing_known else None
+    normal = _input_axis(grid, SLICE_AXIS[plane])
+    source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
+    return Lesion(
+        track.label, track.score, source, (int(np.floor(a[normal])), max(int(np.floor(a[normal])), int(np.ceil(b[normal])) - 1)),
+        (float(a[0]), float(a[1]), float(a[2]), float(b[0]), float(b[1]), float(b[2])), None if size is None else (size[0], size[1], size[2]),
+    )  # fmt: skip
+
+
+def _input_axis(grid: Canonical, array_axis: int) -> int:
+    """Input voxel axis (0 x, 1 y, 2 z) along which a canonical array axis runs."""
+    return 2 - grid.order[array_axis]

@@ -1,0 +1,126 @@
+"""Slab views: the volume seen along the foot's own axes, so that all points of an angle lie in one picture. Shared with training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from footcli.domain import Plane
+from footcli.geometry import Array, apply
+from footcli.infer.prepare import AIR_HU, window
+from footcli.names import BONE_ID
+
+F32 = NDArray[np.float32]
+VIEW_MM = 1.0
+# Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
+TOP, BOTTOM, FRONT, BACK, WIDE = 124.0, -20.0, 228.0, -44.0, 72.0
+BONES_SHOWN = {
+    Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
+    Plane.COR: ("Tibia", "Talus", "Calcaneus"),
+}
+OWNER = {
+    "CPA_Line1_Pt1": "Calcaneus", "CPA_Line1_Pt2": "Calcaneus", "CPA_Line2_Pt1": "Calcaneus", "CPA_Line2_Pt2": "1st Metatarsal",
+    "TMA_Line1_Pt1": "Talus", "TMA_Line1_Pt2": "Talus", "TMA_Line2_Pt1": "1st Metatarsal", "TMA_Line2_Pt2": "1st Metatarsal",
+    "HAA_Line1_Pt1": "Tibia", "HAA_Line1_Pt2": "Tibia", "HAA_Line2_Pt1": "Talus", "HAA_Line2_Pt2": "Calcaneus",
+    "MTASA_Line2_Pt1": "Talus", "MTASA_Line2_Pt2": "Talus",
+}  # fmt: skip
+# Network channels: each point once, with all the names that it has
+CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
+    Plane.SAG: (
+        ("CPA_Line1_Pt1", "TCA_Line2_Pt1"), ("CPA_Line1_Pt2", "TCA_Line2_Pt2"), ("CPA_Line2_Pt1",), ("CPA_Line2_Pt2",),
+        ("TMA_Line1_Pt1", "TCA_Line1_Pt1"), ("TMA_Line1_Pt2", "TCA_Line1_Pt2"), ("TMA_Line2_Pt1",), ("TMA_Line2_Pt2",),
+    ),
+    Plane.COR: (
+        ("HAA_Line1_Pt1", "MTASA_Line1_Pt1"), ("HAA_Line1_Pt2", "MTASA_Line1_Pt2"), ("HAA_Line2_Pt1",), ("HAA_Line2_Pt2",),
+        ("MTASA_Line2_Pt1",), ("MTASA_Line2_Pt2",),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slab:
+    """image: float32 (2, rows, columns), mean and maximum of the windowed HU along the view, 0..1.
+
+    owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit.
+    labels: uint8 (rows, columns), the bone hit first. to_px: (2, 4), foot mm -> (column, row).
+    """
+
+    plane: Plane
+    image: F32
+    owners: dict[str, F32]
+    labels: NDArray[np.uint8]
+    to_px: Array
+
+
+def view_geometry(plane: Plane) -> tuple[tuple[int, int], Array]:
+    """(rows, columns) and the (2, 4) map foot mm -> (column, row) of a plane's view."""
+    rows = int((TOP - BOTTOM) / VIEW_MM)
+    if plane is Plane.SAG:
+        return (rows, int((FRONT - BACK) / VIEW_MM)), np.array([[0, -1, 0, FRONT], [0, 0, -1, TOP]]) / VIEW_MM
+    return (rows, int(2 * WIDE / VIEW_MM)), np.array([[1, 0, 0, WIDE], [0, 0, -1, TOP]]) / VIEW_MM
+
+
+def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: Array, plane: Plane, hu_window: tuple[float, float]) -> Slab:
+    """Project a volume along the foot's x (sagittal view) or y (coronal view) through the bones that the view is about.
+
+    hu, labels: (z, y, x) on one grid. foot_to_grid: (4, 4) foot frame mm -> grid voxel (x, y, z).
+    """
+    shape, to_px = view_geometry(plane)
+    bones = [BONE_ID[name] for name in BONES_SHOWN[plane]]
+    depth_axis = 0 if plane is Plane.SAG else 1
+    near, far = _reach(labels, foot_to_grid, bones, depth_axis)
+    depth = max(1, int(np.ceil((far - near) / VIEW_MM)))
+    to_grid = foot_to_grid @ _view_to_foot(plane, near)
+    matrix = to_grid[:3, :3][::-1][:, ::-1]  # to arrays: (z, y, x) from (depth, row, column)
+    matrix, offset = matrix[:, [0, 1, 2]], to_grid[:3, 3][::-1]
+    full = (depth, *shape)
+    cut = ndimage.affine_transform(hu, matrix, offset, full, order=1, mode="constant", cval=AIR_HU, output=np.float32)
+    seen = ndimage.affine_transform(labels, matrix, offset, full, order=0, mode="constant", cval=0)
+    bright = window(np, cut, *hu_window)
+    shown = ndimage.binary_dilation(np.isin(seen, bones), iterations=2)
+    image = np.stack([bright.mean(0), np.where(shown, bright, 0).max(0)])
+    first = np.where(seen > 0, seen, 0)
+    hit = (first > 0).argmax(0)
+    along = (near + VIEW_MM * np.arange(depth, dtype=np.float32))[:, None, None]
+    owners = {}
+    for name in BONES_SHOWN[plane]:
+        mask = seen == BONE_ID[name]
+        count = mask.sum(0)
+        owners[name] = np.where(count > 0, (mask * along).sum(0) / np.maximum(count, 1), np.nan).astype(np.float32)
+    return Slab(plane, image.astype(np.float32), owners, np.take_along_axis(first, hit[None], 0)[0].astype(np.uint8), to_px)
+
+
+def _view_to_foot(plane: Plane, near: float) -> Array:
+    """(4, 4) view voxel (column, row, depth, 1) -> foot mm."""
+    m = np.zeros((4, 4))
+    m[3, 3] = 1
+    m[2, 1], m[2, 3] = -VIEW_MM, TOP
+    if plane is Plane.SAG:
+        m[1, 0], m[1, 3], m[0, 2], m[0, 3] = -VIEW_MM, FRONT, VIEW_MM, near
+    else:
+        m[0, 0], m[0, 3], m[1, 2], m[1, 3] = VIEW_MM, -WIDE, VIEW_MM, near
+    return m
+
+
+def _reach(labels: NDArray[np.uint8], foot_to_grid: Array, bones: list[int], axis: int) -> tuple[float, float]:
+    """First and last depth (foot mm) at which the bones lie."""
+    to_foot = np.linalg.inv(foot_to_grid)
+    at = np.argwhere(np.isin(labels[::2, ::2, ::2], bones))[:, ::-1] * 2.0
+    if len(at) == 0:
+        return -40.0, 40.0
+    along = apply(to_foot, at)[:, axis]
+    return float(along.min()) - 3.0, float(along.max()) + 3.0
+
+
+def third(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:
+    """Depth (foot mm) of a point of the view from the mask of the bone it belongs to; None where that bone is not in view."""
+    owner = slab_.owners[OWNER[name]]
+    hits = np.argwhere(np.isfinite(owner))
+    if len(hits) == 0:
+        return None
+    distance = ((hits - pixel[::-1]) ** 2).sum(1)
+    near = hits[distance <= max(float(size**2), float(distance.min()))]
+    return float(owner[near[:, 0], near[:, 1]].mean())

@@ -1,0 +1,115 @@
+"""What the report shows: 8-bit slices of each plane through the anatomy and the lesions, and the slab views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from footcli.domain import Lesion, Plane, View, Volume
+from footcli.frame import FootFrame
+from footcli.geometry import Array
+from footcli.infer.prepare import SLICE_AXIS, orientation, window
+from footcli.infer.views import VIEW_MM, Slab
+from footcli.names import BONE_ID
+
+BONE_WINDOW = (-500.0, 1500.0)
+MARGIN_MM = 14.0  # of soft tissue kept around the bones
+LARGEST_PX = 900  # a longer picture is shrunk
+UNEVEN = 1.03  # pixels whose sides differ by more are made square
+# Where each plane is cut by default: through the middle of these bones
+CUTS = {
+    Plane.SAG: ("Talus", "Calcaneus", "1st Metatarsal", "3rd Metatarsal"),
+    Plane.COR: ("Talus", "Calcaneus", "MidFoot", "2nd Metatarsal"),
+    Plane.AXL: ("Tibia", "Talus", "Calcaneus", "MidFoot"),
+}
+EDGES = {Plane.AXL: ("R", "L", "A", "P"), Plane.COR: ("R", "L", "S", "I"), Plane.SAG: ("A", "P", "S", "I")}
+
+
+def build_views(
+    volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, slabs: Sequence[Slab], lesions: Sequence[Lesion], turned: tuple[bool, bool],
+) -> tuple[View, ...]:  # fmt: skip
+    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid. turned: see prepare.orientation."""
+    views = [_slab_view(view, frame) for view in slabs]
+    order, flip = orientation(volume.affine, turned)
+    boxes = ndimage.find_objects(labels, max_label=10)
+    whole = [b for b in boxes if b is not None]
+    if not whole:
+        return tuple(views)
+    around = tuple(slice(min(b[a].start for b in whole), max(b[a].stop for b in whole)) for a in range(3))
+    for plane in Plane:
+        array_axis = order[SLICE_AXIS[plane]]
+        for index in _indices(plane, array_axis, boxes, lesions):
+            views.append(_slice_view(volume, labels, plane, index, order, flip, around))
+    return tuple(views)
+
+
+def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | None], lesions: Iterable[Lesion]) -> list[int]:
+    """Slice numbers along the input's array axis: middles of bones, and the middle of each lesion of this plane."""
+    found = []
+    for name in CUTS[plane]:
+        box = boxes[BONE_ID[name] - 1]
+        if box is not None:
+            found.append((box[array_axis].start + box[array_axis].stop - 1) // 2)
+    found += [int(round(sum(x.slices) / 2)) for x in lesions if x.plane.axis == 2 - array_axis]
+    return sorted(set(found))
+
+
+def _slab_view(view: Slab, frame: FootFrame) -> View:
+    mean, top = view.image
+    grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
+    edges = ("A", "P", "S", "I") if view.plane is Plane.SAG else ("La", "Me", "S", "I")
+    caption = "lateral view, projected along the foot" if view.plane is Plane.SAG else "hindfoot view, projected along the foot"
+    return View(f"{view.plane}-slab", view.plane, None, grey, view.labels, view.to_px @ frame.to_foot, edges, VIEW_MM, caption)
+
+
+def _slice_view(
+    volume: Volume, labels: NDArray[np.uint8], plane: Plane, index: int, order: tuple[int, int, int], flip: tuple[bool, bool, bool],
+    around: tuple[slice, ...],
+) -> View:  # fmt: skip
+    """Cut the input array across the axis that is this plane's normal, upright and cropped to the bones."""
+    rows_c, columns_c = (a for a in range(3) if a != SLICE_AXIS[plane])  # canonical array axes of rows and columns
+    rows, columns, normal = order[rows_c], order[columns_c], order[SLICE_AXIS[plane]]
+    step = volume.spacing_mm[::-1]
+    crop = [slice(None)] * 3
+    for axis in (rows, columns):
+        grow = int(MARGIN_MM / step[axis]) if volume.spacing_known else int(MARGIN_MM / 0.4)
+        crop[axis] = slice(max(0, around[axis].start - grow), min(volume.hu.shape[axis], around[axis].stop + grow))
+    crop[normal] = slice(index, index + 1)
+    # canonical z runs up, a picture's rows run down
+    backwards = {rows: flip[rows_c] != (rows_c == 0), columns: flip[columns_c]}
+    pictures, to_px = [], np.zeros((2, 4))
+    for array in (volume.hu, labels):
+        picture = array[tuple(crop)].squeeze(normal)
+        picture = picture if rows < columns else picture.T
+        pictures.append(picture[:: -1 if backwards[rows] else 1, :: -1 if backwards[columns] else 1])
+    for line, axis in ((1, rows), (0, columns)):
+        sign = -1 if backwards[axis] else 1
+        to_px[line, 2 - axis] = sign
+        to_px[line, 3] = crop[axis].stop - 1 if sign < 0 else -crop[axis].start
+    grey = (255 * window(np, pictures[0].astype(np.float32), *BONE_WINDOW)).astype(np.uint8)
+    grey, mask, pixel = _square(grey, pictures[1], to_px, float(step[rows]), float(step[columns]))
+    shown = Plane({0: "SAG", 1: "COR", 2: "AXL"}[2 - normal])
+    return View(f"{shown}-{index}", shown, index, grey, mask, to_px, EDGES[plane], pixel if volume.spacing_known else None, "")
+
+
+def _square(
+    grey: NDArray[np.uint8], mask: NDArray[np.uint8], to_px: Array, row_mm: float, column_mm: float,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:  # fmt: skip
+    """Make pixels square and the picture small enough; to_px is scaled along, in place."""
+    pixel = min(row_mm, column_mm)
+    h, w = grey.shape[0] * row_mm / pixel, grey.shape[1] * column_mm / pixel
+    shrink = max(1.0, max(h, w) / LARGEST_PX)
+    size = (max(1, round(w / shrink)), max(1, round(h / shrink)))
+    if max(row_mm, column_mm) / pixel > UNEVEN or shrink > 1:
+        sx, sy = size[0] / grey.shape[1], size[1] / grey.shape[0]
+        grey = np.asarray(Image.fromarray(np.ascontiguousarray(grey)).resize(size, Image.Resampling.BILINEAR))
+        mask = np.asarray(Image.fromarray(np.ascontiguousarray(mask)).resize(size, Image.Resampling.NEAREST))
+        to_px[0] *= sx
+        to_px[1] *= sy
+        to_px[0, 3] += (sx - 1) / 2
+        to_px[1, 3] += (sy - 1) / 2
+    return np.ascontiguousarray(grey), np.ascontiguousarray(mask), pixel * shrink

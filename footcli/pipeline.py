@@ -1,0 +1,205 @@
+"""The one place that knows the order: read, infer, measure, decide, save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli import __version__
+from footcli.domain import CaseRef, CaseResult, Measurement, Notice, Plane, Side, View, Volume
+from footcli.errors import SetupError
+from footcli.findings import decide
+from footcli.frame import FootFrame, cut_sides, foot_frame
+from footcli.infer.bones import Segmented, on_input_grid, segment
+from footcli.infer.landmarks import Located, locate
+from footcli.infer.lesions import find_lesions, not_assessable
+from footcli.infer.manifest import load_manifest, verify
+from footcli.infer.prepare import canonical
+from footcli.infer.session import Device, Session, open_session
+from footcli.infer.spec import ModelSpec
+from footcli.measure import measure_landmarks, measure_masks
+from footcli.names import BONE_ID, BONES
+from footcli.pictures import build_views
+from footcli.profiles import Profile, load_profile
+from footcli.read import read_case
+
+Quality = Literal["fast", "standard", "best"]
+AGE_BANDS = ((0, 20), (20, 40), (40, 60), (60, 200))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about how cases are analysed."""
+
+    models: Path
+    device: Device = "auto"
+    quality: Quality = "standard"
+    profile: str = "general"
+    lang: str = "en"
+    weight_bearing: bool | None = None
+    spacing_mm: float | None = None
+    polygons: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Models:
+    """The opened models with their entries, and the profile of cut-offs."""
+
+    bones: tuple[Session, ModelSpec]
+    landmarks: Mapping[Plane, tuple[Session, ModelSpec]]
+    lesions: tuple[Session, ModelSpec]
+    profile: Profile
+
+    @property
+    def device(self) -> str:
+        """What the bone model really runs on: cpu or cuda."""
+        return self.bones[0].device
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Foot:
+    """One foot of a case, ready to be saved. labels: uint8 (z, y, x) on the input's grid."""
+
+    result: CaseResult
+    labels: NDArray[np.uint8]
+    views: tuple[View, ...]
+    volume: Volume
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds spent in each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Any:
+        """Add the time of a with-block to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3)
+
+
+def load_models(options: Options) -> Models:
+    """Check and open every model. Raises SetupError: nothing starts with a bad model."""
+    manifest = load_manifest(options.models)
+    profile = load_profile(options.profile)
+
+    def opened(spec: ModelSpec) -> tuple[Session, ModelSpec]:
+        return open_session(verify(spec, manifest.folder), options.device, options.threads, spec), spec
+
+    landmarks = {plane: opened(manifest.get("landmarks", plane)) for plane in (Plane.SAG, Plane.COR)}
+    return Models(opened(manifest.get("bones")), landmarks, opened(manifest.get("lesions")), profile)
+
+
+def analyze_case(ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
+    """Analyse one case: one Foot, or two where the volume holds two. Raises CaseError."""
+    with clock("read"):
+        volume = read_case(ref, weight_bearing=options.weight_bearing, spacing_mm=options.spacing_mm)
+    with clock("bones"):
+        feet = segment(volume, *models.bones, options.quality)
+    found = [_analyze_foot(ref, volume, foot, models, clock) for foot in feet]
+    if len(found) == 1:
+        return tuple(found)
+    suffixes = [f.result.side or str(i) for i, f in enumerate(found, start=1)]
+    if len(set(suffixes)) < len(suffixes):
+        suffixes = [str(i) for i in range(1, len(found) + 1)]
+    return tuple(replace(f, result=replace(f.result, case_id=f"{ref.case_id}-{s}")) for f, s in zip(found, suffixes, strict=True))
+
+
+def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models, clock: Clock) -> Foot:
+    with clock("bones"):
+        labels = on_input_grid(foot, foot.labels, volume)
+    with clock("measure"):
+        inside = volume.hu > volume.hu.min()
+        frame = foot_frame(labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing)
+    with clock("landmarks"):
+        located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
+    with clock("lesions"):
+        session, spec = models.lesions
+        grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else canonical(volume, spec.pixel_mm, foot.turned)
+        near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
+        lesions = find_lesions(volume, grid, near, session, spec)
+    with clock("measure"):
+        values = _measure(labels, volume, frame, located, inside)
+        unseen = not_assessable(_whole(labels, inside))
+        findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
+    side, notices = _side(frame, volume)
+    landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
+    result = CaseResult(
+        ref.case_id, side, values, landmarks, lesions, findings, (*volume.notices, *frame.notices, *notices), _provenance(volume, models, foot),
+    )  # fmt: skip
+    with clock("pictures"):
+        views = build_views(volume, labels, frame, located.slabs, lesions, foot.turned)
+    return Foot(result, labels, views, volume)
+
+
+def _measure(
+    labels: NDArray[np.uint8], volume: Volume, frame: FootFrame, located: Located, inside: NDArray[np.bool_],
+) -> tuple[Measurement, ...]:  # fmt: skip
+    return (
+        *measure_landmarks(located.landmarks, frame, missing=located.missing), *measure_masks(labels, volume.affine, frame, inside=inside),
+    )  # fmt: skip
+
+
+def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float) -> NDArray[np.uint8]:
+    """Nearest neighbour from one canonical grid to another of the same volume."""
+    at = [np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1) for n, m in zip(shape, labels.shape, strict=True)]
+    return labels[np.ix_(*at)]
+
+
+def _whole(labels: NDArray[np.uint8], inside: NDArray[np.bool_]) -> dict[str, bool]:
+    """Bone name -> whether enough of it is there to judge what lies at it. The 1st metatarsal must show its head."""
+    counts = np.bincount(labels.ravel(), minlength=len(BONES) + 1)
+    present = {bone.name: bool(counts[i]) for i, bone in enumerate(BONES, start=1)}
+    ray = "1st Metatarsal"
+    if present[ray]:
+        present[ray] = "front" not in cut_sides(labels, BONE_ID[ray], inside=inside)
+    return present
+
+
+def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, ...]]:
+    """The side that the bones show; the tag is the second opinion and speaks only where the bones cannot."""
+    seen, told = frame.side, volume.tags.side
+    if seen is None:
+        return told, ()
+    if told is not None and told != seen:
+        text = f"the bones are those of a {'left' if seen == 'L' else 'right'} foot, the file says {told}: check the side"
+        return seen, (Notice("side_disagrees", text),)
+    return seen, ()
+
+
+def _provenance(volume: Volume, models: Models, foot: Segmented) -> dict[str, Any]:
+    age = volume.tags.age_years
+    band = next((f"{a}-{b}" if b < 200 else "60 and over" for a, b in AGE_BANDS if age is not None and a <= age < b), None)
+    specs = [models.bones[1], *(spec for _, spec in models.landmarks.values()), models.lesions[1]]
+    return {
+        "version": __version__,
+        "models": [{"name": s.file, "task": s.task, "sha256": s.sha256} for s in specs],
+        "profile": models.profile.as_json(),
+        "bone_confidence": {BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
+        "input": {
+            "shape": list(volume.hu.shape), "slices": volume.hu.shape[2 - volume.stack.axis], "sha256": volume.input_sha256,
+            "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm] if volume.spacing_known else [],
+            "weight_bearing": volume.tags.weight_bearing, "age_band": band, "skipped": dict(volume.skipped),
+        },
+    }  # fmt: skip
+
+
+def check_folders(cases: Path, out: Path) -> None:
+    """Raises SetupError if results could overwrite what is read: `out` inside `cases`, a file, or the same folder."""
+    if out.exists() and not out.is_dir():
+        raise SetupError(f"{out}: is a file; name a folder with -o")
+    inner, outer = out.resolve(), cases.resolve()
+    if inner == outer or outer in inner.parents:
+        raise SetupError(f"{out}: lies inside the input {cases}; name a folder outside of it with -o")

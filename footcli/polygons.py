@@ -1,0 +1,40 @@
+"""A result as labels in the data set's own format: one JSON a slice and plane, polygons of bones and boxes of lesions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import CaseRef, Lesion, Plane, Volume
+from footcli.labels import polygons_of_mask, write_slice_label
+from footcli.names import BONES
+
+
+def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesion, ...], volume: Volume, ref: CaseRef) -> None:
+    """Write folder/<plane>/<slice>.json for every slice that shows something.
+
+    labels: uint8 (z, y, x) on the input's grid. A slice is named as its source where that is known, else PLANE_NUMBER.
+    """
+    for plane in Plane:
+        array_axis = 2 - plane.axis
+        names = _names(plane, labels.shape[array_axis], volume, ref)
+        for index in range(labels.shape[array_axis]):
+            mask = np.take(labels, index, array_axis)
+            found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
+            boxes = {x.label: [_box(x, plane)] for x in lesions if x.plane is plane and x.slices[0] <= index <= x.slices[1]}
+            if found or boxes:
+                write_slice_label(folder / plane / f"{names[index]}.json", found, boxes)
+
+
+def _names(plane: Plane, count: int, volume: Volume, ref: CaseRef) -> tuple[str, ...]:
+    if plane is volume.stack:
+        return volume.slice_names
+    stems = tuple(path.stem for path in ref.images.get(plane, ()))
+    return stems if len(stems) == count else tuple(f"{plane}_{i:04d}" for i in range(count))
+
+
+def _box(lesion: Lesion, plane: Plane) -> tuple[float, float, float, float]:
+    x, y = (axis for axis in range(3) if axis != plane.axis)  # columns, rows
+    return lesion.box_vox[x], lesion.box_vox[y], lesion.box_vox[x + 3], lesion.box_vox[y + 3]

@@ -1,0 +1,114 @@
+"""The lesion network: a small anchor-free detector on strides 8, 16, 32 with a decoupled head (ideas: YOLOX, Ge et al. 2021; FCOS, Tian et al. 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+STRIDES = (8, 16, 32)
+REACH_PX = (0.0, 44.0, 96.0, 1e9)  # a box belongs to the stride whose range holds its longer side
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.SiLU(inplace=True))
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_conv(width, width // 2, 1), _conv(width // 2, width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = x + self.body(x)
+        return out
+
+
+class Detector(nn.Module):
+    """(N, channels, H, W), H and W multiples of 32 -> per stride (box N x 4 x h x w as distances in strides, class logits N x K x h x w)."""
+
+    def __init__(self, channels: int, classes: int, widths: tuple[int, ...] = (16, 32, 64, 96, 128), neck: int = 64) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            nn.Sequential(_conv(a, b, 3, 2), *(_Residual(b) for _ in range(repeat)))
+            for a, b, repeat in zip((channels, *widths[:-1]), widths, (0, 1, 2, 2, 1), strict=True)
+        )
+        self.sides = nn.ModuleList(_conv(w, neck, 1) for w in widths[2:])
+        self.mix = nn.ModuleList(_conv(neck, neck) for _ in STRIDES)
+        self.down = nn.ModuleList(_conv(neck, neck, 3, 2) for _ in STRIDES[1:])
+        self.box_tower, self.class_tower = (nn.Sequential(_conv(neck, neck), _conv(neck, neck)) for _ in range(2))
+        self.box, self.cls = nn.Conv2d(neck, 4, 1), nn.Conv2d(neck, classes, 1)
+        nn.init.constant_(self.cls.bias, -4.0)  # type: ignore[arg-type]  # lesions are rare
+
+    def forward(self, x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """One (box, class) pair for each stride."""
+        levels: list[torch.Tensor] = []
+        for stage in self.stages:
+            x = stage(x)
+            levels.append(x)
+        p = [side(level) for side, level in zip(self.sides, levels[2:], strict=True)]
+        for i in (1, 0):
+            p[i] = p[i] + F.interpolate(p[i + 1], scale_factor=2.0, mode="nearest")
+        p = [mix(level) for mix, level in zip(self.mix, p, strict=True)]
+        for i in (1, 2):
+            p[i] = p[i] + self.down[i - 1](p[i - 1])
+        return [(F.softplus(self.box(self.box_tower(level))), self.cls(self.class_tower(level))) for level in p]
+
+
+def points(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centres (A, 2) x, y in pixels and strides (A,) of all cells."""
+    at, strides = [], []
+    for (box, _), stride in zip(outputs, STRIDES, strict=True):
+        h, w = box.shape[-2:]
+        rows, columns = torch.meshgrid(torch.arange(h, device=box.device), torch.arange(w, device=box.device), indexing="ij")
+        at.append((torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5) * stride)
+        strides.append(torch.full((h * w,), float(stride), device=box.device))
+    return torch.cat(at), torch.cat(strides)
+
+
+def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Boxes (N, A, 4) x0, y0, x1, y1 in pixels and class logits (N, A, K)."""
+    centres, strides = points(outputs)
+    reach = torch.cat([box.flatten(2) for box, _ in outputs], 2).transpose(1, 2) * strides[:, None]
+    logits = torch.cat([cls.flatten(2) for _, cls in outputs], 2).transpose(1, 2)
+    return torch.cat([centres - reach[..., :2], centres + reach[..., 2:]], -1), logits
+
+
+class Decoded(nn.Module):
+    """A detector as it is exported: (N, A, 4 + K), boxes in pixels, then scores in 0..1."""
+
+    def __init__(self, net: Detector) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, channels, H, W) -> (N, A, 4 + K)."""
+        boxes, logits = flatten(self.net(x))
+        return torch.cat([boxes, torch.sigmoid(logits)], -1)
+
+
+def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """(A,) index of the box that each cell answers for, -1 for none: cells of the right stride within 1.5 strides of a box's middle."""
+    owner = torch.full((len(centres),), -1, dtype=torch.long, device=centres.device)
+    longer = (boxes[:, 2:] - boxes[:, :2]).amax(1) if len(boxes) else boxes.new_zeros(0)
+    for i in torch.argsort(longer, descending=True).tolist():  # small boxes come last and keep their cells
+        level = sum(float(longer[i]) >= limit for limit in REACH_PX[1:-1])
+        middle = (boxes[i, :2] + boxes[i, 2:]) / 2
+        distance = (centres - middle).abs().amax(1)
+        inside = ((centres > boxes[i, :2]) & (centres < boxes[i, 2:])).all(1)
+        right = strides == STRIDES[level]
+        chosen = right & inside & (distance < 1.5 * strides)
+        if not chosen.any():
+            nearest = torch.where(right, distance, torch.full_like(distance, 1e9)).argmin()
+            chosen = torch.zeros_like(right)
+            chosen[nearest] = True
+        owner[chosen] = i
+    return owner
+
+
+def giou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Generalised intersection over union of paired boxes (n, 4) (Rezatofighi et al., CVPR 2019)."""
+    inner = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    outer = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    union = (a[:, 2:] - a[:, :2]).clamp(min=0).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - inner
+    return inner / (union + 1e-6) - (outer - union) / (outer + 1e-6)
