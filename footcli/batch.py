@@ -41,7 +41,10 @@ def analyze_to_disk(ref: CaseRef, out: Path, models: Models, options: Options) -
     except OSError as error:
         record["code"], record["message"] = "no_space" if error.errno == 28 else "io_error", f"could not write the result: {error.strerror}"
     except MemoryError:
-        record["code"], record["message"] = "out_of_memory", "this case needs more memory than there is: close other programs or use fewer --jobs"
+        record["code"], record["message"] = (
+            "out_of_memory",
+            "this case needs more memory than there is: close other programs or use fewer --jobs",
+        )
     record["seconds"] = clock.seconds
     return record
 
@@ -106,7 +109,12 @@ def run_batch(
                 journal.write(json.dumps(record, ensure_ascii=False) + "\n")
             tell(record)
     finally:
-        run = {"schema": "footcli-run/1", "version": __version__, "device": models.device, "cases": [records[r.case_id] for r in refs if r.case_id in records]}
+        run = {
+            "schema": "footcli-run/1",
+            "version": __version__,
+            "device": models.device,
+            "cases": [records[r.case_id] for r in refs if r.case_id in records],
+        }
         _finish(out, run, options.lang)
     return run
 

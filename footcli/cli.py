@@ -96,7 +96,9 @@ def analyze(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do finished cases again.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Cases at the same time, each in a process of its own.")] = 1,
     weight_bearing: Annotated[YesNo | None, typer.Option(help="Say whether the patient stood.", show_default="from the files")] = None,
-    spacing: Annotated[float | None, typer.Option(min=0.05, max=5.0, help="Pixel size in mm where the files have none.", show_default=False)] = None,
+    spacing: Annotated[
+        float | None, typer.Option(min=0.05, max=5.0, help="Pixel size in mm where the files have none.", show_default=False)
+    ] = None,
     polygons: Annotated[bool, typer.Option("--polygons", help="Write labels of each slice in the data set's format too.")] = False,
     json_out: Annotated[bool, typer.Option("--json", help="Print run.json to stdout.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
@@ -122,7 +124,9 @@ def analyze(
             from footcli.demo import demo_cases
 
             with demo_cases(say if not quiet else lambda text: None) as refs:
-                _analyze(refs, out or Path("footcli-demo"), options, overwrite=True, jobs=1, json_out=json_out, quiet=quiet, verbose=verbose)
+                _analyze(
+                    refs, out or Path("footcli-demo"), options, overwrite=True, jobs=1, json_out=json_out, quiet=quiet, verbose=verbose
+                )
         elif cases is not None and out is not None:
             from footcli.pipeline import check_folders
             from footcli.walk import find_cases
@@ -182,7 +186,13 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="Folder for the data set's tree.")],
     cases: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first subject; the next ones follow.")] = 1,
-    disease: Annotated[str | None, typer.Option(help="normal, flat_foot, cavus_foot, hallux_valgus, ankle_arthritis, olt, accessory_navicular or tarsal_coalition.", show_default="drawn from the seed")] = None,  # fmt: skip
+    disease: Annotated[
+        str | None,
+        typer.Option(
+            help="normal, flat_foot, cavus_foot, hallux_valgus, ankle_arthritis, olt, accessory_navicular or tarsal_coalition.",
+            show_default="drawn from the seed",
+        ),
+    ] = None,
     spacing: Annotated[float, typer.Option(min=0.2, max=3.0, help="Voxel edge in mm.")] = 0.6,
     field: Annotated[str, typer.Option(help="foot, or ankle: the forefoot is cut off.")] = "foot",
 ) -> None:

@@ -14,7 +14,12 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.session import cpu_count, open_session
 
 NEEDED = ("numpy", "scipy", "scikit-image", "pydicom", "Pillow", "onnxruntime", "typer", "rich", "jinja2")
-OPTIONAL = {"pyjpegls": "JPEG-LS slices", "imagecodecs": "JPEG Lossless and 12-bit JPEG slices", "torch": "footcli train", "onnx": "footcli train"}
+OPTIONAL = {
+    "pyjpegls": "JPEG-LS slices",
+    "imagecodecs": "JPEG Lossless and 12-bit JPEG slices",
+    "torch": "footcli train",
+    "onnx": "footcli train",
+}
 
 
 def check(models: Path) -> Iterator[tuple[bool, str]]:

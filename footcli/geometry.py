@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+AnyFloat = NDArray[np.floating[Any]]
 
 
 def unit(vector: ArrayLike) -> Array:
@@ -37,7 +40,7 @@ def rotation(axis: ArrayLike, angle_deg: float) -> Array:
     return np.asarray(np.eye(3) + np.sin(t) * k + (1 - np.cos(t)) * (k @ k))
 
 
-def apply(matrix: Array, points: ArrayLike) -> Array:
+def apply(matrix: AnyFloat, points: ArrayLike) -> Array:
     """(m, 4) or (4, 4) affine on (..., 3) points -> (..., m or 3)."""
     p = np.asarray(points, dtype=np.float64)
     return np.asarray(p @ matrix[:3, :3].T + matrix[:3, 3])

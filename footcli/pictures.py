@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
         box = boxes[BONE_ID[name] - 1]
         if box is not None:
             found.append((box[array_axis].start + box[array_axis].stop - 1) // 2)
-    found += [int(round(sum(x.slices) / 2)) for x in lesions if x.plane.axis == 2 - array_axis]
+    found += [round(sum(x.slices) / 2) for x in lesions if x.plane.axis == 2 - array_axis]
     return sorted(set(found))
 
 
@@ -81,8 +82,10 @@ def _slice_view(
     crop[normal] = slice(index, index + 1)
     # canonical z runs up, a picture's rows run down
     backwards = {rows: flip[rows_c] != (rows_c == 0), columns: flip[columns_c]}
-    pictures, to_px = [], np.zeros((2, 4))
-    for array in (volume.hu, labels):
+    pictures: list[NDArray[Any]] = []
+    to_px = np.zeros((2, 4))
+    arrays: tuple[NDArray[Any], ...] = (volume.hu, labels)
+    for array in arrays:
         picture = array[tuple(crop)].squeeze(normal)
         picture = picture if rows < columns else picture.T
         pictures.append(picture[:: -1 if backwards[rows] else 1, :: -1 if backwards[columns] else 1])

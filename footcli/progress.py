@@ -29,5 +29,7 @@ def progress(total: int, shown: bool) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True, markup=False)) as bar:
+    with Progress(
+        *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True, markup=False)
+    ) as bar:
         yield Bar(bar, bar.add_task("cases", total=total))

@@ -123,7 +123,7 @@ def _find_turn(volume: Volume, session: Session, spec: ModelSpec) -> tuple[bool,
 
 def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
     """uint8 (z, y, x) labels: the likeliest class, the rays in order, of each bone its largest piece (the midfoot is five)."""
-    labels = probability.argmax(0).astype(np.uint8)
+    labels: NDArray[np.uint8] = probability.argmax(0).astype(np.uint8)
     speck = SPECK_ML * 1000 / pixel_mm**3
     _order_rays(labels, probability, speck)
     for bone in range(1, len(BONES) + 1):
@@ -198,4 +198,3 @@ def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -
         out[part][wins] = bone
         best[part][wins] = lead[wins]
     return np.ascontiguousarray(to_input_order(out, found.grid.order, found.grid.flip))
-

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from footcli.domain import Plane
-from footcli.geometry import Array, apply
+from footcli.geometry import AnyFloat, Array, apply
 from footcli.infer.prepare import AIR_HU, window
 from footcli.names import BONE_ID
 
@@ -63,7 +63,7 @@ def view_geometry(plane: Plane) -> tuple[tuple[int, int], Array]:
     return (rows, int(2 * WIDE / VIEW_MM)), np.array([[1, 0, 0, WIDE], [0, 0, -1, TOP]]) / VIEW_MM
 
 
-def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: Array, plane: Plane, hu_window: tuple[float, float]) -> Slab:
+def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plane, hu_window: tuple[float, float]) -> Slab:
     """Project a volume along the foot's x (sagittal view) or y (coronal view) through the bones that the view is about.
 
     hu, labels: (z, y, x) on one grid. foot_to_grid: (4, 4) foot frame mm -> grid voxel (x, y, z).
@@ -105,7 +105,7 @@ def _view_to_foot(plane: Plane, near: float) -> Array:
     return m
 
 
-def _reach(labels: NDArray[np.uint8], foot_to_grid: Array, bones: list[int], axis: int) -> tuple[float, float]:
+def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], axis: int) -> tuple[float, float]:
     """First and last depth (foot mm) at which the bones lie."""
     to_foot = np.linalg.inv(foot_to_grid)
     at = np.argwhere(np.isin(labels[::2, ::2, ::2], bones))[:, ::-1] * 2.0

@@ -119,7 +119,9 @@ def _coalition(foot: dict[str, Bone], rng: np.random.Generator, lesions: Lesions
         ends = calcaneus.point("anterior_superior_process"), foot["navicular"].point("lowest")
         target = 0.55 * ends[1] + 0.45 * foot["navicular"].pos
         at, along = (ends[0] + target) / 2, target - ends[0]
-        axes = np.stack([unit(along), unit(np.cross(np.array([0, 0, 1.0]), along)), unit(np.cross(along, np.cross(np.array([0, 0, 1.0]), along)))])
+        axes = np.stack(
+            [unit(along), unit(np.cross(np.array([0, 0, 1.0]), along)), unit(np.cross(along, np.cross(np.array([0, 0, 1.0]), along)))]
+        )
         half = float(np.linalg.norm(along)) / 2 + 3
         region, pair = Region(at, np.array([half, rng.uniform(3.5, 6), rng.uniform(4, 7)]), axes, 3.0), ("calcaneus", "navicular")
     osseous = rng.random() < 0.5
@@ -162,7 +164,9 @@ def _bone_islands(foot: dict[str, Bone], rng: np.random.Generator) -> list[Spot]
         bone = foot[str(name)]
         at = bone.pos + rng.normal(0, 6, 3)
         kind, radii = ("sclerotic", rng.uniform(0.8, 2.2, 3)) if rng.random() < 0.6 else ("lucent", np.array([0.7, 0.7, rng.uniform(3, 7)]))
-        spots.append(Spot("sclerotic" if kind == "sclerotic" else "lucent", Region(at, radii, rotation(rng.normal(size=3), 40)), (bone.name,)))
+        spots.append(
+            Spot("sclerotic" if kind == "sclerotic" else "lucent", Region(at, radii, rotation(rng.normal(size=3), 40)), (bone.name,))
+        )
     return spots
 
 

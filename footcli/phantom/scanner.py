@@ -47,7 +47,9 @@ def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", 
     if faults:
         hu = _faults(hu, rng)
     points = {k: v for k, v in _points(subject, raster).items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
-    return Scan(replace(subject, landmarks=landmarks(subject.bones, _shaft_top(raster))), raster, np.clip(hu, -1024, 3071).astype(np.int16), points)
+    return Scan(
+        replace(subject, landmarks=landmarks(subject.bones, _shaft_top(raster))), raster, np.clip(hu, -1024, 3071).astype(np.int16), points
+    )
 
 
 def _shaft_top(raster: Raster) -> float:

@@ -42,7 +42,9 @@ def write_case(root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tupl
     case, group, side = case_name(seed, disease), GROUP[disease], scan.subject.side
     stem = f"A_{INSTITUTION}_{group}_{seed:010d}_ST01_{side}"
     source, label = root / "1.원천데이터" / group / case, root / "2.라벨링데이터" / group / case
-    clinical = Clinical(case, float(scan.subject.age_years), scan.subject.sex, (group,), (f"{DETAIL[disease]} (synthetic)",) if disease in DETAIL else ())
+    clinical = Clinical(
+        case, float(scan.subject.age_years), scan.subject.sex, (group,), (f"{DETAIL[disease]} (synthetic)",) if disease in DETAIL else ()
+    )
     write_clinical(source / "CLINICALINFO" / f"{stem}.json", clinical)
     top = scan.hu.shape[0] - 1
     hu, truth, bits = scan.hu[::-1], scan.raster.labels[::-1], scan.raster.lesion[::-1]

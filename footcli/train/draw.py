@@ -31,7 +31,7 @@ def _turn(rng: np.random.Generator, sd_deg: float) -> np.ndarray:
     rz = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     ry = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
     rx = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    return rz @ ry @ rx
+    return np.asarray(rz @ ry @ rx)
 
 
 def sample(entry: Entry, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,7 +131,7 @@ def _blur(image: torch.Tensor, sigma_px: float) -> torch.Tensor:
 
 def cut_field_of_view(image: torch.Tensor, rng: np.random.Generator, chance: float = 0.3) -> tuple[torch.Tensor, torch.Tensor]:
     """Blank what a smaller field of view would not show. Returns the picture and the bool (H, W) mask of what is left."""
-    c, h, w = image.shape
+    h, w = image.shape[1:]
     keep = torch.ones(h, w, dtype=torch.bool, device=image.device)
     if rng.random() < chance:
         for _ in range(int(rng.integers(1, 3))):

@@ -35,14 +35,18 @@ class WithSoftmax(nn.Module):
         return out
 
 
-def export(net: nn.Module, spec: ModelSpec, folder: Path, example: torch.Tensor, dynamic: dict[str, dict[int, str]]) -> tuple[ModelSpec, float]:
+def export(
+    net: nn.Module, spec: ModelSpec, folder: Path, example: torch.Tensor, dynamic: dict[str, dict[int, str]]
+) -> tuple[ModelSpec, float]:
     """Write folder/spec.file and its manifest entry. Returns the entry and the largest difference torch to ONNX.
 
     Raises SetupError if the file is too big or ONNX answers differently; nothing is written then.
     """
     net = net.eval().cpu()
     buffer = io.BytesIO()
-    torch.onnx.export(net, (example,), buffer, input_names=["image"], output_names=["out"], dynamic_axes=dynamic, opset_version=17, dynamo=False)
+    torch.onnx.export(
+        net, (example,), buffer, input_names=["image"], output_names=["out"], dynamic_axes=dynamic, opset_version=17, dynamo=False
+    )
     data = buffer.getvalue()
     if len(data) > MAX_BYTES:
         raise SetupError(f"{spec.file}: {len(data) / 2**20:.1f} MB; a model may have {MAX_BYTES / 2**20:.0f} MB: train a smaller one")

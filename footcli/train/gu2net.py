@@ -1,4 +1,4 @@
-"""GU2Net (Zhu et al., MICCAI 2021): one local U-Net whose 1x1 convolutions all domains share, a global net with dilations, their product."""
+"""GU2Net (Zhu et al., MICCAI 2021): a local U-Net whose 1x1 convolutions all domains share, a global net, their product."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class GU2Net(nn.Module):
         )
         self.globe = nn.ModuleList(nn.Conv2d(2 * inner, k, 1) for k in points)
         for head in (*self.local, *self.globe):
-            nn.init.constant_(head.bias, -2.0)  # type: ignore[arg-type]  # most of a heat map is nothing
+            nn.init.constant_(head.bias, -2.0)  # most of a heat map is nothing
 
     def both(self, x: torch.Tensor, domain: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Local and global heat maps, each (N, points, H, W) in 0..1."""
@@ -64,7 +64,7 @@ class GU2Net(nn.Module):
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False), skip], 1), domain)
         near = torch.sigmoid(self.local[domain](x))
         small = torch.cat([self.look[domain](F.avg_pool2d(image, 4)), self.recall[domain](F.max_pool2d(near, 4))], 1)
-        for layer in self.wide[domain]:  # type: ignore[union-attr]
+        for layer in self.wide[domain]:
             small = F.leaky_relu(layer(small), 0.1)
         far = torch.sigmoid(F.interpolate(self.globe[domain](small), scale_factor=4.0, mode="bilinear", align_corners=False))
         return near, far

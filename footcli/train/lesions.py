@@ -58,11 +58,17 @@ def _boxes(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.Te
         if LESION_PLANE[name].value != plane or not mask.any():
             continue
         rows, columns = torch.nonzero(mask & keep, as_tuple=True)
-        if len(rows) < 0.5 * int(mask.sum()) or len(rows) == 0 or min(int(rows.max() - rows.min()), int(columns.max() - columns.min())) < LEAST_PX:
+        if (
+            len(rows) < 0.5 * int(mask.sum())
+            or len(rows) == 0
+            or min(int(rows.max() - rows.min()), int(columns.max() - columns.min())) < LEAST_PX
+        ):
             continue
         boxes.append(torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]).float())
         classes.append(i)
-    return (torch.stack(boxes) if boxes else torch.zeros(0, 4, device=bits.device)), torch.tensor(classes, dtype=torch.long, device=bits.device)
+    return (torch.stack(boxes) if boxes else torch.zeros(0, 4, device=bits.device)), torch.tensor(
+        classes, dtype=torch.long, device=bits.device
+    )
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -107,4 +113,3 @@ def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
         return train(Detector(len(OFFSETS_MM), len(CLASSES)), plan, batch, loss, say, every)
     finally:
         bank.close()
-

@@ -64,7 +64,7 @@ def train(
             group["lr"] = plan.rate * warm * (0.5 + 0.5 * float(torch.cos(torch.tensor(torch.pi * step / plan.steps)))) + 1e-6
         value, numbers = loss(net, batch(step))
         optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         average.update_parameters(net)
@@ -73,7 +73,9 @@ def train(
         over = plan.minutes > 0 and time.monotonic() - began > plan.minutes * 60
         if (step + 1) % 100 == 0 or step + 1 == plan.steps or over:
             temporary = path.with_suffix(".tmp")
-            torch.save({"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, temporary)
+            torch.save(
+                {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, temporary
+            )
             temporary.replace(path)
         if (step + 1) % 25 == 0 or over:
             rate = (step + 1 - start) / (time.monotonic() - began)

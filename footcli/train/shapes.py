@@ -1,4 +1,7 @@
-"""Measured bone surfaces (PLY, LPS mm) in place of parametric bones, for training: aligned, sampled as distances in the bone's own frame."""
+"""Measured bone surfaces (PLY, LPS mm) in place of parametric bones, for training.
+
+Aligned to the parametric bone and sampled as distances in its own frame.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ def sampled(path: Path) -> SampledField:
 
 
 class ShapeSwap:
-    """Swaps measured surfaces into a subject's bones; used as the `change` of a Bank. Holds out TEST_SHAPES unless told to take only them."""
+    """Swaps measured surfaces into a subject's bones. Leaves TEST_SHAPES out, or takes only them."""
 
     def __init__(self, folder: Path, chance: float = 0.5, held_out: bool = False) -> None:
         files = [p for p in sorted(folder.glob("*.ply")) if FILE.fullmatch(p.name) and p.name.startswith(TEST_SHAPES) == held_out]

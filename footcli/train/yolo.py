@@ -1,4 +1,7 @@
-"""The lesion network: a small anchor-free detector on strides 8, 16, 32 with a decoupled head (ideas: YOLOX, Ge et al. 2021; FCOS, Tian et al. 2019)."""
+"""The lesion network: a small anchor-free detector on strides 8, 16, 32 with a decoupled head.
+
+Ideas: YOLOX (Ge et al. 2021) and FCOS (Tian et al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ REACH_PX = (0.0, 44.0, 96.0, 1e9)  # a box belongs to the stride whose range hol
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.SiLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.SiLU(inplace=True)
+    )
 
 
 class _Residual(nn.Module):
@@ -25,7 +30,10 @@ class _Residual(nn.Module):
 
 
 class Detector(nn.Module):
-    """(N, channels, H, W), H and W multiples of 32 -> per stride (box N x 4 x h x w as distances in strides, class logits N x K x h x w)."""
+    """(N, channels, H, W), H and W multiples of 32 -> for each stride a pair.
+
+    The pair: box (N, 4, h, w), distances in strides; class logits (N, K, h, w).
+    """
 
     def __init__(self, channels: int, classes: int, widths: tuple[int, ...] = (16, 32, 64, 96, 128), neck: int = 64) -> None:
         super().__init__()
@@ -38,7 +46,7 @@ class Detector(nn.Module):
         self.down = nn.ModuleList(_conv(neck, neck, 3, 2) for _ in STRIDES[1:])
         self.box_tower, self.class_tower = (nn.Sequential(_conv(neck, neck), _conv(neck, neck)) for _ in range(2))
         self.box, self.cls = nn.Conv2d(neck, 4, 1), nn.Conv2d(neck, classes, 1)
-        nn.init.constant_(self.cls.bias, -4.0)  # type: ignore[arg-type]  # lesions are rare
+        nn.init.constant_(self.cls.bias, -4.0)  # lesions are rare
 
     def forward(self, x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """One (box, class) pair for each stride."""
