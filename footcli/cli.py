@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from footcli.pipeline import Options
 
 FAILED_SOME, COULD_NOT, INTERRUPTED, TERMINATED = 3, 1, 130, 143
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
 
 
 class Device(StrEnum):

@@ -31,7 +31,8 @@ EDGES = {Plane.AXL: ("R", "L", "A", "P"), Plane.COR: ("R", "L", "S", "I"), Plane
 
 
 def build_views(
-    volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, slabs: Sequence[Slab], lesions: Sequence[Lesion], turned: tuple[bool, bool],
+    volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, slabs: Sequence[Slab], lesions: Sequence[Lesion],
+    turned: tuple[bool, bool],
 ) -> tuple[View, ...]:  # fmt: skip
     """All pictures of one foot. labels: uint8 (z, y, x) on the input grid. turned: see prepare.orientation."""
     views = [_slab_view(view, frame) for view in slabs]

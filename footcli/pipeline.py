@@ -137,7 +137,8 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
-        ref.case_id, side, values, landmarks, lesions, findings, (*volume.notices, *frame.notices, *notices), _provenance(volume, models, foot),
+        ref.case_id, side, values, landmarks, lesions, findings, (*volume.notices, *frame.notices, *notices),
+        _provenance(volume, models, foot),
     )  # fmt: skip
     with clock("pictures"):
         views = build_views(volume, labels, frame, located.slabs, lesions, foot.turned)

@@ -149,9 +149,11 @@ def _lesion(track: _Track, plane: Plane, volume: Volume, grid: Canonical) -> Les
     size = tuple(float(v) for v in (b - a) * volume.spacing_mm) if volume.spacing_known else None
     normal = _input_axis(grid, SLICE_AXIS[plane])
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
+    first_slice = int(np.floor(a[normal]))
     return Lesion(
-        track.label, track.score, source, (int(np.floor(a[normal])), max(int(np.floor(a[normal])), int(np.ceil(b[normal])) - 1)),
-        (float(a[0]), float(a[1]), float(a[2]), float(b[0]), float(b[1]), float(b[2])), None if size is None else (size[0], size[1], size[2]),
+        track.label, track.score, source, (first_slice, max(first_slice, int(np.ceil(b[normal])) - 1)),
+        (float(a[0]), float(a[1]), float(a[2]), float(b[0]), float(b[1]), float(b[2])),
+        None if size is None else (size[0], size[1], size[2]),
     )  # fmt: skip
 
 

@@ -39,7 +39,8 @@ def draw_subject(seed: int, disease: str | None = None) -> Subject:
     spots += _bone_islands(foot, rng)
     return Subject(
         bones=foot, side="L" if rng.random() < 0.5 else "R", landmarks=landmarks(foot), diseases=(disease,), lesions=tuple(lesions),
-        spots=tuple(spots), gap_mm=float(rng.uniform(0.7, 1.5)), age_years=int(rng.integers(18, 85)), sex="F" if rng.random() < 0.5 else "M",
+        spots=tuple(spots), gap_mm=float(rng.uniform(0.7, 1.5)), age_years=int(rng.integers(18, 85)),
+        sex="F" if rng.random() < 0.5 else "M",
     )  # fmt: skip
 
 

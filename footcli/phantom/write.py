@@ -21,8 +21,8 @@ from footcli.phantom.scanner import Scan
 
 GROUP = {"normal": "N", "flat_foot": "FD", "cavus_foot": "FD", "hallux_valgus": "FD", "ankle_arthritis": "AD", "olt": "AD",
          "accessory_navicular": "AD", "tarsal_coalition": "AD"}  # fmt: skip
-DETAIL = {"flat_foot": "Flatfoot", "cavus_foot": "Cavus", "hallux_valgus": "Hallux Valgus", "ankle_arthritis": "Ankle Arthritis", "olt": "OLT",
-          "accessory_navicular": "Accessory Navicular", "tarsal_coalition": "Tarsal Coalition"}  # fmt: skip
+DETAIL = {"flat_foot": "Flatfoot", "cavus_foot": "Cavus", "hallux_valgus": "Hallux Valgus", "ankle_arthritis": "Ankle Arthritis",
+          "olt": "OLT", "accessory_navicular": "Accessory Navicular", "tarsal_coalition": "Tarsal Coalition"}  # fmt: skip
 INSTITUTION = "S00"  # no institution: synthetic
 # For each plane: array axes (z, y, x) of slice, rows, columns
 AXES = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (2, 0, 1)}
@@ -55,7 +55,7 @@ def write_case(root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tupl
         points = {name: (float(p[0]), float(p[1]), float(top - p[2])) for name, p in scan.points.items()}
         write_angle_label(label / "ANGLE" / f"{stem}_Angle.json", points)
     for plane in planes:
-        axis, rows, columns = AXES[plane]
+        axis = AXES[plane][0]
         for index in range(hu.shape[axis]):
             name = f"{stem}_{plane}_{index:04d}"
             picture = np.take(hu, index, axis)

@@ -74,7 +74,8 @@ def write_card(folder: Path, spec: ModelSpec, title: str, parameters: int, facts
         f"# {title}", "", f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, {spec.licence}.", "",
         "Research use only; not a medical device.", "",
         f"- Input: {spec.input_channels} channels, {spec.pixel_mm} mm pixels, HU {spec.window[0]:g}..{spec.window[1]:g} as 0..1.",
-        f"- Trained on: {spec.trained_on}.", f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at most.", "",
+        f"- Trained on: {spec.trained_on}.",
+        f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at most.", "",
         "| what | value |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), "",
     ]  # fmt: skip
     path = folder / f"{Path(spec.file).stem}.md"
