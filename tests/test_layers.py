@@ -1,0 +1,142 @@
+"""The rooms of the house: imports go one way, a foreign library has one door, every file says its job and stays short."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
+# A room imports only rooms that stand before it. `footcli` itself holds the version alone and is everybody's.
+ORDER = (
+    "errors", "domain", "names", "assets", "geometry", "files", "clinical", "walk", "read", "labels", "frame", "infer", "measure",
+    "profiles", "findings", "messages", "results", "spreadsheet", "svg", "overlay", "page", "report", "index", "pictures", "polygons",
+    "pipeline", "batch", "phantom", "demo", "evaluate", "progress", "doctor", "train", "cli",
+)  # fmt: skip
+# Where a foreign library may be imported at all: files or folders below footcli/
+DOORS = {
+    "torch": ("train/",),
+    "onnx": ("train/",),
+    "onnxruntime": ("infer/session.py",),
+    "pydicom": ("read/", "phantom/write.py"),
+    "typer": ("cli.py",),
+    "jinja2": ("page.py",),
+    "rich": ("progress.py",),
+}
+# What the standard installation has; anything else needs a line in pyproject.toml first
+KNOWN = {"numpy", "scipy", "skimage", "PIL", "markupsafe", "imagecodecs", "jpeg_ls", *DOORS}
+MOST_LINES = 300
+LONGER = {"cli.py": 400}  # one place for every option of every command, its help text mostly
+HEAVY = ("torch", "onnxruntime", "onnx", "pydicom", "scipy", "skimage", "numpy", "PIL", "jinja2")
+
+
+def _files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _room(path: Path) -> str | None:
+    """The room of a file; None for the package's own __init__.py."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return None if first == "__init__.py" else first.removesuffix(".py")
+
+
+def _modules(node: ast.AST, package: list[str]) -> Iterator[str]:
+    """Full names of what one statement imports; `from footcli import svg` and relative imports too."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+        module = ".".join(part for part in (base, node.module) if part)
+        yield module
+        if module == "footcli":
+            yield from (f"footcli.{alias.name}" for alias in node.names)
+
+
+def _imports(path: Path) -> list[tuple[str, bool]]:
+    """(module, whether the import stands inside a function) of a file. Imports for the type checker alone count too."""
+    tree = ast.parse(path.read_text("utf-8"))
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)}
+    package = ["footcli", *path.relative_to(PACKAGE).parts[:-1]]
+    return [(module, id(node) in inside) for node in ast.walk(tree) for module in _modules(node, package)]
+
+
+def _rooms_of(path: Path) -> list[tuple[str, bool]]:
+    rooms = {p.name.removesuffix(".py") for p in PACKAGE.iterdir()}
+    found = [(module.split(".")[1], inside) for module, inside in _imports(path) if module.startswith("footcli.")]
+    return [(room, inside) for room, inside in found if room in rooms]  # `from footcli import __version__` is no room
+
+
+def test_every_file_belongs_to_a_room_of_the_table() -> None:
+    assert {_room(path) for path in _files()} - {None} <= set(ORDER)
+    assert len(set(ORDER)) == len(ORDER)
+
+
+def test_a_room_imports_only_rooms_before_it() -> None:
+    wrong = [
+        f"{_name(path)} imports {room}"
+        for path in _files()
+        if (own := _room(path)) is not None
+        for room, _ in _rooms_of(path)
+        if room != own and ORDER.index(room) >= ORDER.index(own)
+    ]
+    assert wrong == []
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert [m for m, _ in _imports(PACKAGE / "__init__.py") if m != "__future__"] == []
+
+
+def test_only_the_command_line_imports_training_and_only_inside_a_function() -> None:
+    users = {(_name(path), inside) for path in _files() for room, inside in _rooms_of(path) if room == "train" and _room(path) != "train"}
+    assert users == {("cli.py", True)}
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_foreign_library_has_one_door(library: str) -> None:
+    users = [_name(path) for path in _files() if any(m.split(".")[0] == library for m, _ in _imports(path))]
+    assert [u for u in users if not u.startswith(DOORS[library])] == []
+
+
+def test_no_library_is_imported_that_the_table_does_not_know() -> None:
+    strange = {
+        f"{_name(path)}: {top}" for path in _files() for module, _ in _imports(path)
+        if (top := module.split(".")[0]) not in KNOWN | {"footcli"} and top not in sys.stdlib_module_names
+    }  # fmt: skip
+    assert strange == set()
+
+
+def test_every_module_says_its_job_in_its_first_line() -> None:
+    assert [_name(path) for path in _files() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+
+
+def test_no_file_is_longer_than_can_be_read_at_once() -> None:
+    lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in _files()}
+    assert {name: n for name, n in lengths.items() if n > LONGER.get(name, MOST_LINES)} == {}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['footcli', '--help']\n"
+        "try:\n from footcli.cli import main; main()\nexcept SystemExit: pass\n"
+        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=PACKAGE.parent)
+    assert "Usage" in done.stdout
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("module", ["footcli.pipeline", "footcli.batch", "footcli.doctor", "footcli.phantom.write"])
+def test_an_analysis_never_imports_torch(module: str) -> None:
+    if module in ("footcli.pipeline", "footcli.batch") and not (PACKAGE / "frame.py").exists() and not (PACKAGE / "frame").exists():
+        pytest.skip("frame is not there")
+    code = f"import sys, {module}; print([m for m in ('torch', 'onnx', 'typer', 'onnxruntime') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "[]"
