@@ -68,7 +68,8 @@ def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, bool] = (Fals
     order, flip = orientation(volume.affine, turned)
     spacing = volume.spacing_mm[::-1][list(order)]
     view = _oriented(volume.hu, order, flip)
-    shape = [max(1, int(np.ceil((n - 1) * s / pixel_mm)) + 1) for n, s in zip(view.shape, spacing, strict=True)]
+    # a little less than exact, or rounding errors would add a last sample that no input voxel reaches
+    shape = [int(np.ceil((n - 1) * s / pixel_mm - 1e-6)) + 1 for n, s in zip(view.shape, spacing, strict=True)]
     wz, wy, wx = (axis_weights(n, s, m, pixel_mm) for n, s, m in zip(view.shape, spacing, shape, strict=True))
     rows = np.empty((view.shape[0], shape[1], shape[2]), np.float32)
     for start in range(0, view.shape[0], SLAB):
