@@ -53,7 +53,7 @@ def _stance(disease: str, rng: np.random.Generator) -> Stance:
         tilt, gap = rng.normal(2.0, 3.0), -rng.uniform(0.8, 2.2)
     hallux = rng.uniform(8, 35) if disease == "hallux_valgus" else rng.normal(-3, 3)
     return Stance(
-        pitch=-4 - 9 * flat + rng.normal(0, 2.5), talus_down=-1.5 + 8 * flat + rng.normal(0, 2.5), valgus=1 + 6 * flat + rng.normal(0, 3),
+        pitch=-4 - 9 * flat + rng.normal(0, 2.5), talus_down=-1.5 + 8 * flat + rng.normal(0, 2.5), valgus=-5 + 6 * flat + rng.normal(0, 3),
         talus_in=6 * flat + rng.normal(0, 3), abduction=6 * flat + rng.normal(0, 3), hallux=float(hallux),
         intermetatarsal=float(rng.uniform(1, 8) if disease == "hallux_valgus" else rng.normal(-2, 1.5)),
         lean_forward=float(rng.normal(2, 5)), lean_medial=float(rng.normal(0, 2.0)), bend=float(rng.normal(0, 2.5)),

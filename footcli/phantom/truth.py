@@ -9,7 +9,12 @@ import numpy as np
 from footcli.geometry import Array
 from footcli.phantom.shape import Bone, surface_points
 
-SHAFT_TOP_MM, SHAFT_LOW_SHARE = 70.0, 0.6  # upper level of the tibial axis above the plafond, and the lower as a share of it
+SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
+
+
+def shaft_low_mm(top_mm: float) -> float:
+    """Lower level of the tibial axis above the plafond: far enough below the upper one to give a direction."""
+    return top_mm - max(0.4 * top_mm, 15.0)
 
 
 def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> dict[str, Array]:
@@ -27,7 +32,7 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
     floor = np.array([1.0, 1.0, 0.0])
     plafond = tibia.landmarks["plafond_centre"][0]
     size = tibia.scale[0]
-    top, low = (tibia.centre_line(plafond + h / size) for h in (shaft_top_mm, shaft_top_mm * SHAFT_LOW_SHARE))
+    top, low = (tibia.centre_line(plafond + h / size) for h in (shaft_top_mm, shaft_low_mm(shaft_top_mm)))
     axis = (talus.point("body_centre"), talus.point("head_centre"))
     lines = {
         "CPA": (low_back, low_front, heel * floor, ball * floor),

@@ -1,0 +1,1 @@
+"""Truth against results -> scores. Never runs a model."""

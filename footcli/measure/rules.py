@@ -1,0 +1,64 @@
+"""The angles as a table: four points each in the foot frame, and one rule that turns them into degrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from footcli.geometry import Array, line_angle_deg, signed_angle_deg, unit
+from footcli.names import ANGLES, landmark_names
+
+Rule = Callable[[Array, Array], float]
+LATERAL = (1, 2)  # foot frame axes of the lateral view: forward, up
+CORONAL = (0, 2)  # of the hindfoot view: medial, up
+
+
+def _rise(line1: Array, line2: Array) -> float:
+    """How much steeper the front end of line 1 rises than that of line 2; plus is up."""
+    return signed_angle_deg(line2, line1)
+
+
+def _fall(line1: Array, line2: Array) -> float:
+    """How much steeper line 1 falls towards the front than line 2."""
+    return signed_angle_deg(line1, line2)
+
+
+def _heel_lateral(shaft: Array, heel: Array) -> float:
+    """Turn of the heel's line away from the shaft's, both pointing down; plus is lateral."""
+    return -signed_angle_deg(shaft, heel)
+
+
+def _medial_angle(shaft: Array, dome: Array) -> float:
+    """Angle on the medial side between the shaft, upwards, and the dome, towards medial; below 90 the dome's medial edge stands higher."""
+    return float(np.degrees(np.arccos(np.clip(unit(-shaft) @ unit(-dome), -1, 1))))
+
+
+@dataclass(frozen=True, slots=True)
+class AngleRule:
+    """view: the two foot frame axes of the picture. rule: (2,) directions P1->P2 and P3->P4 -> degrees."""
+
+    view: tuple[int, int]
+    rule: Rule
+
+
+RULES: dict[str, AngleRule] = {
+    "CPA": AngleRule(LATERAL, _rise),
+    "TMA": AngleRule(LATERAL, _fall),
+    "TCA": AngleRule(LATERAL, line_angle_deg),
+    "HAA": AngleRule(CORONAL, _heel_lateral),
+    "MTASA": AngleRule(CORONAL, _medial_angle),
+}
+
+
+def angle_deg(name: str, points: Array) -> float:
+    """Value of an angle from its four points (4, 3), foot frame. Raises ValueError where a line's points coincide in the view."""
+    rule = RULES[name]
+    flat = np.asarray(points, dtype=np.float64)[:, list(rule.view)]
+    return rule.rule(flat[1] - flat[0], flat[3] - flat[2])
+
+
+def true_angles(points: Mapping[str, Array]) -> dict[str, float]:
+    """All five angles from named points in the foot frame; for subjects whose points are all known."""
+    return {a.name: angle_deg(a.name, np.stack([points[n] for n in landmark_names(a.name)])) for a in ANGLES}
