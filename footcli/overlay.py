@@ -12,6 +12,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from footcli import geometry, messages, names, svg
 from footcli.domain import CaseResult, Landmark, Lesion, Measurement, Point, View
+from footcli.measure import MIN_SCORE
 
 # Okabe and Ito's colour-blind-safe hues (jfly.uni-koeln.de/color), with four of Tol's light ones (personal.sron.nl/~pault) to make ten.
 BONE_COLOURS: tuple[str, ...] = (
@@ -144,7 +145,7 @@ class _Scene:
             squares = (svg.tag("rect", x=x, y=y, width=2 * r, height=2 * r, fill="none", stroke=colour) for x, y in ends)
             yield svg.tag("g", *squares, class_=f"angle-{m.name} source-masks")
         spots: list[tuple[Array, list[Landmark]]] = []
-        for mark in (p for p in landmarks if self._has(p)):
+        for mark in (p for p in landmarks if p.score >= MIN_SCORE and self._has(p)):
             x, y = at = self.project([mark.xyz_vox])[0]
             hint = svg.tag("title", f"{mark.name}, {mark.score:.2f}")
             dot = svg.tag("circle", hint, cx=x, cy=y, r=r, fill=_colour(mark), class_="dot")

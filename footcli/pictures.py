@@ -19,6 +19,7 @@ from footcli.names import BONE_ID
 
 BONE_WINDOW = (-500.0, 1500.0)
 MARGIN_MM = 14.0  # of soft tissue kept around the bones
+DARK = 8  # grey values up to this are nothing to see
 LARGEST_PX = 900  # a longer picture is shrunk
 UNEVEN = 1.03  # pixels whose sides differ by more are made square
 # Where each plane is cut by default: through the middle of these bones
@@ -35,7 +36,7 @@ def build_views(
     turned: tuple[bool, bool],
 ) -> tuple[View, ...]:  # fmt: skip
     """All pictures of one foot. labels: uint8 (z, y, x) on the input grid. turned: see prepare.orientation."""
-    views = [_slab_view(view, frame) for view in slabs]
+    views = [_slab_view(view, frame, volume.spacing_known) for view in slabs]
     order, flip = orientation(volume.affine, turned)
     boxes = ndimage.find_objects(labels, max_label=10)
     whole = [b for b in boxes if b is not None]
@@ -60,12 +61,20 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
     return sorted(set(found))
 
 
-def _slab_view(view: Slab, frame: FootFrame) -> View:
+def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:
     mean, top = view.image
     grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
     edges = ("A", "P", "S", "I") if view.plane is Plane.SAG else ("La", "Me", "S", "I")
+    to_px = view.to_px @ frame.to_foot
+    mask = view.labels
+    rows, columns = (np.flatnonzero((grey > DARK).any(axis)) for axis in (1, 0))
+    if rows.size and columns.size:
+        top, left = max(0, int(rows[0]) - 4), max(0, int(columns[0]) - 4)
+        part = (slice(top, int(rows[-1]) + 5), slice(left, int(columns[-1]) + 5))
+        grey, mask = np.ascontiguousarray(grey[part]), np.ascontiguousarray(mask[part])
+        to_px[:, 3] -= (left, top)
     caption = "lateral view, projected along the foot" if view.plane is Plane.SAG else "hindfoot view, projected along the foot"
-    return View(f"{view.plane}-slab", view.plane, None, grey, view.labels, view.to_px @ frame.to_foot, edges, VIEW_MM, caption)
+    return View(f"{view.plane}-slab", view.plane, None, grey, mask, to_px, edges, VIEW_MM if known else None, caption)
 
 
 def _slice_view(

@@ -122,17 +122,19 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         labels = on_input_grid(foot, foot.labels, volume)
     with clock("measure"):
         inside = volume.hu > volume.hu.min()
-        frame = foot_frame(labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing)
+        frame = foot_frame(
+            labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing, inside=inside
+        )
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
+    unseen = not_assessable(_whole(labels, volume, frame, inside))
     with clock("lesions"):
         session, spec = models.lesions
         grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else canonical(volume, spec.pixel_mm, foot.turned)
         near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
-        lesions = find_lesions(volume, grid, near, session, spec)
+        lesions = find_lesions(volume, grid, near, session, spec, unseen)
     with clock("measure"):
         values = _measure(labels, volume, frame, located, inside)
-        unseen = not_assessable(_whole(labels, inside))
         findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
@@ -159,13 +161,13 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
     return labels[np.ix_(*at)]
 
 
-def _whole(labels: NDArray[np.uint8], inside: NDArray[np.bool_]) -> dict[str, bool]:
+def _whole(labels: NDArray[np.uint8], volume: Volume, frame: FootFrame, inside: NDArray[np.bool_]) -> dict[str, bool]:
     """Bone name -> whether enough of it is there to judge what lies at it. The 1st metatarsal must show its head."""
     counts = np.bincount(labels.ravel(), minlength=len(BONES) + 1)
     present = {bone.name: bool(counts[i]) for i, bone in enumerate(BONES, start=1)}
     ray = "1st Metatarsal"
     if present[ray]:
-        present[ray] = "front" not in cut_sides(labels, BONE_ID[ray], inside=inside)
+        present[ray] = "front" not in cut_sides(labels, BONE_ID[ray], frame, volume.affine, inside)
     return present
 
 

@@ -11,10 +11,14 @@ from footcli.domain import Measurement
 
 
 def dice(found: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> dict[int, float]:
-    """Dice coefficient of each class 1..classes that the truth holds; arrays of labels, any same shape. Raises ValueError if shapes differ."""
+    """Dice coefficient of each class 1..classes that the truth holds. Arrays of labels.
+
+    Raises ValueError if their shapes differ.
+    """
     if found.shape != truth.shape:
         raise ValueError(f"labels must have the truth's shape {truth.shape}, got {found.shape}")
-    pairs = np.bincount((truth.astype(np.int64) * (classes + 1) + found).ravel(), minlength=(classes + 1) ** 2).reshape(classes + 1, classes + 1)
+    n = classes + 1
+    pairs = np.bincount((truth.astype(np.int64) * n + found).ravel(), minlength=n * n).reshape(n, n)
     return {k: float(2 * pairs[k, k] / (pairs[k].sum() + pairs[:, k].sum())) for k in range(1, classes + 1) if pairs[k].sum()}
 
 

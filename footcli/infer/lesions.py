@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,11 +54,16 @@ class _Track:
         return float(np.mean(best)) * min(1.0, len(self.boxes) / 3)
 
 
-def find_lesions(volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Session, spec: ModelSpec) -> tuple[Lesion, ...]:
-    """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot."""
+def find_lesions(
+    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Session, spec: ModelSpec, unseen: Iterable[str] = ()
+) -> tuple[Lesion, ...]:
+    """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
+
+    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for.
+    """
     lesions: list[Lesion] = []
     for plane in Plane:
-        classes = [name for name in spec.classes if LESION_PLANE[name] is plane]
+        classes = [name for name in spec.classes if LESION_PLANE[name] is plane and name not in unseen]
         bones = [BONE_ID[name] for name in SEARCHED[plane]]
         near = np.isin(labels, bones)
         if not classes or plane not in spec.planes or not near.any():
@@ -72,7 +77,17 @@ def find_lesions(volume: Volume, grid: Canonical, labels: NDArray[np.uint8], ses
         lesions += [
             _lesion(track, plane, volume, grid) for track in tracks if track.score >= LEAST_SCORE_LINKED and len(track.boxes) >= least
         ]
-    return tuple(sorted(lesions, key=lambda x: -x.score))
+    return _distinct(sorted(lesions, key=lambda x: -x.score))
+
+
+def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
+    """Best first; a lesion that touches a better one of its own kind is the same lesion, followed a second time."""
+    kept: list[Lesion] = []
+    for lesion in lesions:
+        low, high = np.array(lesion.box_vox[:3]), np.array(lesion.box_vox[3:])
+        if not any(k.label == lesion.label and np.all(low < k.box_vox[3:]) and np.all(high > k.box_vox[:3]) for k in kept):
+            kept.append(lesion)
+    return tuple(kept)
 
 
 def not_assessable(present: Mapping[str, bool]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from footcli.names import BONE_ID
 F32 = NDArray[np.float32]
 VIEW_MM = 1.0
 # Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
-TOP, BOTTOM, FRONT, BACK, WIDE = 140.0, -20.0, 228.0, -44.0, 72.0
+TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),

@@ -36,7 +36,7 @@ class _Pair(nn.Module):
 class GU2Net(nn.Module):
     """(N, channels, H, W), H and W multiples of 16 -> (N, points of the domain, H, W) heat maps in 0..1."""
 
-    def __init__(self, channels: int, points: tuple[int, ...], widths: tuple[int, ...] = (32, 64, 128, 192, 192), inner: int = 48) -> None:
+    def __init__(self, channels: int, points: tuple[int, ...], widths: tuple[int, ...] = (16, 32, 64, 128, 128), inner: int = 32) -> None:
         super().__init__()
         n = len(points)
         self.stem = nn.ModuleList(nn.Conv2d(channels, widths[0], 3, padding=1, bias=False) for _ in range(n))

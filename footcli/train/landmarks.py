@@ -148,6 +148,13 @@ def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample]) -> nn.Module
     rng = np.random.default_rng(bank.next_seed)
     net = GU2Net(2, tuple(len(CHANNELS[p]) for p in PLANES))
     try:
-        return train(net, plan, lambda step: draw_batch(bank, plan.batch, rng, device), loss, say, lambda step: bank.refresh())
+        return train(
+            net,
+            plan,
+            lambda step: draw_batch(bank, plan.batch, rng, device),
+            loss,
+            say,
+            lambda step: bank.refresh() if step % 12 == 11 else None,
+        )
     finally:
         bank.close()

@@ -1,6 +1,6 @@
 """Score the shipped models on the fixed test subjects: Dice of each bone, errors of each angle in both ways, lesions found, a baseline.
 
-    python tests/bench/phantoms.py [--seeds 101 102] [--spacing 0.8] [--models DIR] [--no-baseline]
+python tests/bench/phantoms.py [--seeds 101 102] [--spacing 0.8] [--models DIR] [--no-baseline]
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def main() -> None:
         if not given.no_baseline:
             for k, v in baseline(seen.hu[::-1].astype(np.float32), truth).items():
                 base[k].append(v)
-        line = [f"{seed} {seen.subject.diseases[0]:20s} {seen.subject.side}/{foot.result.side} dice {np.mean(list(own.values())):.3f} {seconds:5.1f} s"]
+        line = [
+            f"{seed} {seen.subject.diseases[0]:20s} {seen.subject.side}/{foot.result.side} dice {np.mean(list(own.values())):.3f} {seconds:5.1f} s"
+        ]
         for source in ("landmarks", "masks"):
             found = angle_errors(foot.result.measurements, angles, source)
             for name, error in found.items():
@@ -80,7 +82,9 @@ def main() -> None:
     print("\n| bone | Dice | worst | baseline |\n|---|---|---|---|")
     for k, bone in enumerate(BONES, start=1):
         print(f"| {bone.name} | {np.mean(scores[k]):.3f} | {min(scores[k]):.3f} | {np.mean(base[k]) if base[k] else float('nan'):.3f} |")
-    print(f"| mean | {np.mean([np.mean(v) for v in scores.values()]):.3f} | | {np.mean([np.mean(v) for v in base.values()]) if base else float('nan'):.3f} |")
+    print(
+        f"| mean | {np.mean([np.mean(v) for v in scores.values()]):.3f} | | {np.mean([np.mean(v) for v in base.values()]) if base else float('nan'):.3f} |"
+    )
     print("\n| angle | source | MAE, deg | worst | measured |\n|---|---|---|---|---|")
     for (source, name), values in errors.items():
         seen_values = [v for v in values if v is not None]
