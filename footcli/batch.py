@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -124,7 +125,8 @@ def _records(todo: Sequence[CaseRef], out: Path, models: Models, options: Option
         for ref in todo:
             yield analyze_to_disk(ref, out, models, options)
         return
-    with ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(options, max(1, cpu_count() // jobs))) as pool:
+    context = multiprocessing.get_context("spawn")  # a fork would copy onnxruntime's threads half alive
+    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(options, max(1, cpu_count() // jobs))) as pool:
         futures = [pool.submit(_work, ref, out, options) for ref in todo]
         try:
             for future in as_completed(futures):

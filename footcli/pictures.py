@@ -19,6 +19,7 @@ from footcli.names import BONE_ID
 
 BONE_WINDOW = (-500.0, 1500.0)
 MARGIN_MM = 14.0  # of soft tissue kept around the bones
+NEAR_SLICES = 5  # a picture this close to another shows nothing new
 DARK = 8  # grey values up to this are nothing to see
 LARGEST_PX = 900  # a longer picture is shrunk
 UNEVEN = 1.03  # pixels whose sides differ by more are made square
@@ -58,7 +59,11 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
         if box is not None:
             found.append((box[array_axis].start + box[array_axis].stop - 1) // 2)
     found += [round(sum(x.slices) / 2) for x in lesions if x.plane.axis == 2 - array_axis]
-    return sorted(set(found))
+    kept: list[int] = []
+    for index in reversed(found):  # lesions first: they stand at the end
+        if all(abs(index - k) > NEAR_SLICES for k in kept):
+            kept.append(index)
+    return sorted(kept)
 
 
 def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:

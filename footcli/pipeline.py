@@ -21,7 +21,7 @@ from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import Located, locate
 from footcli.infer.lesions import find_lesions, not_assessable
 from footcli.infer.manifest import load_manifest, verify
-from footcli.infer.prepare import canonical
+from footcli.infer.prepare import alone, canonical
 from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
 from footcli.measure import measure_landmarks, measure_masks
@@ -130,7 +130,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     unseen = not_assessable(_whole(labels, volume, frame, inside))
     with clock("lesions"):
         session, spec = models.lesions
-        grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else canonical(volume, spec.pixel_mm, foot.turned)
+        grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
         near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
         lesions = find_lesions(volume, grid, near, session, spec, unseen)
     with clock("measure"):

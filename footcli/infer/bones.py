@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
-from footcli.infer.prepare import Canonical, canonical, neighbours, pad_to, to_input_order, window
+from footcli.infer.prepare import Canonical, alone, canonical, neighbours, pad_to, to_input_order, window
 from footcli.infer.session import Session
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES, RAYS
@@ -29,6 +29,7 @@ class Segmented:
     """One foot. probability: float32 (classes + 1, z, y, x); labels: uint8 (z, y, x); both on the canonical grid.
 
     confidence: mean probability of each bone over its voxels, by id. turned: see prepare.orientation.
+    part_mm: where two feet share the volume, this one's range along canonical x, from the first voxel on; grid.hu is air beyond.
     """
 
     grid: Canonical
@@ -36,6 +37,7 @@ class Segmented:
     labels: NDArray[np.uint8]
     confidence: dict[int, float]
     turned: tuple[bool, bool]
+    part_mm: tuple[float, float] | None = None
 
 
 def segment(volume: Volume, session: Session, spec: ModelSpec, quality: str = "standard") -> tuple[Segmented, ...]:
@@ -46,10 +48,11 @@ def segment(volume: Volume, session: Session, spec: ModelSpec, quality: str = "s
     feet = []
     for part in feet_of(probability, spec.pixel_mm):
         own = probability if part is None else _only(probability, part)
+        part_mm = None if part is None else (part.start * spec.pixel_mm, part.stop * spec.pixel_mm)
         labels = settle(own, spec.pixel_mm)
         if labels.any():
             sure = {k: float(own[k][labels == k].mean()) for k in range(1, len(BONES) + 1) if (labels == k).any()}
-            feet.append(Segmented(grid, own, labels, sure, turned))
+            feet.append(Segmented(alone(grid, part_mm), own, labels, sure, turned, part_mm))
     if not feet:
         raise InferenceError("no_bone_found", "no bone was found in this scan: check that it shows a foot or ankle, in Hounsfield units")
     return tuple(feet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,14 @@ def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, bool] = (Fals
         to_input[row, column] = -step if flip[axis] else step
         to_input[row, 3] = view.shape[axis] - 1 if flip[axis] else 0
     return Canonical(hu, pixel_mm, to_input, order, flip)
+
+
+def alone(grid: Canonical, part_mm: tuple[float, float] | None) -> Canonical:
+    """The grid with air outside a range along x (mm from the first voxel on); the same grid where there is no range."""
+    if part_mm is None:
+        return grid
+    x = np.arange(grid.hu.shape[2]) * grid.pixel_mm
+    return replace(grid, hu=np.where((x >= part_mm[0]) & (x < part_mm[1]), grid.hu, np.float32(AIR_HU)))
 
 
 def _oriented(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:

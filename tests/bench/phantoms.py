@@ -9,6 +9,7 @@ import argparse
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from footcli.assets import models_dir
 from footcli.domain import Plane
 from footcli.evaluate.scores import angle_errors, dice
 from footcli.geometry import apply
+from footcli.infer.manifest import load_manifest, write_entry
 from footcli.measure.rules import true_angles
-from footcli.names import BONES
+from footcli.names import ANGLE_PLANE, BONES
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.phantom.seeds import TEST_SEEDS
@@ -41,12 +43,31 @@ def baseline(hu: np.ndarray, truth: np.ndarray) -> dict[int, float]:
     return dice(votes.argmax(1).astype(np.uint8)[basins] * (basins > 0), truth, 10)
 
 
+def record(folder: Path, seeds: list[int], scores: dict, errors: dict) -> None:
+    """Write what was measured into the manifest's quality tables."""
+    subjects = f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"
+    for spec in load_manifest(folder).models:
+        quality: dict[str, object] = {"measured_on": subjects}
+        if spec.task == "bones":
+            quality |= {"mean_dice": round(float(np.mean([np.mean(v) for v in scores.values()])), 3)}
+            quality |= {f"dice {b.name}": round(float(np.mean(scores[k])), 3) for k, b in enumerate(BONES, start=1)}
+        elif spec.task == "landmarks":
+            for (source, name), values in errors.items():
+                seen = [v for v in values if v is not None]
+                if source == "landmarks" and ANGLE_PLANE[name] in spec.planes and seen:
+                    quality[f"mae_deg {name}"] = round(float(np.mean(seen)), 2)
+        else:
+            continue
+        write_entry(folder, replace(spec, quality=quality))
+
+
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--seeds", type=int, nargs="+", default=list(TEST_SEEDS))
     args.add_argument("--spacing", type=float, default=0.8)
     args.add_argument("--models", type=Path, default=None)
     args.add_argument("--no-baseline", action="store_true")
+    args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
     given = args.parse_args()
     options = Options(given.models or models_dir(), device="cpu")
     models = load_models(options)
@@ -79,6 +100,8 @@ def main() -> None:
         line.append(f"points {np.mean(list(tells.values())):.1f} mm")
         line.append("lesions " + (", ".join(f"{x.label} {x.score:.2f}" for x in foot.result.lesions) or "none"))
         print(" | ".join(line), flush=True)
+    if given.record:
+        record(given.models or models_dir(), given.seeds, scores, errors)
     print("\n| bone | Dice | worst | baseline |\n|---|---|---|---|")
     for k, bone in enumerate(BONES, start=1):
         print(f"| {bone.name} | {np.mean(scores[k]):.3f} | {min(scores[k]):.3f} | {np.mean(base[k]) if base[k] else float('nan'):.3f} |")
