@@ -188,6 +188,23 @@ def test_without_millimetres_a_lesion_has_no_size() -> None:
     assert lesion.size_mm is None
 
 
+def test_a_lesion_that_cannot_be_judged_is_not_looked_for() -> None:
+    grid = canonical(_volume(), 1.0)
+    found = find_lesions(_volume(), grid, _labels(), Finder("OLT", "Ankle Arthritis"), SPEC, ["OLT"])  # type: ignore[arg-type]
+    assert [x.label for x in found] == ["Ankle Arthritis"]
+
+
+def test_lesions_of_one_kind_that_touch_are_one() -> None:
+    class Split(Finder):
+        def boxes(self, bright: NDArray[np.bool_]) -> list[Found]:
+            found = super().boxes(bright)
+            return [part for (x0, y0, x1, y1), _, name in found for part in (
+                ((x0, y0, x0 + 6, y1), 0.6, name), ((x0 + 4, y0, x1, y1), 0.9, name))]  # fmt: skip
+
+    found = _find(_volume(), Split("OLT", "Ankle Arthritis"))
+    assert sorted((x.label, x.box_vox[0]) for x in found) == [("Ankle Arthritis", 68), ("OLT", 68)]
+
+
 def test_lesions_come_surest_first() -> None:
     class TwoSides(Finder):
         def boxes(self, bright: NDArray[np.bool_]) -> list[Found]:

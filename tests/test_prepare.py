@@ -8,7 +8,7 @@ from grids import ORDERS, Order, new_to_old, reordered, reordered_array, volume_
 
 from footcli.domain import Plane
 from footcli.geometry import apply, rotation
-from footcli.infer.prepare import AIR_HU, axis_weights, canonical, neighbours, orientation, pad_to, to_input_order, window
+from footcli.infer.prepare import AIR_HU, alone, axis_weights, canonical, neighbours, orientation, pad_to, to_input_order, window
 
 SPACING = (0.7, 0.9, 1.3)
 
@@ -110,6 +110,15 @@ def test_a_finer_input_is_averaged_not_picked() -> None:
 def test_slices_are_worked_in_slabs_without_a_seam() -> None:
     ramp = np.arange(40, dtype=np.int16)[:, None, None] * np.ones((1, 3, 3), np.int16)
     np.testing.assert_allclose(canonical(volume_of(ramp, (1.0, 1.0, 1.0)), 1.0).hu[:, 1, 1], np.arange(40), atol=1e-4)
+
+
+def test_one_foot_of_two_is_left_alone_in_air() -> None:
+    grid = canonical(volume_of(np.zeros((3, 4, 20), np.int16), (0.8, 0.8, 0.8)), 0.8)
+    part = alone(grid, (4.0, 8.0))
+    assert [int(x) for x in np.flatnonzero(part.hu[0, 0] == 0)] == [5, 6, 7, 8, 9]
+    assert set(np.unique(part.hu)) == {AIR_HU, 0.0}
+    assert (grid.hu == 0).all(), "the grid of both feet stays as it was"
+    assert alone(grid, None) is grid
 
 
 @pytest.mark.parametrize("plane", list(Plane))
