@@ -83,7 +83,7 @@ def cut_sides(labels: Labels, bone: int, frame: FootFrame, affine: Array, inside
     labels: uint8 (z, y, x); bone: its label; affine: voxel -> mm; inside: bool (z, y, x), voxels that hold data.
     """
     name = BONES[bone - 1].name
-    found = find_bones(np.where(labels == bone, labels, np.uint8(0)), affine, inside)
+    found = find_bones(labels, affine, inside, only=(name,))
     return found[name].cut(frame.to_foot) if name in found else frozenset()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,9 @@ from footcli.names import BONE_ID, BONES
 Labels = NDArray[np.uint8]
 Inside = NDArray[np.bool_]
 CUT_REACH_MM, CUT_AREA_MM2 = 1.6, 12.0  # a mask this close to the end of the data, over this area, does not end by itself
+THIN_MM = 1.0  # distance between the points of a bone's inside
+SEARCH_MM = 1.6  # step of the first, coarse search for the largest piece; thinner than any bone
+MIDFOOT_SHARE = 0.05  # pieces of the midfoot's five bones smaller than this share of the largest are strays
 LEAST_MM3 = 150.0  # smaller pieces are no bone
 
 
@@ -22,21 +26,23 @@ LEAST_MM3 = 150.0  # smaller pieces are no bone
 class BoneMask:
     """The largest piece of a bone. solid: bool (z, y, x), cut out of the volume at `start` (z, y, x), with a rim of one empty voxel.
 
+    size_mm: (3,) voxel edges along z, y, x.
     open_mm2: (6,) area over which it meets the end of the data, towards -x, +x, -y, +y, -z, +z of the voxel grid.
     volume_mm3: of the piece. share: its part of all voxels with the bone's label.
     """
 
     solid: NDArray[np.bool_]
     start: tuple[int, int, int]
+    size_mm: Array
     open_mm2: Array
     volume_mm3: float
     share: float
 
     @cached_property
     def inner(self) -> Array:
-        """(N, 3) voxel (x, y, z) of all of it, thinned evenly to some 60,000 at most."""
-        step = max(1, round((np.count_nonzero(self.solid) / 60_000) ** (1 / 3)))
-        return self._at(self.solid[::step, ::step, ::step], step)
+        """(N, 3) voxel (x, y, z) of all of it, thinned to one point per THIN_MM where voxels are finer."""
+        step = np.maximum(1, np.round(THIN_MM / self.size_mm)).astype(int)
+        return self._at(self.solid[tuple(slice(None, None, int(n)) for n in step)], step)
 
     @cached_property
     def surface(self) -> Array:
@@ -48,13 +54,11 @@ class BoneMask:
                 core &= s[tuple(part if a == axis else slice(1, -1) for a in range(3))]
         rim = s.copy()
         rim[1:-1, 1:-1, 1:-1] &= ~core
-        return self._at(rim, 1)
+        return self._at(rim, np.ones(3, dtype=int))
 
-    def _at(self, mask: NDArray[np.bool_], step: int) -> Array:
-        where = np.flatnonzero(mask)
-        z, y, x = np.unravel_index(where, mask.shape)
-        z0, y0, x0 = self.start
-        return np.stack([x * step + x0, y * step + y0, z * step + z0], axis=1).astype(np.float64)
+    def _at(self, mask: NDArray[np.bool_], step: NDArray[np.int64]) -> Array:
+        index = np.unravel_index(np.flatnonzero(mask), mask.shape)
+        return np.stack([index[axis] * step[axis] + self.start[axis] for axis in (2, 1, 0)], axis=1).astype(np.float64)
 
     def cut(self, to_foot: Array) -> frozenset[str]:
         """At which of its ends (front, back, top, bottom, medial, lateral) it leaves the data. to_foot: (3, 3) or (4, 4) from voxels."""
@@ -67,41 +71,53 @@ class BoneMask:
         return frozenset(found)
 
 
-def find_bones(labels: Labels, affine: Array, inside: Inside | None = None) -> dict[str, BoneMask]:
+def find_bones(
+    labels: Labels, affine: Array, inside: Inside | None = None, only: Collection[str] = tuple(BONE_ID),
+) -> dict[str, BoneMask]:  # fmt: skip
     """Bone name -> its largest piece (all pieces of the midfoot).
 
-    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data.
+    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data; only: names to look for.
     """
     size = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
     found = {}
     for bone, box in zip(BONES, ndimage.find_objects(labels, max_label=len(BONES)), strict=True):
-        if box is None:
+        if box is None or bone.name not in only:
             continue
         mask = labels[box] == BONE_ID[bone.name]
         total = np.count_nonzero(mask)
         start = np.array([s.start for s in box])
-        if bone.name != "MidFoot":
-            mask, start = _largest(mask, start)
+        share = MIDFOOT_SHARE if bone.name == "MidFoot" else 1.0
+        mask, start = _main_pieces(mask, start, np.maximum(1, (SEARCH_MM / size).astype(int)), share)
         volume = np.count_nonzero(mask) * float(np.prod(size))
         if volume >= LEAST_MM3:
             z, y, x = (int(v) - 1 for v in start)
             opened = _open_faces(mask, start, labels.shape, size, inside)
-            found[bone.name] = BoneMask(np.pad(mask, 1), (z, y, x), opened, volume, np.count_nonzero(mask) / total)
+            found[bone.name] = BoneMask(np.pad(mask, 1), (z, y, x), size, opened, volume, np.count_nonzero(mask) / total)
     return found
 
 
-def _largest(mask: NDArray[np.bool_], start: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """The largest piece, cut out. Found on every 2nd voxel first: stray voxels far off make boxes that are slow to search."""
-    for step in (2, 1):
-        pieces, count = ndimage.label(mask[::step, ::step, ::step])
+def _main_pieces(
+    mask: NDArray[np.bool_], start: NDArray[np.int64], coarse: NDArray[np.int64], share: float,
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:  # fmt: skip
+    """The largest piece and all of at least `share` of its size, cut out.
+
+    Searched coarsely first: stray voxels far off make boxes that are slow to search.
+    """
+    for step in (coarse, np.ones(3, dtype=int)):
+        pieces, count = ndimage.label(mask[tuple(slice(None, None, int(n)) for n in step)])
         if count == 0:
             continue
-        best = int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
-        box = ndimage.find_objects(pieces, max_label=best)[best - 1]
-        if step == 1:
-            return pieces[box] == best, start + [s.start for s in box]
-        wide = tuple(slice(max(0, (s.start - 2) * step), (s.stop + 2) * step) for s in box)
-        mask, start = mask[wide], start + [s.start for s in wide]
+        counts = np.bincount(pieces.ravel())
+        counts[0] = 0
+        good = counts >= share * counts.max()
+        boxes = [box for box, chosen in zip(ndimage.find_objects(pieces), good[1:], strict=True) if chosen]
+        low = np.array([[s.start for s in box] for box in boxes]).min(0)
+        high = np.array([[s.stop for s in box] for box in boxes]).max(0)
+        if step.max() == 1:
+            box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+            return good[pieces[box]], start + low
+        low, high = np.maximum(0, (low - 2) * step), (high + 2) * step
+        mask, start = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], start + low
     return mask, start
 
 

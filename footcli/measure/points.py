@@ -1,4 +1,4 @@
-"""Key points from bone masks: axes and extreme points in the foot frame, after the definitions in the README."""
+"""Key points from bone masks: axes and extreme points in the foot frame, after the definitions in footcli/phantom/truth.py."""
 
 from __future__ import annotations
 
@@ -7,174 +7,168 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from footcli.frame import FootFrame, cut_sides, low_point
+from footcli.frame import FootFrame, long_axis, low_point
+from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
-from footcli.names import BONE_ID, BONES
+from footcli.names import BONES
 
-PLATE_MM = 5.0  # radius about the trochlea's top in which the plafond's height is read
+# By how much means over a mask's surface lie off the defined centres (foot frame mm); measured on the true masks of phantoms 5013-5024
+BODY_OFF_MM, HEAD_OFF_MM = np.array([0.4, 0.4, 0.5]), np.array([0.5, -0.4, -0.8])
+BASE_OFF_MM = np.array([-0.3, 0.1, -0.8])
+CORNER_DEG = 60.0  # the dome's edges are the extreme points of its outline in this direction, up and sideways
+DOME_HALF_MM = 8.0  # the outline is read this far in front of and behind the dome's ridge
+BIN_MM = 1.0
+PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 SHAFT_APART_MM, SHAFT_APART_SHARE = 15.0, 0.4  # the lower level lies this far below, or this share of its height
 SHAFT_MARGIN_MM = 18.0  # malleolus below the plafond, and a rim at the upper end of the scan
-LEAST_SHAFT_MM = 26.0  # a shorter piece of shaft has no axis
+LEAST_SHAFT_MM = 28.0  # a shorter piece of shaft has no axis
 LEVEL_MM = 1.5  # half thickness of the section in which a shaft's middle is taken
-DOME_SLAB_MM = 2.5
-# By how much these means lie off the defined centres, foot frame mm; measured on the masks of TUNE_SEEDS
-BODY_OFF_MM, HEAD_OFF_MM = np.array([0.4, 0.5, 0.4]), np.array([0.5, -0.3, -0.8])
-CORNER_DEG = 50.0  # the dome's edges are the talus' extreme points in this direction, up and sideways
-LEAST_ML = {"Talus": 10.0, "Calcaneus": 20.0, "Tibia": 10.0, "1st Metatarsal": 3.0, "5th Metatarsal": 1.0}
+# The bones that the angles need: less than this (mL) is a fragment. About a third of a small adult's.
+LEAST_ML = {"Talus": 10.0, "Calcaneus": 18.0, "Tibia": 12.0, "1st Metatarsal": 3.5, "5th Metatarsal": 1.5}
+END_WORDS = {
+    ("Talus", "front"): "head of the talus", ("Talus", "back"): "back of the talus", ("Talus", "top"): "dome of the talus",
+    ("Calcaneus", "front"): "front of the calcaneus", ("Calcaneus", "back"): "back of the heel", ("Calcaneus", "bottom"): "sole of the heel",
+    ("Tibia", "bottom"): "lower end of the tibia", ("1st Metatarsal", "front"): "1st metatarsal head",
+    ("1st Metatarsal", "back"): "1st metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
+}  # fmt: skip
+_ENGLISH = {bone.name: bone.en for bone in BONES}
+_OFF_FLOOR = np.array([1.0, 1.0, 0.0])
+
+Found = dict[str, Array | str]  # point name -> foot frame (3,), or why it is missing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BonePoints:
-    """A bone in the foot frame: every voxel's middle (N, 3), those on its surface (M, 3), and at which ends it is cut off."""
+    """A bone in the foot frame (mm): points all through it (N, 3) and on its surface (M, 3), where it is cut off.
+
+    volume_ml: of its largest piece. share: that piece's part of all voxels with the bone's label.
+    """
 
     solid: Array
     surface: Array
     cut: frozenset[str]
     volume_ml: float
-
-
-Found = dict[str, Array | str]  # point name -> foot frame (3,), or why it is missing
+    share: float
 
 
 def bones_in_frame(
     labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
 ) -> dict[str, BonePoints]:  # fmt: skip
-    """The bones that the angles need, by name; absent ones are left out."""
-    voxel_ml = abs(float(np.linalg.det(frame.to_foot[:3, :3]))) / 1000
-    found = {}
-    boxes = ndimage.find_objects(labels, max_label=len(BONES))
-    for name in LEAST_ML:
-        box = boxes[BONE_ID[name] - 1]
-        if box is None:
-            continue
-        mask = np.pad(labels[box] == BONE_ID[name], 1)
-        pieces, count = ndimage.label(mask)
-        if count > 1:
-            mask = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
-        offset = np.array([s.start - 1 for s in box])
-
-        def place(where: NDArray[np.bool_], offset: NDArray[np.int64] = offset) -> Array:
-            return apply(frame.to_foot, (np.argwhere(where) + offset)[:, ::-1])
-
-        edge = mask & ~ndimage.binary_erosion(mask)
-        found[name] = BonePoints(place(mask), place(edge), cut_sides(labels, BONE_ID[name], frame, affine, inside), float(mask.sum()) * voxel_ml)
-    return found
+    """The bones that the angles need, by name; absent ones are left out. labels: uint8 (z, y, x); affine: voxel -> mm."""
+    found = find_bones(labels, affine, inside, only=frozenset(LEAST_ML))
+    return {
+        name: BonePoints(
+            apply(frame.to_foot, b.inner), apply(frame.to_foot, b.surface), b.cut(frame.to_foot), b.volume_mm3 / 1000, b.share
+        ) for name, b in found.items()
+    }  # fmt: skip
 
 
-def long_axis(points: Array, forward: int = 1) -> Array:
-    """(3,) first principal axis, pointing to plus along foot axis `forward`."""
-    axis = np.linalg.svd(np.cov((points - points.mean(0)).T))[0][:, 0]
-    return np.asarray(axis * np.sign(axis[forward] or 1.0))
+def key_points(bones: Mapping[str, BonePoints]) -> Found:
+    """LANDMARKS names -> foot frame point, or the reason why there is none."""
+    talus = _of(bones, "Talus", ("front", "back"), ("body", "head", "centre"), _talus)
+    dome = _of(bones, "Talus", ("top", "front", "back"), ("medial", "lateral"), _dome)
+    heel = _of(bones, "Calcaneus", ("back", "bottom", "front"), ("tuberosity", "anterior", "contact"), _calcaneus)
+    ray = _of(bones, "1st Metatarsal", ("front", "back"), ("base", "head", "low"), _ray)
+    last = _of(bones, "5th Metatarsal", ("front",), ("base", "head", "low"), _ray)
+    shaft = _of(bones, "Tibia", ("bottom",), ("upper", "lower"), lambda tibia: _shaft(tibia, dome))
+    lines = {
+        "CPA": (heel["tuberosity"], heel["anterior"], *_floor(heel["contact"], ray["low"], last["low"])),
+        "TMA": (talus["body"], talus["head"], ray["base"], ray["head"]),
+        "TCA": (talus["body"], talus["head"], heel["tuberosity"], heel["anterior"]),
+        "HAA": (shaft["upper"], shaft["lower"], talus["centre"], heel["contact"]),
+        "MTASA": (shaft["upper"], shaft["lower"], dome["medial"], dome["lateral"]),
+    }
+    return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
 
 
-def _share(points: Array, axis: Array) -> Array:
-    """Position of each point along the axis, 0 at the back end, 1 at the front end."""
-    along = points @ axis
+def _of(
+    bones: Mapping[str, BonePoints], name: str, ends: tuple[str, ...], keys: tuple[str, ...], make: Callable[[BonePoints], Found],
+) -> Found:  # fmt: skip
+    """Points of a bone, or the same reason for all: it is not there, or an end that they need is cut off."""
+    bone = bones.get(name)
+    if bone is None:
+        return dict.fromkeys(keys, f"{_ENGLISH[name]} is not in the scan")
+    for end in ends:
+        if end in bone.cut:
+            return dict.fromkeys(keys, f"{END_WORDS[name, end]} is outside the field of view")
+    if bone.volume_ml < LEAST_ML[name]:
+        return dict.fromkeys(keys, f"{_ENGLISH[name]} was found only in part ({bone.volume_ml:.1f} mL)")
+    return make(bone)
+
+
+def _shares(bone: BonePoints) -> Array:
+    """(M,) place of each surface point along the bone's long axis, 0 at its back end, 1 at its front end."""
+    axis = long_axis(bone.solid)
+    along = bone.surface @ (axis * np.sign(axis[1] or 1.0))
     return np.asarray((along - along.min()) / np.ptp(along))
 
 
 def _talus(bone: BonePoints) -> Found:
-    share = _share(bone.surface, long_axis(bone.solid))
+    share = _shares(bone)
     body, head = bone.surface[share < 0.62].mean(0) - BODY_OFF_MM, bone.surface[share > 0.78].mean(0) - HEAD_OFF_MM
     return {"body": body, "head": head, "centre": bone.solid.mean(0)}
 
 
 def _calcaneus(bone: BonePoints) -> Found:
-    share = _share(bone.surface, long_axis(bone.solid))
-    return {
-        "tuberosity": low_point(bone.surface[share < 0.45]), "anterior": low_point(bone.surface[share > 0.72]), "heel": low_point(bone.surface),
-    }  # fmt: skip
+    share = _shares(bone)
+    back, front = bone.surface[share < 0.45], bone.surface[share > 0.72]
+    return {"tuberosity": low_point(back), "anterior": low_point(front), "contact": low_point(bone.surface)}
 
 
 def _ray(bone: BonePoints) -> Found:
-    share = _share(bone.surface, long_axis(bone.solid))
-    return {"base": bone.surface[share < 0.12].mean(0), "head": bone.surface[share > 0.85].mean(0)}
+    share = _shares(bone)
+    base, head = bone.surface[share < 0.12].mean(0) - BASE_OFF_MM, bone.surface[share > 0.85].mean(0)
+    return {"base": base, "head": head, "low": low_point(bone.surface[share > 0.65])}
 
 
 def _dome(talus: BonePoints) -> Found:
-    """Medial and lateral corner of the talar dome, in the coronal section through its top."""
-    share = _share(talus.solid, long_axis(talus.solid))
-    body = talus.solid[share < 0.6]
-    top = body[body[:, 2].argmax()]
-    slab = body[np.abs(body[:, 1] - top[1]) < DOME_SLAB_MM]
+    """Medial and lateral edge of the dome: corners of the body's upper outline, seen along the foot."""
+    body = talus.surface[_shares(talus) < 0.6]
+    outline = _outline(body)
+    ridge = float(np.median(outline[outline[:, 2] > np.percentile(outline[:, 2], 90) - 3.0][:, 1]))
+    near = body[np.abs(body[:, 1] - ridge) < DOME_HALF_MM]
+    outline = _outline(near if len(near) else body)
     turn = np.radians(CORNER_DEG)
-    found: Found = {"top": top}
-    for name, sign in (("dome_medial", 1.0), ("dome_lateral", -1.0)):
-        reach = slab[:, [0, 2]] @ np.array([sign * np.cos(turn), np.sin(turn)])
-        found[name] = slab[reach > reach.max() - 0.7].mean(0)
-    return found
-
-
-def _shaft(tibia: BonePoints, top: Array) -> Found:
-    """Middles of the tibia's section at two heights above the plafond."""
-    over = tibia.solid[np.hypot(tibia.solid[:, 0] - top[0], tibia.solid[:, 1] - top[1]) < PLATE_MM]
-    if not len(over):
-        return dict.fromkeys(("upper", "lower"), "the tibia does not lie above the talus")
-    plafond = over[:, 2].min()
-    high = min(SHAFT_TOP_MM, float(np.ptp(tibia.solid[:, 2])) - SHAFT_MARGIN_MM)
-    if high < LEAST_SHAFT_MM:
-        return dict.fromkeys(("upper", "lower"), "too little of the tibia's shaft is in the field of view")
     found: Found = {}
-    for name, height in (("upper", high), ("lower", high - max(SHAFT_APART_SHARE * high, SHAFT_APART_MM))):
-        level = tibia.solid[np.abs(tibia.solid[:, 2] - plafond - height) < LEVEL_MM]
-        found[name] = level.mean(0) if len(level) else "the tibia's mask has a gap at that height"
+    for name, sign in (("medial", 1.0), ("lateral", -1.0)):
+        reach = outline[:, [0, 2]] @ np.array([sign * np.cos(turn), np.sin(turn)])
+        found[name] = outline[reach > reach.max() - 0.7].mean(0)
     return found
 
 
-def key_points(bones: Mapping[str, BonePoints]) -> Found:
-    """LANDMARKS names (and `_` ones in between) -> foot frame point, or the reason why there is none."""
-    parts: dict[str, Found] = {
-        name: _one(bones, name, ends, make, keys)
-        for name, ends, make, keys in (
-            ("Talus", {"front", "back", "top"}, _talus, ("body", "head", "centre")),
-            ("Calcaneus", {"back", "bottom", "front"}, _calcaneus, ("tuberosity", "anterior", "heel")),
-            ("1st Metatarsal", {"front", "back"}, _ray, ("base", "head")),
-            ("5th Metatarsal", {"front"}, _ray, ("base", "head")),
-        )
-    }
-    dome = _one(bones, "Talus", {"top"}, _dome, ("top", "dome_medial", "dome_lateral"))
-    top = dome["top"]
-    shaft: Found = dict.fromkeys(("upper", "lower"), top) if isinstance(top, str) else (
-        _one(bones, "Tibia", {"bottom"}, lambda tibia: _shaft(tibia, top), ("upper", "lower"))
-    )  # fmt: skip
-    talus, heel, ray, last = (parts[n] for n in ("Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"))
-    lines = {
-        "CPA": (heel["tuberosity"], heel["anterior"], _down(heel["heel"]), _ball(ray, last, bones)),
-        "TMA": (talus["body"], talus["head"], ray["base"], ray["head"]),
-        "TCA": (talus["body"], talus["head"], heel["tuberosity"], heel["anterior"]),
-        "HAA": (shaft["upper"], shaft["lower"], talus["centre"], heel["heel"]),
-        "MTASA": (shaft["upper"], shaft["lower"], dome["dome_medial"], dome["dome_lateral"]),
-    }
-    return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
+def _outline(points: Array) -> Array:
+    """The highest point in each BIN_MM strip from medial to lateral. (N, 3) -> (M, 3)."""
+    strip = np.round(points[:, 0] / BIN_MM)
+    order = np.lexsort((points[:, 2], strip))
+    last = np.append(np.flatnonzero(np.diff(strip[order])), len(order) - 1)
+    return np.asarray(points[order[last]])
 
 
-def _one(bones: Mapping[str, BonePoints], name: str, needed: set[str], make: Callable[[BonePoints], Found], keys: tuple[str, ...]) -> Found:
-    """Points of a bone, or the same reason for all: it is not there, or an end that they need is cut off."""
-    bone, words = bones.get(name), name if name[0].isdigit() else name.lower()
-    if bone is None or bone.volume_ml < 0.2 * LEAST_ML[name]:
-        return dict.fromkeys(keys, f"{words} is not in the scan")
-    cut = sorted(bone.cut & needed)
-    if cut:
-        return dict.fromkeys(keys, f"{words} is cut off by the field of view ({', '.join(cut)})")
-    if bone.volume_ml < LEAST_ML[name]:
-        return dict.fromkeys(keys, f"{words} was found only in part ({bone.volume_ml:.1f} mL)")
-    return make(bone)
+def _shaft(tibia: BonePoints, dome: Found) -> Found:
+    """Middles of the tibia's section at two heights above the plafond."""
+    keys = ("upper", "lower")
+    medial, lateral = dome["medial"], dome["lateral"]
+    if isinstance(medial, str) or isinstance(lateral, str):
+        return dict.fromkeys(keys, str(medial))
+    middle = (medial + lateral) / 2
+    over = tibia.surface[np.hypot(*(tibia.surface[:, :2] - middle[:2]).T) < PLAFOND_MM]
+    if not len(over):
+        return dict.fromkeys(keys, "the tibia does not lie above the talus")
+    upper = min(SHAFT_TOP_MM, float(np.ptp(tibia.surface[:, 2])) - SHAFT_MARGIN_MM)
+    if upper < LEAST_SHAFT_MM:
+        return dict.fromkeys(keys, "too little of the tibial shaft is in the field of view")
+    found: Found = {}
+    for name, height in zip(keys, (upper, upper - max(SHAFT_APART_SHARE * upper, SHAFT_APART_MM)), strict=True):
+        level = tibia.solid[np.abs(tibia.solid[:, 2] - over[:, 2].min() - height) < LEVEL_MM]
+        found[name] = level.mean(0) if len(level) else "the tibia's mask has a gap in its shaft"
+    return found
 
 
-def _down(point: Array | str) -> Array | str:
-    return point if isinstance(point, str) else point * np.array([1.0, 1.0, 0.0])
-
-
-def _ball(ray: Found, last: Found, bones: Mapping[str, BonePoints]) -> Array | str:
-    """The point of the floor under the middle between the 1st and 5th metatarsal heads."""
-    heads = []
-    for found, name in ((ray, "1st Metatarsal"), (last, "5th Metatarsal")):
-        if isinstance(found["head"], str):
-            return found["head"]
-        bone = bones[name].surface
-        heads.append(low_point(bone[_share(bone, long_axis(bone)) > 0.7]))
-    middle = (heads[0] + heads[1]) / 2
-    return np.array([middle[0], middle[1], 0.0])
+def _floor(heel: Array | str, first: Array | str, last: Array | str) -> tuple[Array | str, Array | str]:
+    """Two points of the floor: under the heel contact, and under the middle between 1st and 5th metatarsal heads."""
+    start = heel if isinstance(heel, str) else heel * _OFF_FLOOR
+    if isinstance(first, str) or isinstance(last, str):
+        return start, first if isinstance(first, str) else last
+    return start, (first + last) / 2 * _OFF_FLOOR

@@ -16,8 +16,9 @@ CORONAL = (0, 2)  # of the hindfoot view: medial, up
 
 
 def _rise(line1: Array, line2: Array) -> float:
-    """How much steeper the front end of line 1 rises than that of line 2; plus is up."""
-    return signed_angle_deg(line2, line1)
+    """How much steeper the front end of line 1 rises than that of line 2; plus is up. Lines, not arrows: -90..90."""
+    turn = signed_angle_deg(line2, line1)
+    return turn - 180.0 * round(turn / 180.0)
 
 
 def _fall(line1: Array, line2: Array) -> float:
