@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footcli.errors import FootcliError
+from footcli.terminal import COULD_NOT, FAILED_SOME, exits, say
 
 if TYPE_CHECKING:
     from footcli.domain import CaseRef
     from footcli.pipeline import Options
 
-FAILED_SOME, COULD_NOT, INTERRUPTED, TERMINATED = 3, 1, 130, 143
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,17 +59,6 @@ class Task(StrEnum):
     lesions = "lesions"
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived."""
-
-
-def say(text: str) -> None:
-    """One line to people, on stderr; control characters are taken out."""
-    from footcli.messages import clean
-
-    typer.echo(clean(text), err=True)
-
-
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     """Assisted diagnosis of foot and ankle disease from weight-bearing cone-beam CT. Research use only; not a medical device."""
@@ -115,7 +99,7 @@ def analyze(
         raise typer.BadParameter("give a folder of cases, or --demo" if not demo else "--demo draws its own case: leave CASES out")
     if out is None and not demo:
         raise typer.BadParameter("name a folder for the results with -o")
-    with _exits():
+    with exits():
         from footcli.assets import models_dir
         from footcli.pipeline import Options
 
@@ -155,7 +139,7 @@ def _analyze(
 ) -> None:  # fmt: skip
     """Run the batch with progress, print where the results are, and exit by the table of exit codes."""
     from footcli.batch import run_batch
-    from footcli.progress import progress
+    from footcli.terminal import progress
 
     with progress(len(refs), shown=not quiet) as bar:
 
@@ -203,7 +187,7 @@ def phantom(
 
     Example: footcli phantom tree --cases 4 --seed 7 --disease flat_foot
     """
-    with _exits():
+    with exits():
         from footcli.errors import SetupError
         from footcli.phantom.disease import DISEASES, draw_subject
         from footcli.phantom.scanner import FIELDS, scan
@@ -235,7 +219,7 @@ def train(
 
     Example: footcli train bones --steps 4000 --models my-models
     """
-    with _exits():
+    with exits():
         from footcli.errors import SetupError
 
         try:
@@ -259,7 +243,7 @@ def report(
 
     Example: footcli report results --lang ko
     """
-    with _exits():
+    with exits():
         import json
 
         from footcli.errors import SetupError
@@ -287,7 +271,7 @@ def doctor(models: Annotated[Path | None, typer.Option(help="Folder with manifes
 
     Example: footcli doctor
     """
-    with _exits():
+    with exits():
         from footcli.assets import models_dir
         from footcli.doctor import check
 
@@ -297,29 +281,6 @@ def doctor(models: Annotated[Path | None, typer.Option(help="Folder with manifes
             typer.echo(("ok    " if good else "FAULT ") + line)
         if not ok:
             raise typer.Exit(COULD_NOT)
-
-
-@contextmanager
-def _exits() -> Iterator[None]:
-    """Turn what went wrong into one line and an exit code."""
-
-    def stop(signum: int, stack: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except FootcliError as error:
-        say(f"footcli: {error}")
-        raise typer.Exit(COULD_NOT) from None
-    except KeyboardInterrupt:
-        say("footcli: interrupted; finished cases are kept, run the same command again to go on")
-        raise typer.Exit(INTERRUPTED) from None
-    except Terminated:
-        say("footcli: terminated; finished cases are kept, run the same command again to go on")
-        raise typer.Exit(TERMINATED) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def main() -> None:

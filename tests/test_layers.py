@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 ORDER = (
     "errors", "domain", "names", "assets", "geometry", "files", "clinical", "walk", "read", "labels", "frame", "infer", "measure",
     "profiles", "findings", "messages", "results", "spreadsheet", "svg", "overlay", "page", "report", "index", "pictures", "polygons",
-    "pipeline", "batch", "phantom", "demo", "evaluate", "progress", "doctor", "train", "cli",
+    "pipeline", "batch", "phantom", "demo", "evaluate", "terminal", "doctor", "train", "cli",
 )  # fmt: skip
 # Where a foreign library may be imported at all: files or folders below footcli/
 DOORS = {
@@ -23,9 +23,9 @@ DOORS = {
     "onnx": ("train/",),
     "onnxruntime": ("infer/session.py",),
     "pydicom": ("read/", "phantom/write.py"),
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "terminal.py"),
     "jinja2": ("page.py",),
-    "rich": ("progress.py",),
+    "rich": ("terminal.py",),
 }
 # What the standard installation has; anything else needs a line in pyproject.toml first
 KNOWN = {"numpy", "scipy", "skimage", "PIL", "markupsafe", "imagecodecs", "jpeg_ls", *DOORS}
