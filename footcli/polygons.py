@@ -23,7 +23,10 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
         for index in range(labels.shape[array_axis]):
             mask = np.take(labels, index, array_axis)
             found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
-            boxes = {x.label: [_box(x, plane)] for x in lesions if x.plane is plane and x.slices[0] <= index <= x.slices[1]}
+            boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+            for lesion in lesions:
+                if lesion.plane is plane and lesion.slices[0] <= index <= lesion.slices[1]:
+                    boxes.setdefault(lesion.label, []).append(_box(lesion, plane))
             if found or boxes:
                 write_slice_label(folder / plane / f"{names[index]}.json", found, boxes)
 
