@@ -7,6 +7,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -67,20 +68,29 @@ def read_journal(out: Path) -> dict[str, Record]:
     """Case id -> its last record, of cases whose results are whole: the hash in the journal is the file's."""
     path = out / JOURNAL
     known: dict[str, Record] = {}
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+    # a run that was killed may end in the middle of a line, even of a character
+    for line in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             record = json.loads(line)
             known[record["case_id"]] = record
         except (ValueError, KeyError, TypeError):
-            continue  # the last line of a run that was cut off
+            continue
+    return {case: record for case, record in known.items() if record.get("outcome") == "done" and _whole(out, record)}
 
-    def whole(record: Record) -> bool:
-        hashes = record.get("result_sha256") or {}
-        return record.get("outcome") == "done" and bool(hashes) and all(
-            (out / name / "result.json").is_file() and _digest(out / name) == value for name, value in hashes.items()
-        )  # fmt: skip
 
-    return {case: record for case, record in known.items() if whole(record)}
+def _whole(out: Path, record: Record) -> bool:
+    """The record's results are there, as they were written, and this version can read them."""
+    hashes = record.get("result_sha256")
+    if not isinstance(hashes, dict) or not hashes:
+        return False
+    try:
+        for name, value in hashes.items():
+            load_result(out / name)
+            if _digest(out / name) != value:
+                return False
+    except (CaseError, OSError):
+        return False
+    return True
 
 
 def run_batch(
@@ -94,11 +104,7 @@ def run_batch(
     """
     models = load_models(options)
     opened(models)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        known = {} if overwrite else read_journal(out)
-    except OSError as error:
-        raise SetupError(f"{out}: cannot be used for results ({error.strerror}); name another folder with -o") from error
+    known = _open_folder(refs, out, overwrite)
     records: dict[str, Record] = {r.case_id: {**known[r.case_id], "outcome": "skipped"} for r in refs if r.case_id in known}
     for record in records.values():
         tell(record)
@@ -120,6 +126,24 @@ def run_batch(
     return run
 
 
+def _open_folder(refs: Sequence[CaseRef], out: Path, overwrite: bool) -> dict[str, Record]:
+    """Make the output folder ready before the first case; returns what is known of finished ones."""
+    for ref in refs:
+        target, source = (out / slug(ref.case_id)).resolve(), ref.folder.resolve()
+        if target == source or target in source.parents:
+            raise SetupError(f"{out}: results would lie among the images of case {ref.case_id}; name another folder with -o")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        known = {} if overwrite else read_journal(out)
+        with (out / JOURNAL).open("a+b") as journal:
+            journal.seek(max(0, journal.seek(0, 2) - 1))
+            if journal.read(1) not in (b"", b"\n"):  # the last line was cut off: begin a new one
+                journal.write(b"\n")
+    except OSError as error:
+        raise SetupError(f"{out}: cannot be used for results ({error.strerror}); name another folder with -o") from error
+    return known
+
+
 def _records(todo: Sequence[CaseRef], out: Path, models: Models, options: Options, jobs: int) -> Iterable[Record]:
     if jobs <= 1 or len(todo) <= 1:
         for ref in todo:
@@ -131,6 +155,8 @@ def _records(todo: Sequence[CaseRef], out: Path, models: Models, options: Option
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool:
+            raise SetupError("a worker process died, out of memory perhaps: finished cases are kept, go on with fewer --jobs") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
