@@ -209,10 +209,10 @@ def train(
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints; a stopped training goes on from there.")] = Path("runs"),
     steps: Annotated[int, typer.Option(min=1, help="Steps of the whole training.")] = 4000,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 8,
-    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
     bank: Annotated[int, typer.Option(min=1, help="Subjects kept in memory, replaced one by one.")] = 24,
     shapes: Annotated[Path | None, typer.Option(help="Folder of measured bone surfaces (PLY) to mix in.", show_default=False)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")] = Device.auto,
     minutes: Annotated[float, typer.Option(min=0, help="Stop after this time and export what is there; 0 for no limit.")] = 0.0,
 ) -> None:
     """Train a network on synthetic subjects drawn on the fly, and export it to ONNX. Needs: pip install 'footcli[train]'
@@ -228,7 +228,7 @@ def train(
             raise SetupError(f"training needs the module {error.name}: pip install 'footcli[train]'") from error
         from footcli.train.loop import Plan
 
-        plan = Plan(steps, batch, rate, runs / task.value, device, minutes, bank=bank)
+        plan = Plan(steps, batch, rate, runs / task.value, device.value, minutes, bank=bank)
         for path in train_and_export(task.value, plan, models, shapes, say):
             typer.echo(str(path))
 
@@ -253,10 +253,13 @@ def report(
         path = out / "run.json"
         if not path.is_file():
             raise SetupError(f"{out}: holds no run.json; name a results folder of footcli analyze")
-        run = json.loads(path.read_text("utf-8"))
-        for record in run["cases"]:
-            for name in record["folders"]:
-                typer.echo(str(write_report(out / name, lang.value)))
+        try:
+            run = json.loads(path.read_text("utf-8"))
+            folders = [str(name) for record in run["cases"] for name in record["folders"] if Path(name).name == name]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SetupError(f"{path}: is damaged; run footcli analyze again, finished cases are kept") from error
+        for name in folders:
+            typer.echo(str(write_report(out / name, lang.value)))
         index = write_index(out, run, lang.value)
         typer.echo(str(index))
         if open_it:

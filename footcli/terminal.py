@@ -40,6 +40,11 @@ def exits() -> Iterator[None]:
     except FootcliError as error:
         say(f"footcli: {error}")
         raise typer.Exit(COULD_NOT) from None
+    except BrokenPipeError:
+        raise  # who reads stdout has gone; click ends quietly
+    except OSError as error:
+        say(f"footcli: {error.filename or 'a file'}: {error.strerror or 'cannot be read or written'}")
+        raise typer.Exit(COULD_NOT) from None
     except KeyboardInterrupt:
         say("footcli: interrupted; finished cases are kept, run the same command again to go on")
         raise typer.Exit(INTERRUPTED) from None
