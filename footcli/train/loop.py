@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from footcli.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,11 @@ class Plan:
 
 
 def pick_device(name: str) -> torch.device:
-    """auto takes CUDA where torch has it."""
+    """auto takes CUDA where torch has it. Raises SetupError for "cuda" where it has not."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SetupError("device cuda: this torch has no CUDA; install a torch with CUDA, or use --device cpu")
     return torch.device(name)
 
 
@@ -41,6 +46,7 @@ def train(
 
     batch(step) draws a batch; loss(net, batch) gives the loss and numbers to show. Returns the running average of the weights,
     which is what gets exported. The checkpoint holds net, average, optimiser and step, and is replaced every 100 steps.
+    Raises SetupError for a checkpoint that cannot be used.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(plan.device)
@@ -50,11 +56,14 @@ def train(
     path = plan.folder / "checkpoint.pt"
     start = 0
     if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
-        net.load_state_dict(saved["net"])
-        average.load_state_dict(saved["average"])
-        optimiser.load_state_dict(saved["optimiser"])
-        start = int(saved["step"])
+        try:
+            saved = torch.load(path, map_location=device, weights_only=True)
+            net.load_state_dict(saved["net"])
+            average.load_state_dict(saved["average"])
+            optimiser.load_state_dict(saved["optimiser"])
+            start = int(saved["step"])
+        except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise SetupError(f"{path}: damaged, or of another network; remove it or name another folder with --runs") from error
         say(f"going on from step {start}")
     began = time.monotonic()
     shown: dict[str, float] = {}
