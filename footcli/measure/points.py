@@ -13,23 +13,25 @@ from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
 from footcli.names import BONES
 
-# By how much means over a mask's surface lie off the defined centres (foot frame mm); measured on the true masks of phantoms 5013-5024
+# By how much means over a mask's surface lie off the defined centres (foot frame mm); measured on the true masks of phantoms 5001-5024
 BODY_OFF_MM, HEAD_OFF_MM = np.array([0.4, 0.4, 0.5]), np.array([0.5, -0.4, -0.8])
 BASE_OFF_MM = np.array([-0.3, 0.1, -0.8])
-CORNER_DEG = 60.0  # the dome's edges are the extreme points of its outline in this direction, up and sideways
+MEDIAL_OFF_MM, LATERAL_OFF_MM = np.array([0.5, 0.0, -0.8]), np.array([0.3, 0.0, -0.3])
+# The dome's edges are the outline's farthest points in this direction, up and sideways; a point's weight falls by e over CORNER_MM
+CORNER_DEG, CORNER_MM = 50.0, 0.8
 DOME_HALF_MM = 8.0  # the outline is read this far in front of and behind the dome's ridge
-BIN_MM = 1.0
+BIN_MM, CREST_MM = 1.0, 1.0  # strips of the outline, and how far below a strip's highest point its crest reaches
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 SHAFT_APART_MM, SHAFT_APART_SHARE = 15.0, 0.4  # the lower level lies this far below, or this share of its height
 SHAFT_MARGIN_MM = 18.0  # malleolus below the plafond, and a rim at the upper end of the scan
 LEAST_SHAFT_MM = 28.0  # a shorter piece of shaft has no axis
-LEVEL_MM = 1.5  # half thickness of the section in which a shaft's middle is taken
+LEVEL_MM = 3.0  # half thickness of the section in which a shaft's middle is taken; points count less towards its faces
 # The bones that the angles need: less than this (mL) is a fragment. About a third of a small adult's.
 LEAST_ML = {"Talus": 10.0, "Calcaneus": 18.0, "Tibia": 12.0, "1st Metatarsal": 3.5, "5th Metatarsal": 1.5}
 END_WORDS = {
     ("Talus", "front"): "head of the talus", ("Talus", "back"): "back of the talus", ("Talus", "top"): "dome of the talus",
-    ("Calcaneus", "front"): "front of the calcaneus", ("Calcaneus", "back"): "back of the heel", ("Calcaneus", "bottom"): "sole of the heel",
+    ("Calcaneus", "front"): "front of the heel", ("Calcaneus", "back"): "back of the heel", ("Calcaneus", "bottom"): "sole of the heel",
     ("Tibia", "bottom"): "lower end of the tibia", ("1st Metatarsal", "front"): "1st metatarsal head",
     ("1st Metatarsal", "back"): "1st metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
 }  # fmt: skip
@@ -132,18 +134,23 @@ def _dome(talus: BonePoints) -> Found:
     outline = _outline(near if len(near) else body)
     turn = np.radians(CORNER_DEG)
     found: Found = {}
-    for name, sign in (("medial", 1.0), ("lateral", -1.0)):
+    for name, sign, off in (("medial", 1.0, MEDIAL_OFF_MM), ("lateral", -1.0, LATERAL_OFF_MM)):
         reach = outline[:, [0, 2]] @ np.array([sign * np.cos(turn), np.sin(turn)])
-        found[name] = outline[reach > reach.max() - 0.7].mean(0)
+        found[name] = np.average(outline, axis=0, weights=np.exp((reach - reach.max()) / CORNER_MM)) - off
     return found
 
 
 def _outline(points: Array) -> Array:
-    """The highest point in each BIN_MM strip from medial to lateral. (N, 3) -> (M, 3)."""
-    strip = np.round(points[:, 0] / BIN_MM)
-    order = np.lexsort((points[:, 2], strip))
-    last = np.append(np.flatnonzero(np.diff(strip[order])), len(order) - 1)
-    return np.asarray(points[order[last]])
+    """The crest of each BIN_MM strip from medial to lateral: its greatest height, over the middle of what reaches it. (N, 3) -> (M, 3)."""
+    strip = np.round(points[:, 0] / BIN_MM).astype(int)
+    strip -= strip.min()
+    top = np.full(strip.max() + 1, -np.inf)
+    np.maximum.at(top, strip, points[:, 2])
+    high = points[:, 2] > top[strip] - CREST_MM
+    crest, counts = points[high], np.bincount(strip[high])
+    x, y = (np.bincount(strip[high], crest[:, axis]) for axis in (0, 1))
+    filled = counts > 0
+    return np.stack([x[filled] / counts[filled], y[filled] / counts[filled], top[filled]], axis=1)
 
 
 def _shaft(tibia: BonePoints, dome: Found) -> Found:
@@ -161,8 +168,8 @@ def _shaft(tibia: BonePoints, dome: Found) -> Found:
         return dict.fromkeys(keys, "too little of the tibial shaft is in the field of view")
     found: Found = {}
     for name, height in zip(keys, (upper, upper - max(SHAFT_APART_SHARE * upper, SHAFT_APART_MM)), strict=True):
-        level = tibia.solid[np.abs(tibia.solid[:, 2] - over[:, 2].min() - height) < LEVEL_MM]
-        found[name] = level.mean(0) if len(level) else "the tibia's mask has a gap in its shaft"
+        weight = np.maximum(0.0, LEVEL_MM - np.abs(tibia.solid[:, 2] - over[:, 2].min() - height))
+        found[name] = np.average(tibia.solid, axis=0, weights=weight) if weight.any() else "the tibia's mask has a gap in its shaft"
     return found
 
 
