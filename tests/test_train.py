@@ -31,11 +31,12 @@ from footcli.train.bank import SPACING_MM, TRAIN_SEEDS, Bank, Entry, subject_box
 from footcli.train.draw import Cut, paint, sample  # noqa: E402
 from footcli.train.export import WithSoftmax, export  # noqa: E402
 from footcli.train.gu2net import GU2Net, OneDomain  # noqa: E402
-from footcli.train.loop import Plan, train  # noqa: E402
+from footcli.train.loop import Plan, pick_device, train  # noqa: E402
 from footcli.train.run import export_bones, export_landmarks, export_lesions  # noqa: E402
 from footcli.train.unet import UNet  # noqa: E402
 from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points  # noqa: E402
 
+SEED = 0
 SMALL = (4, 8, 8, 8, 8)  # widths of a network that is quick to train a few steps
 CPU = torch.device("cpu")
 
@@ -44,9 +45,13 @@ CPU = torch.device("cpu")
 def _one_thread() -> Any:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_each_time() -> None:
+    torch.manual_seed(SEED)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +70,7 @@ def _descent(
 ) -> list[float]:
     """Losses over some steps on one batch."""
     net.train()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=5e-3)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-2)
     values = []
     for _ in range(steps):
         value, numbers = loss(net, batch)
@@ -319,6 +324,25 @@ def test_training_learns_and_returns_the_averaged_weights_ready_for_use(tmp_path
     assert net.layer.weight.item() == pytest.approx(3, abs=0.3)
     assert net.layer.bias.item() == pytest.approx(1, abs=0.2)
     assert said[-1].startswith("step 900/900  loss ")
+
+
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint", None])
+def test_a_checkpoint_that_cannot_be_used_is_one_line(tmp_path: Path, damage: bytes | None) -> None:
+    if damage is None:  # of another network
+        other = UNet(1, 2, SMALL)
+        torch.save({"net": other.state_dict(), "average": {}, "optimiser": {}, "step": 3}, tmp_path / "checkpoint.pt")
+    else:
+        (tmp_path / "checkpoint.pt").write_bytes(damage)
+    with pytest.raises(SetupError, match=r"checkpoint.pt: damaged, or of another network; remove it or name another folder with --runs"):
+        _train(tmp_path, 5)
+
+
+def test_cuda_that_is_not_there_is_said() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is there")
+    with pytest.raises(SetupError, match="this torch has no CUDA"):
+        pick_device("cuda")
+    assert pick_device("auto") == CPU
 
 
 def test_training_stops_when_its_time_is_over_and_keeps_what_it_has(tmp_path: Path) -> None:

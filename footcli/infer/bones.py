@@ -11,9 +11,10 @@ from scipy import ndimage
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.infer.prepare import Canonical, alone, canonical, neighbours, pad_to, to_input_order, window
+from footcli.infer.rays import order_rays
 from footcli.infer.session import Session
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONE_ID, BONES, RAYS
+from footcli.names import BONE_ID, BONES
 
 F32 = NDArray[np.float32]
 BODY_HU = -400.0  # above this a voxel is body, not air
@@ -128,7 +129,7 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
     """uint8 (z, y, x) labels: the likeliest class, the rays in order, of each bone its largest piece (the midfoot is five)."""
     labels: NDArray[np.uint8] = probability.argmax(0).astype(np.uint8)
     speck = SPECK_ML * 1000 / pixel_mm**3
-    _order_rays(labels, probability, speck)
+    order_rays(labels, probability, pixel_mm)
     for bone in range(1, len(BONES) + 1):
         box = ndimage.find_objects(labels == bone, max_label=1)[0] if (labels == bone).any() else None
         if box is None:
@@ -142,33 +143,6 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
             keep[:] = False
         labels[box][mask & ~keep[pieces]] = 0
     return labels
-
-
-def _order_rays(labels: NDArray[np.uint8], probability: F32, speck: float) -> None:
-    """Give each separate metatarsal one name, in place: a slice cannot count the rays, the pieces side by side can."""
-    pieces, count = ndimage.label(np.isin(labels, RAYS))
-    big = []
-    for piece in range(1, count + 1):
-        inside = pieces == piece
-        if inside.sum() >= speck:
-            votes = np.array([probability[ray][inside].sum() for ray in RAYS])
-            big.append((piece, inside, votes))
-    for _, inside, votes in big:
-        if votes.max() >= 0.7 * votes.sum():
-            labels[inside] = RAYS[int(votes.argmax())]
-    names = [RAYS[int(v.argmax())] for _, _, v in big]
-    if len(big) == len(RAYS) and len(set(names)) < len(RAYS):
-        _name_by_place(labels, big)
-
-
-def _name_by_place(labels: NDArray[np.uint8], big: list[tuple[int, NDArray[np.bool_], NDArray[np.float64]]]) -> None:
-    """Five pieces with names taken twice: order them along the line on which their votes lie."""
-    centres = np.array([ndimage.center_of_mass(inside) for _, inside, _ in big])
-    mean_ray = np.array([(v * np.arange(len(RAYS))).sum() / v.sum() for _, _, v in big])
-    across = centres[:, 1:] - centres[:, 1:].mean(0)  # rays lie side by side in the axial plane
-    slope = across.T @ (mean_ray - mean_ray.mean())
-    for rank, at in enumerate(np.argsort(across @ slope)):
-        labels[big[int(at)][1]] = RAYS[rank]
 
 
 def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:

@@ -135,7 +135,7 @@ def _ankle_axis(foot: dict[str, Bone]) -> Array:
 
 
 def _level(foot: dict[str, Bone]) -> None:
-    """Turn the whole foot so that the lowest points of heel, MT1 head and MT5 head lie on z = 0, heel contact at the origin."""
+    """Lay the lowest points of heel, MT1 head and MT5 head on z = 0, heel contact at the origin, MT2 head straight ahead."""
     for _ in range(2):
         calcaneus = surface_points(foot["calcaneus"])
         a = calcaneus[calcaneus[:, 2].argmin()]
@@ -145,6 +145,8 @@ def _level(foot: dict[str, Bone]) -> None:
         axis = np.cross(normal, Z)
         tilt = np.degrees(np.arcsin(np.clip(np.linalg.norm(axis), 0, 1)))
         _move(foot, tuple(foot), rotation(axis, float(tilt)) if tilt > 1e-6 else np.eye(3), a, -a)
+        head = foot["metatarsal2"].point("head_centre")  # y runs from the heel to the 2nd metatarsal's head
+        _move(foot, tuple(foot), rotation(Z, float(np.degrees(np.arctan2(head[0], head[1])))), np.zeros(3))
 
 
 def vary(bone: Bone, size: Array, rng: np.random.Generator) -> Bone:

@@ -1,0 +1,83 @@
+"""The order of the metatarsals: one slice's look cannot count the rays, but side by side they lie from medial to lateral."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from footcli.names import RAYS
+
+F32 = NDArray[np.float32]
+Labels = NDArray[np.uint8]
+Core = tuple[int, float, NDArray[np.float64]]
+CORE_MM = 1.6  # sections of two bones that touch part where the mask is thinner than twice this
+LEAST_CORE_MM2 = 4.0  # a smaller core is a splinter
+SMOOTH_MM = 9.0  # length along the foot over which votes are shared
+COUNT = len(RAYS)
+
+
+def order_rays(labels: Labels, probability: F32, pixel_mm: float) -> None:
+    """Rename the metatarsals in place. labels: uint8 (z, y, x), y along the foot; probability: (classes + 1, z, y, x).
+
+    In each coronal section the cores of the sections are named together: of all namings that rise from medial to lateral the one
+    with the most votes. Names are then smoothed along the foot.
+    """
+    mask = np.isin(labels, RAYS)
+    box = ndimage.find_objects(mask.astype(np.uint8), max_label=1)[0] if mask.any() else None
+    if box is None:
+        return
+    inner, window = mask[box], max(1, round(SMOOTH_MM / pixel_mm))
+    votes = ndimage.uniform_filter1d(probability[(slice(RAYS[0], RAYS[-1] + 1), *box)], window, axis=2, mode="nearest")
+    sections = [_cores(inner[:, y], votes[:, :, y], pixel_mm) for y in range(inner.shape[1])]
+    cores = [core for _, found in sections for core in found]
+    if len(cores) < 2:
+        return
+    ranks = np.array([v @ np.arange(COUNT) / v.sum() for *_, v in cores])
+    weight, place = np.array([v.sum() for *_, v in cores]), np.array([x for _, x, _ in cores])
+    lean = np.sum(weight * (ranks - np.average(ranks, weights=weight)) * (place - np.average(place, weights=weight)))
+    names = np.zeros(inner.shape, np.uint8)
+    for y, (pieces, found) in enumerate(sections):
+        if found:
+            names[:, y] = _named(pieces, found, rising=bool(lean >= 0))
+    shares = np.stack([ndimage.uniform_filter1d((names == ray).astype(np.float32), window, axis=1) for ray in RAYS])
+    best = np.array(RAYS, np.uint8)[shares.argmax(0)]
+    labels[box][inner] = np.where(names[inner] > 0, best[inner], labels[box][inner])
+
+
+def _cores(section: NDArray[np.bool_], votes: F32, pixel_mm: float) -> tuple[NDArray[np.int32], list[Core]]:
+    """Numbered cores of a section (z, x), and of each: its number's place among them, its middle along x, its votes (5,)."""
+    thick = ndimage.distance_transform_edt(section) * pixel_mm
+    pieces, count = ndimage.label(thick > CORE_MM)
+    found: list[Core] = []
+    for number in range(1, count + 1):
+        at = np.nonzero(pieces == number)
+        if len(at[0]) * pixel_mm**2 >= LEAST_CORE_MM2:
+            found.append((number, float(at[1].mean()), votes[:, at[0], at[1]].sum(1).astype(np.float64) + 1e-6))
+    found.sort(key=lambda core: -float(core[2].sum()))
+    return pieces, found[:COUNT]
+
+
+def _named(pieces: NDArray[np.int32], cores: list[Core], rising: bool) -> Labels:
+    """The section with each voxel named as the core it lies nearest to."""
+    order = sorted(cores, key=lambda core: core[1] if rising else -core[1])
+    seeds = np.zeros(pieces.shape, np.uint8)
+    for core, ray in zip(order, rising_names(np.stack([c[2] for c in order])), strict=True):
+        seeds[pieces == core[0]] = RAYS[ray]
+    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    return np.asarray(seeds[tuple(nearest)])
+
+
+def rising_names(votes: NDArray[np.float64]) -> list[int]:
+    """Strictly rising ray indices with the most votes in all. votes: (pieces, 5), at most 5 pieces, in order across the foot."""
+    n, rays = votes.shape
+    score, back = np.full((n, rays), -np.inf), np.zeros((n, rays), int)
+    score[0] = votes[0]
+    for i in range(1, n):
+        for ray in range(i, rays):
+            before = int(score[i - 1, :ray].argmax())
+            score[i, ray], back[i, ray] = score[i - 1, before] + votes[i, ray], before
+    names = [int(score[-1].argmax())]
+    for i in range(n - 1, 0, -1):
+        names.append(int(back[i, names[-1]]))
+    return names[::-1]

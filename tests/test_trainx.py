@@ -1,0 +1,433 @@
+"""Training: losses fall, a stopped run goes on, what is exported answers as torch did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
+pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
+
+from torch import nn  # noqa: E402
+
+from footcli.domain import Plane  # noqa: E402
+from footcli.errors import SetupError  # noqa: E402
+from footcli.infer.lesions import suppress  # noqa: E402
+from footcli.infer.manifest import load_manifest, verify  # noqa: E402
+from footcli.infer.session import open_session  # noqa: E402
+from footcli.infer.spec import ModelSpec  # noqa: E402
+from footcli.infer.views import CHANNELS, view_geometry  # noqa: E402
+from footcli.names import BONES, LESIONS  # noqa: E402
+from footcli.phantom.disease import draw_subject  # noqa: E402
+from footcli.phantom.raster import make_grid, rasterize  # noqa: E402
+from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS  # noqa: E402
+from footcli.train import bones, landmarks, lesions  # noqa: E402
+from footcli.train.bank import SPACING_MM, TRAIN_SEEDS, Bank, Entry, subject_box, to_entry  # noqa: E402
+from footcli.train.draw import Cut, paint, sample  # noqa: E402
+from footcli.train.export import WithSoftmax, export  # noqa: E402
+from footcli.train.gu2net import GU2Net, OneDomain  # noqa: E402
+from footcli.train.loop import Plan, pick_device, train  # noqa: E402
+from footcli.train.run import export_bones, export_landmarks, export_lesions  # noqa: E402
+from footcli.train.unet import UNet  # noqa: E402
+from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points  # noqa: E402
+
+SEED = 1
+SMALL = (4, 8, 8, 8, 8)  # widths of a network that is quick to train a few steps
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_each_time() -> None:
+    torch.manual_seed(SEED)
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank[Entry]:
+    """One subject with a lesion, hindfoot to midfoot, on the grid that training uses."""
+    subject = draw_subject(3, "ankle_arthritis")
+    low, high = subject_box(subject)
+    grid = make_grid(subject, SPACING_MM, low + np.array([25, 30, 0]), high - np.array([25, 90, 30]), np.eye(3))
+    made: Bank[Entry] = Bank(1, lambda seed: to_entry(seed, rasterize(subject, grid), np.random.default_rng(seed)), first_seed=3)
+    made.fill()
+    return made
+
+
+def _descent(
+    net: nn.Module, batch: Any, loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]], steps: int = 8
+) -> list[float]:
+    """Losses over some steps on one batch."""
+    net.train()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-2)
+    values = []
+    for _ in range(steps):
+        value, numbers = loss(net, batch)
+        assert all(np.isfinite(v) for v in numbers.values())
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        values.append(float(value.detach()))
+    return values
+
+
+def _falls(values: list[float]) -> bool:
+    return bool(np.isfinite(values).all() and values[-1] < 0.9 * values[0])
+
+
+# pictures
+
+
+def test_a_picture_shows_the_bone_that_was_asked_for_about_its_middle(bank: Bank[Entry]) -> None:
+    rng = np.random.default_rng(1)
+    entry = bank.entries[0]
+    for wanted, plane in ((3, "AXL"), (4, "COR"), (1, "SAG")):
+        fields, ids = sample(entry, plane, entry.points[wanted][0], Cut(1.0, 96, (-8.0, 0.0, 8.0)), rng)
+        assert fields.shape == (3, 3, 96, 96)
+        assert (entry.classes[ids[0, 1]][fields[0, 1] > 0] == wanted).any()
+        image = paint(entry, fields, ids, 1.0, rng)
+        assert image.shape == (3, 96, 96)
+        assert torch.isfinite(image).all()
+        assert image[1][fields[0, 1] > 1].median() > image[1][fields[1, 1] < -4].median() + 200, "bone is brighter than air"
+
+
+def test_a_batch_for_the_bones_has_classes_that_are_there_and_values_from_zero_to_one(bank: Bank[Entry]) -> None:
+    bank.entries[0].points.update({c: bank.entries[0].points[3] for c in range(1, 11) if c not in bank.entries[0].points})
+    images, targets = bones.draw_batch(bank, 2, np.random.default_rng(2), CPU, 64)
+    assert images.shape == (2, len(bones.OFFSETS_MM), 64, 64)
+    assert targets.shape == (2, 64, 64)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert 0 < targets.max() < bones.CLASSES
+
+
+def test_lesion_boxes_enclose_the_lesion_bits_of_their_own_plane() -> None:
+    bits = torch.zeros(60, 80, dtype=torch.long)
+    names = [term.name for term in LESIONS]
+    bits[10:20, 30:50] |= 1 << names.index("OLT")
+    bits[40:50, 5:25] |= 1 << names.index("Hallux Valgus")
+    everything = torch.ones(60, 80, dtype=torch.bool)
+    boxes, classes = lesions._boxes(bits, everything, "COR")
+    assert boxes.tolist() == [[30, 10, 50, 20]]
+    assert classes.tolist() == [names.index("OLT")]
+    half = everything.clone()
+    half[:, :45] = False
+    assert lesions._boxes(bits, half, "COR")[0].shape == (0, 4), "a box of which most is cut off is no box"
+
+
+def test_heat_maps_stand_at_their_points_and_are_empty_without() -> None:
+    at = np.array([[20.0, 10.0], [np.nan, np.nan]])
+    heat = landmarks.heat_maps(at, (32, 48), CPU)
+    assert heat.shape == (2, 32, 48)
+    assert heat[0].argmax() == 10 * 48 + 20
+    assert heat[0].max() == 1
+    assert heat[1].max() == 0
+
+
+def test_turned_views_keep_their_points() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(8):
+        image = torch.zeros(2, 96, 128)
+        image[:, 28:35, 85:92] = 1.0
+        out, moved = landmarks._augment(image, np.array([[88.0, 31.0]]), rng)
+        bright = torch.nonzero(out[0] > 0.5 * out[0].max()).float()
+        np.testing.assert_allclose(bright.flip(1).mean(0).numpy(), moved[0], atol=0.5)
+
+
+def test_training_never_draws_the_subjects_kept_for_tests() -> None:
+    assert max(*TEST_SEEDS, *TUNE_SEEDS) < TRAIN_SEEDS
+    assert Bank(1, lambda seed: seed).next_seed >= TRAIN_SEEDS
+
+
+def test_a_bank_takes_in_new_things_and_lets_the_oldest_go() -> None:
+    made: Bank[int] = Bank(3, lambda seed: seed, first_seed=5)
+    made.fill()
+    assert made.entries == [5, 6, 7]
+    made.refresh()
+    made._coming.result()  # type: ignore[union-attr]
+    made.refresh()
+    assert made.entries == [6, 7, 8]
+    made.close()
+
+
+# losses
+
+
+def test_the_bone_networks_loss_falls(bank: Bank[Entry]) -> None:
+    batch = bones.draw_batch(bank, 2, np.random.default_rng(4), CPU, 64)
+    assert _falls(_descent(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), batch, bones.loss))
+
+
+def test_the_lesion_networks_loss_falls_with_boxes_and_without(bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lesions, "SIDE_PX", 96)
+    rng = np.random.default_rng(5)
+    drawn = [lesions.draw_one(bank, rng) for _ in range(3)]
+    images, truths = torch.stack([d[0] for d in drawn]), [(d[1], d[2]) for d in drawn]
+    truths[0] = (torch.tensor([[20.0, 20.0, 60.0, 50.0]]), torch.tensor([4]))
+    truths[1] = (torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
+    net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8)
+    assert _falls(_descent(net, (images, truths), lesions.loss))
+    empty = [(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))] * 3
+    assert np.isfinite(_descent(net, (images, empty), lesions.loss, 2)).all()
+
+
+def test_the_landmark_networks_loss_falls_in_both_domains() -> None:
+    torch.manual_seed(1)
+    net = GU2Net(2, (3, 2), SMALL, 8)
+    for domain, count in enumerate((3, 2)):
+        at = np.random.default_rng(6).uniform(8, 40, (count, 2))
+        heat = landmarks.heat_maps(at, (48, 64), CPU)[None]
+        image = torch.cat([heat.amax(1, keepdim=True), torch.rand(1, 1, 48, 64)], 1)
+        assert _falls(_descent(net, (domain, image, heat), landmarks.loss))
+
+
+# the three networks
+
+
+def test_domains_share_the_pointwise_weights_and_nothing_else_of_a_separable_layer() -> None:
+    net = GU2Net(2, (3, 2), SMALL, 8)
+    net.eval()
+    x = torch.rand(1, 2, 48, 64)
+    before = [net(x, d) for d in (0, 1)]
+    assert [b.shape for b in before] == [(1, 3, 48, 64), (1, 2, 48, 64)]
+    with torch.no_grad():
+        net.down[0].first.own[0].weight.add_(1.0)
+    assert not torch.equal(net(x, 0), before[0])
+    assert torch.equal(net(x, 1), before[1])
+    with torch.no_grad():
+        net.down[0].first.shared.weight.add_(1.0)
+    assert not torch.equal(net(x, 1), before[1])
+    shared = [name for name, _ in net.named_parameters() if ".shared." in name]
+    assert len(shared) == 2 * (len(net.down) + len(net.up))
+
+
+def test_heat_maps_are_the_product_of_near_and_far() -> None:
+    net = GU2Net(2, (3,), SMALL, 8).eval()
+    x = torch.rand(1, 2, 48, 64)
+    near, far = net.both(x, 0)
+    torch.testing.assert_close(net(x, 0), near * far)
+    assert near.min() >= 0
+    assert near.max() <= 1
+
+
+def test_equal_boxes_overlap_fully_and_boxes_apart_less_than_none() -> None:
+    a = torch.tensor([[10.0, 10, 30, 20], [0, 0, 10, 10], [0, 0, 10, 10]])
+    b = torch.tensor([[10.0, 10, 30, 20], [5, 0, 15, 10], [90, 0, 100, 10]])
+    torch.testing.assert_close(giou(a, b), torch.tensor([1.0, 1 / 3, -0.8]), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "box", [(3.0, 3, 5, 5), (1, 1, 60, 40), (0, 0, 128, 96), (100, 80, 127, 95), (62.9, 30.1, 63.3, 90), (120, 90, 128, 96)]
+)
+def test_each_box_gets_at_least_one_cell_of_the_right_stride(box: tuple[float, ...]) -> None:
+    centres, strides = points([(torch.zeros(1, 4, 96 // s, 128 // s), torch.zeros(1)) for s in STRIDES])
+    owner = assign(centres, strides, torch.tensor([box]))
+    mine = owner == 0
+    assert mine.any()
+    assert len(set(strides[mine].tolist())) == 1
+    longer = max(box[2] - box[0], box[3] - box[1])
+    assert strides[mine][0] == (8 if longer < 44 else 16 if longer < 96 else 32)
+
+
+def test_a_small_box_inside_a_large_one_keeps_its_cells_and_no_box_has_none() -> None:
+    centres, strides = points([(torch.zeros(1, 4, 96 // s, 128 // s), torch.zeros(1)) for s in STRIDES])
+    owner = assign(centres, strides, torch.tensor([[50.0, 40, 60, 50], [40, 30, 80, 60]]))
+    assert {0, 1} <= set(owner.tolist())
+    assert set(assign(centres, strides, torch.zeros(0, 4)).tolist()) == {-1}
+
+
+def test_cells_lie_where_their_boxes_are_counted_from() -> None:
+    outputs = [(torch.full((1, 4, 96 // s, 128 // s), 1.0), torch.zeros(1, 6, 96 // s, 128 // s)) for s in STRIDES]
+    boxes, logits = flatten(outputs)
+    assert boxes.shape == (1, 252, 4)
+    assert logits.shape == (1, 252, 6)
+    assert boxes[0, 0].tolist() == [-4, -4, 12, 12]
+    assert boxes[0, 1].tolist() == [4, -4, 20, 12], "the second cell is the next column"
+
+
+# the loop
+
+
+class _Line(nn.Module):
+    """Two numbers to learn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.layer(x)
+        return out
+
+
+def _plan(folder: Path, steps: int, minutes: float = 0.0) -> Plan:
+    return Plan(steps, 4, 0.05, folder, "cpu", minutes)
+
+
+def _train(folder: Path, steps: int, stop_at: int | None = None, minutes: float = 0.0) -> tuple[list[int], list[str], nn.Module]:
+    """Train the line; returns the steps that drew a batch, what was said, and the network."""
+    drawn: list[int] = []
+    said: list[str] = []
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if step == stop_at:
+            raise KeyboardInterrupt
+        drawn.append(step)
+        x = torch.linspace(-1, 1, 4)[:, None]
+        return x, 3 * x + 1
+
+    def loss(net: nn.Module, pair: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        value = ((net(pair[0]) - pair[1]) ** 2).mean()
+        return value, {"mse": float(value.detach())}
+
+    torch.manual_seed(2)
+    if stop_at is None:
+        net = train(_Line(), _plan(folder, steps, minutes), batch, loss, said.append)
+        return drawn, said, net
+    with pytest.raises(KeyboardInterrupt):
+        train(_Line(), _plan(folder, steps), batch, loss, said.append)
+    return drawn, said, _Line()
+
+
+def test_a_stopped_training_goes_on_from_its_checkpoint_at_the_right_step(tmp_path: Path) -> None:
+    drawn, _, _ = _train(tmp_path / "a", 250, stop_at=150)
+    assert drawn == list(range(150))
+    drawn, said, net = _train(tmp_path / "a", 250)
+    assert drawn == list(range(100, 250)), "the last checkpoint stood at step 100"
+    assert said[0] == "going on from step 100"
+    _, _, straight = _train(tmp_path / "b", 250)
+    torch.testing.assert_close(net.layer.weight, straight.layer.weight)
+    assert not (tmp_path / "a" / "checkpoint.tmp").exists()
+
+
+def test_a_finished_training_is_not_done_again_and_gives_the_same_weights(tmp_path: Path) -> None:
+    _, _, first = _train(tmp_path, 120)
+    drawn, _, again = _train(tmp_path, 120)
+    assert drawn == []
+    torch.testing.assert_close(again.layer.weight, first.layer.weight)
+
+
+def test_training_learns_and_returns_the_averaged_weights_ready_for_use(tmp_path: Path) -> None:
+    _, said, net = _train(tmp_path, 900)
+    assert not net.training
+    assert net.layer.weight.item() == pytest.approx(3, abs=0.3)
+    assert net.layer.bias.item() == pytest.approx(1, abs=0.2)
+    assert said[-1].startswith("step 900/900  loss ")
+
+
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint", None])
+def test_a_checkpoint_that_cannot_be_used_is_one_line(tmp_path: Path, damage: bytes | None) -> None:
+    if damage is None:  # of another network
+        other = UNet(1, 2, SMALL)
+        torch.save({"net": other.state_dict(), "average": {}, "optimiser": {}, "step": 3}, tmp_path / "checkpoint.pt")
+    else:
+        (tmp_path / "checkpoint.pt").write_bytes(damage)
+    with pytest.raises(SetupError, match=r"checkpoint.pt: damaged, or of another network; remove it or name another folder with --runs"):
+        _train(tmp_path, 5)
+
+
+def test_cuda_that_is_not_there_is_said() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is there")
+    with pytest.raises(SetupError, match="this torch has no CUDA"):
+        pick_device("cuda")
+    assert pick_device("auto") == CPU
+
+
+def test_training_stops_when_its_time_is_over_and_keeps_what_it_has(tmp_path: Path) -> None:
+    drawn, _, _ = _train(tmp_path, 5000, minutes=1e-9)
+    assert len(drawn) == 1
+    assert (tmp_path / "checkpoint.pt").exists()
+    drawn, said, _ = _train(tmp_path, 30)
+    assert drawn[0] == 1
+    assert said[0] == "going on from step 1"
+
+
+# export
+
+
+def _answers(folder: Path, spec: ModelSpec, shape: tuple[int, ...]) -> tuple[Any, torch.Tensor]:
+    x = torch.rand(*shape, generator=torch.Generator().manual_seed(3))
+    return open_session(verify(spec, folder), "cpu", 1, spec).run(x.numpy())[0], x
+
+
+def test_an_exported_bone_network_answers_as_torch_does_at_any_size(tmp_path: Path) -> None:
+    net = UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL).eval()
+    files = export_bones(net, tmp_path, "test subjects", {"steps": 3}, lambda text: None)
+    assert [f.name for f in files] == ["bones.onnx", "bones.md"]
+    spec = load_manifest(tmp_path).get("bones")
+    assert spec.classes == tuple(b.name for b in BONES)
+    assert spec.trained_on == "test subjects"
+    for shape in ((1, 5, 48, 80), (2, 5, 16, 16)):
+        got, x = _answers(tmp_path, spec, shape)
+        with torch.no_grad():
+            wanted = net(x).softmax(1).numpy()
+        np.testing.assert_allclose(got, wanted, atol=1e-3)
+        np.testing.assert_allclose(got.sum(1), 1, atol=1e-4)
+
+
+def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) -> None:
+    net = GU2Net(2, tuple(len(CHANNELS[p]) for p in landmarks.PLANES), SMALL, 8).eval()
+    export_landmarks(net, tmp_path, "test subjects", {}, lambda text: None)
+    manifest = load_manifest(tmp_path)
+    for domain, plane in enumerate(landmarks.PLANES):
+        spec = manifest.get("landmarks", plane)
+        assert spec.points == CHANNELS[plane]
+        got, x = _answers(tmp_path, spec, (1, 2, *view_geometry(plane)[0]))
+        with torch.no_grad():
+            np.testing.assert_allclose(got, OneDomain(net, domain)(x).numpy(), atol=1e-3)
+
+
+def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -> None:
+    net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
+    export_lesions(net, tmp_path, "test subjects", {}, lambda text: None)
+    spec = load_manifest(tmp_path).get("lesions")
+    assert set(spec.planes) == set(Plane)
+    for shape in ((1, 3, 64, 96), (1, 3, 128, 32)):
+        got, x = _answers(tmp_path, spec, shape)
+        with torch.no_grad():
+            np.testing.assert_allclose(got, Decoded(net)(x).numpy(), atol=1e-3, rtol=1e-3)
+        assert got.shape[2] == 4 + len(lesions.CLASSES)
+        assert (got[0, :, 2:4] > got[0, :, :2]).all()
+        assert 0 <= got[0, :, 4:].min() <= got[0, :, 4:].max() <= 1
+        assert len(suppress(got[0, :, :4], got[0, :, 4])) >= 1
+
+
+def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path) -> None:
+    say: Callable[[str], None] = lambda text: None  # noqa: E731
+    for data in ("first", "second"):
+        export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
+        export_lesions(Detector(3, 6, SMALL, 8), tmp_path, data, {}, say)
+    models = load_manifest(tmp_path).models
+    assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
+    assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")
+
+
+def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, "good", {}, lambda text: None)
+    spec = replace(load_manifest(tmp_path).get("bones"), file="other.onnx")
+    monkeypatch.setattr("footcli.train.export.TOLERANCE", -1.0)
+    with pytest.raises(SetupError, match="ONNX and torch differ"):
+        export(WithSoftmax(UNet(5, 11, SMALL)), spec, tmp_path, torch.rand(1, 5, 32, 32), {"image": {0: "n"}})
+    monkeypatch.setattr("footcli.train.export.MAX_BYTES", 100)
+    with pytest.raises(SetupError, match="train a smaller one"):
+        export(WithSoftmax(UNet(5, 11, SMALL)), spec, tmp_path, torch.rand(1, 5, 32, 32), {"image": {0: "n"}})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bones.md", "bones.onnx", "manifest.toml"]
+    assert load_manifest(tmp_path).get("bones").file == "bones.onnx"
+
+
+@pytest.mark.parametrize("wrong", [export_landmarks, export_lesions])
+def test_the_wrong_network_is_refused(wrong: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="must be a"):
+        wrong(nn.Linear(1, 1), tmp_path, "x", {}, lambda text: None)
