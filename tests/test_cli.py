@@ -201,7 +201,7 @@ def test_a_phantom_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [m for m in sys.modules if m.startswith("footcli.train")]:
+    for name in [m for m in sys.modules if m.startswith("footcli.train.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     _one_line(run("train", "bones", "--runs", tmp_path), "torch", "pip install 'footcli[train]'")
