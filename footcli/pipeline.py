@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli import __version__
-from footcli.domain import CaseRef, CaseResult, Measurement, Notice, Plane, Side, View, Volume
+from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, View, Volume
 from footcli.errors import SetupError
 from footcli.findings import decide
 from footcli.frame import FootFrame, cut_sides, foot_frame
 from footcli.infer.bones import Segmented, on_input_grid, segment
-from footcli.infer.landmarks import Located, locate
+from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions, not_assessable
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import alone, canonical
 from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
-from footcli.measure import measure_landmarks, measure_masks
+from footcli.measure import measure_both
 from footcli.names import BONE_ID, BONES
 from footcli.pictures import build_views
 from footcli.profiles import Profile, load_profile
@@ -134,7 +134,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
         lesions = find_lesions(volume, grid, near, session, spec, unseen)
     with clock("measure"):
-        values = _measure(labels, volume, frame, located, inside)
+        values = measure_both(located.landmarks, labels, volume.affine, frame, inside, missing=located.missing)
         findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
@@ -145,14 +145,6 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     with clock("pictures"):
         views = build_views(volume, labels, frame, located.slabs, lesions, foot.turned)
     return Foot(result, labels, views, volume)
-
-
-def _measure(
-    labels: NDArray[np.uint8], volume: Volume, frame: FootFrame, located: Located, inside: NDArray[np.bool_],
-) -> tuple[Measurement, ...]:  # fmt: skip
-    return (
-        *measure_landmarks(located.landmarks, frame, missing=located.missing), *measure_masks(labels, volume.affine, frame, inside=inside),
-    )  # fmt: skip
 
 
 def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float) -> NDArray[np.uint8]:

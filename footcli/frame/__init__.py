@@ -30,6 +30,7 @@ ENDS_MM: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 HEAD_SHARE, BASE_MM = 0.15, 9.0  # share of a metatarsal's length that is its head; length of its base where the rest is out of view
 LOW_SHARE = 0.35  # front share of a metatarsal in which the lowest point of its head is looked for
 PATCH_MM = 0.8  # points this close to the lowest make the lowest patch
+RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment
 FLOOR_TILT_DEG = 15.0  # a plane through heel and heads steeper than this is a fault of the masks
 SIDE_SURE = 1.05  # how much better one side must fit than the other
 
@@ -152,7 +153,11 @@ def _stand(
     axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array],
 ) -> tuple[Array, Literal["bones", "horizontal"], list[Notice]]:  # fmt: skip
     """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads, where all three are in view."""
-    whole = all(n in bones and not bones[n].cut(axes @ affine[:3, :3]) & {"front", "bottom"} for n in (RAY1, RAY5))
+    least = RAY_SHARE * np.ptp(points[HEEL] @ axes[1]) if HEEL in points else np.inf
+    whole = all(
+        n in bones and np.ptp(points[n] @ axes[1]) > least and not bones[n].cut(axes @ affine[:3, :3]) & {"front", "bottom"}
+        for n in (RAY1, RAY5)
+    )
     if not whole or HEEL not in bones or "bottom" in bones[HEEL].cut(axes @ affine[:3, :3]):
         return axes, "horizontal", []
     upright = axes[2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
-from footcli.measure.points import LEAST_ML, BonePoints, Found, bones_in_frame, key_points
+from footcli.measure.points import LEAST_ML, OUTSIDE, BonePoints, Found, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg
 from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
 
@@ -59,6 +59,18 @@ def measure_landmarks(
         used = [scores[n] for n in landmark_names(a.name) if n in scores and not isinstance(found[n], str)]
         values.append(_measure(a.name, found, frame, "landmarks", min(used, default=0.0)))
     return tuple(values)
+
+
+def measure_both(
+    landmarks: Sequence[Landmark], labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
+    *, missing: Mapping[str, str] | None = None,
+) -> tuple[Measurement, ...]:  # fmt: skip
+    """measure_landmarks, then measure_masks. A point whose bone leaves the field of view there is missing, however sure the network is."""
+    bones = bones_in_frame(labels, affine, frame, inside)
+    found = key_points(bones)
+    cut = {name: why for name, why in found.items() if isinstance(why, str) and why.endswith(OUTSIDE)}
+    from_masks = (_measure(a.name, found, frame, "masks", _trust(a.name, bones, found, frame)) for a in ANGLES)
+    return (*measure_landmarks(landmarks, frame, missing={**cut, **(missing or {})}), *from_masks)
 
 
 def difference(measurements: Sequence[Measurement]) -> dict[str, float]:

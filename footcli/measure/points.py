@@ -35,6 +35,9 @@ END_WORDS = {
     ("Tibia", "bottom"): "lower end of the tibia", ("1st Metatarsal", "front"): "1st metatarsal head",
     ("1st Metatarsal", "back"): "1st metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
 }  # fmt: skip
+OUTSIDE = "is outside the field of view"
+RAYS_NEEDED = ("1st Metatarsal", "5th Metatarsal")
+RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and more
 _ENGLISH = {bone.name: bone.en for bone in BONES}
 _OFF_FLOOR = np.array([1.0, 1.0, 0.0])
 
@@ -94,10 +97,16 @@ def _of(
         return dict.fromkeys(keys, f"{_ENGLISH[name]} is not in the scan")
     for end in ends:
         if end in bone.cut:
-            return dict.fromkeys(keys, f"{END_WORDS[name, end]} is outside the field of view")
-    if bone.volume_ml < LEAST_ML[name]:
+            return dict.fromkeys(keys, f"{END_WORDS[name, end]} {OUTSIDE}")
+    short = name in RAYS_NEEDED and "Calcaneus" in bones and _length(bone) < RAY_SHARE * _length(bones["Calcaneus"])
+    if short or bone.volume_ml < LEAST_ML[name]:
         return dict.fromkeys(keys, f"{_ENGLISH[name]} was found only in part ({bone.volume_ml:.1f} mL)")
     return make(bone)
+
+
+def _length(bone: BonePoints) -> float:
+    """Extent along the bone's long axis, mm."""
+    return float(np.ptp(bone.surface @ long_axis(bone.solid)))
 
 
 def _shares(bone: BonePoints) -> Array:
