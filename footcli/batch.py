@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -53,10 +54,14 @@ def analyze_to_disk(ref: CaseRef, out: Path, models: Models, options: Options) -
 
 def _save(foot: Foot, ref: CaseRef, out: Path, options: Options) -> str:
     folder = out / slug(foot.result.case_id)
-    save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views)
-    write_report(folder, options.lang)
-    if options.polygons:
-        write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)
+    try:
+        save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views)
+        write_report(folder, options.lang)
+        if options.polygons:
+            write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)  # half a result is none
+        raise
     return folder.name
 
 
@@ -178,6 +183,6 @@ def _finish(out: Path, run: Record, lang: str) -> None:
     results: list[CaseResult] = []
     for record in run["cases"]:
         results += [load_result(out / name) for name in record["folders"]]
-    write_atomic(out / "run.json", (dumps(run) + "\n").encode())
+    write_atomic(out / "run.json", dumps(run).encode())
     write_atomic(out / "measurements.csv", measurements_csv(results).encode("utf-8-sig"))
     write_index(out, run, lang)

@@ -89,7 +89,7 @@ def analyze(
     polygons: Annotated[bool, typer.Option("--polygons", help="Write labels of each slice in the data set's format too.")] = False,
     json_out: Annotated[bool, typer.Option("--json", help="Print run.json to stdout.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Times of each stage, warnings of each case.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Times of each stage.")] = False,
 ) -> None:
     """Find the bones, angles and lesions of every case; write JSON, masks and an HTML report for each.
 
@@ -157,7 +157,7 @@ def _analyze(
     if json_out:
         from footcli.results import dumps
 
-        typer.echo(dumps(run))
+        typer.echo(dumps(run), nl=False)
     else:
         for record in run["cases"]:
             for name in record["folders"]:
