@@ -11,7 +11,7 @@ from grids import SOME_ORDERS, Order, new_to_old, reordered, volume_of
 from numpy.typing import NDArray
 
 from footcli.domain import Lesion, Plane, Volume
-from footcli.infer.lesions import SEARCHED, find_lesions, iou, not_assessable, suppress
+from footcli.infer.lesions import SEARCHED, calibrated, find_lesions, iou, not_assessable, suppress
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, LESION_PLANE, LESIONS
@@ -221,3 +221,10 @@ def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
     without = not_assessable(everything | {"1st Metatarsal": False})
     assert set(without) == {"Hallux Valgus", "Flatfoot or Cavus"}
     assert "1st metatarsal is outside the field of view" in without["Hallux Valgus"]
+
+
+def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
+    assert calibrated(0.7, 0.7) == pytest.approx(0.5)
+    assert calibrated(0.0, 0.7) == 0.0
+    assert calibrated(1.0, 0.7) == pytest.approx(1.0)
+    assert calibrated(0.35, 0.7) == pytest.approx(0.25)

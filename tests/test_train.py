@@ -391,7 +391,7 @@ def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) 
 
 def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -> None:
     net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
-    export_lesions(net, tmp_path, "test subjects", {}, lambda text: None)
+    export_lesions(net, tmp_path, "test subjects", {}, lambda text: None, rounds=0)
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
     for shape in ((1, 3, 64, 96), (1, 3, 128, 32)):
@@ -408,7 +408,7 @@ def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path
     say: Callable[[str], None] = lambda text: None  # noqa: E731
     for data in ("first", "second"):
         export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
-        export_lesions(Detector(3, 6, SMALL, 8), tmp_path, data, {}, say)
+        export_lesions(Detector(3, 6, SMALL, 8), tmp_path, data, {}, say, rounds=0)
     models = load_manifest(tmp_path).models
     assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
     assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")

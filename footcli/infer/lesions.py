@@ -74,10 +74,16 @@ def find_lesions(
             for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
                 _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
         least = max(2, int(np.ceil(LEAST_THICK_MM / grid.pixel_mm)))
-        lesions += [
-            _lesion(track, plane, volume, grid) for track in tracks if track.score >= LEAST_SCORE_LINKED and len(track.boxes) >= least
-        ]
+        for track in tracks:
+            score = calibrated(track.score, spec.thresholds[spec.classes.index(track.label)]) if spec.thresholds else track.score
+            if score >= LEAST_SCORE_LINKED and len(track.boxes) >= least:
+                lesions.append(_lesion(track, score, plane, volume, grid))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
+
+
+def calibrated(score: float, threshold: float) -> float:
+    """A raw score on a scale where 0.5 is the class's own threshold; 0 and 1 stay."""
+    return 0.5 * score / threshold if score < threshold else 0.5 + 0.5 * (score - threshold) / (1 - threshold)
 
 
 def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
@@ -149,7 +155,7 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
     tracks.append(_Track(label, [(index, xyxy, score)]))
 
 
-def _lesion(track: _Track, plane: Plane, volume: Volume, grid: Canonical) -> Lesion:
+def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical) -> Lesion:
     strong = [b for b in track.boxes if b[2] >= 0.5 * max(s for _, _, s in track.boxes)]
     flat = np.stack([b for _, b, _ in strong])
     (x0, y0), (x1, y1) = flat[:, :2].min(0).tolist(), flat[:, 2:].max(0).tolist()
@@ -166,7 +172,7 @@ def _lesion(track: _Track, plane: Plane, volume: Volume, grid: Canonical) -> Les
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
     first_slice = int(np.floor(a[normal]))
     return Lesion(
-        track.label, track.score, source, (first_slice, max(first_slice, int(np.ceil(b[normal])) - 1)),
+        track.label, score, source, (first_slice, max(first_slice, int(np.ceil(b[normal])) - 1)),
         (float(a[0]), float(a[1]), float(a[2]), float(b[0]), float(b[1]), float(b[2])),
         None if size is None else (size[0], size[1], size[2]),
     )  # fmt: skip

@@ -29,6 +29,7 @@ class ModelSpec:
     points: for landmarks, the names that each output channel stands for; empty otherwise.
     planes: slices it was trained on. pixel_mm: edge of its square pixel. window: HU that become 0 and 1.
     offsets_mm: distance along the normal of each input channel that is a slice (0 the slice itself); empty where channels are no slices.
+    thresholds: for lesions, the raw score of each class that is reported as 0.5; empty for scores as they are.
     quality: what was measured, free words. exported_by: footcli version.
     """
 
@@ -46,6 +47,7 @@ class ModelSpec:
     classes: tuple[str, ...] = ()
     points: tuple[tuple[str, ...], ...] = ()
     offsets_mm: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -145,9 +147,10 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "classes": _texts,
     "points": _points,
     "offsets_mm": lambda value: tuple(_number(x, -200, 200) for x in _items(value, "numbers")),
+    "thresholds": lambda value: tuple(_number(x, 0.01, 0.99) for x in _items(value, "numbers")),
     "quality": _quality,
 }
-_OPTIONAL = ("classes", "points", "offsets_mm", "quality")
+_OPTIONAL = ("classes", "points", "offsets_mm", "thresholds", "quality")
 
 
 def parse_spec(where: str, entry: Any) -> ModelSpec:
@@ -177,6 +180,8 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
         raise SetupError(f"{where}: a {spec.task} model has classes and no points")
     if len(spec.offsets_mm) > spec.input_channels:
         raise SetupError(f"{where}: offsets_mm must be at most input_channels ({spec.input_channels}) numbers, got {len(spec.offsets_mm)}")
+    if spec.thresholds and (spec.task != "lesions" or len(spec.thresholds) != len(spec.classes)):
+        raise SetupError(f"{where}: thresholds must be one number for each class of a lesions model")
     if spec.task == "landmarks":
         return spec
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from footcli.domain import Plane
+from footcli.infer.manifest import write_entry
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import CHANNELS, VIEW_MM, view_geometry
 from footcli.names import BONES
 from footcli.train import bones, landmarks, lesions
 from footcli.train.bank import Bank, make_entry
+from footcli.train.calibrate import ROUNDS, thresholds
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
 from footcli.train.loop import Plan
@@ -85,8 +88,13 @@ def export_landmarks(net: nn.Module, models: Path, data: str, facts: dict[str, s
     return written
 
 
-def export_lesions(net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say) -> tuple[Path, ...]:
-    """Export a lesion detector with its decoding inside; suppression of doubles stays outside."""
+def export_lesions(
+    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say, rounds: int = ROUNDS
+) -> tuple[Path, ...]:
+    """Export a lesion detector with its decoding inside; suppression of doubles stays outside.
+
+    rounds: subjects of each disease on which the classes' thresholds are chosen; 0 leaves the scores as they are.
+    """
     if not isinstance(net, Detector):
         raise TypeError("the lesion network must be a Detector")
     spec = ModelSpec(
@@ -97,4 +105,8 @@ def export_lesions(net: nn.Module, models: Path, data: str, facts: dict[str, str
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
     spec, difference = export(Decoded(net), spec, models, example, axes)
+    if rounds:
+        spec = replace(spec, thresholds=thresholds(spec, models, say, rounds))
+        write_entry(models, spec)
+        facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
     return _done(spec, models, write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference), difference, say)

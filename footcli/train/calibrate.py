@@ -1,0 +1,54 @@
+"""The score of each lesion class from which a box is more likely true than false, chosen on subjects that no test uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from footcli.domain import Volume
+from footcli.infer.lesions import find_lesions
+from footcli.infer.prepare import canonical
+from footcli.infer.session import open_session
+from footcli.infer.spec import ModelSpec
+from footcli.phantom.disease import DISEASES, draw_subject
+from footcli.phantom.scanner import scan
+from footcli.phantom.seeds import TUNE_SEEDS
+
+LOWEST, HIGHEST = 0.05, 0.95
+ROUNDS = 2  # subjects of each disease
+
+
+def thresholds(spec: ModelSpec, folder: Path, say: Callable[[str], None], rounds: int = ROUNDS) -> tuple[float, ...]:
+    """One threshold a class, from subjects of TUNE_SEEDS with each disease in turn and their true masks."""
+    session = open_session(folder / spec.file, "auto", None, spec)
+    raw = replace(spec, thresholds=(LOWEST,) * len(spec.classes))  # keeps every box that could count
+    best: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in spec.classes}
+    for number in range(rounds * len(DISEASES)):
+        seed, disease = TUNE_SEEDS[number % len(TUNE_SEEDS)], DISEASES[number % len(DISEASES)]
+        seen = scan(draw_subject(seed, disease), spec.pixel_mm, seed)
+        volume = Volume(seen.hu, seen.raster.grid.affine, (), "")
+        found = find_lesions(volume, canonical(volume, spec.pixel_mm), seen.raster.labels, session, raw)
+        ill = {label for label, _ in seen.subject.lesions}
+        for name, (true, false) in best.items():
+            scores = [_raw(x.score) for x in found if x.label == name]
+            (true if name in ill else false).append(max(scores, default=0.0))
+        say(f"thresholds: {disease}, {len(found)} boxes")
+    return tuple(_between(*best[name]) for name in spec.classes)
+
+
+def _raw(score: float) -> float:
+    """The raw score behind one that was calibrated with LOWEST."""
+    return score * 2 * LOWEST if score < 0.5 else LOWEST + (score - 0.5) * 2 * (1 - LOWEST)
+
+
+def _between(true: Sequence[float], false: Sequence[float]) -> float:
+    """The threshold with the fewest mistakes, a miss and a false finding counting the same for their groups; the middle of a gap."""
+    levels = np.unique([LOWEST, *true, *false, HIGHEST])
+    cuts = (levels[1:] + levels[:-1]) / 2
+    miss = np.array([np.mean(np.asarray(true) < c) if len(true) else 0.0 for c in cuts])
+    wrong = np.array([np.mean(np.asarray(false) >= c) if len(false) else 0.0 for c in cuts])
+    good = np.flatnonzero(miss + wrong == (miss + wrong).min())
+    return float(np.clip(round(float(cuts[good[-1]]), 3), LOWEST, HIGHEST))
