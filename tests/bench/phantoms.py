@@ -88,7 +88,8 @@ def main() -> None:
             for k, v in baseline(seen.hu[::-1].astype(np.float32), truth).items():
                 base[k].append(v)
         line = [
-            f"{seed} {seen.subject.diseases[0]:20s} {seen.subject.side}/{foot.result.side} dice {np.mean(list(own.values())):.3f} {seconds:5.1f} s"
+            f"{seed} {seen.subject.diseases[0]:20s} {seen.subject.side}/{foot.result.side} "
+            f"dice {np.mean(list(own.values())):.3f} {seconds:5.1f} s"
         ]
         for source in ("landmarks", "masks"):
             found = angle_errors(foot.result.measurements, angles, source)
@@ -106,7 +107,8 @@ def main() -> None:
     for k, bone in enumerate(BONES, start=1):
         print(f"| {bone.name} | {np.mean(scores[k]):.3f} | {min(scores[k]):.3f} | {np.mean(base[k]) if base[k] else float('nan'):.3f} |")
     print(
-        f"| mean | {np.mean([np.mean(v) for v in scores.values()]):.3f} | | {np.mean([np.mean(v) for v in base.values()]) if base else float('nan'):.3f} |"
+        f"| mean | {np.mean([np.mean(v) for v in scores.values()]):.3f} | "
+        f"| {np.mean([np.mean(v) for v in base.values()]) if base else float('nan'):.3f} |"
     )
     print("\n| angle | source | MAE, deg | worst | measured |\n|---|---|---|---|---|")
     for (source, name), values in errors.items():
