@@ -16,6 +16,7 @@ from footcli.phantom.subject import Region, Spot, Subject
 F32 = NDArray[np.float32]
 MARGIN_MM = 5.0  # how far around a bone its distance is worked out
 FILL_MM = 30.0  # hollows narrower than twice this are filled with soft tissue
+SOLE_UNDER_MM = 45.0  # bones up to this height stand on soft tissue
 FAR_MM = 40.0  # distance written where no bone is near
 MIDFOOT = ("navicular", "cuboid", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral")
 # bone ids of the ten classes, then one for every bone outside them: phalanges, sesamoids, ossicle
@@ -222,9 +223,11 @@ def _skin(grid: Grid, bone_mm: F32) -> F32:
     step = max(1, round(3.0 / grid.spacing_mm))
     coarse = bone_mm[::step, ::step, ::step]
     mm = step * grid.spacing_mm
-    away = ndimage.distance_transform_edt(~_closed(coarse < 0, mm)) * mm
     box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
     up = _points(grid, box, grid.to_foot)[2, ::step, ::step, ::step]
+    bones = coarse < 0
+    under = np.maximum.accumulate((bones & (up < SOLE_UNDER_MM))[::-1], axis=0)[::-1] & (up > 0)  # muscle and pad down to the sole
+    away = ndimage.distance_transform_edt(~_closed(bones | under, mm)) * mm
     wrap = 6.0 + 9.0 * np.clip((up - 45.0) / 50.0, 0, 1) + 5.0 * np.clip((14.0 - up) / 12.0, 0, 1)
     rounded = ndimage.gaussian_filter((wrap - away).astype(np.float32), 4.0 / mm)
     full = ndimage.zoom(rounded, [n / c for n, c in zip(grid.shape, rounded.shape, strict=True)], order=1, grid_mode=True, mode="nearest")

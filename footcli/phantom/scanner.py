@@ -20,8 +20,8 @@ F32 = NDArray[np.float32]
 # Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg,
 # or hindfoot to metatarsal bases as ankle scans have it
 FIELDS = {
-    "foot": (np.array([-68.0, -38.0, -18.0]), np.array([58.0, 222.0, 138.0])),
-    "ankle": (np.array([-62.0, -38.0, -18.0]), np.array([58.0, 112.0, 128.0])),
+    "foot": (np.array([-68.0, -38.0, -24.0]), np.array([58.0, 222.0, 138.0])),
+    "ankle": (np.array([-62.0, -38.0, -24.0]), np.array([58.0, 112.0, 128.0])),
 }
 Field = Literal["foot", "ankle"]
 SLAB = 24  # slices painted at a time, to bound memory

@@ -17,7 +17,7 @@ from footcli.phantom.subject import Subject
 
 SPACING_MM = 0.8  # fine enough that joints of 0.7 mm stay open after interpolation of the distance
 TRAIN_SEEDS = 1_000_000  # training draws seeds from here upwards; test and demo seeds lie below (see phantom/seeds.py)
-LOW, HIGH = np.array([-75.0, -40.0, -20.0]), np.array([65.0, 225.0, 142.0])  # foot-frame box around a reference-sized foot, mm
+LOW, HIGH = np.array([-75.0, -40.0, -26.0]), np.array([65.0, 225.0, 142.0])  # foot-frame box around a reference-sized foot, mm
 SamplePoints = dict[int, torch.Tensor]
 Change = Callable[[Subject, np.random.Generator], Subject]
 T = TypeVar("T")
