@@ -24,6 +24,7 @@ FIELDS = {
     "ankle": (np.array([-62.0, -38.0, -24.0]), np.array([58.0, 112.0, 128.0])),
 }
 Field = Literal["foot", "ankle"]
+SKIN_MM = (-2.0, 12.0)  # how much thicker the soft tissue is than a slim foot's
 SLAB = 24  # slices painted at a time, to bound memory
 
 
@@ -78,6 +79,7 @@ def _paint(raster: Raster, rng: np.random.Generator) -> F32:
     mm = raster.grid.spacing_mm
     weights = rng.dirichlet(np.ones(3)) * 1.4
     patches = noise(raster.grid.shape, rng.uniform(6, 16) / mm, rng)
+    skin = raster.skin + np.float32(rng.uniform(*SKIN_MM))
     out = np.empty(raster.grid.shape, np.float32)
     tables = look.tables.astype(np.float32)
     for start in range(0, out.shape[0], SLAB):
@@ -88,7 +90,7 @@ def _paint(raster: Raster, rng: np.random.Generator) -> F32:
             tables=tables[:, raster.piece[part]], muscle_hu=look.muscle_hu, fat_hu=look.fat_hu, fat_mm=look.fat_mm,
             texture_hu=look.texture_hu, patch_hu=look.patch_hu,
         )  # fmt: skip
-        out[part] = hounsfield(np, here, raster.depth[part], raster.skin[part], raster.tissue[part], texture, patches[part])
+        out[part] = hounsfield(np, here, raster.depth[part], skin[part], raster.tissue[part], texture, patches[part])
     return out
 
 

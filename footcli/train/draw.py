@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from footcli.phantom.tissue import AIR_HU, draw_look, hounsfield
 from footcli.train.bank import SPACING_MM, Entry
 
+SKIN_MM = (-3.0, 22.0)  # how much thicker the soft tissue is than the subject's own wrap
 PLANE_AXES = {"AXL": (0, 1, 2), "COR": (1, 0, 2), "SAG": (2, 0, 1)}  # volume axes (z, y, x) of slice normal, rows, columns
 
 
@@ -89,8 +90,9 @@ def paint(entry: Entry, fields: torch.Tensor, ids: torch.Tensor, pixel_mm: float
     shape = tuple(fields.shape[1:])
     texture = sum(_noise(shape, g, device, s) * w for s, w in zip((1, 2, 4), rng.dirichlet(np.ones(3)) * 1.4, strict=True))
     patch = _noise(shape, g, device, int(rng.integers(5, 16)))
+    skin = fields[1] + float(rng.uniform(*SKIN_MM)) + 2.5 * _noise((1, *shape[1:]), g, device, 24)  # thin and stout, swollen, padded
     scalars = {k: getattr(look, k) for k in ("muscle_hu", "fat_hu", "fat_mm", "texture_hu", "patch_hu")}
-    image = hounsfield(torch, SimpleNamespace(tables=tables, **scalars), fields[0], fields[1], fields[2], texture, patch)
+    image = hounsfield(torch, SimpleNamespace(tables=tables, **scalars), fields[0], skin, fields[2], texture, patch)
     return _faults(image, fields, rng, g)
 
 

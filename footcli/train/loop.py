@@ -51,7 +51,7 @@ def train(
     plan.folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(plan.device)
     net.to(device).train()
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True)
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
     path = plan.folder / "checkpoint.pt"
     start = 0
