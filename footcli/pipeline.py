@@ -16,7 +16,7 @@ from footcli import __version__
 from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, View, Volume
 from footcli.errors import SetupError
 from footcli.findings import decide
-from footcli.frame import FootFrame, cut_sides, foot_frame
+from footcli.frame import FootFrame, foot_frame
 from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions, not_assessable
@@ -24,8 +24,8 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import alone, canonical
 from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
-from footcli.measure import measure_both
-from footcli.names import BONE_ID, BONES
+from footcli.measure import MaskPoints, mask_points, measure_both
+from footcli.names import BONES
 from footcli.pictures import build_views
 from footcli.profiles import Profile, load_profile
 from footcli.read import read_case
@@ -127,14 +127,16 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         )
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
-    unseen = not_assessable(_whole(labels, volume, frame, inside))
+    with clock("measure"):
+        masks = mask_points(labels, volume.affine, frame, inside)
+        unseen = not_assessable(_whole(labels, masks))
     with clock("lesions"):
         session, spec = models.lesions
         grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
         near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
         lesions = find_lesions(volume, grid, near, session, spec, unseen)
     with clock("measure"):
-        values = measure_both(located.landmarks, labels, volume.affine, frame, inside, missing=located.missing)
+        values = measure_both(located.landmarks, masks, frame, located.missing)
         findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
@@ -153,13 +155,11 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
     return labels[np.ix_(*at)]
 
 
-def _whole(labels: NDArray[np.uint8], volume: Volume, frame: FootFrame, inside: NDArray[np.bool_]) -> dict[str, bool]:
+def _whole(labels: NDArray[np.uint8], masks: MaskPoints) -> dict[str, bool]:
     """Bone name -> whether enough of it is there to judge what lies at it. The 1st metatarsal must show its head."""
     counts = np.bincount(labels.ravel(), minlength=len(BONES) + 1)
     present = {bone.name: bool(counts[i]) for i, bone in enumerate(BONES, start=1)}
-    ray = "1st Metatarsal"
-    if present[ray]:
-        present[ray] = "front" not in cut_sides(labels, BONE_ID[ray], frame, volume.affine, inside)
+    present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable
     return present
 
 

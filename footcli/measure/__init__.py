@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
-from footcli.measure.points import LEAST_ML, OUTSIDE, BonePoints, Found, bones_in_frame, key_points
+from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg
 from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
 
-MIN_SCORE = 0.2  # a key point that the network is less sure of is not used
+MIN_SCORE = 0.3  # a key point that the network is less sure of is not used
 MASK_CONFIDENCE = 0.9  # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
 FULL_SHAFT_MM = 28.0  # distance of the tibial axis' two points where the scan shows enough of the shaft
 ASSUMED_FLOOR = 0.8
@@ -31,13 +32,8 @@ BEYOND_MM = 10.0  # how far past the calcaneus a floor line reaches that has no 
 def measure_masks(
     labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
 ) -> tuple[Measurement, ...]:  # fmt: skip
-    """The five angles from masks alone, in names.ANGLES order.
-
-    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data.
-    """
-    bones = bones_in_frame(labels, affine, frame, inside)
-    found = key_points(bones)
-    return tuple(_measure(a.name, found, frame, "masks", _trust(a.name, bones, found, frame)) for a in ANGLES)
+    """The five angles from masks alone, in names.ANGLES order; arguments as for mask_points."""
+    return measure_both((), mask_points(labels, affine, frame, inside), frame)[len(ANGLES) :]
 
 
 def measure_landmarks(
@@ -61,16 +57,31 @@ def measure_landmarks(
     return tuple(values)
 
 
-def measure_both(
-    landmarks: Sequence[Landmark], labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
-    *, missing: Mapping[str, str] | None = None,
-) -> tuple[Measurement, ...]:  # fmt: skip
-    """measure_landmarks, then measure_masks. A point whose bone leaves the field of view there is missing, however sure the network is."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPoints:
+    """What the masks alone say. found: LANDMARKS names -> foot frame point (3,), or why it is missing."""
+
+    bones: Mapping[str, BonePoints]
+    found: Found
+
+    @property
+    def unusable(self) -> dict[str, str]:
+        """Point name -> reason, for points whose bone is cut off, missing or a fragment: nobody can tell where they lie."""
+        return {n: why for n, why in self.found.items() if isinstance(why, str) and any(w in why for w in (OUTSIDE, IN_PART, ABSENT))}
+
+
+def mask_points(labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None) -> MaskPoints:
+    """Key points of masks. labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data."""
     bones = bones_in_frame(labels, affine, frame, inside)
-    found = key_points(bones)
-    cut = {name: why for name, why in found.items() if isinstance(why, str) and why.endswith(OUTSIDE)}
-    from_masks = (_measure(a.name, found, frame, "masks", _trust(a.name, bones, found, frame)) for a in ANGLES)
-    return (*measure_landmarks(landmarks, frame, missing={**cut, **(missing or {})}), *from_masks)
+    return MaskPoints(bones, key_points(bones))
+
+
+def measure_both(
+    landmarks: Sequence[Landmark], masks: MaskPoints, frame: FootFrame, missing: Mapping[str, str] | None = None
+) -> tuple[Measurement, ...]:
+    """Five angles from landmarks, then five from masks. A point whose bone is cut off is missing, however sure the network is."""
+    from_masks = (_measure(a.name, masks.found, frame, "masks", _trust(a.name, masks.bones, masks.found, frame)) for a in ANGLES)
+    return (*measure_landmarks(landmarks, frame, missing={**masks.unusable, **(missing or {})}), *from_masks)
 
 
 def difference(measurements: Sequence[Measurement]) -> dict[str, float]:

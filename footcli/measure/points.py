@@ -24,8 +24,8 @@ BIN_MM, CREST_MM = 1.0, 1.0  # strips of the outline, and how far below a strip'
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 SHAFT_APART_MM, SHAFT_APART_SHARE = 15.0, 0.4  # the lower level lies this far below, or this share of its height
-SHAFT_MARGIN_MM = 18.0  # malleolus below the plafond, and a rim at the upper end of the scan
-LEAST_SHAFT_MM = 28.0  # a shorter piece of shaft has no axis
+SHAFT_MARGIN_MM = 15.0  # malleolus below the plafond, and a rim at the upper end of the scan
+LEAST_SHAFT_MM = 22.0  # a shorter piece of shaft has no axis
 LEVEL_MM = 3.0  # half thickness of the section in which a shaft's middle is taken; points count less towards its faces
 # The bones that the angles need: less than this (mL) is a fragment. About a third of a small adult's.
 LEAST_ML = {"Talus": 10.0, "Calcaneus": 18.0, "Tibia": 12.0, "1st Metatarsal": 3.5, "5th Metatarsal": 1.5}
@@ -35,7 +35,7 @@ END_WORDS = {
     ("Tibia", "bottom"): "lower end of the tibia", ("1st Metatarsal", "front"): "1st metatarsal head",
     ("1st Metatarsal", "back"): "1st metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
 }  # fmt: skip
-OUTSIDE = "is outside the field of view"
+OUTSIDE, IN_PART, ABSENT = "is outside the field of view", "was found only in part", "is not in the scan"
 RAYS_NEEDED = ("1st Metatarsal", "5th Metatarsal")
 RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and more
 _ENGLISH = {bone.name: bone.en for bone in BONES}
@@ -94,13 +94,13 @@ def _of(
     """Points of a bone, or the same reason for all: it is not there, or an end that they need is cut off."""
     bone = bones.get(name)
     if bone is None:
-        return dict.fromkeys(keys, f"{_ENGLISH[name]} is not in the scan")
+        return dict.fromkeys(keys, f"{_ENGLISH[name]} {ABSENT}")
     for end in ends:
         if end in bone.cut:
             return dict.fromkeys(keys, f"{END_WORDS[name, end]} {OUTSIDE}")
     short = name in RAYS_NEEDED and "Calcaneus" in bones and _length(bone) < RAY_SHARE * _length(bones["Calcaneus"])
     if short or bone.volume_ml < LEAST_ML[name]:
-        return dict.fromkeys(keys, f"{_ENGLISH[name]} was found only in part ({bone.volume_ml:.1f} mL)")
+        return dict.fromkeys(keys, f"{_ENGLISH[name]} {IN_PART} ({bone.volume_ml:.1f} mL)")
     return make(bone)
 
 

@@ -38,12 +38,15 @@ class Scan:
     points: dict[str, Array]
 
 
-def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", faults: bool = True) -> Scan:
-    """Scan a subject standing: toes out or in by some degrees, floor level within the scanner's own tilt."""
+def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", faults: bool = True, lower_top_mm: float = 0.0) -> Scan:
+    """Scan a subject standing: toes out or in by some degrees, floor level within the scanner's own tilt.
+
+    lower_top_mm: how much less of the leg is shown.
+    """
     rng = np.random.default_rng([seed, 977])
     turn = rotation([0, 0, 1], rng.normal(0, 8)) @ rotation([1, 0, 0], rng.normal(0, 1.0)) @ rotation([0, 1, 0], rng.normal(0, 1.0))
     low, high = (corner * subject.scale for corner in FIELDS[field])
-    grid = make_grid(subject, spacing_mm, low, high, turn)
+    grid = make_grid(subject, spacing_mm, low, high - np.array([0.0, 0.0, lower_top_mm]), turn)
     raster = rasterize(subject, grid)
     hu = _paint(raster, rng)
     if faults:
@@ -58,7 +61,7 @@ def _shaft_top(raster: Raster) -> float:
     """Height above the plafond (mm) to which the grid shows the tibia, at most the reference height."""
     tibia = raster.labels == 1
     heights = np.flatnonzero(tibia.any((1, 2)))
-    return 70.0 if heights.size == 0 else float(min(70.0, max(20.0, (heights.max() - heights.min()) * raster.grid.spacing_mm - 18.0)))
+    return 70.0 if heights.size == 0 else float(min(70.0, max(20.0, (heights.max() - heights.min()) * raster.grid.spacing_mm - 15.0)))
 
 
 def _points(subject: Subject, raster: Raster) -> dict[str, Array]:

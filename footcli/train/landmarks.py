@@ -42,7 +42,8 @@ class Sample:
 def make_sample(seed: int) -> Sample:
     """Scan the subject of a seed and look at it along its own axes, as analysis does."""
     rng = np.random.default_rng([seed, 31])
-    seen = scan(draw_subject(seed), SPACING_MM, seed, "ankle" if rng.random() < 0.25 else "foot")
+    less_leg_mm = float(rng.uniform(0, 42)) if rng.random() < 0.6 else 0.0
+    seen = scan(draw_subject(seed), SPACING_MM, seed, "ankle" if rng.random() < 0.35 else "foot", lower_top_mm=less_leg_mm)
     grid, labels = seen.raster.grid, _rough(seen.raster.labels, rng)
     hu = seen.hu.astype(np.float32)
     frame = foot_frame(labels, grid.affine, orientation_known=True, weight_bearing=True)
