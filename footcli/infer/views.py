@@ -22,10 +22,11 @@ BONES_SHOWN = {
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
 }
 OWNER = {
-    "CPA_Line1_Pt1": "Calcaneus", "CPA_Line1_Pt2": "Calcaneus", "CPA_Line2_Pt1": "Calcaneus", "CPA_Line2_Pt2": "1st Metatarsal",
-    "TMA_Line1_Pt1": "Talus", "TMA_Line1_Pt2": "Talus", "TMA_Line2_Pt1": "1st Metatarsal", "TMA_Line2_Pt2": "1st Metatarsal",
-    "HAA_Line1_Pt1": "Tibia", "HAA_Line1_Pt2": "Tibia", "HAA_Line2_Pt1": "Talus", "HAA_Line2_Pt2": "Calcaneus",
-    "MTASA_Line2_Pt1": "Talus", "MTASA_Line2_Pt2": "Talus",
+    "CPA_Line1_Pt1": ("Calcaneus",), "CPA_Line1_Pt2": ("Calcaneus",), "CPA_Line2_Pt1": ("Calcaneus",),
+    "CPA_Line2_Pt2": ("1st Metatarsal", "5th Metatarsal"),
+    "TMA_Line1_Pt1": ("Talus",), "TMA_Line1_Pt2": ("Talus",), "TMA_Line2_Pt1": ("1st Metatarsal",), "TMA_Line2_Pt2": ("1st Metatarsal",),
+    "HAA_Line1_Pt1": ("Tibia",), "HAA_Line1_Pt2": ("Tibia",), "HAA_Line2_Pt1": ("Talus",), "HAA_Line2_Pt2": ("Calcaneus",),
+    "MTASA_Line2_Pt1": ("Talus",), "MTASA_Line2_Pt2": ("Talus",),
 }  # fmt: skip
 # Network channels: each point once, with all the names that it has
 CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
@@ -116,11 +117,14 @@ def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], 
 
 
 def third(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:
-    """Depth (foot mm) of a point of the view from the mask of the bone it belongs to; None where that bone is not in view."""
-    owner = slab_.owners[OWNER[name]]
-    hits = np.argwhere(np.isfinite(owner))
-    if len(hits) == 0:
-        return None
-    distance = ((hits - pixel[::-1]) ** 2).sum(1)
-    near = hits[distance <= max(float(size**2), float(distance.min()))]
-    return float(owner[near[:, 0], near[:, 1]].mean())
+    """Depth (foot mm) of a point of the view from the masks of the bones it belongs to; None where one of them is not in view."""
+    depths = []
+    for bone in OWNER[name]:
+        owner = slab_.owners[bone]
+        hits = np.argwhere(np.isfinite(owner))
+        if len(hits) == 0:
+            return None
+        distance = ((hits - pixel[::-1]) ** 2).sum(1)
+        near = hits[distance <= max(float(size**2), float(distance.min()))]
+        depths.append(float(owner[near[:, 0], near[:, 1]].mean()))
+    return sum(depths) / len(depths)
