@@ -14,6 +14,9 @@ Core = tuple[int, float, NDArray[np.float64]]
 CORE_MM = 1.6  # sections of two bones that touch part where the mask is thinner than twice this
 LEAST_CORE_MM2 = 4.0  # a smaller core is a splinter
 SMOOTH_MM = 9.0  # length along the foot over which votes are shared
+# A voxel whose likeliest ray has this share of all rays' votes keeps it: sections that touch or are missed would mislead it.
+# Chosen on six of TUNE_SEEDS: mean Dice of the rays 0.897 without renaming, 0.899 with, 0.815 if every voxel is renamed.
+SURE_SHARE = 0.6
 COUNT = len(RAYS)
 
 
@@ -21,7 +24,7 @@ def order_rays(labels: Labels, probability: F32, pixel_mm: float) -> None:
     """Rename the metatarsals in place. labels: uint8 (z, y, x), y along the foot; probability: (classes + 1, z, y, x).
 
     In each coronal section the cores of the sections are named together: of all namings that rise from medial to lateral the one
-    with the most votes. Names are then smoothed along the foot.
+    with the most votes. Names are then smoothed along the foot, and given to the voxels that are not sure of theirs.
     """
     mask = np.isin(labels, RAYS)
     box = ndimage.find_objects(mask.astype(np.uint8), max_label=1)[0] if mask.any() else None
@@ -42,7 +45,9 @@ def order_rays(labels: Labels, probability: F32, pixel_mm: float) -> None:
             names[:, y] = _named(pieces, found, rising=bool(lean >= 0))
     shares = np.stack([ndimage.uniform_filter1d((names == ray).astype(np.float32), window, axis=1) for ray in RAYS])
     best = np.array(RAYS, np.uint8)[shares.argmax(0)]
-    labels[box][inner] = np.where(names[inner] > 0, best[inner], labels[box][inner])
+    own = probability[(slice(RAYS[0], RAYS[-1] + 1), *box)]
+    unsure = inner & (own.max(0) < SURE_SHARE * own.sum(0)) & (names > 0)
+    labels[box][unsure] = best[unsure]
 
 
 def _cores(section: NDArray[np.bool_], votes: F32, pixel_mm: float) -> tuple[NDArray[np.int32], list[Core]]:
