@@ -42,10 +42,10 @@ def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: t
         image, keep = cut_field_of_view(paint(entry, fields, ids, PIXEL_MM, rng), rng)
         if rng.random() < 0.15:  # the scan ends here: no neighbours on one side
             image[slice(0, middle) if rng.random() < 0.5 else slice(middle + 1, None)] = AIR_HU
-        target = entry.classes.to(device)[ids[0, middle]]
+        target = entry.classes[ids[0, middle]]
         targets.append(torch.where(keep & (fields[0, middle] > 0), target, torch.zeros_like(target)))
         images.append(window(torch, image, *WINDOW))
-    return torch.stack(images), torch.stack(targets)
+    return torch.stack(images).to(device), torch.stack(targets).to(device)
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
