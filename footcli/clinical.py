@@ -13,6 +13,8 @@ from footcli.files import read_json, safe_text, write_json
 
 OLDEST_YEARS = 130.0
 """An age beyond this is a typing mistake and taken as not given."""
+AGE_BANDS = ((0, 20), (20, 40), (40, 60), (60, 200))
+"""The data set's age bands, years: from, up to but not including. Published target: a quarter each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +86,8 @@ def _sex(value: Any) -> Literal["F", "M"] | None:
 def _texts(value: Any) -> tuple[str, ...]:
     items: Iterable[Any] = value if isinstance(value, list) else (value,)
     return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+
+
+def age_band(years: float | None) -> str | None:
+    """The name of the age band: "0-20", "20-40", "40-60", "60 and over"."""
+    return next((f"{a}-{b}" if b < 200 else f"{a} and over" for a, b in AGE_BANDS if years is not None and a <= years < b), None)

@@ -64,15 +64,17 @@ ANGLE_PLANE: dict[str, Plane] = {
     "CPA": Plane.SAG, "TMA": Plane.SAG, "TCA": Plane.SAG, "HAA": Plane.COR, "MTASA": Plane.COR,
 }  # fmt: skip
 
+# The seven findings are the data set's diseases; the aliases are how clinical files write them.
 FINDINGS: tuple[Term, ...] = (
-    Term("flat_foot", "flat foot", "평발"),
-    Term("cavus_foot", "cavus foot", "요족"),
-    Term("hallux_valgus", "hallux valgus", "무지 외반증"),
-    Term("ankle_arthritis", "ankle arthritis", "발목 관절염"),
-    Term("olt", "osteochondral lesion of the talus", "거골 골연골병변"),
-    Term("accessory_navicular", "accessory navicular", "부주상골"),
-    Term("tarsal_coalition", "tarsal coalition", "족근골 유합"),
-    Term("normal", "no abnormality detected", "이상 소견 없음"),
+    Term("flat_foot", "flat foot", "평발", ("flatfoot", "pes planus", "pes planovalgus", "편평족")),
+    Term("cavus_foot", "cavus foot", "요족", ("cavus", "pes cavus", "cavovarus")),
+    Term("hallux_valgus", "hallux valgus", "무지 외반증", ("HV", "무지외반증")),
+    Term("ankle_arthritis", "ankle arthritis", "발목 관절염", ("ankle osteoarthritis", "ankle OA")),
+    Term("olt", "osteochondral lesion of the talus", "거골 골연골병변", ("osteochondral lesion of talus", "거골 연골 병변")),
+    Term("accessory_navicular", "accessory navicular", "부주상골",
+         ("accessory navicular syndrome", "prehallux", "prehallux syndrome", "부주상골 증후군")),
+    Term("tarsal_coalition", "tarsal coalition", "족근골 유합", ("coalition",)),
+    Term("normal", "no abnormality detected", "이상 소견 없음", ("healthy", "정상", "N")),
 )
 
 
@@ -94,6 +96,8 @@ def _lookup(terms: tuple[Term, ...]) -> dict[str, str]:
 
 _BONE_LOOKUP = _lookup(BONES)
 _LESION_LOOKUP = _lookup(LESIONS)
+_FINDING_LOOKUP = _lookup(FINDINGS)
+_SERIES = re.compile(r"^A_(?P<institution>[^_]+)_(?P<group>[^_]+)_(?P<case>[^_]+)_(?P<study>[^_]+)_(?P<side>[LR])(?:_|$)")
 
 
 def bone_name(text: str) -> str | None:
@@ -104,3 +108,23 @@ def bone_name(text: str) -> str | None:
 def lesion_name(comment: str) -> str | None:
     """The lesion class of a rectangle's comment: the text before `(`, cut at the first `)`; None if unknown."""
     return _LESION_LOOKUP.get(_fold(comment.split("(")[0].split(")")[0]))
+
+
+def finding_name(text: str) -> str | None:
+    """The finding that a line of DiseaseDetail, or a disease group, stands for: the text before `(` or `;`; None if unknown."""
+    return _FINDING_LOOKUP.get(_fold(re.split(r"[(;)]", text, maxsplit=1)[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesName:
+    """What a file name of the data set says, as written."""
+
+    institution: str
+    group: str
+    side: str
+
+
+def series_name(stem: str) -> SeriesName | None:
+    """Read `A_H07_N_9999999999_ST01_L_AXL_0295` and its like; None for any other name."""
+    match = _SERIES.match(stem)
+    return SeriesName(match["institution"], match["group"], match["side"]) if match else None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli import __version__
+from footcli.clinical import age_band
 from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, View, Volume
 from footcli.errors import SetupError
 from footcli.findings import decide
@@ -31,7 +32,6 @@ from footcli.profiles import Profile, load_profile
 from footcli.read import read_case
 
 Quality = Literal["fast", "standard", "best"]
-AGE_BANDS = ((0, 20), (20, 40), (40, 60), (60, 200))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,6 @@ def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, 
 
 
 def _provenance(volume: Volume, models: Models, foot: Segmented) -> dict[str, Any]:
-    age = volume.tags.age_years
-    band = next((f"{a}-{b}" if b < 200 else "60 and over" for a, b in AGE_BANDS if age is not None and a <= age < b), None)
     specs = [models.bones[1], *(spec for _, spec in models.landmarks.values()), models.lesions[1]]
     return {
         "version": __version__,
@@ -186,7 +184,7 @@ def _provenance(volume: Volume, models: Models, foot: Segmented) -> dict[str, An
         "input": {
             "shape": list(volume.hu.shape), "slices": volume.hu.shape[2 - volume.stack.axis], "sha256": volume.input_sha256,
             "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm] if volume.spacing_known else [],
-            "weight_bearing": volume.tags.weight_bearing, "age_band": band, "skipped": dict(volume.skipped),
+            "weight_bearing": volume.tags.weight_bearing, "age_band": age_band(volume.tags.age_years), "skipped": dict(volume.skipped),
         },
     }  # fmt: skip
 

@@ -22,6 +22,7 @@ from footcli.labels import (
     write_clinical,
     write_slice_label,
 )
+from footcli.names import SeriesName, finding_name, series_name
 
 NEW = {
     "ClinicalInfo": {"Case_ID": "AN1", "Age": 47, "Sex": "F", "DiseaseMajorCode": "AD", "DiseaseDetail": ["OLT (x) y;"]},
@@ -180,3 +181,18 @@ def test_points_outside_the_image_are_cut_off_by_it() -> None:
     mask = mask_of_polygons([np.array([[-50.0, -50], [5, -50], [5, 5], [-50, 5]])], (10, 8))
     assert mask.shape == (10, 8)
     assert mask.sum() == 36
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Flatfoot (synthetic)", "flat_foot"), ("요족", "cavus_foot"), ("OLT (talus) left;", "olt"), ("부주상골 증후군", "accessory_navicular"),
+     ("정상", "normal"), ("Flatfoot or Cavus", None), ("gout", None), ("", None)],
+)  # fmt: skip
+def test_a_line_of_disease_detail_is_read_by_the_table(text: str, name: str | None) -> None:
+    assert finding_name(text) == name
+
+
+def test_a_file_name_tells_institution_and_side() -> None:
+    assert series_name("A_H07_N_9999999999_ST01_L_AXL_0295") == SeriesName("H07", "N", "L")
+    assert series_name("A_H07_N_9999999999_ST01_L") == SeriesName("H07", "N", "L")
+    assert series_name("IM_0001") is None

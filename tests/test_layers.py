@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 ORDER = (
     "errors", "domain", "names", "assets", "geometry", "files", "clinical", "walk", "read", "labels", "frame", "infer", "measure",
     "profiles", "findings", "messages", "results", "spreadsheet", "svg", "overlay", "page", "report", "index", "pictures", "polygons",
-    "pipeline", "batch", "phantom", "demo", "evaluate", "terminal", "doctor", "train", "cli",
+    "pipeline", "batch", "phantom", "demo", "evaluate", "stats", "terminal", "doctor", "train", "cli",
 )  # fmt: skip
 # Where a foreign library may be imported at all: files or folders below footcli/
 DOORS = {
@@ -26,6 +26,7 @@ DOORS = {
     "typer": ("cli.py", "terminal.py"),
     "jinja2": ("page.py",),
     "rich": ("terminal.py",),
+    "hotcoco": ("evaluate/coco.py",),
 }
 # What the standard installation has; anything else needs a line in pyproject.toml first
 KNOWN = {"numpy", "scipy", "skimage", "PIL", "markupsafe", "imagecodecs", "jpeg_ls", *DOORS}
