@@ -185,7 +185,8 @@ def test_points_outside_the_image_are_cut_off_by_it() -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("Flatfoot (synthetic)", "flat_foot"), ("요족", "cavus_foot"), ("OLT (talus) left;", "olt"), ("부주상골 증후군", "accessory_navicular"),
+    [("Flatfoot (synthetic)", "flat_foot"), ("요족", "cavus_foot"), ("OLT (talus) left;", "olt"),
+     ("부주상골 증후군", "accessory_navicular"),
      ("정상", "normal"), ("Flatfoot or Cavus", None), ("gout", None), ("", None)],
 )  # fmt: skip
 def test_a_line_of_disease_detail_is_read_by_the_table(text: str, name: str | None) -> None:
