@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -14,6 +14,7 @@ import typer
 from footcli.errors import FootcliError
 
 FAILED_SOME, COULD_NOT, INTERRUPTED, TERMINATED = 3, 1, 130, 143
+_FILE_COLUMNS = 160  # width of a table that goes to a file or a pipe, where nobody says how wide it may be
 
 
 class Terminated(BaseException):
@@ -80,3 +81,36 @@ def progress(total: int, shown: bool) -> Iterator[Bar]:
         *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True, markup=False)
     ) as bar:
         yield Bar(bar, bar.add_task("cases", total=total))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> None:
+    """Print a table to stdout, cells as plain text: no markup, no controls. None is shown as a dash, numbers stand to the right.
+
+    A whole number is printed as it is, a float with three decimals at most; for any other form give text.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    width = None if sys.stdout.isatty() else _FILE_COLUMNS
+    console = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    drawn = Table(title=_cell(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, safe_box=True)
+    for number, name in enumerate(columns):
+        values = [row[number] for row in rows if number < len(row) and row[number] is not None]
+        right = bool(values) and all(isinstance(value, int | float) for value in values)
+        drawn.add_column(_cell(name), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(_cell, row))
+    console.print(drawn)
+
+
+def _cell(value: str | float | None) -> Any:
+    from rich.text import Text
+
+    from footcli.messages import clean
+
+    if value is None:
+        return Text("-")
+    if isinstance(value, float):
+        return Text(f"{value:.3f}".rstrip("0").rstrip(".") or "0")
+    return Text(clean(str(value)))

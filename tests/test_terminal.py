@@ -9,7 +9,7 @@ import pytest
 
 from footcli import demo
 from footcli.domain import Plane
-from footcli.terminal import progress
+from footcli.terminal import progress, table
 
 
 def test_no_progress_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,3 +43,19 @@ def test_the_demo_draws_one_case_and_removes_it_again(monkeypatch: pytest.Monkey
         assert all(path.is_file() for path in ref.images[Plane.AXL])
     assert not folder.exists()
     assert said == ["drawing a synthetic flat foot"]
+
+
+def test_a_table_goes_to_stdout_with_its_cells_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    table("Bones [bold]x[/bold]", ("bone", "count", "share"), [("[/x]:smile:", 3, 0.25), ("Talus\x1b[31m\n", 12, None)])
+    told = capsys.readouterr()
+    assert told.err == ""
+    lines = [line.strip() for line in told.out.splitlines() if line.strip()]
+    assert lines[0] == "Bones [bold]x[/bold]"
+    assert lines[1].split() == ["bone", "count", "share"]
+    assert [line.split() for line in lines[-2:]] == [["[/x]:smile:", "3", "0.25"], ["Talus", "12", "-"]]
+    assert "\x1b" not in told.out
+
+
+def test_a_table_without_rows_still_has_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    table("Nothing", ("what", "count"), [])
+    assert capsys.readouterr().out.split()[:3] == ["Nothing", "what", "count"]
