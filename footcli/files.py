@@ -81,6 +81,8 @@ def safe_text(name: str) -> str:
 
     Names in other encodings arrive as surrogates; those that are legal CP949 (Korean Windows) are read as such.
     """
+    if name.isascii() and name.isprintable():
+        return name  # nearly every file name
     try:
         name.encode()
     except UnicodeEncodeError:

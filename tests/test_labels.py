@@ -59,6 +59,17 @@ def test_a_label_gives_polygons_boxes_and_counts_of_what_is_unknown(tmp_path: Pa
     assert label.clinical == Clinical("AN1", 47, "F", ("AD",), ("OLT (x) y;",))
 
 
+def test_a_polygon_keeps_its_numbers_however_they_are_written_and_counts_the_rest(tmp_path: Path) -> None:
+    odd = ["5", True, None, float("nan"), float("inf"), 10**400, [1]]
+    runs = [[{"X": 1, "Y": 2.5}, {"X": x, "Y": 3}] for x in odd] + [[{"x": 7, "y": 8}], ["nonsense", {"X": 4, "Y": 4}]]
+    item = {"object_name": "LabelPolyLine", "preset_name": "Tibia", "polyline_list": [{"pos_list": run} for run in runs]}
+    label = read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": [item]}))
+    first, *others = [polygon.tolist() for polygon in label.polygons["Tibia"]]
+    assert first == [[1, 2.5], [5, 3]]
+    assert others == [[[1, 2.5]]] * 6 + [[[7, 8]], [[4, 4]]]
+    assert label.unknown == {"point without numbers": 7}
+
+
 def test_the_older_export_form_is_read(tmp_path: Path) -> None:
     points = [{"X": 1, "Y": 2}, {"X": 4, "Y": 2}, {"X": 4, "Y": 6}]
     old = {
