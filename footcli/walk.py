@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from footcli.domain import CaseRef, Plane
 from footcli.errors import SetupError
@@ -30,7 +31,7 @@ _ANGLE_NAME = re.compile(r"^(?P<series>.+)_angle$", re.IGNORECASE)
 
 @dataclass(slots=True)
 class _Part:
-    """What one folder, the owner, holds in the data set's layout."""
+    """The files of one case folder in the data set's layout, sorted by what they are."""
 
     owner: str
     images: dict[Plane, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -45,13 +46,36 @@ class _Part:
     def stems(self) -> set[str]:
         return {_stem(path) for paths in self.images.values() for path in paths} | {s for stems in self.labels.values() for s in stems}
 
-    def take(self, other: _Part) -> None:
-        for plane, paths in other.images.items():
-            self.images[plane] += paths
-        for plane, stems in other.labels.items():
-            self.labels[plane].update(stems)
-        self.angles += other.angles
-        self.clinical += other.clinical
+
+@dataclass(slots=True)
+class CaseHome:
+    """A case folder that is found but not opened: small, however many slices it holds.
+
+    owner: the folder, with the images if they lie apart from the labels. has_images is told for the data set's layout alone.
+    folders: every folder with files of the case -> those files, or None where they are listed when `cases` asks for them.
+    """
+
+    owner: str
+    layout: Literal["dataset", "plain"]
+    folders: dict[str, list[str] | None] = field(default_factory=dict)
+    has_images: bool = False
+
+    @property
+    def name(self) -> str:
+        return safe_text(_base(self.owner))
+
+    def cases(self) -> list[CaseRef]:
+        """The cases of this folder, usually one; their ids are unique here, not in the whole tree."""
+        if self.layout == "dataset":
+            return _by_series(self.part())
+        files = [path for folder, kept in self.folders.items() for path in (_listed(folder)[0] if kept is None else kept)]
+        return [CaseRef(self.name or "case", Path(self.owner), "plain", {None: tuple(map(Path, files))})]
+
+    def part(self) -> _Part:
+        part = _Part(self.owner)
+        for folder, kept in self.folders.items():
+            _sort_in(part, folder, _listed(folder)[0] if kept is None else kept)
+        return part
 
 
 def find_cases(root: Path) -> tuple[CaseRef, ...]:
@@ -61,25 +85,38 @@ def find_cases(root: Path) -> tuple[CaseRef, ...]:
     all becomes a case without images, so that it is reported. Ids are unique, ignoring case.
     Raises SetupError if root does not exist or cannot be listed.
     """
+    if root.is_file():
+        root = root.resolve()
+        return (CaseRef(safe_text(root.stem), root.parent, "plain", {None: (root,)}),)
+    found = [case for home in find_homes(root, keep_names=True) for case in home.cases()]
+    return _with_unique_ids(sorted(found, key=lambda case: (str(case.folder), case.case_id)))
+
+
+def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
+    """The case folders below a folder, in a fixed order: what `find_cases` gives, before any file name is kept.
+
+    For trees of millions of slices: go through the homes one by one. keep_names: keep the file names, so that no folder is
+    listed twice. Raises SetupError if root does not exist or cannot be listed.
+    """
     if not root.exists():
         raise SetupError(f"{safe_text(str(root))} does not exist: give a folder of cases or of DICOM files")
     root = root.resolve()
-    if root.is_file():
-        return (CaseRef(safe_text(root.stem), root.parent, "plain", {None: (root,)}),)
     try:
         os.scandir(root).close()
     except OSError:
-        raise SetupError(f"{safe_text(str(root))} cannot be opened: check its permissions") from None
-    parts: dict[str, _Part] = {}
-    plain: list[CaseRef] = []
+        raise SetupError(f"{safe_text(str(root))} cannot be opened: check its permissions and that it is a folder") from None
+    homes: dict[str, CaseHome] = {}
+    plain: list[CaseHome] = []
     for folder, files, folders in _folders(str(root)):
+        kept = files if keep_names else None
         if _is_dataset(folder, files, str(root)):
-            _sort_in(parts, folder, files)
+            owner, _, plane = _standing(folder)
+            home = homes.setdefault(owner, CaseHome(owner, "dataset"))
+            home.folders[folder] = kept
+            home.has_images = home.has_images or any(_is_image(path) and _plane_of(path, plane) for path in files)
         elif (files or not folders) and (not folders or not all(_never_image(path) for path in files)):
-            where = Path(folder)
-            plain.append(CaseRef(safe_text(where.name) or "case", where, "plain", {None: tuple(map(Path, files))}))
-    found = [case for part in _joined(list(parts.values())) for case in _by_series(part)]
-    return _with_unique_ids(sorted(found + plain, key=lambda case: (str(case.folder), case.case_id)))
+            plain.append(CaseHome(folder, "plain", {folder: kept}))
+    return sorted(_joined(list(homes.values())) + plain, key=lambda home: home.owner)
 
 
 def _folders(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -87,22 +124,26 @@ def _folders(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        files, folders = [], []
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith(".") or entry.name.casefold() in _IGNORED:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False):
-                        files.append(entry.path)
-        except OSError:  # a folder that cannot be listed is reported like an empty one
-            files, folders = [], []
-        files.sort()
-        folders.sort()
+        files, folders = _listed(folder)
         yield folder, files, folders
         waiting += reversed(folders)
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """Files and subfolders of one folder, sorted; a folder that cannot be listed is reported like an empty one."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.casefold() in _IGNORED:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    files.append(entry.path)
+    except OSError:
+        return [], []
+    return sorted(files), sorted(folders)
 
 
 def _is_dataset(folder: str, files: list[str], root: str) -> bool:
@@ -116,48 +157,59 @@ def _role(folder: str) -> str | None:
     return name if name in _PLANES or name in _ROLES else None
 
 
-def _sort_in(parts: dict[str, _Part], folder: str, files: list[str]) -> None:
-    """File a folder's content under the case folder that owns it."""
+def _standing(folder: str) -> tuple[str, str | None, Plane | None]:
+    """The case folder that owns a folder, and what the names in between say: the role, the plane."""
     owner, role, plane = folder, None, None
     while name := _role(owner):
         role = role or name
         plane = plane or _PLANES.get(name)
         owner = owner.rpartition(os.sep)[0]
-    part = parts.setdefault(owner, _Part(owner))
+    return owner, role, plane
+
+
+def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
+    """File a folder's content under what it is."""
+    _, role, plane = _standing(folder)
     for path in files:
-        stem = _stem(path)
-        named = _SLICE_NAME.match(stem)
-        home = plane or (_PLANES[named["plane"].upper()] if named else None)
-        if not path.lower().endswith(".json"):
-            if home and not _never_image(path):
+        home = _plane_of(path, plane)
+        if not _is_json(path):
+            if home and _is_image(path):
                 part.images[home].append(path)
-        elif role == "ANGLE" or _ANGLE_NAME.match(stem):
+        elif role == "ANGLE" or _ANGLE_NAME.match(_stem(path)):
             part.angles.append(path)
         elif home:
-            part.labels[home][safe_text(stem)] = path
+            part.labels[home][safe_text(_stem(path))] = path
         else:
             part.clinical.append(path)
 
 
-def _joined(parts: list[_Part]) -> list[_Part]:
+def _plane_of(path: str, plane: Plane | None) -> Plane | None:
+    """The plane of a slice by its folder, else by its own name."""
+    if plane is None and (named := _SLICE_NAME.match(_stem(path))):
+        return _PLANES[named["plane"].upper()]
+    return plane
+
+
+def _joined(homes: list[CaseHome]) -> list[CaseHome]:
     """Labels and clinical files that lie apart go to the image folder of the same name, the best match if several."""
-    whole = [part for part in parts if part.images]
-    by_name: dict[str, list[_Part]] = defaultdict(list)
-    for part in whole:
-        by_name[part.name].append(part)
-    stems = {id(part): part.stems() for part in whole if len(by_name[part.name]) > 1}
-    for part in parts:
-        if part.images:
+    whole = [home for home in homes if home.has_images]
+    by_name: dict[str, list[CaseHome]] = defaultdict(list)
+    for home in whole:
+        by_name[home.name].append(home)
+    stems = {id(home): home.part().stems() for home in whole if len(by_name[home.name]) > 1}
+    for home in homes:
+        if home.has_images:
             continue
-        homes = by_name[part.name]
-        if not homes:
-            homes.append(part)
-            whole.append(part)
-        elif len(homes) == 1:
-            homes[0].take(part)
+        rivals = by_name[home.name]
+        if not rivals:
+            rivals.append(home)
+            whole.append(home)
+        elif len(rivals) == 1:
+            rivals[0].folders.update(home.folders)
         else:
-            mine, way = part.stems(), _way(part.owner)
-            max(homes, key=lambda home: (len(mine & stems.get(id(home), set())), len(way & _way(home.owner)))).take(part)
+            mine, way = home.part().stems(), _way(home.owner)
+            best = max(rivals, key=lambda rival: (len(mine & stems.get(id(rival), set())), len(way & _way(rival.owner))))
+            best.folders.update(home.folders)
     return whole
 
 
@@ -228,6 +280,14 @@ def _base(path: str) -> str:
 def _stem(path: str) -> str:
     name = _base(path)
     return name.rpartition(".")[0] or name
+
+
+def _is_json(path: str) -> bool:
+    return path.lower().endswith(".json")
+
+
+def _is_image(path: str) -> bool:
+    return not _is_json(path) and not _never_image(path)
 
 
 def _never_image(path: str) -> bool:

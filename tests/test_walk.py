@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, SetupError
 from footcli.files import SLUG_LIMIT, safe_text, slug, write_atomic
 from footcli.read import read_case
-from footcli.walk import find_cases
+from footcli.walk import find_cases, find_homes
 
 SERIES = "A_H07_N_9999999999_ST01_L"
 
@@ -202,3 +203,22 @@ def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatc
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [file.name for file in path.parent.iterdir()] == ["a.json"]
+
+
+def test_homes_hold_no_file_names_and_give_the_same_cases(tmp_path: Path) -> None:
+    for part, letter in (("Training", "T"), ("Validation", "V")):
+        split_tree(tmp_path / part, image=f"{letter}S_AD", label=f"{letter}L_AD")
+    split_tree(tmp_path, "FN00000002", "N")
+    touch(tmp_path / "wbct" / "1.dcm", tmp_path / "C1" / "AXL" / f"{SERIES}_AXL_1.dcm", tmp_path / "C1" / "AXL" / "A_1_N_2_ST01_R_AXL_1.dcm")
+    homes = find_homes(tmp_path)
+    assert [home.name for home in homes] == ["FN00000002", "C1", "AN00000001", "AN00000001", "wbct"]
+    assert all(files is None for home in homes for files in home.folders.values())
+    found = [case for home in homes for case in home.cases()]
+    assert [replace(case, case_id="") for case in found] == [replace(case, case_id="") for case in find_cases(tmp_path)]
+    assert [case.case_id for case in found if case.folder.name == "C1"] == ["C1_ST01_L", "C1_ST01_R"]
+
+
+def test_homes_are_looked_for_in_a_folder_only(tmp_path: Path) -> None:
+    touch(tmp_path / "a.dcm")
+    with pytest.raises(SetupError, match="that it is a folder"):
+        find_homes(tmp_path / "a.dcm")
