@@ -65,9 +65,9 @@ class CaseHome:
         return safe_text(_base(self.owner))
 
     def cases(self) -> list[CaseRef]:
-        """The cases of this folder, usually one; their ids are unique here, not in the whole tree."""
+        """The cases of this folder, usually one, by id; ids are unique here, not in the whole tree."""
         if self.layout == "dataset":
-            return _by_series(self.part())
+            return sorted(_by_series(self.part()), key=lambda case: case.case_id)
         files = [path for folder, kept in self.folders.items() for path in (_listed(folder)[0] if kept is None else kept)]
         return [CaseRef(self.name or "case", Path(self.owner), "plain", {None: tuple(map(Path, files))})]
 

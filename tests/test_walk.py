@@ -209,7 +209,8 @@ def test_homes_hold_no_file_names_and_give_the_same_cases(tmp_path: Path) -> Non
     for part, letter in (("Training", "T"), ("Validation", "V")):
         split_tree(tmp_path / part, image=f"{letter}S_AD", label=f"{letter}L_AD")
     split_tree(tmp_path, "FN00000002", "N")
-    touch(tmp_path / "wbct" / "1.dcm", tmp_path / "C1" / "AXL" / f"{SERIES}_AXL_1.dcm", tmp_path / "C1" / "AXL" / "A_1_N_2_ST01_R_AXL_1.dcm")
+    both = tmp_path / "C1" / "AXL"
+    touch(tmp_path / "wbct" / "1.dcm", both / f"{SERIES}_AXL_1.dcm", both / "A_1_N_2_ST01_R_AXL_1.dcm")
     homes = find_homes(tmp_path)
     assert [home.name for home in homes] == ["FN00000002", "C1", "AN00000001", "AN00000001", "wbct"]
     assert all(files is None for home in homes for files in home.folders.values())
