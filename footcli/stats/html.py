@@ -1,0 +1,59 @@
+"""The statistics' JSON object -> stats.html: one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from footcli.files import write_atomic
+from footcli.names import FINDINGS
+from footcli.page import page
+from footcli.stats.codes import SOURCE, TOPICS
+from footcli.stats.summary import percent, points
+from footcli.svg import tag
+
+_WIDE, _HIGH = 200.0, 14.0  # of a bar, in its own units; 0 to 100 %
+
+
+def render(content: dict[str, Any]) -> str:
+    """The page of what `summary.to_json` gives. Raises SetupError if a template is missing."""
+    return page(
+        "stats.html.j2",
+        "en",
+        s=content,
+        topics=TOPICS,
+        source=SOURCE,
+        percent=percent,
+        points=points,
+        bar=bar,
+        count=lambda number: f"{number:,}",
+        images=sum(plane["images"] for plane in content["planes"]),
+        labels=sum(plane["labels"] for plane in content["planes"]),
+        matrix=_matrix(content),
+        groups=[pair for pair in content["overlap"] if pair["names"][0].isupper()],
+    )
+
+
+def write_page(path: Path, content: dict[str, Any]) -> None:
+    """Write stats.html, whole or not at all. Raises OSError, SetupError if a template is missing."""
+    write_atomic(path, render(content).encode("utf-8"))
+
+
+def bar(share: float | None, target: float | None = None) -> Markup:
+    """A share of 0..1 as a bar with a mark where the target is; the numbers stand beside it, so it is hidden from screen readers."""
+    parts = [tag("rect", x=0.0, y=3.0, width=_WIDE, height=8.0, class_="track")]
+    if share is not None:
+        parts.append(tag("rect", x=0.0, y=3.0, width=_WIDE * min(1.0, share), height=8.0, class_="found"))
+    if target is not None:
+        parts.append(tag("rect", x=_WIDE * target - 1.0, y=0.0, width=2.0, height=_HIGH, class_="target"))
+    return tag("svg", *parts, class_="share", viewBox=f"0 0 {_WIDE:g} {_HIGH:g}", preserveAspectRatio="none", aria_hidden="true")
+
+
+def _matrix(content: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
+    """(disease, cases it shares with each disease before it, itself as None) over the diseases that occur."""
+    seen = [item["name"] for item in content["diseases"] if item["found"]]
+    title = {term.name: term.en for term in FINDINGS}
+    pairs = {frozenset(pair["names"]): pair["cases"] for pair in content["overlap"]}
+    return [(title[a], [None if a == b else pairs.get(frozenset((a, b)), 0) for b in seen]) for a in seen]
