@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from footcli import __version__
-from footcli.domain import CaseRef, CaseResult
+from footcli.domain import CaseRef, CaseResult, Plane
 from footcli.errors import CaseError, SetupError
 from footcli.files import slug, write_atomic
 from footcli.index import write_index
 from footcli.infer.session import cpu_count
 from footcli.pipeline import Clock, Foot, Models, Options, analyze_case, load_models
-from footcli.polygons import write_polygons
+from footcli.polygons import source_names, write_polygons
 from footcli.report import write_report
 from footcli.results import dumps, load_result, save_case
 from footcli.spreadsheet import measurements_csv
@@ -55,7 +55,10 @@ def analyze_to_disk(ref: CaseRef, out: Path, models: Models, options: Options) -
 def _save(foot: Foot, ref: CaseRef, out: Path, options: Options) -> str:
     folder = out / slug(foot.result.case_id)
     try:
-        save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views)
+        # a plain folder's file names may tell who the patient is; the data set's are pseudonyms
+        planes = tuple(Plane) if ref.layout == "dataset" else ()
+        names = {plane: source_names(plane, foot.labels.shape, foot.volume, ref) for plane in planes}
+        save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views, names)
         write_report(folder, options.lang)
         if options.polygons:
             write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)

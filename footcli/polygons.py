@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.domain import CaseRef, Lesion, Plane, Volume
+from footcli.files import safe_text
 from footcli.labels import polygons_of_mask, write_slice_label
 from footcli.names import BONES
 
@@ -19,7 +20,7 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
     """
     for plane in Plane:
         array_axis = 2 - plane.axis
-        names = _names(plane, labels.shape[array_axis], volume, ref)
+        names = source_names(plane, labels.shape, volume, ref) or tuple(f"{plane}_{i:04d}" for i in range(labels.shape[array_axis]))
         for index in range(labels.shape[array_axis]):
             mask = np.take(labels, index, array_axis)
             found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
@@ -31,11 +32,12 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
                 write_slice_label(folder / plane / f"{names[index]}.json", found, boxes)
 
 
-def _names(plane: Plane, count: int, volume: Volume, ref: CaseRef) -> tuple[str, ...]:
+def source_names(plane: Plane, shape: tuple[int, ...], volume: Volume, ref: CaseRef) -> tuple[str, ...]:
+    """File stems of a plane's slices, one for each index of the grid (z, y, x); empty where that is not known."""
     if plane is volume.stack:
         return volume.slice_names
-    stems = tuple(path.stem for path in ref.images.get(plane, ()))
-    return stems if len(stems) == count else tuple(f"{plane}_{i:04d}" for i in range(count))
+    stems = tuple(safe_text(path.stem) for path in ref.images.get(plane, ()))
+    return stems if len(stems) == shape[2 - plane.axis] else ()
 
 
 def _box(lesion: Lesion, plane: Plane) -> tuple[float, float, float, float]:

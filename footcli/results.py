@@ -159,10 +159,14 @@ def _rounded(value: Any) -> Any:
     return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def save_case(folder: Path, result: CaseResult, labels: NDArray[np.uint8], affine: NDArray[np.float64], views: Sequence[View]) -> None:
+def save_case(
+    folder: Path, result: CaseResult, labels: NDArray[np.uint8], affine: NDArray[np.float64], views: Sequence[View],
+    slice_names: Mapping[Plane, Sequence[str]] | None = None,
+) -> None:  # fmt: skip
     """Write masks.npz, views.npz and, last, result.json: where that file is, the others are whole.
 
     labels: uint8 (z, y, x) on the input's grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
+    slice_names: source name of each slice of a plane, in index order, so that labels of those slices find their place again.
     Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or labels of another type.
     """
     if labels.dtype != np.uint8 or labels.ndim != 3 or affine.shape != (4, 4):
@@ -170,7 +174,8 @@ def save_case(folder: Path, result: CaseResult, labels: NDArray[np.uint8], affin
     text = dumps(to_json(result))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").unlink(missing_ok=True)
-    write_atomic(folder / "masks.npz", _npz({"labels": labels, "affine": np.asarray(affine, dtype=np.float64)}))
+    named = {f"slices_{plane.value}": np.array(list(names)) for plane, names in (slice_names or {}).items() if names}
+    write_atomic(folder / "masks.npz", _npz({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}))
     write_atomic(folder / "views.npz", _views_npz(views))
     write_atomic(folder / "result.json", text.encode("utf-8"))
 
@@ -195,6 +200,14 @@ def load_result(folder: Path) -> CaseResult:
 def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """(labels uint8 (z, y, x), affine float64 (4, 4)) of masks.npz. Raises CaseError (bad_result)."""
     return _guarded(folder / "masks.npz", _read_masks)
+
+
+def load_slice_names(folder: Path) -> dict[Plane, tuple[str, ...]]:
+    """Source names of the slices of each plane that masks.npz knows. Raises CaseError (bad_result)."""
+    return _guarded(
+        folder / "masks.npz",
+        lambda arrays: {p: tuple(arrays[f"slices_{p.value}"].tolist()) for p in Plane if f"slices_{p.value}" in arrays},
+    )
 
 
 def _read_masks(arrays: Any) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

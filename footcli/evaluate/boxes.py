@@ -1,0 +1,117 @@
+"""Lesions of one case: boxes of each slice, and whole lesions linked over slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import Lesion, Plane
+from footcli.labels import Box
+from footcli.names import LESION_PLANE, LESIONS
+
+LESION_ID = {term.name: i for i, term in enumerate(LESIONS, start=1)}
+SAME_LESION_IOU = 0.1
+"""Overlap in 3D from which a found lesion is the true one: to find it counts, not its rim. Source: nnDetection (MICCAI 2021)."""
+NEXT_SLICES = 2  # true boxes this many slices apart may be one lesion
+Box3D = tuple[float, ...]
+"""(x0, y0, z0, x1, y1, z1) voxels, half-open."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceBox:
+    """A box in a slice: plane and index say where, score is 1 for truth."""
+
+    label: str
+    plane: Plane
+    index: int
+    box: Box
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found lesion, and the place of the true one that it is among the case's true lesions of its class; None: a false one."""
+
+    label: str
+    score: float
+    truth: int | None
+
+
+@dataclass(slots=True)
+class _Track:
+    label: str
+    plane: Plane
+    boxes: list[tuple[int, Box]] = field(default_factory=list)
+
+    def whole(self) -> Box3D:
+        flat = np.array([b for _, b in self.boxes])
+        low, high = [0.0] * 3, [0.0] * 3
+        x, y = (a for a in range(3) if a != self.plane.axis)
+        low[x], low[y], high[x], high[y] = flat[:, 0].min(), flat[:, 1].min(), flat[:, 2].max(), flat[:, 3].max()
+        low[self.plane.axis], high[self.plane.axis] = self.boxes[0][0], self.boxes[-1][0] + 1
+        return (*map(float, low), *map(float, high))
+
+
+def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, frozenset[int]]) -> list[SliceBox]:
+    """What a result shows in each labelled slice: the box of every lesion whose range holds it."""
+    out = []
+    for lesion in lesions:
+        x, y = (a for a in range(3) if a != lesion.plane.axis)
+        box = (lesion.box_vox[x], lesion.box_vox[y], lesion.box_vox[x + 3], lesion.box_vox[y + 3])
+        for index in range(lesion.slices[0], lesion.slices[1] + 1):
+            if index in labelled.get(lesion.plane, ()):
+                out.append(SliceBox(lesion.label, lesion.plane, index, box, lesion.score))
+    return out
+
+
+def link(boxes: Sequence[SliceBox]) -> dict[str, list[Box3D]]:
+    """True boxes of slices -> true lesions in 3D: overlapping boxes of neighbouring slices are one. Only each lesion's own plane counts."""
+    tracks: list[_Track] = []
+    for item in sorted(boxes, key=lambda b: (b.label, b.index)):
+        if item.plane is not LESION_PLANE[item.label]:
+            continue
+        for track in tracks:
+            index, last = track.boxes[-1]
+            if track.label == item.label and 0 < item.index - index <= NEXT_SLICES and overlap_2d(item.box, last) > 0:
+                track.boxes.append((item.index, item.box))
+                break
+        else:
+            tracks.append(_Track(item.label, item.plane, [(item.index, item.box)]))
+    out: dict[str, list[Box3D]] = {}
+    for track in tracks:
+        out.setdefault(track.label, []).append(track.whole())
+    return out
+
+
+def hits(lesions: Sequence[Lesion], truth: Mapping[str, Sequence[Box3D]]) -> list[Hit]:
+    """Each found lesion with the true one that it is; best first, each true lesion once, further finds of the same one are left out."""
+    out: list[Hit] = []
+    taken: set[tuple[str, int]] = set()
+    for lesion in sorted(lesions, key=lambda x: -x.score):
+        shares = [_overlap(lesion.box_vox, box) for box in truth.get(lesion.label, ())]
+        best = int(np.argmax(shares)) if shares else 0
+        if not shares or shares[best] < SAME_LESION_IOU:
+            out.append(Hit(lesion.label, lesion.score, None))
+        elif (lesion.label, best) not in taken:
+            taken.add((lesion.label, best))
+            out.append(Hit(lesion.label, lesion.score, best))
+    return out
+
+
+def overlap_2d(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes (x0, y0, x1, y1)."""
+    return _overlap((a[0], a[1], 0, a[2], a[3], 1), (b[0], b[1], 0, b[2], b[3], 1))
+
+
+def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    p, q = np.asarray(a, np.float64).reshape(2, 3), np.asarray(b, np.float64).reshape(2, 3)
+    common = float(np.prod(np.clip(np.minimum(p[1], q[1]) - np.maximum(p[0], q[0]), 0, None)))
+    union = _size(p) + _size(q) - common
+    return common / union if union > 0 else 0.0
+
+
+def _size(box: NDArray[np.float64]) -> float:
+    return float(np.prod(box[1] - box[0]))

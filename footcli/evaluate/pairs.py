@@ -1,0 +1,65 @@
+"""A results folder and a tree of truth -> pairs of the same case, and what stands alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from footcli.domain import CaseRef
+from footcli.errors import TruthError
+from footcli.files import safe_text
+from footcli.walk import find_cases
+
+SHOWN = 10  # ids that one message names
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One case: its truth, and the folders of its results, two where the scan shows two feet."""
+
+    truth: CaseRef
+    folders: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """left_out: case id -> why it is not compared."""
+
+    pairs: tuple[Pair, ...]
+    left_out: Mapping[str, str]
+
+
+def line_up(out: Path, truth: Path) -> LineUp:
+    """Match results with truth by case id. Raises TruthError if either holds nothing to compare."""
+    found = results_in(out)
+    if not found:
+        raise TruthError(f"{safe_text(str(out))}: holds no results; name a results folder of footcli analyze")
+    labelled = {ref.case_id: ref for ref in find_cases(truth) if ref.labels or ref.angle_files}
+    if not labelled:
+        raise TruthError(f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder with the ground truth")
+    pairs = tuple(Pair(ref, found[name]) for name, ref in labelled.items() if found.get(name))
+    left_out = {name: "analysis failed" for name in labelled if name in found and not found[name]}
+    left_out |= {name: "truth without a result" for name in labelled if name not in found}
+    left_out |= {name: "result without truth" for name in found if name not in labelled}
+    return LineUp(pairs, left_out)
+
+
+def refuse(left_out: Mapping[str, str]) -> None:
+    """Raises TruthError that lists cases by id, unless there are none."""
+    if left_out:
+        shown = ", ".join(f"{safe_text(name)} ({why})" for name, why in list(left_out.items())[:SHOWN])
+        more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
+        raise TruthError(f"{len(left_out)} case(s) do not line up: {shown}{more}; complete them, or leave them out with --allow-missing")
+
+
+def results_in(out: Path) -> dict[str, tuple[Path, ...]]:
+    """Case id -> its result folders, empty where the analysis failed; from run.json, else from the folders themselves."""
+    try:
+        run = json.loads((out / "run.json").read_text("utf-8"))
+        return {str(r["case_id"]): tuple(out / str(n) for n in r["folders"] if Path(str(n)).name == n) for r in run["cases"]}
+    except FileNotFoundError:
+        return {path.parent.name: (path.parent,) for path in sorted(out.glob("*/result.json"))}
+    except (ValueError, KeyError, TypeError, OSError):
+        raise TruthError(f"{safe_text(str(out))}: run.json is damaged; run footcli analyze again, finished cases are kept") from None

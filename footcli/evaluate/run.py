@@ -1,0 +1,90 @@
+"""A results folder and its truth -> the evaluation as JSON: line up, gather case by case, summarise."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from footcli import __version__
+from footcli.errors import CaseError, TruthError
+from footcli.evaluate.against import case_numbers, compare
+from footcli.evaluate.gather import CaseScores, gather
+from footcli.evaluate.pairs import Pair, line_up, refuse
+from footcli.evaluate.summary import summarise
+from footcli.evaluate.validators import validate
+
+SCHEMA = "footcli-evaluation/1"
+Protocol = Literal["coco", "validators"]
+Json = dict[str, Any]
+
+
+def evaluate(
+    out: Path, truth: Path, *, protocol: Protocol = "coco", against: Path | None = None, allow_missing: bool = False, jobs: int = 1,
+    tell: Callable[[], None] = lambda: None,
+) -> Json:  # fmt: skip
+    """The evaluation of a results folder. `tell` is called after each case.
+
+    Raises TruthError where truth and results do not line up, unless allow_missing, and where nothing is left to compare.
+    """
+    cases, left_out = _scores(out, truth, allow_missing, jobs, tell)
+    result: Json = {"schema": SCHEMA, "version": __version__, "protocol": protocol, "left_out": left_out}
+    if protocol == "validators":
+        result |= {"n_cases": len(cases)} | validate(cases)
+    else:
+        result |= summarise(cases)
+    result["cases"] = [{"case_id": c.case_id, "folder": c.folder, **case_numbers(c)} for c in cases]
+    if against is not None:
+        others, missing = _scores(against, truth, allow_missing, jobs, tell)
+        result["against"] = {"left_out": missing, "metrics": compare(cases, others)}
+    return {key: plain(value) for key, value in result.items()}
+
+
+def _scores(out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callable[[], None]) -> tuple[list[CaseScores], dict[str, str]]:
+    lined = line_up(out, truth)
+    left_out = dict(lined.left_out)
+    if not allow_missing:
+        refuse(left_out)
+    cases: list[CaseScores] = []
+    for pair, found in zip(lined.pairs, _gathered(lined.pairs, jobs), strict=True):
+        if isinstance(found, CaseScores):
+            cases.append(found)
+        else:
+            left_out[pair.truth.case_id] = found
+        tell()
+    if not allow_missing:
+        refuse(left_out)
+    if not cases:
+        raise TruthError("no case is left to compare: truth and results have no case id in common, or show different grids")
+    return cases, left_out
+
+
+def _gathered(pairs: Sequence[Pair], jobs: int) -> Iterator[CaseScores | str]:
+    if jobs <= 1 or len(pairs) <= 1:
+        yield from map(_safe, pairs)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_safe, pairs)
+
+
+def _safe(pair: Pair) -> CaseScores | str:
+    """The case's scores, or one line why there are none."""
+    try:
+        return gather(pair)
+    except (TruthError, CaseError) as error:
+        return str(error)
+
+
+def plain(value: Any) -> Any:
+    """Python numbers only, NaN as None."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not np.isfinite(value) else value
