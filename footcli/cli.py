@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footcli.terminal import COULD_NOT, FAILED_SOME, exits, say
+from footcli.terminal import COULD_NOT, FAILED_SOME, TOO_LOW, exits, say
 
 if TYPE_CHECKING:
     from footcli.domain import CaseRef
@@ -49,6 +49,13 @@ class YesNo(StrEnum):
 
     yes = "yes"
     no = "no"
+
+
+class Protocol(StrEnum):
+    """coco: the standard definitions; validators: those of the data set's own validators."""
+
+    coco = "coco"
+    validators = "validators"
 
 
 class Task(StrEnum):
@@ -266,6 +273,54 @@ def report(
             import webbrowser
 
             webbrowser.open(index.resolve().as_uri())
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Argument(help="A results folder of analyze.")],
+    truth: Annotated[Path, typer.Argument(help="The tree with the ground truth, in the data set's layout.")],
+    protocol: Annotated[Protocol, typer.Option(help="coco, or the data set validators' own numbers.")] = Protocol.coco,
+    against: Annotated[Path | None, typer.Option(help="Another results folder: paired differences.", show_default=False)] = None,
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Leave out cases that do not line up, and list them.")] = False,
+    save: Annotated[Path | None, typer.Option(help="JSON file; the page goes beside it.", show_default="OUT/evaluation.json")] = None,
+    min_map: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 4 if a mAP is lower.", show_default=False)] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cases at the same time.", show_default="all processors")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the evaluation to stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Score results against the ground truth: bones, key points, angles, lesions, findings. Needs: pip install 'footcli[evaluate]'
+
+    Example: footcli evaluate results tree --against older-results
+    """
+    with exits():
+        from footcli.evaluate.html import write_html
+        from footcli.evaluate.listing import listings
+        from footcli.evaluate.pairs import results_in
+        from footcli.evaluate.run import evaluate as run
+        from footcli.files import write_json
+        from footcli.infer.session import cpu_count
+        from footcli.terminal import progress, table
+
+        total = len(results_in(out)) + (len(results_in(against)) if against else 0)
+        with progress(total, shown=not quiet) as bar:
+            found = run(
+                out, truth, protocol=protocol.value, against=against, allow_missing=allow_missing,
+                jobs=jobs or cpu_count(), tell=bar.advance,
+            )  # fmt: skip
+        path = save or out / "evaluation.json"
+        write_json(path, found)
+        write_html(path.with_suffix(".html"), found, out)
+        if json_out:
+            from footcli.results import dumps
+
+            typer.echo(dumps(found), nl=False)
+        else:
+            for listing in listings(found)[: 6 if against else 5]:
+                table(listing.title, listing.columns, listing.rows)
+            typer.echo(str(path.with_suffix(".html")))
+        tasks = [found[task].get("map", found[task].get("score")) for task in ("bones", "landmarks", "lesions")]
+        if min_map is not None and any(value is not None and value < min_map for value in tasks):
+            raise typer.Exit(TOO_LOW)
 
 
 @app.command()

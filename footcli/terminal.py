@@ -13,7 +13,7 @@ import typer
 
 from footcli.errors import FootcliError
 
-FAILED_SOME, COULD_NOT, INTERRUPTED, TERMINATED = 3, 1, 130, 143
+FAILED_SOME, COULD_NOT, TOO_LOW, INTERRUPTED, TERMINATED = 3, 1, 4, 130, 143
 _FILE_COLUMNS = 160  # width of a table that goes to a file or a pipe, where nobody says how wide it may be
 
 

@@ -132,7 +132,7 @@ def test_the_library_agrees_with_pycocotools_where_some_of_the_truth_are_crowds(
     assert found.scores is not None
     rng = np.random.default_rng(seed)
     real = [{"id": i + 1, "image_id": int(a), "category_id": int(c), "bbox": b.tolist(), "area": float(b[2] * b[3]), "iscrowd": int(w)}
-            for i, (a, c, b, w) in enumerate(zip(truth.image, truth.label, truth.boxes, rng.random(len(truth.image)) < 0.2, strict=True))]  # fmt: skip
+            for i, (a, c, b, w) in enumerate(zip(truth.image, truth.label, truth.boxes, rng.random(120) < 0.2, strict=True))]  # fmt: skip
     seen = [{"id": i + 1, "image_id": int(a), "category_id": int(c), "bbox": b.tolist(), "area": float(b[2] * b[3]), "score": float(s)}
             for i, (a, c, b, s) in enumerate(zip(found.image, found.label, found.boxes, found.scores, strict=True))]  # fmt: skip
     base = {"images": [{"id": i} for i in range(1, 81)], "categories": [{"id": k, "name": str(k)} for k in (1, 2, 3)]}

@@ -79,7 +79,9 @@ def lesion_ap(cases: Sequence[CaseScores], label: str) -> float | None:
 
 
 def linear_ap(hit: NDArray[np.bool_], total: int) -> float:
-    """Area under the precision envelope, read linearly at 101 recalls (trapezoids). hit: (n,), best score first."""
+    """Area under the precision envelope, read linearly at 101 recalls (trapezoids); 0 without finds. hit: (n,), best score first."""
+    if not len(hit):
+        return 0.0
     true = np.cumsum(hit)
     recall = np.concatenate([[0.0], true / total, [1.0]])
     precision = np.concatenate([[1.0], true / np.arange(1, len(hit) + 1), [0.0]])

@@ -1,0 +1,156 @@
+"""The evaluation's numbers as tables for people: the terminal prints the first ones, the page all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from footcli.evaluate.points import SOURCES
+from footcli.names import FINDINGS
+
+Json = Mapping[str, Any]
+DASH = "–"
+DIMENSIONS = {
+    "plane": "plane", "disease": "disease", "age_band": "age, years", "sex": "sex", "institution": "institution", "side": "side",
+}  # fmt: skip
+_TITLES = {t.name: t.en for t in FINDINGS}
+_METRICS = {
+    "bones.map": "bones, mAP", "bones.map50": "bones, mAP50", "bones.dice": "bones, Dice", "bones.hd95_mm": "bones, HD95 mm",
+    "landmarks.map": "key points, mAP", "landmarks.map50": "key points, mAP50", "landmarks.mre_mm": "key points, error mm",
+    "lesions.map": "lesions, mAP", "lesions.map50": "lesions, mAP50",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One table. note: a sentence below it, the reason where numbers are absent."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def number(value: float | None, digits: int = 3, ci95: Sequence[float] | None = None) -> str:
+    """A number with its interval, or a dash."""
+    if value is None:
+        return DASH
+    text = f"{value:.{digits}f}" + (f" ({ci95[0]:.{digits}f}, {ci95[1]:.{digits}f})" if ci95 else "")
+    return text.replace("-", "−")
+
+
+def _of(row: Json, key: str, digits: int = 3) -> str:
+    return number(row.get(key), digits, row.get(f"{key}_ci95"))
+
+
+def listings(evaluation: Json) -> list[Listing]:
+    """All tables of an evaluation, the most telling first."""
+    if evaluation["protocol"] == "validators":
+        return [_validators(evaluation)]
+    out = [_bones(evaluation["bones"]), _landmarks(evaluation["landmarks"]), _angles(evaluation["angles"])]
+    out += [_lesions(evaluation["lesions"]), _findings(evaluation["findings"])]
+    if "against" in evaluation:
+        out.insert(0, _against(evaluation["against"]["metrics"]))
+    return out + [_group(evaluation["groups"], d, title) for d, title in DIMENSIONS.items() if d in evaluation["groups"]]
+
+
+def _bones(bones: Json) -> Listing:
+    columns = ("bone", "AP", "AP50", "AP75", "Dice", "HD95, mm", "surface, mm", "cases", "slices", "not found")
+    rows = [
+        (name, _of(r, "ap"), _of(r, "ap50"), number(r["ap75"]), _of(r, "dice"), _of(r, "hd95_mm", 2), _of(r, "surface_mm", 2),
+         str(r["n_cases"]), str(r["n_slices"]), str(r["n_not_found"]))
+        for name, r in bones["per_class"].items()
+    ]  # fmt: skip
+    rows.append(
+        ("mean", _of(bones, "map"), _of(bones, "map50"), number(bones["map75"]), _of(bones, "dice"), _of(bones, "hd95_mm", 2),
+         _of(bones, "surface_mm", 2), "", "", "")
+    )  # fmt: skip
+    return Listing("Bones", columns, tuple(rows), "; ".join(bones[k] for k in ("why", "hd95_mm_why") if bones.get(k)))
+
+
+def _landmarks(found: Json) -> Listing:
+    shares = tuple(next(iter(found["per_class"].values()))["success"])
+    columns = ("angle", "AP", "AP50", "error, mm", *(f"within {mm} mm" for mm in shares), "points", "missing")
+    rows = [
+        (name, _of(r, "ap"), _of(r, "ap50"), number(r["mre_mm"], 2), *(number(r["success"][mm], 2) for mm in shares),
+         str(r["n_points"]), str(r["n_missing"]))
+        for name, r in found["per_class"].items()
+    ]  # fmt: skip
+    rows.append(
+        ("all", _of(found, "map"), _of(found, "map50"), _of(found, "mre_mm", 2), *(number(found["success"][mm], 2) for mm in shares),
+         str(found["n_points"]), str(found["n_missing"]))
+    )  # fmt: skip
+    return Listing("Key points", columns, tuple(rows), "; ".join(found[k] for k in ("why", "mre_mm_why") if found.get(k)))
+
+
+def _angles(angles: Json) -> Listing:
+    columns = ("angle", "from", "mean error, deg", "bias, deg", "limits of agreement, deg", "ICC(2,1)", "cases", "not measured")
+    rows = []
+    for name, found in angles.items():
+        for source in SOURCES:
+            r = found["by_source"][source]
+            limits = ", ".join(number(v, 1) for v in r["limits_deg"]) if r["limits_deg"] else DASH
+            counts = str(r["n"]), str(r["n_not_measured"])
+            rows.append((name, source, _of(r, "mae_deg", 2), number(r["bias_deg"], 2), limits, _of(r, "icc21"), *counts))
+    return Listing("Angles", columns, tuple(rows))
+
+
+def _lesions(lesions: Json) -> Listing:
+    columns = ("lesion", "AP", "AP50", "sensitivity", "specificity", "FROC score", "lesions", "cases")
+    rows = [
+        (name, _of(r, "ap"), _of(r, "ap50"), _of(r, "sensitivity", 2), _of(r, "specificity", 2),
+         number(r["froc"]["score"] if r["froc"] else None, 2), str(r["n_lesions"]), str(r["n_cases"]))
+        for name, r in lesions["per_class"].items()
+    ]  # fmt: skip
+    froc = number(lesions["froc"]["score"] if lesions["froc"] else None, 2)
+    rows.append(("mean", _of(lesions, "map"), _of(lesions, "map50"), "", "", froc, "", ""))
+    return Listing("Lesions", columns, tuple(rows), lesions.get("why", ""))
+
+
+def _findings(findings: Json) -> Listing:
+    columns = ("finding", "sensitivity", "specificity", "right", "false", "missed", "rightly not", "borderline", "not measurable")
+    keys = ("true_positive", "false_positive", "false_negative", "true_negative", "borderline", "not_measurable")
+    rows = tuple(
+        (_TITLES[name], _of(r, "sensitivity", 2), _of(r, "specificity", 2), *(str(r[k]) for k in keys))
+        for name, r in findings["per_class"].items()
+    )
+    return Listing("Findings", columns, rows, findings["why"] or "Only PRESENT counts as found; cases not measurable count neither way.")
+
+
+def _group(groups: Json, dimension: str, title: str) -> Listing:
+    """Numbers down, the group's values across: a page is wide enough for the values, seldom for the numbers."""
+    lines = groups[dimension]
+    keys = [k for k in dict.fromkeys(k for line in lines.values() for k in line) if k != "n_cases"]
+    rows = [("cases", *(str(line["n_cases"]) for line in lines.values()))]
+    for key in keys:
+        values = [line.get(key) for line in lines.values()]
+        if any(v is not None for v in values):
+            rows.append((_metric(key), *(number(v, 2 if key.endswith(("_mm", "_deg")) else 3) for v in values)))
+    return Listing(f"By {title}", (title, *(_TITLES.get(value, value) for value in lines)), tuple(rows))
+
+
+def _against(metrics: Json) -> Listing:
+    columns = ("number", "this run", "the other", "difference (95 %)", "cases")
+    rows = tuple(
+        (_metric(k), number(m["a"]), number(m["b"]), number(m["difference"], 3, m["ci95"]), str(m["n"])) for k, m in metrics.items()
+    )
+    note = "Difference: this run less the other, on the cases that both have. An interval without zero: more than the choice of patients."
+    return Listing("Against the other run", columns, rows, note)
+
+
+def _metric(key: str) -> str:
+    if key.startswith("angles."):
+        _, angle, *rest = key.split(".")
+        return f"{angle}{' ' + rest[0] if len(rest) > 1 else ''}, error deg"
+    return _METRICS.get(key, key)
+
+
+def _validators(evaluation: Json) -> Listing:
+    rows = []
+    titles = {"bones": "bones, share with IoU ≥ 0.5", "landmarks": "key points, share with OKS > 0.5", "lesions": "lesions, AP50"}
+    for task, title in titles.items():
+        rows += [(title, name, number(value)) for name, value in evaluation[task]["per_class"].items()]
+        rows.append((title, "mean", number(evaluation[task]["score"])))
+    note = "Numbers of the data set's own validators: lenient, and only good for comparing with theirs."
+    return Listing("Validators' protocol", ("number", "class", "value"), tuple(rows), note)

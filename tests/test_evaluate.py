@@ -1,0 +1,360 @@
+"""evaluate: the whole way from folders to numbers, on cases worked by hand; what does not line up; the validators' quirks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from make_truth import block, stem, write_result, write_truth
+
+from footcli.clinical import Clinical
+from footcli.domain import Lesion, Level, Plane
+from footcli.errors import TruthError
+from footcli.evaluate.bones import ROW, surface_distances
+from footcli.evaluate.boxes import SliceBox, hits, link
+from footcli.evaluate.gather import gather
+from footcli.evaluate.pairs import line_up
+from footcli.evaluate.run import evaluate
+from footcli.evaluate.summary import case_dice
+from footcli.evaluate.validators import linear_ap
+from footcli.names import landmark_names
+
+pytest.importorskip("hotcoco")
+SHAPE = (6, 40, 50)
+TRUE = block(SHAPE, {3: (slice(1, 5), slice(10, 20), slice(10, 20)), 4: (slice(1, 5), slice(25, 35), slice(10, 30))})
+# the talus a fifth too narrow (IoU 0.8 in every slice), the calcaneus right
+FOUND = block(SHAPE, {3: (slice(1, 5), slice(10, 20), slice(10, 18)), 4: (slice(1, 5), slice(25, 35), slice(10, 30))})
+OLT = (20.0, 8.0, 30.0, 16.0)
+
+
+def _run(tmp_path: Path, **options: Any) -> dict[str, Any]:
+    return evaluate(tmp_path / "out", tmp_path / "tree", **options)
+
+
+def _pose(shift: float = 0.0) -> dict[str, tuple[float, float, float]]:
+    """The points of CPA: line 1 rises by 45 deg forward (towards low y), line 2 lies flat; voxels."""
+    places = [(20.0, 30.0, 1.0 + shift), (20.0, 26.0 + shift, 5.0 + shift), (20.0, 30.0, 0.0), (20.0, 10.0, 0.0)]
+    return dict(zip(landmark_names("CPA"), places, strict=True))
+
+
+def test_one_case_worked_by_hand(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.AXL,))
+    write_result(tmp_path / "out", case, FOUND, sure={"Talus": 0.9, "Calcaneus": 0.8})
+    found = _run(tmp_path)
+    talus, heel = found["bones"]["per_class"]["Talus"], found["bones"]["per_class"]["Calcaneus"]
+    assert talus["dice"] == pytest.approx(2 * 80 / 180)
+    assert talus["ap"] == pytest.approx(0.7)  # IoU 0.8: right at 0.50 .. 0.80
+    assert (heel["dice"], heel["ap"], heel["hd95_mm"]) == (1.0, pytest.approx(1.0), 0.0)
+    assert found["bones"]["dice"] == pytest.approx((1 + 160 / 180) / 2)
+    assert found["bones"]["map"] == pytest.approx(0.85)
+    assert found["bones"]["map50"] == pytest.approx(1.0)
+    assert (talus["n_slices"], talus["n_cases"], talus["n_not_found"]) == (4, 1, 0)
+    assert talus["hd95_mm"] == pytest.approx(2 * 0.5)  # the missing rim is two voxels of 0.5 mm wide
+    assert found["bones"]["per_class"]["Tibia"]["dice"] is None
+    assert (found["n_cases"], found["landmarks"]["map"], found["landmarks"]["why"]) == (1, None, "the truth holds no key points")
+    assert found["lesions"]["map"] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_bone_in_slices_where_there_is_none_and_one_not_found_cost_precision_and_recall(tmp_path: Path) -> None:
+    more = FOUND.copy()
+    more[0, 10:20, 10:20] = 3  # one slice too many, ranked first: its case is as sure as the others, and it comes first
+    more[more == 4] = 0
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.AXL,))
+    write_result(tmp_path / "out", case, more)
+    found = _run(tmp_path)["bones"]["per_class"]
+    assert found["Talus"]["ap50"] == pytest.approx(4 / 5)  # precision 0.8 at every recall
+    assert found["Talus"]["dice"] == pytest.approx(2 * 320 / (400 + 420))
+    assert (found["Calcaneus"]["dice"], found["Calcaneus"]["ap"], found["Calcaneus"]["n_not_found"]) == (0.0, 0.0, 1)
+    assert found["Calcaneus"]["hd95_mm"] is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_masks_score_as_in_pycocotools_without_ever_being_kept(tmp_path: Path, seed: int) -> None:
+    mask = pytest.importorskip("pycocotools.mask")
+    from footcli.evaluate.coco import average_precision
+    from footcli.evaluate.tables import bone_problem, ranked_bones
+
+    oracle = pytest.importorskip("pycocotools.cocoeval")
+    coco = pytest.importorskip("pycocotools.coco")
+    rng = np.random.default_rng(seed)
+    volumes = []
+    for number in range(3):
+        pair = []
+        for _ in range(2):
+            labels = np.zeros((12, 30, 30), np.uint8)
+            for z in range(12):
+                for bone in (1, 2, 3):
+                    if rng.random() < 0.8:
+                        y, x, h, w = (*(rng.integers(0, 4, 2) + 9 * (bone - 1)), *rng.integers(4, 9, 2))
+                        labels[z, y : y + h, x : x + w] = bone
+            pair.append(labels)
+        # near misses, not chance: the result is the truth with some slices of its own
+        pair[1] = np.where(rng.random((12, 1, 1)) < 0.7, np.roll(pair[0], rng.integers(0, 2), 2), pair[1]).astype(np.uint8)
+        case = write_truth(tmp_path / "tree", number, pair[0], planes=(Plane.AXL,))
+        write_result(tmp_path / "out", case, pair[1], sure={"Tibia": 0.5 + 0.1 * number, "Fibula": 0.9 - 0.1 * number, "Talus": 0.7})
+        volumes.append(pair)
+    cases = [gather(pair) for pair in line_up(tmp_path / "out", tmp_path / "tree").pairs]
+    problem = bone_problem(cases)
+    mine, _ = average_precision(problem.truth, problem.found, problem.classes)
+    sides = []
+    for side in (0, 1):
+        annotations = []
+        for c, pair in enumerate(volumes):
+            for z in range(12):
+                for bone in (1, 2, 3):
+                    own = pair[side][z] == bone
+                    if own.any():
+                        rle = mask.encode(np.asfortranarray(own.astype(np.uint8)))
+                        score = cases[c].bone_scores[bone]
+                        entry = {"id": len(annotations) + 1, "image_id": c * 12 + z + 1, "category_id": bone, "segmentation": rle}
+                        annotations.append({**entry, "area": float(own.sum()), "iscrowd": 0, "score": score})
+        made = coco.COCO()
+        made.dataset = {"images": [{"id": i, "height": 30, "width": 30} for i in range(1, 37)],
+                        "categories": [{"id": k, "name": str(k)} for k in (1, 2, 3)], "annotations": annotations}  # fmt: skip
+        made.createIndex()
+        sides.append(made)
+    theirs = oracle.COCOeval(*sides, "segm")
+    theirs.evaluate()
+    theirs.accumulate()
+    expected = theirs.eval["precision"][:, :, :, 0, -1]
+    np.testing.assert_allclose(mine.precision[:, :, :3], expected, atol=1e-6)
+    assert 0.02 < expected.mean() < 0.98
+    from footcli.evaluate.coco import weighted_ap
+
+    for bone in (1, 2, 3):
+        own = weighted_ap(ranked_bones(problem, bone, 3), np.ones(3, np.int64))
+        np.testing.assert_allclose(own, expected[:, :, bone - 1].mean(1), atol=1e-6)
+
+
+def test_surface_distance_of_two_shifted_blocks_is_the_shift_in_millimetres() -> None:
+    a = block((20, 30, 30), {1: (slice(5, 15), slice(5, 20), slice(5, 20))})
+    b = np.roll(a, 3, axis=0)
+    hd95, mean = surface_distances(a, b, np.array([0.4, 0.4, 2.0]))[1]
+    assert hd95 == pytest.approx(6.0)  # the end faces, over 5 % of the surface, lie 3 slices of 2 mm apart
+    assert 0 < mean < 6.0
+    assert surface_distances(a, a, np.ones(3)) == {1: (0.0, 0.0)}
+    assert surface_distances(a, np.zeros_like(a), np.ones(3)) == {}
+
+
+def test_one_pose_worked_by_hand(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, points=_pose())
+    # area: the bones seen from the side, 4 rows by 20 columns of the sagittal picture
+    area = 4 * 10 + 4 * 10
+    found = {name: (point, 0.8) for name, point in _pose().items()}
+    first = landmark_names("CPA")[0]
+    found[first] = ((23.0, 30.0, 3.0), 0.8)  # 2 voxels off in the plane, 3 across it
+    write_result(tmp_path / "out", case, FOUND, landmarks=found)
+    landmarks = _run(tmp_path)["landmarks"]
+    oks = (3 + np.exp(-4 / (2 * area * (2 * 0.025) ** 2))) / 4
+    right = np.mean([oks >= t for t in np.linspace(0.5, 0.95, 10)])
+    assert landmarks["per_class"]["CPA"]["ap"] == pytest.approx(right)
+    assert landmarks["mre_mm"] == pytest.approx(2 * 0.5 / 4)
+    assert landmarks["mre_3d_mm"] == pytest.approx(np.sqrt(13) * 0.5 / 4)
+    assert landmarks["per_point"][first]["mre_mm"] == pytest.approx(1.0)
+    assert landmarks["success"] == {"2": 1.0, "2.5": 1.0, "3": 1.0, "4": 1.0}
+
+
+def test_a_key_point_that_was_not_found_is_no_success(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, points=_pose())
+    found = {name: (point, 0.8) for name, point in list(_pose().items())[1:]}
+    write_result(tmp_path / "out", case, FOUND, landmarks=found)
+    landmarks = _run(tmp_path)["landmarks"]
+    assert (landmarks["n_points"], landmarks["n_missing"]) == (4, 1)
+    assert landmarks["success"]["4"] == 0.75
+    assert landmarks["mre_mm"] == 0.0
+    assert landmarks["per_class"]["CPA"]["ap"] == pytest.approx(0.6)  # OKS 0.75: right at 0.50 .. 0.75
+
+
+def test_angles_are_compared_with_those_of_the_true_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from footcli.evaluate import gather as room
+    from footcli.frame import FootFrame
+
+    # two blocks are no foot: a frame that looks along low y, z up, x to the right
+    flat = np.diag([0.5, -0.5, 0.5, 1.0])
+    monkeypatch.setattr(room, "foot_frame", lambda *a, **k: FootFrame(flat, "L", "bones"))
+    for number, value in enumerate((46.0, 43.0, None)):
+        case = write_truth(tmp_path / "tree", number, TRUE, points=_pose())
+        write_result(tmp_path / "out", case, FOUND, values={("CPA", "landmarks"): value, ("CPA", "masks"): 45.0})
+    angle = _run(tmp_path)["angles"]["CPA"]
+    assert angle["mae_deg"] == pytest.approx(1.5)
+    assert angle["bias_deg"] == pytest.approx(-0.5)
+    assert (angle["n"], angle["n_not_measured"]) == (2, 1)
+    assert angle["by_source"]["masks"]["mae_deg"] == pytest.approx(0.0, abs=1e-9)
+    assert angle["by_source"]["masks"]["limits_deg"] == pytest.approx((0.0, 0.0), abs=1e-9)
+
+
+def _lesion(score: float, x: float = 20.0, slices: tuple[int, int] = (10, 14)) -> Lesion:
+    """An OLT box of the coronal slices given, 10 wide and 4 high as the true one of `_lesion_case`."""
+    return Lesion("OLT", score, Plane.COR, slices, (x, slices[0], 1.0, x + 10, slices[1] + 1, 5.0), None)
+
+
+def _lesion_case(tmp_path: Path, number: int, lesions: tuple[Lesion, ...], sick: bool = True, level: Level = Level.PRESENT) -> None:
+    boxes = {(Plane.COR, i): {"OLT": [(20.0, 1.0, 30.0, 5.0)]} for i in range(10, 15)} if sick else {}
+    clinical = Clinical(None, 47.0, "F", ("AD",), ("OLT (synthetic)",)) if sick else Clinical(None, 20.0, "M", ("N",))
+    case = write_truth(tmp_path / "tree", number, TRUE, boxes=boxes, clinical=clinical)
+    write_result(tmp_path / "out", case, FOUND, lesions=lesions, findings={"olt": level})
+
+
+def test_lesions_worked_by_hand(tmp_path: Path) -> None:
+    _lesion_case(tmp_path, 1, (_lesion(0.9),))
+    _lesion_case(tmp_path, 2, (_lesion(0.4, x=38.0),))  # beside the true one
+    _lesion_case(tmp_path, 3, (_lesion(0.6, x=2.0),), sick=False)
+    _lesion_case(tmp_path, 4, (), sick=False, level=Level.NOT_SEEN)
+    found = _run(tmp_path)
+    olt = found["lesions"]["per_class"]["OLT"]
+    assert olt["ap50"] == pytest.approx(51 / 101)  # five of ten boxes first, all right; then only false ones
+    assert (olt["n_lesions"], olt["n_cases"]) == (2, 2)
+    assert olt["sensitivity"] == 1.0  # the second patient is called ill, though for the wrong place
+    assert olt["specificity"] == 0.5
+    assert olt["froc"]["sensitivity_at"] == {"0.125": 0.5, "0.25": 0.5, "0.5": 0.5, "1": 0.5, "2": 0.5, "4": 0.5, "8": 0.5}
+    assert olt["froc"]["curve"] == [[0.0, 0.0], [0.0, 0.5], [0.25, 0.5], [0.5, 0.5]]
+    assert found["lesions"]["per_class"]["Hallux Valgus"]["ap"] is None
+    finding = found["findings"]["per_class"]["olt"]
+    assert [finding[k] for k in ("true_positive", "false_positive", "false_negative", "true_negative")] == [2, 1, 0, 1]
+    assert found["findings"]["matrix"]["normal"]["olt"] == 1
+    assert found["groups"]["sex"]["F"]["lesions.map50"] > 0.5
+    assert found["groups"]["sex"]["M"].get("lesions.map50") is None  # no true lesion among them
+    assert set(found["groups"]) == {"plane", "disease", "age_band", "sex", "institution", "side"}
+    assert found["groups"]["age_band"]["40-60"]["n_cases"] == 2
+    assert found["groups"]["disease"]["olt"]["lesions.map50"] == pytest.approx(51 / 101)
+    assert found["groups"]["institution"] == {"H07": found["groups"]["institution"]["H07"]}
+
+
+def test_true_boxes_of_neighbouring_slices_are_one_lesion_and_a_gap_makes_two() -> None:
+    near = [SliceBox("OLT", Plane.COR, i, OLT) for i in (3, 4, 6)]
+    far = [SliceBox("OLT", Plane.COR, 9, OLT)]
+    wrong_plane = [SliceBox("OLT", Plane.AXL, 4, OLT)]
+    assert link(near + far + wrong_plane) == {"OLT": [(20.0, 3.0, 8.0, 30.0, 7.0, 16.0), (20.0, 9.0, 8.0, 30.0, 10.0, 16.0)]}
+
+
+def test_a_true_lesion_is_found_once_and_more_finds_of_it_are_neither_right_nor_false() -> None:
+    truth = link([SliceBox("OLT", Plane.COR, i, (20.0, 1.0, 30.0, 5.0)) for i in range(10, 15)])
+    found = hits([_lesion(0.5), _lesion(0.9, x=22.0), _lesion(0.7, x=40.0)], truth)
+    assert [(h.score, h.truth) for h in found] == [(0.9, 0), (0.7, None)]
+
+
+def test_cases_that_do_not_line_up_are_refused_by_id_or_left_out_when_told_so(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    write_truth(tmp_path / "tree", 2, TRUE)
+    write_result(tmp_path / "out", case, FOUND)
+    write_result(tmp_path / "out", "AN00000009", FOUND)
+    with pytest.raises(TruthError, match=r"2 case\(s\) do not line up: AN00000002 \(truth without a result\), AN00000009 \(result without"):
+        _run(tmp_path)
+    found = _run(tmp_path, allow_missing=True)
+    assert found["n_cases"] == 1
+    assert set(found["left_out"]) == {"AN00000002", "AN00000009"}
+
+
+def test_labels_of_another_grid_are_refused(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", write_truth(tmp_path / "tree", 1, TRUE), FOUND[:, :28, :])
+    with pytest.raises(TruthError, match=r"AN00000001 .*another grid"):
+        _run(tmp_path)
+    with pytest.raises(TruthError, match="no case is left"):
+        _run(tmp_path, allow_missing=True)
+
+
+def test_nothing_to_compare_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write_truth(tmp_path / "tree", 1, TRUE)
+    with pytest.raises(TruthError, match="holds no results"):
+        _run(tmp_path)
+    write_result(tmp_path / "out", "a", FOUND)
+    with pytest.raises(TruthError, match="holds no labels"):
+        evaluate(tmp_path / "out", tmp_path / "out")
+
+
+def test_slices_are_found_by_their_source_name_else_by_their_number_from_nought_or_one(tmp_path: Path) -> None:
+    for number, (first, named) in enumerate([(0, False), (1, False), (295, True)]):
+        case = write_truth(tmp_path / "tree", number, TRUE, planes=(Plane.AXL,), first=first)
+        names = {Plane.AXL: [f"{stem(number)}_AXL_{i + first:04d}" for i in range(SHAPE[0])]} if named else None
+        write_result(tmp_path / "out", case, TRUE, names=names)
+    assert _run(tmp_path)["bones"]["dice"] == 1.0
+
+
+def test_unknown_classes_and_broken_files_are_counted_and_left_out(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.AXL,))
+    folder = tmp_path / "tree" / "2.라벨링데이터" / "AD" / case / "AXL"
+    path = folder / f"{stem(1)}_AXL_0002.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["ArrayOfannotation_info"].append({"object_name": "LabelPolyLine", "preset_name": "Sesamoid", "polyline_list": []})
+    path.write_text(json.dumps(content), "utf-8")
+    (folder / f"{stem(1)}_AXL_0003.json").write_text("{", "utf-8")
+    write_result(tmp_path / "out", case, TRUE)
+    found = _run(tmp_path)
+    assert found["unknown_labels"] == {"bone Sesamoid": 1, "unreadable label file": 1}
+    assert found["bones"]["per_class"]["Talus"]["n_slices"] == 3
+
+
+def test_two_feet_of_one_scan_are_scored_together(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    write_result(tmp_path / "out", case, np.where(TRUE == 3, TRUE, 0).astype(np.uint8), folder=f"{case}-L")
+    write_result(tmp_path / "out", case, np.where(TRUE == 4, TRUE, 0).astype(np.uint8), folder=f"{case}-R")
+    assert _run(tmp_path)["bones"]["dice"] == 1.0
+
+
+def test_dice_comes_from_the_plane_that_is_labelled_throughout(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.COR,))
+    write_result(tmp_path / "out", case, FOUND)
+    scores = gather(line_up(tmp_path / "out", tmp_path / "tree").pairs[0])
+    assert scores.volume_plane is Plane.COR
+    assert case_dice(scores) == {3: pytest.approx(160 / 180), 4: 1.0}
+    assert set(scores.rows["plane"]) == {1}
+    assert scores.rows.dtype == ROW
+
+
+def test_the_same_run_twice_differs_in_nothing_and_a_better_one_shows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    for number in range(6):
+        case = write_truth(tmp_path / "tree", number, TRUE, planes=(Plane.AXL,))
+        worse = FOUND.copy()
+        worse[1 + rng.integers(0, 3), :, 14:] = 0
+        write_result(tmp_path / "out", case, FOUND)
+        write_result(tmp_path / "worse", case, worse)
+    same = _run(tmp_path, against=tmp_path / "out")["against"]["metrics"]
+    assert {m["difference"] for m in same.values()} == {0.0}
+    found = _run(tmp_path, against=tmp_path / "worse")["against"]["metrics"]
+    for key in ("bones.dice", "bones.map"):
+        low, high = found[key]["ci95"]
+        assert 0 < low <= found[key]["difference"] + 1e-9
+        assert found[key]["difference"] <= high + 1e-9
+    assert found["bones.dice"]["n"] == 6
+
+
+def test_the_validators_count_a_bone_rightly_absent_as_right(tmp_path: Path) -> None:
+    half = TRUE.copy()
+    half[2, :, 14:] = 0  # one slice of four below IoU 0.5
+    half[0, 0:5, 0:5] = 5  # and midfoot where there is none
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.AXL,))
+    write_result(tmp_path / "out", case, half)
+    bones = _run(tmp_path, protocol="validators")["bones"]
+    assert bones["per_class"]["Talus"] == pytest.approx(5 / 6)
+    assert bones["per_class"]["MidFoot"] == pytest.approx(5 / 6)
+    assert bones["per_class"]["Tibia"] == 1.0  # nowhere and never predicted
+    assert bones["score"] == pytest.approx((7 * 1 + 3 * 5 / 6) / 10)  # talus, calcaneus and midfoot miss a slice each
+
+
+def test_the_validators_forgive_key_points_far_off(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, points=_pose())
+    # extent 20 x 5 voxels: area 100, so OKS is over 0.5 up to 5.9 voxels
+    near = {n: ((x, y + 5.5, z), 0.5) for n, (x, y, z) in _pose().items()}
+    write_result(tmp_path / "out", case, FOUND, landmarks=near)
+    assert _run(tmp_path, protocol="validators")["landmarks"]["per_class"]["CPA"] == 1.0
+    assert _run(tmp_path)["landmarks"]["per_class"]["CPA"]["ap50"] == 0.0
+    far = {n: ((x, y + 6.5, z), 0.5) for n, (x, y, z) in _pose().items()}
+    write_result(tmp_path / "far", case, FOUND, landmarks=far)
+    assert evaluate(tmp_path / "far", tmp_path / "tree", protocol="validators")["landmarks"]["score"] == 0.0
+
+
+def test_the_validators_read_precision_by_linear_interpolation() -> None:
+    # right, false, right, and one never found: recalls 1/3, 1/3, 2/3; precisions 1, 1/2, 2/3
+    x = np.linspace(0, 1, 101)
+    by_hand = np.interp(x, [0, 1 / 3, 1 / 3, 2 / 3, 1], [1, 1, 2 / 3, 2 / 3, 0])
+    assert linear_ap(np.array([True, False, True]), 3) == pytest.approx(np.trapezoid(by_hand, x))
+    assert linear_ap(np.array([True]), 1) == pytest.approx(1.0, abs=0.006)
+    assert linear_ap(np.zeros(0, bool), 1) == 0.0
+    # read between its points, a first find that is false still leaves some precision at recall 0: COCO's would be 1/2 throughout
+    assert 0.25 < linear_ap(np.array([False, True]), 1) < 0.51
