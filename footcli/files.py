@@ -86,13 +86,21 @@ def safe_text(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raw = os.fsencode(name)
-        try:
-            name = raw.decode("cp949")
-        except UnicodeDecodeError:
-            name = raw.decode("utf-8", "backslashreplace")
+        name = _decoded(name)
     name = unicodedata.normalize("NFC", name)
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
+
+
+def _decoded(name: str) -> str:
+    """A name with surrogates as the text that it stands for, as far as one can tell."""
+    try:
+        raw = os.fsencode(name)
+    except UnicodeEncodeError:  # no file name: half a character, written as such in JSON
+        return name.encode("utf-8", "backslashreplace").decode()
+    try:
+        return raw.decode("cp949")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "backslashreplace")
 
 
 def slug(case_id: str) -> str:

@@ -22,7 +22,7 @@ from footcli.stats.codes import MISSING, QUALITY
 from footcli.stats.html import render, write_page
 from footcli.stats.run import collect
 from footcli.stats.shapes import box_outside, box_without_area, crosses_itself, outside
-from footcli.stats.summary import points, tables, to_json
+from footcli.stats.summary import DECIMALS, percent, points, tables, to_json
 from footcli.stats.tally import MOST_EXAMPLES, MOST_NAMES, OTHER, Tally
 
 SQUARE = np.array([[2.0, 2], [30, 2], [30, 20], [2, 20]])
@@ -147,7 +147,7 @@ def test_bones_and_lesions_are_counted_by_series_slice_and_plane(tmp_path: Path)
         "Talus": (2, 9, {"AXL": 3, "COR": 3, "SAG": 3}),
     }
     assert bones["Tibia"]["share"] == 0.5
-    assert bones["Tibia"]["slice_share"] == {"AXL": 0.3333, "COR": 0, "SAG": 0}
+    assert bones["Tibia"]["slice_share"] == {"AXL": 0.333333, "COR": 0, "SAG": 0}
     lesions = {item["name"]: item for item in content["lesions"] if item["found"]}
     assert lesions["Hallux Valgus"]["pieces"] == 2
     assert lesions["Hallux Valgus"]["slices"]["AXL"] == 1
@@ -356,6 +356,7 @@ def test_examples_and_foreign_names_stay_bounded() -> None:
         ([[0, 0], [4, 0], [4, 0], [4, 4], [4, 0]], False),  # there and back
         ([[0.1, 0.1], [9.3, 0.1], [9.3, 9.7], [4.7, 0.1], [0.1, 9.7]], False),
         ([[3, 3]], False),
+        ([[0, 0], [1e308, 1e308], [1e308, 0], [0, -1e308], [-1e308, 5]], False),
     ],
 )
 def test_edges_that_cross_are_told_from_edges_that_touch(outline: Any, crosses: bool) -> None:
@@ -391,6 +392,11 @@ def test_the_edge_of_the_image_belongs_to_it() -> None:
     assert box_outside((0, 0, 4, 33), size)
     assert box_without_area((1, 1, 5, 1))
     assert not box_without_area((1, 1, 5, 2))
+
+
+def test_shares_are_rounded_once() -> None:
+    assert percent(round(42 / 61, DECIMALS)) == "68.9 %"
+    assert percent(None) is None
 
 
 def test_differences_are_written_with_their_sign() -> None:

@@ -169,6 +169,10 @@ def test_a_korean_name_in_another_encoding_becomes_text_and_still_opens(tmp_path
     assert case.images[None][0].is_file()
 
 
+def test_half_a_character_becomes_text() -> None:
+    assert safe_text("a\ud800b") == "a\\ud800b"
+
+
 def test_text_from_a_name_holds_no_control_characters() -> None:
     assert safe_text("a\x1b[31m\n\u202eb") == "a\\x1b[31m\\x0a\\x202eb"
 

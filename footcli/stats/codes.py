@@ -55,7 +55,7 @@ MISSING: dict[str, str] = {
     "age_unknown": "Cases whose age is not given or impossible; they are left out of its shares.",
     "group_unknown": "Cases whose disease group neither the clinical JSON nor a file or folder name tells.",
     "detail_unknown": "Entries of DiseaseDetail that name no known disease; the text is not shown, as it can hold more than a disease.",
-    "size_unknown": "Planes whose image size no header told; there only negative coordinates show as outside the image.",
+    "size_unknown": "Planes whose image size no header told; there only negative coordinates, or a limit given, tell what is outside.",
     "not_dataset": "Folders that are not in the data set's layout; nothing in them is counted.",
 }
 QUALITY: dict[str, str] = {

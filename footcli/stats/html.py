@@ -47,8 +47,9 @@ def bar(share: float | None, target: float | None = None) -> Markup:
     if share is not None:
         parts.append(tag("rect", x=0.0, y=3.0, width=_WIDE * min(1.0, share), height=8.0, class_="found"))
     if target is not None:
-        parts.append(tag("rect", x=_WIDE * target - 1.0, y=0.0, width=2.0, height=_HIGH, class_="target"))
-    return tag("svg", *parts, class_="share", viewBox=f"0 0 {_WIDE:g} {_HIGH:g}", preserveAspectRatio="none", aria_hidden="true")
+        parts.append(tag("rect", x=_WIDE * target - 1.5, y=0.0, width=3.0, height=_HIGH, class_="target"))
+    kind = "share" if target is None else "share alone"
+    return tag("svg", *parts, class_=kind, viewBox=f"0 0 {_WIDE:g} {_HIGH:g}", preserveAspectRatio="none", aria_hidden="true")
 
 
 def _matrix(content: dict[str, Any]) -> list[tuple[str, list[int | None]]]:

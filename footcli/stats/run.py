@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from footcli.errors import SetupError
+from footcli.files import safe_text
 from footcli.infer.session import cpu_count
 from footcli.stats.case import tally_case
 from footcli.stats.slices import below
@@ -37,7 +38,7 @@ def collect(
     root = tree.resolve()
     homes = find_homes(tree) if homes is None else homes
     if not homes:
-        raise SetupError(f"{tree}: no case in it; name the data set's folder")
+        raise SetupError(f"{safe_text(str(tree))}: no case in it; name the data set's folder")
     tally = _duplicates(homes, root)
     for found in _tallies(homes, root, cpu_count() if jobs is None else jobs, max_pixels):
         tally.merge(found)

@@ -46,13 +46,19 @@ def crosses_itself(polygon: Polygon) -> bool:
     """
     if len(polygon) < 4:
         return False
-    points = polygon - polygon[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # coordinates near the largest number there is cross nothing
+        return _crosses(polygon - polygon[0])
+
+
+def _crosses(points: Polygon) -> bool:
+    """The same for four points and more, the first of them 0, 0."""
     dx, dy = (np.concatenate((points[1:], points[:1])) - points).T
     # edge i: (a, b, c) with a x + b y + c > 0 on its left; neighbours share a point, which lies on neither side
     edges = np.array((-dy, dx, dy * points[:, 0] - dx * points[:, 1])).T
     closed = np.empty((3, len(points) + 1))
     closed[:2, :-1], closed[:2, -1], closed[2] = points.T, points[0], 1.0
-    near = _TOUCH * float(np.abs(points).max()) ** 2
+    extent = float(np.abs(points).max())
+    near = _TOUCH * extent * extent  # never ** 2, which raises where this gives inf
     if len(points) ** 2 <= _BLOCK:
         parted = _parts(edges, closed, near)
         return bool((parted & parted.T).any())

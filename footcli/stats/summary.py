@@ -12,11 +12,13 @@ from footcli.stats.codes import MISSING, NOTES, QUALITY, SOURCE, TARGETS, TOPICS
 from footcli.stats.tally import Tally
 
 SCHEMA_VERSION = "footcli-stats/1"
+DECIMALS = 6
+"""Of a share: more than are shown, so that rounding again for people is right."""
 Row = tuple[str | int | float | None, ...]
 
 
 def to_json(tally: Tally) -> dict[str, Any]:
-    """The JSON object: plain Python types, no NaN; shares are 0..1 with four decimals, null with a reason where nothing is known."""
+    """The JSON object: plain Python types, no NaN; shares are 0..1, null with a reason where nothing is known."""
     cases, series = tally.of("cases", "cases"), tally.total("sides")
     slices = {plane: tally.of("labels", plane) for plane in Plane}
     return {
@@ -50,7 +52,7 @@ def _sorted(tally: Tally, topic: str) -> list[tuple[str, int]]:
 
 
 def _share(found: int, of: int, nothing: str = "no case was found") -> dict[str, Any]:
-    share = round(found / of, 4) if of else None
+    share = round(found / of, DECIMALS) if of else None
     return {"found": found, "of": of, "share": share, "why_missing": None if of else nothing}
 
 
@@ -58,7 +60,7 @@ def _target(tally: Tally, target: Target) -> dict[str, Any]:
     of = tally.of("grouped", "cases") if target.topic == "group" else tally.total(target.topic)
     found = sum(tally.of(target.topic, name) for name in target.names)
     share = _share(found, of, f"no case tells its {TOPICS[target.topic].lower()}")
-    difference = round(found / of - target.share, 4) if of else None
+    difference = round(found / of - target.share, DECIMALS) if of else None
     return {
         "topic": target.topic, "label": target.label, **share, "target": target.share, "difference": difference, "source": SOURCE,
     }  # fmt: skip
@@ -72,7 +74,7 @@ def _drawn(tally: Tally, kind: str, name: str, series: int, slices: dict[Plane, 
         **_share(tally.of(f"{kind}_series", name), series, "no series was found"),
         "pieces": tally.of(f"{kind}_pieces", name),
         "slices": in_slices,
-        "slice_share": {p.value: round(in_slices[p] / slices[p], 4) if slices[p] else None for p in Plane},
+        "slice_share": {p.value: round(in_slices[p] / slices[p], DECIMALS) if slices[p] else None for p in Plane},
         "why_slice_share_missing": None if all(slices.values()) else "no label in that plane",
     }
 
