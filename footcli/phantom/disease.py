@@ -16,18 +16,23 @@ MIX = (0.16, 0.13, 0.11, 0.12, 0.12, 0.12, 0.12, 0.12)
 Lesions = list[tuple[str, Region]]
 
 
-def draw_subject(seed: int, disease: str | None = None) -> Subject:
-    """The subject of a seed: same seed, same subject. `disease` is one of DISEASES; None draws one. Raises ValueError if unknown."""
+def draw_subject(seed: int, disease: str | None = None, spread: float = 0.0) -> Subject:
+    """The subject of a seed: same seed, same subject. `disease` is one of DISEASES; None draws one. Raises ValueError if unknown.
+
+    spread: how much more feet vary beyond what a disease brings: 0 not, 1 for training (flat to cavus, varus to valgus, size).
+    """
     rng = np.random.default_rng([seed, 71])
     drawn = str(rng.choice(DISEASES, p=MIX))
     disease = disease or drawn
     if disease not in DISEASES:
         raise ValueError(f"disease must be one of {', '.join(DISEASES)}, got {disease}")
     size = rng.normal(1.0, 0.07) * rng.normal(1, 0.02, 3)
+    more = np.random.default_rng([seed, 72])  # of its own: spread changes nothing else about the subject
+    size *= 1 + spread * more.uniform(-0.06, 0.06)
     foot = {name: vary(bone, size, rng) for name, bone in reference_foot().items()}
     for name in foot:
         foot[name] = replace(foot[name], scale=foot[name].scale * rng.normal(1, 0.03, 3).clip(0.92, 1.08))
-    stance = _stance(disease, rng)
+    stance = _spread(_stance(disease, rng), spread, more)
     for name in ("tibia", "fibula"):
         foot[name] = bend_shaft(foot[name], stance.bend)
     stand(foot, stance, rng)
@@ -58,6 +63,16 @@ def _stance(disease: str, rng: np.random.Generator) -> Stance:
         intermetatarsal=float(rng.uniform(1, 8) if disease == "hallux_valgus" else rng.normal(-2, 1.5)),
         lean_forward=float(rng.normal(2, 5)), lean_medial=float(rng.normal(0, 2.0)), bend=float(rng.normal(0, 2.5)),
         tilt=float(tilt), ankle_gap_mm=float(gap),
+    )  # fmt: skip
+
+
+def _spread(stance: Stance, by: float, rng: np.random.Generator) -> Stance:
+    """A stance further from the mean: a flatter or higher arch with all that goes with it, the heel in varus or valgus by itself."""
+    flat = by * rng.normal(0, 0.5)
+    return replace(
+        stance, pitch=stance.pitch - 9 * flat, talus_down=stance.talus_down + 8 * flat, talus_in=stance.talus_in + 6 * flat,
+        valgus=stance.valgus + 6 * flat + by * rng.normal(0, 5), abduction=stance.abduction + 6 * flat + by * rng.normal(0, 3),
+        lean_medial=stance.lean_medial + by * rng.normal(0, 2),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ F32 = NDArray[np.float32]
 MARGIN_MM = 5.0  # how far around a bone its distance is worked out
 FILL_MM = 30.0  # hollows narrower than twice this are filled with soft tissue
 SOLE_UNDER_MM = 45.0  # bones up to this height stand on soft tissue
+HOLLOW_MM = 12.0  # height of the sole's arch where nothing presses on it
 FAR_MM = 40.0  # distance written where no bone is near
 MIDFOOT = ("navicular", "cuboid", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral")
 # bone ids of the ten classes, then one for every bone outside them: phalanges, sesamoids, ossicle
@@ -180,7 +181,7 @@ def rasterize(subject: Subject, grid: Grid) -> Raster:
             gap[box] = np.where(gauge < 1.1, inside, gap[box])
     carved = np.maximum(first, (first - second + gap) / 2)
     tissue, lesion = _tissue(subject, grid, piece, pieces), _lesions(subject, grid)
-    return Raster(grid, pieces, piece, -carved, _skin(grid, carved), tissue, lesion)
+    return Raster(grid, pieces, piece, -carved, _skin(subject, grid, carved), tissue, lesion)
 
 
 def _tissue(subject: Subject, grid: Grid, piece: NDArray[np.uint8], pieces: tuple[str, ...]) -> F32:
@@ -218,17 +219,37 @@ def _closed(solid: NDArray[np.bool_], mm: float) -> NDArray[np.bool_]:
     return np.asarray(shrunk[inner, inner, inner] | solid)
 
 
-def _skin(grid: Grid, bone_mm: F32) -> F32:
+def _under(bones: NDArray[np.bool_], sole: F32, mm: float, loaded: bool) -> NDArray[np.bool_]:
+    """Muscle and pad between the low bones and the sole. sole: (3, z, y, x) coordinates in the frame of the sole (mm).
+
+    A loaded sole is flat; one that hangs free keeps the hollow of its arch.
+    """
+    low = bones & (sole[2] < SOLE_UNDER_MM)
+    if loaded:
+        return np.asarray(np.maximum.accumulate(low[::-1], axis=0)[::-1] & (sole[2] > 0))
+    slope = np.array([np.diff(sole[2], axis=i).mean() / mm for i in range(3)])  # of the height above the sole, by voxel axis
+    filled, size = low.copy(), np.array(low.shape)
+    for k in range(1, int(SOLE_UNDER_MM / mm)):
+        step = np.round(-k * slope / np.linalg.norm(slope)).astype(int)
+        to = tuple(slice(max(s, 0), n + min(s, 0)) for s, n in zip(step, size, strict=True))
+        source = tuple(slice(max(-s, 0), n - max(s, 0)) for s, n in zip(step, size, strict=True))
+        filled[to] |= low[source]
+    front = float(sole[1][low].max()) if low.any() else 1.0
+    return np.asarray(filled & (sole[2] > HOLLOW_MM * np.sin(np.pi * np.clip(sole[1] / (0.75 * front), 0, 1))))
+
+
+def _skin(subject: Subject, grid: Grid, bone_mm: F32) -> F32:
     """Depth below a skin that wraps the bones: thin on the dorsum, thick at the leg and under heel and ball. Worked out coarsely."""
     step = max(1, round(3.0 / grid.spacing_mm))
     coarse = bone_mm[::step, ::step, ::step]
     mm = step * grid.spacing_mm
     box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
-    up = _points(grid, box, grid.to_foot)[2, ::step, ::step, ::step]
+    leg = _points(grid, box, grid.to_foot)[2, ::step, ::step, ::step]
+    sole = _points(grid, box, subject.sole @ grid.to_foot)[:, ::step, ::step, ::step]
     bones = coarse < 0
-    under = np.maximum.accumulate((bones & (up < SOLE_UNDER_MM))[::-1], axis=0)[::-1] & (up > 0)  # muscle and pad down to the sole
+    under = _under(bones, sole, mm, subject.loaded)
     away = ndimage.distance_transform_edt(~_closed(bones | under, mm)) * mm
-    wrap = 6.0 + 9.0 * np.clip((up - 45.0) / 50.0, 0, 1) + 5.0 * np.clip((14.0 - up) / 12.0, 0, 1)
+    wrap = 6.0 + 9.0 * np.clip((leg - 45.0) / 50.0, 0, 1) + 5.0 * np.clip((14.0 - sole[2]) / 12.0, 0, 1)
     rounded = ndimage.gaussian_filter((wrap - away).astype(np.float32), 4.0 / mm)
     full = ndimage.zoom(rounded, [n / c for n, c in zip(grid.shape, rounded.shape, strict=True)], order=1, grid_mode=True, mode="nearest")
     return np.asarray(full, dtype=np.float32)

@@ -50,7 +50,8 @@ class Subject:
     """A foot ready to be scanned. Bones and points in the foot frame of a left foot; a right one is its mirror image.
 
     landmarks: LANDMARKS names -> (3,) mm, measured on the moved bones. lesions: (label, region) in the label's wording.
-    gap_mm: least width of a joint. diseases: names of findings that are true.
+    gap_mm: least width of a joint. diseases: names of findings that are true. sole: (4, 4) foot frame -> frame whose z = 0 is the
+    sole's level (mm). loaded: whether the foot stands on that level.
     """
 
     bones: Mapping[str, Bone]
@@ -62,6 +63,8 @@ class Subject:
     gap_mm: float
     age_years: int
     sex: Literal["F", "M"]
+    sole: Array = field(default_factory=lambda: np.eye(4))
+    loaded: bool = True
 
     @property
     def scale(self) -> float:
@@ -107,7 +110,7 @@ def _column(foot: dict[str, Bone], names: tuple[str, ...], abduction: float, hin
 def stand(foot: dict[str, Bone], stance: Stance, rng: np.random.Generator) -> None:
     """Move the bones of a foot, in place, from the reference pose into `stance`, and level the floor to z = 0."""
     facet, head = foot["calcaneus"].point("highest_posterior_facet"), foot["talus"].point("head_sphere_centre")
-    cuboid, dome = foot["calcaneus"].point("cuboid_facet_centre"), _ankle_axis(foot)
+    cuboid, dome = foot["calcaneus"].point("cuboid_facet_centre"), ankle_axis(foot)
     heel = surface_points(foot["calcaneus"])[:, 2].min()
     _move(foot, ("calcaneus",), rotation(Y, stance.valgus) @ rotation(X, stance.pitch), facet)
     sink = np.array([0, 0, heel - surface_points(foot["calcaneus"])[:, 2].min()])
@@ -119,7 +122,7 @@ def stand(foot: dict[str, Bone], stance: Stance, rng: np.random.Generator) -> No
           foot["metatarsal1"].point("base_centre"))  # fmt: skip
     _move(foot, HALLUX, rotation(Z, stance.hallux), foot["metatarsal1"].point("head_centre"))
     _move(foot, ("sesamoid_medial", "sesamoid_lateral"), np.eye(3), np.zeros(3), np.array([-0.25 * max(stance.hallux, 0), 0, 0]))
-    leg = _ankle_axis(foot)
+    leg = ankle_axis(foot)
     turn = rotation(Y, stance.lean_medial + stance.tilt) @ rotation(X, -stance.lean_forward)
     _move(foot, ("tibia", "fibula"), turn, dome, leg - dome + np.array([0, 0, stance.ankle_gap_mm]))
     for name in foot:
@@ -128,7 +131,7 @@ def stand(foot: dict[str, Bone], stance: Stance, rng: np.random.Generator) -> No
     _level(foot)
 
 
-def _ankle_axis(foot: dict[str, Bone]) -> Array:
+def ankle_axis(foot: Mapping[str, Bone]) -> Array:
     """Centre of curvature of the talar dome, foot frame mm: the talus turns about it under the tibia."""
     talus = foot["talus"]
     return np.asarray(talus.point("trochlea_top") - 20.0 * talus.scale[1] * Z)

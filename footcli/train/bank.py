@@ -12,12 +12,18 @@ import torch
 
 from footcli.names import BONES
 from footcli.phantom.disease import draw_subject
+from footcli.phantom.pose import flexed
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
+from footcli.phantom.shape import surface_points
 from footcli.phantom.subject import Subject
 
 SPACING_MM = 0.8  # fine enough that joints of 0.7 mm stay open after interpolation of the distance
 TRAIN_SEEDS = 1_000_000  # training draws seeds from here upwards; test and demo seeds lie below (see phantom/seeds.py)
 LOW, HIGH = np.array([-75.0, -40.0, -26.0]), np.array([65.0, 225.0, 142.0])  # foot-frame box around a reference-sized foot, mm
+ROUND_MM = 24.0  # soft tissue and air kept around a foot that hangs free
+LYING_SHARE = 0.25  # of a wide population: scanned lying, the foot hanging free
+FLEXION_DEG = (-15.0, 45.0)  # plus is plantar
+LYING_SWAY_DEG = (12.0, 6.0, 12.0)  # sd of how such a leg lies in the scan: turned about its axis, tilted sideways, tilted forward
 SamplePoints = dict[int, torch.Tensor]
 Change = Callable[[Subject, np.random.Generator], Subject]
 T = TypeVar("T")
@@ -27,6 +33,7 @@ T = TypeVar("T")
 class Entry:
     """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue. ids: float32 (2, z, y, x) piece, lesion bits.
 
+    sway_deg: sd of further turns about z, y, x when a slice is cut.
     classes: (pieces + 1,) class of each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -i for lesion bit i.
     """
 
@@ -36,41 +43,65 @@ class Entry:
     ids: torch.Tensor
     classes: torch.Tensor
     points: SamplePoints
+    sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def subject_box(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """Foot-frame box (mm) that holds the subject's foot: low, high, (3,) each."""
-    return LOW * subject.scale, HIGH * subject.scale
+    low, high = LOW * subject.scale, HIGH * subject.scale
+    if subject.loaded:
+        return low, high
+    skin = np.concatenate([surface_points(bone) for bone in subject.bones.values()])
+    top = high[2]  # as much leg as of a standing foot
+    low, high = skin.min(0) - ROUND_MM, skin.max(0) + ROUND_MM
+    return low, np.array([*high[:2], top])
 
 
-def to_entry(seed: int, raster: Raster, rng: np.random.Generator) -> Entry:
+def _together(volumes: list[np.ndarray]) -> torch.Tensor:
+    """float32 (C, z, y, x) whose channels lie side by side in memory: a point's values are read at once."""
+    return torch.from_numpy(np.stack(volumes, -1).astype(np.float32, copy=False)).permute(3, 0, 1, 2)
+
+
+def _somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
+    picked = rng.choice(where, size=400)
+    return torch.from_numpy(np.stack(np.unravel_index(picked, shape), -1).astype(np.float32))
+
+
+def to_entry(seed: int, raster: Raster, rng: np.random.Generator, sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Entry:
     """A raster as an entry of the bank."""
     labels = raster.labels
     points: SamplePoints = {}
     for c in range(1, len(BONES) + 1):
         where = np.flatnonzero(labels == c)
         if where.size:
-            picked = rng.choice(where, size=400)
-            points[c] = torch.from_numpy(np.stack(np.unravel_index(picked, labels.shape), -1).astype(np.float32))
+            points[c] = _somewhere(where, labels.shape, rng)
     for bit in range(8):
         where = np.flatnonzero(raster.lesion & (1 << bit))
         if where.size:
-            picked = rng.choice(where, size=400)
-            points[-1 - bit] = torch.from_numpy(np.stack(np.unravel_index(picked, labels.shape), -1).astype(np.float32))
+            points[-1 - bit] = _somewhere(where, labels.shape, rng)
     classes = torch.tensor([0, *(CLASS_OF.get(name, 0) for name in raster.pieces)])
-    fields = torch.from_numpy(np.stack([raster.depth, raster.skin, raster.tissue]))
-    ids = torch.from_numpy(np.stack([raster.piece, raster.lesion]).astype(np.float32))
-    return Entry(seed, raster.pieces, fields, ids, classes, points)
+    fields, ids = _together([raster.depth, raster.skin, raster.tissue]), _together([raster.piece, raster.lesion])
+    return Entry(seed, raster.pieces, fields, ids, classes, points, sway_deg)
 
 
-def make_entry(seed: int, change: Change | None = None) -> Entry:
-    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on a grid."""
+def wide_subject(seed: int) -> Subject:
+    """A subject of the wide population that networks train on: arch, heel and size vary more, LYING_SHARE of feet hang free."""
+    rng = np.random.default_rng([seed, 6])
+    subject = draw_subject(seed, spread=1.0)
+    return flexed(subject, rng.uniform(*FLEXION_DEG)) if rng.random() < LYING_SHARE else subject
+
+
+def make_entry(seed: int, change: Change | None = None, wide: bool = False) -> Entry:
+    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on a grid.
+
+    wide: draw from the wide population instead of the one that test subjects come from.
+    """
     rng = np.random.default_rng([seed, 5])
-    subject = draw_subject(seed)
+    subject = wide_subject(seed) if wide else draw_subject(seed)
     if change is not None:
         subject = change(subject, rng)
     grid = make_grid(subject, SPACING_MM, *subject_box(subject), np.eye(3))
-    return to_entry(seed, rasterize(subject, grid), rng)
+    return to_entry(seed, rasterize(subject, grid), rng, (0.0, 0.0, 0.0) if subject.loaded else LYING_SWAY_DEG)
 
 
 class Bank(Generic[T]):

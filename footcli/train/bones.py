@@ -13,7 +13,7 @@ from footcli.infer.prepare import window
 from footcli.names import BONES
 from footcli.phantom.tissue import AIR_HU
 from footcli.train.bank import Bank, Entry
-from footcli.train.draw import Cut, cut_field_of_view, paint, sample
+from footcli.train.draw import Cut, picture
 from footcli.train.loop import Plan, pick_device, train
 from footcli.train.unet import UNet
 
@@ -38,12 +38,10 @@ def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: t
         wanted = int(rng.integers(1, CLASSES))
         points = entry.points[wanted]
         centre = points[int(rng.integers(len(points)))]
-        fields, ids = sample(entry, str(rng.choice(PLANES)), centre, cut, rng)
-        image, keep = cut_field_of_view(paint(entry, fields, ids, PIXEL_MM, rng), rng)
+        image, target = picture(entry, str(rng.choice(PLANES)), centre, cut, rng)
         if rng.random() < 0.15:  # the scan ends here: no neighbours on one side
             image[slice(0, middle) if rng.random() < 0.5 else slice(middle + 1, None)] = AIR_HU
-        target = entry.classes[ids[0, middle]]
-        targets.append(torch.where(keep & (fields[0, middle] > 0), target, torch.zeros_like(target)))
+        targets.append(target)
         images.append(window(torch, image, *WINDOW))
     return torch.stack(images).to(device), torch.stack(targets).to(device)
 

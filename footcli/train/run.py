@@ -36,7 +36,7 @@ def train_and_export(task: str, plan: Plan, models: Path, shapes: Path | None, s
         views = Bank(plan.bank, landmarks.make_sample)
         return export_landmarks(landmarks.run(plan, say, views), models, data, _facts(plan), say)
     change = ShapeSwap(shapes, SHAPES_CHANCE) if shapes else None
-    bank = Bank(plan.bank, lambda seed: make_entry(seed, change))
+    bank = Bank(plan.bank, lambda seed: make_entry(seed, change, wide=task == "bones"))
     if task == "bones":
         return export_bones(bones.run(plan, say, bank), models, data, _facts(plan), say)
     return export_lesions(lesions.run(plan, say, bank), models, data, _facts(plan), say)
