@@ -324,6 +324,48 @@ def evaluate(
 
 
 @app.command()
+def stats(
+    tree: Annotated[Path, typer.Argument(help="The data set's folder.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for stats.json and stats.html.", show_default=False)] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the JSON to stdout instead of tables.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes.", show_default="all processors")] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(min=1, help="Widest image that can be, where images are not there to tell.", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Describe a data set against its published targets: shares, overlap, what is missing, faults in the labels. Opens no pixels.
+
+    Example: footcli stats tree -o statistics
+    """
+    with exits():
+        import json
+
+        from footcli.files import write_json
+        from footcli.pipeline import check_folders
+        from footcli.stats.html import write_page
+        from footcli.stats.run import collect
+        from footcli.stats.summary import tables, to_json
+        from footcli.terminal import progress, table
+        from footcli.walk import find_homes
+
+        homes = find_homes(tree)
+        if out is not None:
+            check_folders(tree, out)
+        with progress(len(homes), shown=not quiet) as bar:
+            content = to_json(collect(tree, jobs, max_pixels=max_pixels, homes=homes, tell=bar.advance))
+        if json_out:
+            typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1))
+        else:
+            for title, columns, rows in tables(content):
+                table(title, columns, rows)
+        if out is not None:
+            write_json(out / "stats.json", content)
+            write_page(out / "stats.html", content)
+            (say if json_out else typer.echo)(str(out / "stats.html"))
+
+
+@app.command()
 def doctor(models: Annotated[Path | None, typer.Option(help="Folder with manifest.toml.", show_default="the shipped ones")] = None) -> None:
     """Check this installation: versions, codecs, devices, model files and their hashes.
 

@@ -1,0 +1,192 @@
+"""Measure the evaluation on a large label tree: time and memory of the whole run, and AP of masks and boxes against pycocotools.
+
+python tests/bench/evaluate.py [--labels 20000] [--rounds 9]
+
+The AP part starts from the same detections on both sides: run lengths in memory for pycocotools, gathered columns for footcli.
+Exits with 1 if AP differs by more than 1e-6 or the median ratio of masks lies below 20.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as rle
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from trees import repeat_labels
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from make_truth import write_result
+
+from footcli.domain import Plane
+from footcli.evaluate.coco import Columns, average_precision
+from footcli.evaluate.gather import gather
+from footcli.evaluate.pairs import line_up
+from footcli.evaluate.tables import Problem, bone_problem, image_ids
+from footcli.labels import mask_of_polygons, read_slice_label
+from footcli.names import BONE_ID, BONES
+from footcli.walk import find_cases
+
+LEAST_RATIO = 20.0
+SAMPLE = 12  # cases of the AP part: pycocotools takes seconds for them
+
+
+def truth_volume(labels: Mapping[Plane, Mapping[str, Path]]) -> np.ndarray[Any, Any]:
+    """uint8 (z, y, x) of a case's axial labels; the other planes' number of slices is its width."""
+    found = [read_slice_label(path).polygons for _, path in sorted(labels[Plane.AXL].items())]
+    shape = len(labels[Plane.COR]), len(labels[Plane.SAG])
+    volume = np.zeros((len(found), *shape), np.uint8)
+    for z, slices in enumerate(found):
+        for name, pieces in slices.items():
+            volume[z][mask_of_polygons(pieces, shape)] = BONE_ID[name]
+    return volume
+
+
+def make_results(out: Path, tree: Path) -> list[tuple[Mapping[Plane, Mapping[str, Path]], Any]]:
+    """A result for every case: its truth moved by a voxel or two, some slices lost. Returns label files and result of the first."""
+    rng = np.random.default_rng(1)
+    kept = []
+    for number, ref in enumerate(find_cases(tree)):
+        volume = truth_volume(ref.labels)
+        found = np.roll(volume, rng.integers(-1, 2, 3), (0, 1, 2))
+        found[rng.random(len(found)) < 0.05] = 0
+        sure = {bone.name: float(rng.uniform(0.5, 1.0)) for bone in BONES}
+        write_result(out, ref.case_id, found, sure=sure)
+        if number < SAMPLE:
+            kept.append((ref.labels, found))
+    return kept
+
+
+def oracle_sides(pairs: list[tuple[Mapping[Plane, Mapping[str, Path]], Any]], problem: Problem) -> list[COCO]:
+    """The problem's very masks as run lengths, images under the same ids."""
+    scores = {(int(i), int(k)): float(s) for i, k, s in zip(problem.found.image, problem.found.label, problem.found.scores, strict=True)}
+    sides: list[list[dict[str, Any]]] = [[], []]
+
+    def add(side: int, image: int, bone: int, mask: Any) -> None:
+        own = np.asfortranarray(mask)
+        if own.any():
+            entry = {"id": len(sides[side]) + 1, "image_id": image, "category_id": bone, "iscrowd": 0,
+                     "segmentation": rle.encode(own.view(np.uint8)), "area": float(own.sum())}  # fmt: skip
+            sides[side].append(entry | ({"score": scores[image, bone]} if side else {}))
+
+    for number, (labels, volume) in enumerate(pairs):
+        for p, plane in enumerate(Plane):
+            for index, (_, path) in enumerate(sorted(labels[plane].items())):
+                picture = np.moveaxis(volume, 2 - plane.axis, 0)[index]
+                image = int(image_ids(number, np.array(p), np.array(index)))
+                for name, pieces in read_slice_label(path).polygons.items():
+                    add(0, image, BONE_ID[name], mask_of_polygons(pieces, picture.shape))
+                for bone in BONE_ID.values():
+                    add(1, image, bone, picture == bone)
+    out = []
+    sizes = {e["image_id"]: e["segmentation"]["size"] for s in sides for e in s}
+    images = [{"id": i, "height": size[0], "width": size[1]} for i, size in sorted(sizes.items())]
+    categories = [{"id": k, "name": bone.name} for k, bone in enumerate(BONES, start=1)]
+    for entries in sides:
+        made = COCO()
+        made.dataset = {"images": images, "categories": categories, "annotations": entries}
+        made.createIndex()
+        out.append(made)
+    return out
+
+
+def box_columns(count: int) -> tuple[Columns, Columns, list[COCO]]:
+    """Random boxes, some of them near misses, for both libraries."""
+    rng = np.random.default_rng(2)
+    image, label = rng.integers(1, count // 3, count), rng.integers(1, 7, count)
+    boxes = np.column_stack([rng.uniform(0, 300, (count, 2)), rng.uniform(8, 80, (count, 2))])
+    near = np.abs(boxes + rng.normal(0, 4, boxes.shape)) + 1
+    scores = rng.random(count)
+    columns = Columns(image, label, boxes, areas=boxes[:, 2] * boxes[:, 3]), Columns(image, label, near, scores=scores)
+    sides = []
+    for flat, extra in ((boxes, None), (near, scores)):
+        made = COCO()
+        made.dataset = {
+            "images": [{"id": int(i)} for i in np.unique(image)], "categories": [{"id": k, "name": str(k)} for k in range(1, 7)],
+            "annotations": [
+                {"id": n + 1, "image_id": int(image[n]), "category_id": int(label[n]), "bbox": flat[n].tolist(), "iscrowd": 0,
+                 "area": float(flat[n, 2] * flat[n, 3]), **({"score": float(extra[n])} if extra is not None else {})}
+                for n in range(count)
+            ],
+        }  # fmt: skip
+        made.createIndex()
+        sides.append(made)
+    return *columns, sides
+
+
+def theirs(sides: list[COCO], kind: str) -> np.ndarray[Any, Any]:
+    run = COCOeval(*sides, kind)
+    run.evaluate()
+    run.accumulate()
+    precision = run.eval["precision"][:, :, :, 0, -1]
+    return np.where(precision < 0, np.nan, precision)
+
+
+def race(name: str, mine: Any, other: Any, rounds: int) -> float:
+    """Interleaved rounds; prints both medians, the median ratio and its spread. Raises where the two differ."""
+    ratios, a, b = [], [], []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        own = mine()
+        between = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            judged = other()
+        a.append(between - began)
+        b.append(time.perf_counter() - between)
+        ratios.append(b[-1] / a[-1])
+        if not np.allclose(own, judged, atol=1e-6, equal_nan=True):
+            raise SystemExit(f"{name}: AP differs from pycocotools by {np.nanmax(np.abs(own - judged)):.2g}")
+    middle = statistics.median(ratios)
+    print(f"AP of {name}: footcli {statistics.median(a):.3f} s, pycocotools {statistics.median(b):.3f} s, "
+          f"ratio {middle:.1f} ({min(ratios):.1f} to {max(ratios):.1f}, {rounds} rounds), equal to 1e-6", flush=True)  # fmt: skip
+    return middle
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--labels", type=int, default=20_000)
+    args.add_argument("--rounds", type=int, default=9)
+    given = args.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tree, out = Path(folder) / "tree", Path(folder) / "out"
+        made = repeat_labels(tree, given.labels, with_images=False)
+        first = make_results(out, tree)
+        command = [str(Path(sys.executable).with_name("footcli")), "evaluate", str(out), str(tree), "-q", "--json"]
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        each = seconds / made * 1e3
+        print(f"evaluate: {made} slice labels in {seconds:.1f} s, {each:.2f} ms a label, largest process {peak:.0f} MB", flush=True)
+        cases = [gather(pair) for pair in line_up(out, tree).pairs[:SAMPLE]]
+        problem = bone_problem(cases)
+        with contextlib.redirect_stdout(io.StringIO()):
+            sides = oracle_sides(first, problem)
+            truth, found, boxes = box_columns(30_000)
+    print(f"{len(problem.truth.image)} true masks, {len(problem.found.image)} found ones", flush=True)
+
+    def masks() -> Any:
+        own = bone_problem(cases)
+        return average_precision(own.truth, own.found, own.classes)[0].precision
+
+    ratio = race("masks", masks, lambda: theirs(sides, "segm"), given.rounds)
+    names = tuple(map(str, range(1, 7)))
+    race("boxes", lambda: average_precision(truth, found, names)[0].precision, lambda: theirs(boxes, "bbox"), given.rounds)
+    if ratio < LEAST_RATIO:
+        raise SystemExit(f"the ratio of masks lies below {LEAST_RATIO:g}")
+
+
+if __name__ == "__main__":
+    main()
