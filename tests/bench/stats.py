@@ -42,6 +42,14 @@ def draw(tree: Path, labels: int) -> None:
     print(f"{repeat_labels(tree, labels)} labels drawn and repeated in {time.perf_counter() - began:.0f} s", flush=True)
 
 
+def draw_apart(tree: Path, labels: int) -> None:
+    """`draw` in a process that takes its memory along when it ends."""
+    tree.mkdir()
+    drawing = multiprocessing.get_context("spawn").Process(target=draw, args=(tree, labels))
+    drawing.start()
+    drawing.join()
+
+
 def measure(tree: Path, jobs: int) -> bool:
     """Run the statistics in a process of their own and print what they took; True if within the limits."""
     with tempfile.TemporaryDirectory() as folder:
@@ -68,10 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tree = given.tree or Path(folder) / "tree"
         if given.tree is None:
-            tree.mkdir()
-            drawing = multiprocessing.get_context("spawn").Process(target=draw, args=(tree, given.labels))
-            drawing.start()
-            drawing.join()
+            draw_apart(tree, given.labels)
         good = measure(tree, given.jobs)
     if not good:
         raise SystemExit(f"over the limit of {MOST_SECONDS:.0f} s or {MOST_MB:.0f} MB")
