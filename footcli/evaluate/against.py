@@ -13,7 +13,7 @@ from footcli.evaluate.coco import Ranked, average_precision, matched, weighted_a
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import SOURCES
 from footcli.evaluate.summary import AP_ROUNDS, case_dice
-from footcli.evaluate.tables import Problem, bone_problem, box_problem, pose_problem, ranked_bones
+from footcli.evaluate.tables import Problem, bone_problem, box_problem, case_of, pose_problem, ranked_bones
 from footcli.names import ANGLES
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ def _maps(name: str, problems: Sequence[Problem], cases: int, draws: NDArray[np.
         means.append(precision.mean())
         ids = [k for k, n in enumerate(problem.classes, start=1) if precision.of(n)["ap"] is not None]
         ranked: list[Ranked] = [
-            ranked_bones(problem, k, cases) if name == "bones" else matched(run, k, problem.owner, cases) for k in ids
+            ranked_bones(problem, k, cases) if name == "bones" else matched(run, k, case_of, cases) for k in ids
         ]  # fmt: skip
         rounds.append(np.array([_mean_ap(ranked, w) for w in (() if draws is None else draws[:AP_ROUNDS])]).reshape(-1, 2))
     out: Json = {}

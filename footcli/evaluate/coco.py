@@ -6,7 +6,7 @@ MIT licence, numpy its only dependency.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,14 +139,17 @@ class Ranked:
     positives: NDArray[np.int64]
 
 
-def matched(run: Any, label: int, owner_of_image: Mapping[int, int], cases: int) -> Ranked:
-    """What the evaluator matched for one class (its id), over all sizes. Small sets only: it makes Python objects of every image."""
+def matched(run: Any, label: int, case_of: Callable[[int], int], cases: int) -> Ranked:
+    """What the evaluator matched for one class (its id), over all sizes; case_of: image id -> place of its case.
+
+    Small sets only: it makes Python objects of every image.
+    """
     hits, scores, owners = [], [], []
     positives = np.zeros(cases, np.int64)
     for entry in run.eval_imgs:
         if entry is None or entry["category_id"] != label or entry["aRng"][1] < 1e9 or entry["aRng"][0] > 0:
             continue
-        owner = owner_of_image[entry["image_id"]]
+        owner = case_of(entry["image_id"])
         positives[owner] += sum(1 for ignored in entry["gtIgnore"] if not ignored)
         if entry["dtScores"]:
             hits.append(np.array(entry["dtMatched"], bool).T)

@@ -15,7 +15,7 @@ from footcli.evaluate.coco import Precision, Ranked, average_precision, matched,
 from footcli.evaluate.curves import curves
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import SOURCES
-from footcli.evaluate.tables import PLANES, Problem, bone_problem, box_problem, pose_problem, ranked_bones
+from footcli.evaluate.tables import PLANES, Problem, bone_problem, box_problem, case_of, pose_problem, ranked_bones
 from footcli.names import ANGLES, BONES, FINDINGS, LESIONS, landmark_names
 
 SUCCESS_MM = (2.0, 2.5, 3.0, 4.0)
@@ -39,8 +39,8 @@ def summarise(cases: Sequence[CaseScores]) -> Json:
             precision[name], runs[name] = average_precision(problem.truth, problem.found, problem.classes, problem.groups)
     rankings: dict[str, Callable[[int], Ranked]] = {
         "bones": lambda k: ranked_bones(problems["bones"], k, len(cases)),
-        "landmarks": lambda k: matched(runs["landmarks"], k, problems["landmarks"].owner, len(cases)),
-        "lesions": lambda k: matched(runs["lesions"], k, problems["lesions"].owner, len(cases)),
+        "landmarks": lambda k: matched(runs["landmarks"], k, case_of, len(cases)),
+        "lesions": lambda k: matched(runs["lesions"], k, case_of, len(cases)),
     }
     short = None if draws is None else draws[:AP_ROUNDS]
     out: Json = {"n_cases": len(cases), "n_patients": len({c.patient for c in cases})}

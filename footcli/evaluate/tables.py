@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +16,29 @@ from footcli.evaluate.gather import CaseScores
 from footcli.names import ANGLE_PLANE, ANGLES, BONES, LESION_PLANE
 
 PLANES = tuple(Plane)
+T = TypeVar("T", int, NDArray[np.int64])
 ANGLE_ID = {term.name: i for i, term in enumerate(ANGLES, start=1)}
 _MOST_SLICES = 1 << 16  # a slice's number within its plane; scans have fewer
 
 
 @dataclass(slots=True, eq=False)
 class Problem:
-    """Truth and detections of one task. owner: image id -> place of its case. groups: "dimension=value" -> image ids."""
+    """Truth and detections of one task. groups: "dimension=value" -> image ids."""
 
     classes: tuple[str, ...]
     truth: Columns
     found: Columns
-    owner: dict[int, int]
     groups: dict[str, list[int]] = field(default_factory=dict)
 
 
 def image_ids(case: int, plane: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ids from 1 that differ for every case, plane and slice."""
+    """Ids from 1 that tell case, plane and slice."""
     return np.asarray(((case * len(PLANES) + plane) * _MOST_SLICES + index) + 1)
+
+
+def case_of(image: T) -> T:
+    """The place of an image's case: of one id or an array of them."""
+    return (image - 1) // (_MOST_SLICES * len(PLANES))
 
 
 def bone_problem(cases: Sequence[CaseScores]) -> Problem:
@@ -42,7 +48,6 @@ def bone_problem(cases: Sequence[CaseScores]) -> Problem:
     of the same lengths and overlap say just that: truth [0, T], result [T - C, T - C + F]; masks are never kept.
     """
     parts = []
-    owner: dict[int, int] = {}
     for number, case in enumerate(cases):
         if not case.has_bones:
             continue
@@ -50,19 +55,18 @@ def bone_problem(cases: Sequence[CaseScores]) -> Problem:
         image = image_ids(number, r["plane"].astype(np.int64), r["slice"].astype(np.int64))
         sure = np.array([0.0, *(case.bone_scores.get(k, 1.0) for k in range(1, len(BONES) + 1))])
         parts.append(np.column_stack([image, r["bone"], r["truth"], r["found"], r["common"], sure[r["bone"]]]).astype(np.float64))
-        owner.update(dict.fromkeys(np.unique(image).tolist(), number))
     rows = np.concatenate(parts) if parts else np.zeros((0, 6))
     real, seen = rows[rows[:, 2] > 0], rows[rows[:, 3] > 0]
     truth = Columns(_ints(real, 0), _ints(real, 1), _intervals(np.zeros(len(real)), real[:, 2]), areas=real[:, 2])
     found = Columns(_ints(seen, 0), _ints(seen, 1), _intervals(seen[:, 2] - seen[:, 4], seen[:, 3]), scores=seen[:, 5])
-    return _grouped(Problem(tuple(b.name for b in BONES), truth, found, owner), cases)
+    return _grouped(Problem(tuple(b.name for b in BONES), truth, found), cases)
 
 
 def ranked_bones(problem: Problem, bone: int, cases: int) -> Ranked:
     """What `coco.matched` gives, straight from the intervals: there is nothing to match where each image holds one of each."""
     truth, found = problem.truth, problem.found
     own_truth, own = truth.label == bone, found.label == bone
-    positives = np.bincount(_owners(problem, truth.image[own_truth]), minlength=cases)
+    positives = np.bincount(case_of(truth.image[own_truth]), minlength=cases)
     place = {int(i): n for n, i in enumerate(truth.image[own_truth])}
     at = np.array([place.get(int(i), -1) for i in found.image[own]], np.int64)
     real = truth.areas[own_truth] if truth.areas is not None else np.zeros(0)
@@ -75,19 +79,16 @@ def ranked_bones(problem: Problem, bone: int, cases: int) -> Ranked:
     scores = found.scores[own] if found.scores is not None else np.zeros(0)
     # images in ascending order first: what COCO does with equal scores
     order = np.lexsort((found.image[own], -scores))
-    return Ranked((overlap[:, None] >= IOU)[order], _owners(problem, found.image[own])[order], positives)
+    return Ranked((overlap[:, None] >= IOU)[order], case_of(found.image[own])[order], positives)
 
 
 def pose_problem(cases: Sequence[CaseScores]) -> Problem:
     """Key points: an image for each case and angle, its four points one object."""
     image, label, real, seen, areas, scores = [], [], [], [], [], []
-    owner: dict[int, int] = {}
     for number, case in enumerate(cases):
         for pose in case.poses:
             k = ANGLE_ID[pose.angle]
-            own = int(image_ids(number, np.array(PLANES.index(ANGLE_PLANE[pose.angle])), np.array(k)))
-            owner[own] = number
-            image.append(own)
+            image.append(int(image_ids(number, np.array(PLANES.index(ANGLE_PLANE[pose.angle])), np.array(k))))
             label.append(k)
             real.append(pose.truth)
             seen.append(pose.found)
@@ -98,12 +99,11 @@ def pose_problem(cases: Sequence[CaseScores]) -> Problem:
     truth = Columns(images, labels, points=np.array(real, np.float64).reshape(-1, 4, 2), areas=np.array(areas))
     found = Columns(images[there], labels[there], points=np.array([seen[i] for i in there]).reshape(-1, 4, 2),
                     scores=np.array([scores[i] for i in there]))  # fmt: skip
-    return _grouped(Problem(tuple(a.name for a in ANGLES), truth, found, owner), cases)
+    return _grouped(Problem(tuple(a.name for a in ANGLES), truth, found), cases)
 
 
 def box_problem(cases: Sequence[CaseScores]) -> Problem:
     """Lesion boxes of the labelled slices of each lesion's own plane."""
-    owner: dict[int, int] = {}
     sides = []
     for pick in ("true_boxes", "found_boxes"):
         image, label, boxes, scores = [], [], [], []
@@ -111,9 +111,7 @@ def box_problem(cases: Sequence[CaseScores]) -> Problem:
             for item in getattr(case, pick):
                 if item.plane is not LESION_PLANE[item.label]:
                     continue
-                own = int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index)))
-                owner[own] = number
-                image.append(own)
+                image.append(int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index))))
                 label.append(LESION_ID[item.label])
                 x0, y0, x1, y1 = item.box
                 boxes.append((x0, y0, x1 - x0, y1 - y0))
@@ -121,21 +119,21 @@ def box_problem(cases: Sequence[CaseScores]) -> Problem:
         flat = np.array(boxes, np.float64).reshape(-1, 4)
         images, labels = np.array(image, np.int64), np.array(label, np.int64)
         sides.append(Columns(images, labels, flat, areas=flat[:, 2] * flat[:, 3], scores=np.array(scores, np.float64)))
-    return _grouped(Problem(tuple(LESION_ID), sides[0], sides[1], owner), cases)
+    return _grouped(Problem(tuple(LESION_ID), sides[0], sides[1]), cases)
 
 
 def _grouped(problem: Problem, cases: Sequence[CaseScores]) -> Problem:
-    for image, number in problem.owner.items():
-        plane = PLANES[(image - 1) // _MOST_SLICES % len(PLANES)]
-        problem.groups.setdefault(f"plane={plane.value}", []).append(image)
-        for dimension, values in cases[number].groups.items():
+    """Fill in the groups: planes, and what the cases say of themselves."""
+    images = np.unique(np.concatenate([problem.truth.image, problem.found.image]))
+    number, plane = case_of(images), (images - 1) // _MOST_SLICES % len(PLANES)
+    members: dict[str, list[int]] = {}
+    for n, case in enumerate(cases):
+        for dimension, values in case.groups.items():
             for value in values:
-                problem.groups.setdefault(f"{dimension}={value}", []).append(image)
+                members.setdefault(f"{dimension}={value}", []).append(n)
+    problem.groups = {f"plane={p.value}": images[plane == k].tolist() for k, p in enumerate(PLANES)}
+    problem.groups |= {key: images[np.isin(number, own)].tolist() for key, own in members.items()}
     return problem
-
-
-def _owners(problem: Problem, images: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.array([problem.owner[int(i)] for i in images], np.int64)
 
 
 def _ints(rows: NDArray[np.float64], column: int) -> NDArray[np.int64]:
