@@ -13,10 +13,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
 pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 
+from scipy.spatial import cKDTree  # noqa: E402
 from torch import nn  # noqa: E402
 
 from footcli.domain import Plane  # noqa: E402
 from footcli.errors import SetupError  # noqa: E402
+from footcli.geometry import apply  # noqa: E402
 from footcli.infer.lesions import suppress  # noqa: E402
 from footcli.infer.manifest import load_manifest, verify  # noqa: E402
 from footcli.infer.session import open_session  # noqa: E402
@@ -24,16 +26,20 @@ from footcli.infer.spec import ModelSpec  # noqa: E402
 from footcli.infer.views import CHANNELS, view_geometry  # noqa: E402
 from footcli.names import BONES, LESIONS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
+from footcli.phantom.pose import LEG, flexed  # noqa: E402
 from footcli.phantom.raster import make_grid, rasterize  # noqa: E402
 from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS  # noqa: E402
-from footcli.train import bones, landmarks, lesions  # noqa: E402
-from footcli.train.bank import SPACING_MM, TRAIN_SEEDS, Bank, Entry, subject_box, to_entry  # noqa: E402
-from footcli.train.draw import Cut, paint, sample  # noqa: E402
+from footcli.phantom.shape import surface_points  # noqa: E402
+from footcli.phantom.subject import Subject  # noqa: E402
+from footcli.train import artefacts, bones, landmarks, lesions  # noqa: E402
+from footcli.train.bank import LYING_SHARE, SPACING_MM, TRAIN_SEEDS, Ahead, Bank, Entry, subject_box, to_entry, wide_subject  # noqa: E402
+from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample  # noqa: E402
 from footcli.train.export import WithSoftmax, export  # noqa: E402
 from footcli.train.gu2net import GU2Net, OneDomain  # noqa: E402
 from footcli.train.loop import Plan, pick_device, train  # noqa: E402
 from footcli.train.run import export_bones, export_landmarks, export_lesions  # noqa: E402
 from footcli.train.unet import UNet  # noqa: E402
+from footcli.train.view import AROUND, RANGE, SCANNER, View  # noqa: E402
 from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points  # noqa: E402
 
 SEED = 0
@@ -159,6 +165,179 @@ def test_a_bank_takes_in_new_things_and_lets_the_oldest_go() -> None:
     made.refresh()
     assert made.entries == [6, 7, 8]
     made.close()
+
+
+# the wide population and what scanners do
+
+
+def _pitch(subject: Subject, bone: str, back: str, front: str) -> float:
+    """Degrees by which a bone's line points down in front."""
+    line = subject.bones[bone].point(front) - subject.bones[bone].point(back)
+    return float(np.degrees(np.arctan2(-line[2], line[1])))
+
+
+@pytest.mark.parametrize("angle", [-15.0, 20.0, 45.0])
+def test_a_flexed_foot_is_turned_by_the_angle_under_a_leg_that_stays(angle: float) -> None:
+    subject = draw_subject(8, "olt")
+    turned = flexed(subject, angle)
+    for bone, back, front in (("talus", "body_centre", "head_centre"), ("metatarsal1", "base_centre", "head_centre")):
+        assert _pitch(turned, bone, back, front) - _pitch(subject, bone, back, front) == pytest.approx(angle, abs=0.1)
+    for name in LEG:
+        np.testing.assert_array_equal(turned.bones[name].pos, subject.bones[name].pos)
+    np.testing.assert_array_equal(turned.landmarks["HAA_Line1_Pt1"], subject.landmarks["HAA_Line1_Pt1"])
+    mark = "TMA_Line1_Pt2"
+    np.testing.assert_allclose(turned.landmarks[mark], turned.bones["talus"].point("head_centre"), atol=1e-6)
+    np.testing.assert_allclose(apply(turned.sole, turned.landmarks[mark]), subject.landmarks[mark], atol=1e-6)
+    hole, dome = turned.lesions[0][1].centre, turned.bones["talus"].point("trochlea_top")
+    before = subject.lesions[0][1].centre - subject.bones["talus"].point("trochlea_top")
+    assert np.linalg.norm(hole - dome) == pytest.approx(np.linalg.norm(before)), "a lesion goes with its bone"
+    assert subject.loaded
+    assert not turned.loaded
+
+
+def test_the_joints_of_a_flexed_foot_stay_closed() -> None:
+    def gap(subject: Subject, a: str, b: str) -> float:
+        return float(cKDTree(surface_points(subject.bones[a])).query(surface_points(subject.bones[b]))[0].min())
+
+    for seed in (1, 8):
+        subject = draw_subject(seed, "normal")
+        for angle in (-15, 25, 45):
+            turned = flexed(subject, angle)
+            for pair in (("tibia", "talus"), ("talus", "calcaneus"), ("talus", "navicular")):
+                assert abs(gap(turned, *pair) - gap(subject, *pair)) < 2.5, (seed, angle, pair)
+
+
+def test_a_flexed_foot_lies_whole_in_its_box_with_skin_around() -> None:
+    subject = flexed(draw_subject(4, "normal"), 40)
+    raster = rasterize(subject, make_grid(subject, 3.0, *subject_box(subject), np.eye(3)))
+    assert set(np.unique(raster.labels)) == set(range(len(BONES) + 1))
+    edges = np.ones(raster.skin.shape, bool)
+    edges[:-1, 1:-1, 1:-1] = False  # the leg goes on above
+    edges[-1] = False
+    assert (raster.skin[edges] < 0).all()
+    assert (raster.skin[raster.depth > 0] > 0).all()
+
+
+def test_training_feet_are_wider_than_test_feet_which_stay_as_they_were() -> None:
+    drawn = [wide_subject(TRAIN_SEEDS + i) for i in range(24)]
+    assert 0 < sum(not s.loaded for s in drawn) < 4 * LYING_SHARE * len(drawn) / 2
+    assert {s.side for s in drawn} == {"L", "R"}
+    again = wide_subject(TRAIN_SEEDS + 5)
+    np.testing.assert_array_equal(again.bones["talus"].pos, drawn[5].bones["talus"].pos)
+    plain, spread = draw_subject(TEST_SEEDS[0]), draw_subject(TEST_SEEDS[0], spread=1.0)
+    assert plain.loaded
+    assert plain.diseases == spread.diseases
+    assert not np.allclose(plain.bones["calcaneus"].axes, spread.bones["calcaneus"].axes)
+
+
+@pytest.fixture(scope="module")
+def drawn(bank: Bank[Entry]) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """For each plane: HU before any fault, depth and skin."""
+    entry, found = bank.entries[0], {}
+    for plane in ("AXL", "COR", "SAG"):
+        fields, ids = sample(entry, plane, entry.points[3][0], Cut(1.0, 96, (-8.0, 0.0, 8.0)), np.random.default_rng(7))
+        found[plane] = paint(entry, fields, ids, 1.0, np.random.default_rng(7)), fields[0], fields[1]
+    return found
+
+
+def _view(plane: str, depth: torch.Tensor, skin: torch.Tensor, seed: int) -> View:
+    return View(
+        plane, 1.0, torch.tensor([-8.0, 0.0, 8.0]), depth, skin, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*AROUND, *SCANNER])
+def test_each_artefact_changes_the_picture_the_same_way_for_the_same_seed(
+    name: str, drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+) -> None:
+    for plane, (image, depth, skin) in drawn.items():
+        changed = 0
+        for seed in range(6):
+            before = image.clone()
+            out, again = (artefacts.BY_NAME[name](image, _view(plane, depth, skin, seed)) for _ in range(2))
+            torch.testing.assert_close(out, again, rtol=0, atol=0)
+            torch.testing.assert_close(image, before, rtol=0, atol=0)
+            assert out.shape == image.shape
+            assert torch.isfinite(out).all()
+            changed += not torch.equal(out, image)
+        assert changed >= 3, plane
+
+
+def test_metal_is_brighter_than_bone_and_lies_in_it(drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+    image, depth, skin = drawn["COR"]
+    out = artefacts.metal(torch.zeros_like(image), _view("COR", depth, skin, 3))
+    bright = out > RANGE["metal"]["hu"][0] * 0.8
+    assert bright.any()
+    assert (bright & (depth > 0)).any()
+
+
+def test_a_round_field_shows_a_circle_in_axl_and_upright_edges_elsewhere() -> None:
+    skin = torch.full((3, 240, 240), 5.0)
+    for plane in ("AXL", "COR", "SAG"):
+        image, keep = artefacts.field(torch.zeros(3, 240, 240), _view(plane, skin, skin, 1))
+        rows, columns = keep[1].any(1).sum(), keep[1].any(0).sum()
+        assert len(image[~keep].unique()) == 1
+        assert columns < 240
+        if plane == "AXL":
+            assert abs(int(rows) - int(columns)) <= 2
+            assert keep[1].sum() == pytest.approx(np.pi / 4 * float(rows * columns), rel=0.05)
+        else:
+            assert rows == 240
+            assert (keep[1] == keep[1][:1]).all()
+
+
+def test_scanner_faults_do_not_move_edges(drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+    step = torch.zeros(3, 96, 96)
+    step[:, 30:60, 30:60] = 1000.0
+    _, depth, skin = drawn["AXL"]
+    for name in ("coarse", "motion", "sharp", "shading", "uncalibrated"):
+        for seed in range(4):
+            out = artefacts.BY_NAME[name](step, _view("COR", depth, skin, seed))
+            profile = (out[1, :, 40:50].mean(1) - out[1, :12].mean()).clamp(min=0)
+            half = profile[44] / 2
+            edges = torch.nonzero(profile > half)[:, 0]
+            assert abs(int(edges[0]) - 30) <= 3, (name, seed)
+            assert abs(int(edges[-1]) - 59) <= 3, (name, seed)
+
+
+def test_pictures_have_the_same_classes_whatever_their_look(bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = bank.entries[0]
+    cut = Cut(1.0, 96, (-8.0, 0.0, 8.0))
+    one = [picture(entry, "COR", entry.points[3][0], cut, np.random.default_rng(s)) for s in (1, 1)]
+    torch.testing.assert_close(one[0][0], one[1][0], rtol=0, atol=0)
+    monkeypatch.setattr("footcli.train.draw.cut_field_of_view", lambda image, rng: (image, torch.ones(96, 96, dtype=torch.bool)))
+    monkeypatch.setattr("footcli.train.draw.FIELD", 0.0)
+    for seed in range(8):
+        image, target = picture(entry, "COR", entry.points[3][0], cut, np.random.default_rng(seed))
+        with monkeypatch.context() as patch:
+            patch.setattr("footcli.train.draw.CLEAN", 1.0)
+            plain, same = picture(entry, "COR", entry.points[3][0], cut, np.random.default_rng(seed))
+        assert torch.isfinite(image).all()
+        assert torch.equal(target, same)
+        assert image.shape == plain.shape
+
+
+def test_a_second_foot_stands_beside_the_first_with_its_labels() -> None:
+    def foot(columns: slice, label: int) -> _Slice:
+        skin = torch.full((1, 20, 60), -30.0)
+        skin[:, :, columns] = 5.0
+        inside = skin > 0
+        return _Slice(torch.where(inside, 50.0, -1000.0), torch.where(inside, 3.0, -40.0), skin, torch.where(inside[0], label, 0))
+
+    both = _beside(foot(slice(5, 20), 3), foot(slice(30, 45), 7), 1, 4)
+    assert both.target[0].tolist() == [0] * 5 + [3] * 15 + [0] * 3 + [7] * 15 + [0] * 22
+    assert ((both.image[0, 0] > 0) == (both.target[0] > 0)).all()
+    away = _beside(foot(slice(30, 45), 3), foot(slice(10, 20), 7), -1, 4)
+    assert away.target[0].tolist() == [0] * 17 + [7] * 10 + [0] * 3 + [3] * 15 + [0] * 15
+    alone = foot(slice(5, 20), 3)
+    assert _beside(alone, foot(slice(0, 30), 7), 1, 4) is alone, "a foot that its own picture cuts off is not pasted"
+
+
+def test_batches_drawn_ahead_come_in_order() -> None:
+    for workers in (1, 3):
+        batches: Ahead[int] = Ahead(lambda step: step * step, workers)
+        assert [batches() for _ in range(7)] == [0, 1, 4, 9, 16, 25, 36]
+        batches.close()
 
 
 # losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue. ids: float32 (2, z, y, x) piece, lesion bits.
+    """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue. ids: uint8 (2, z, y, x) piece, lesion bits.
 
     sway_deg: sd of further turns about z, y, x when a slice is cut.
     classes: (pieces + 1,) class of each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -i for lesion bit i.
@@ -58,8 +59,8 @@ def subject_box(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _together(volumes: list[np.ndarray]) -> torch.Tensor:
-    """float32 (C, z, y, x) whose channels lie side by side in memory: a point's values are read at once."""
-    return torch.from_numpy(np.stack(volumes, -1).astype(np.float32, copy=False)).permute(3, 0, 1, 2)
+    """(C, z, y, x) whose channels lie side by side in memory: a point's values are read at once."""
+    return torch.from_numpy(np.stack(volumes, -1)).permute(3, 0, 1, 2)
 
 
 def _somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
@@ -135,4 +136,26 @@ class Bank(Generic[T]):
 
     def close(self) -> None:
         """Stop the thread."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+class Ahead(Generic[T]):
+    """Draws things while the network learns from those before; they come in the order of their steps, with any number of workers."""
+
+    def __init__(self, draw: Callable[[int], T], workers: int, first: int = 0) -> None:
+        """draw: step -> thing, safe to call from several threads at once."""
+        self._draw = draw
+        self._pool = ThreadPoolExecutor(workers)
+        self._first = first
+        self._coming = deque(self._pool.submit(draw, first + i) for i in range(workers))
+
+    def __call__(self) -> T:
+        """The next thing; its successors are drawn meanwhile."""
+        thing = self._coming.popleft().result()
+        self._first += 1
+        self._coming.append(self._pool.submit(self._draw, self._first + len(self._coming)))
+        return thing
+
+    def close(self) -> None:
+        """Stop the threads."""
         self._pool.shutdown(cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from footcli.infer.prepare import window
 from footcli.names import BONES
 from footcli.phantom.tissue import AIR_HU
-from footcli.train.bank import Bank, Entry
+from footcli.train.bank import Ahead, Bank, Entry
 from footcli.train.draw import Cut, picture
 from footcli.train.loop import Plan, pick_device, train
 from footcli.train.unet import UNet
@@ -34,7 +35,8 @@ def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: t
     middle = len(OFFSETS_MM) // 2
     images, targets = [], []
     for _ in range(size):
-        entry = bank.entries[int(rng.integers(len(bank.entries)))]
+        entries = bank.entries  # another thread may put a new list in its place
+        entry = entries[int(rng.integers(len(entries)))]
         wanted = int(rng.integers(1, CLASSES))
         points = entry.points[wanted]
         centre = points[int(rng.integers(len(points)))]
@@ -66,7 +68,9 @@ def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
     torch.manual_seed(plan.seed)
     say(f"drawing {bank.size} subjects")
     bank.fill()
-    rng = np.random.default_rng(bank.next_seed)
+    seed = bank.next_seed
+    workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))  # on a CPU the network needs the cores itself
+    batches = Ahead(lambda step: draw_batch(bank, plan.batch, np.random.default_rng([seed, step]), device), workers)
     net = UNet(len(OFFSETS_MM), CLASSES).to(memory_format=torch.channels_last)
 
     def every(step: int) -> None:
@@ -74,6 +78,7 @@ def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
             bank.refresh()
 
     try:
-        return train(net, plan, lambda step: draw_batch(bank, plan.batch, rng, device), loss, say, every)
+        return train(net, plan, lambda step: batches(), loss, say, every)
     finally:
+        batches.close()
         bank.close()

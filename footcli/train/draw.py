@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,14 +63,29 @@ def sample(
     flat = flat + _wobble(n, cut, rng, device)
     normal = torch.tensor(basis[0] / np.linalg.norm(basis[0]) / SPACING_MM, dtype=torch.float32, device=device)
     offsets = torch.tensor(cut.offsets_mm, dtype=torch.float32, device=device)
-    where = flat[None] + offsets[:, None, None, None] * normal
     size = torch.tensor(entry.fields.shape[1:], dtype=torch.float32, device=device)
-    grid = (where / (size - 1) * 2 - 1).flip(-1)[None]  # grid_sample wants (x, y, z) in -1..1
-    fields = F.grid_sample(entry.fields[None], grid, mode="bilinear", padding_mode="border", align_corners=True)[0]
-    ids = F.grid_sample(entry.ids[None], grid, mode="nearest", padding_mode="zeros", align_corners=True)[0]
-    outside = (grid.abs() > 1).any(-1)[0]
-    fields[0][outside], fields[1][outside] = -40.0, -30.0
-    return fields, ids.long()
+    steps = offsets[:, None, None, None] * normal
+    unit = 2 / (size - 1)  # grid_sample wants (x, y, z) in -1..1; the small factors first, the many points last
+    grid = (flat * unit - 1).flip(-1)[None] + (steps * unit).flip(-1)
+    fields = F.grid_sample(entry.fields[None], grid[None], mode="bilinear", padding_mode="border", align_corners=True)[0]
+    outside = grid.abs().amax(-1) > 1
+    beyond = torch.tensor([-40.0, -30.0, 0.0], device=device)[:, None, None, None]
+    return torch.where(outside, beyond, fields), _nearest(entry.ids, flat[None] + steps, outside)
+
+
+def _nearest(ids: torch.Tensor, where: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
+    """int64 (K, C, H, W): ids (K, z, y, x) at the voxels nearest to `where` (C, H, W, 3), 0 outside."""
+    _, nz, ny, nx = ids.shape
+    last = torch.tensor([nz - 1.0, ny - 1.0, nx - 1.0], device=where.device)
+    z, y, x = torch.minimum(where.round(), last).clamp(min=0).int().unbind(-1)
+    found = ids.permute(1, 2, 3, 0).reshape(-1, len(ids))[((z * ny + y) * nx + x).masked_fill(outside, 0)]
+    return found.long().permute(3, 0, 1, 2) * ~outside
+
+
+@lru_cache(maxsize=64)
+def _smooth(k: int, n: int, device: torch.device) -> torch.Tensor:
+    """(n, k) weights of bicubic interpolation from k values to n; as a product much quicker than interpolating each time."""
+    return F.interpolate(torch.eye(k, device=device)[None, :, :, None], size=(n, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T
 
 
 def _wobble(n: int, cut: Cut, rng: np.random.Generator, device: torch.device) -> torch.Tensor:
@@ -78,7 +94,8 @@ def _wobble(n: int, cut: Cut, rng: np.random.Generator, device: torch.device) ->
     for step_mm, limit in ((45.0, cut.stretch_mm), (16.0, min(cut.stretch_mm, 4.0) * 0.25)):
         k = max(3, round(n * cut.pixel_mm / step_mm) + 2)
         coarse = torch.tensor(rng.normal(0, 0.5, (1, 3, k, k)) * rng.uniform(0, limit), dtype=torch.float32, device=device)
-        total = total + F.interpolate(coarse, size=(n, n), mode="bicubic", align_corners=True)
+        rise = _smooth(k, n, device)
+        total = total + rise @ coarse @ rise.T
     return (total / SPACING_MM)[0].permute(1, 2, 0)
 
 
