@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from footcli.errors import TruthError
 from footcli.files import read_json, safe_text, write_json
+from footcli.names import finding_name
 
 OLDEST_YEARS = 130.0
 """An age beyond this is a typing mistake and taken as not given."""
@@ -50,6 +51,44 @@ def read_clinical(path: Path) -> Clinical:
     if clinical is None:
         raise TruthError(f"{safe_text(path.name)} holds no clinical information (a JSON object is expected): export it again")
     return clinical
+
+
+def says_something(clinical: Clinical) -> bool:
+    """Whether it says anything of the person or the disease; an id alone does not."""
+    return replace(clinical, case_id=None) != Clinical()
+
+
+def first_said(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
+    """The first clinical file that says something, None without one; and how many of the files cannot be read."""
+    found: Clinical | None = None
+    unreadable = 0
+    for path in paths:
+        try:
+            clinical = read_clinical(path)
+        except TruthError:
+            unreadable += 1
+            continue
+        if found is None and says_something(clinical):
+            found = clinical
+    return found, unreadable
+
+
+def detail_parts(clinical: Clinical) -> tuple[str, ...]:
+    """The single diseases of DiseaseDetail, as written: an entry may hold several between `;`."""
+    return tuple(part.strip() for detail in clinical.details for part in detail.split(";") if part.strip())
+
+
+def findings_named(clinical: Clinical) -> frozenset[str]:
+    """The findings, names.FINDINGS, that a case's details name; empty where they name nothing known.
+
+    {"normal"} where they say so, or where no detail is given and every group is the normal one; never beside a disease: of two feet
+    one may be normal, the case is not.
+    """
+    details = detail_parts(clinical)
+    if not details and clinical.groups and all(finding_name(group) == "normal" for group in clinical.groups):
+        return frozenset(("normal",))
+    named = frozenset(name for part in details if (name := finding_name(part)))
+    return named - {"normal"} or named
 
 
 def write_clinical(path: Path, clinical: Clinical) -> None:

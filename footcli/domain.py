@@ -54,14 +54,14 @@ class CaseRef:
     """A case found on disk, not yet opened.
 
     `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file of the folder.
-    `labels` maps plane -> slice stem -> JSON file.
+    `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes may lie apart.
     """
 
     case_id: str
     folder: Path
     layout: Literal["dataset", "plain"]
     images: Mapping[Plane | None, tuple[Path, ...]]
-    labels: Mapping[Plane, Mapping[str, Path]] = field(default_factory=dict)
+    labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]] = field(default_factory=dict)
     angle_files: tuple[Path, ...] = ()
     clinical_files: tuple[Path, ...] = ()
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
-from footcli.clinical import Clinical, clinical_content, parse_clinical, read_clinical, write_clinical
+from footcli.clinical import Clinical, clinical_content, parse_clinical, read_clinical, says_something, write_clinical
 from footcli.domain import Point
 from footcli.errors import TruthError
 from footcli.files import read_json, safe_text, write_json
 from footcli.names import LANDMARKS, bone_name, lesion_name
 
 __all__ = [
-    "Box", "Clinical", "Polygon", "SliceLabel", "mask_of_polygons", "polygons_of_mask", "read_angle_label", "read_clinical",
-    "read_slice_label", "write_angle_label", "write_clinical", "write_slice_label",
+    "Box", "Clinical", "Polygon", "SliceLabel", "joined_label", "mask_of_polygons", "polygons_of_mask", "read_angle_label",
+    "read_angle_points", "read_clinical", "read_slice_label", "write_angle_label", "write_clinical", "write_slice_label",
 ]  # fmt: skip
 
 Polygon = NDArray[np.float64]
@@ -41,7 +41,8 @@ class SliceLabel:
     """The truth of one slice.
 
     polygons: bone name -> its pieces. boxes: lesion name -> boxes. lines: start and end points of LabelLine items.
-    unknown: what was not understood -> how often; keys hold at most 60 characters of the file's own words.
+    unknown: what was not understood -> how often; keys hold at most 40 characters of the file's own words, never a comment,
+    which is free text.
     """
 
     polygons: Mapping[str, tuple[Polygon, ...]] = field(default_factory=dict)
@@ -51,8 +52,38 @@ class SliceLabel:
     clinical: Clinical | None = None
 
 
-def read_slice_label(path: Path) -> SliceLabel:
-    """The label of one slice, in either export form. Raises TruthError if the file is no annotation JSON at all."""
+def read_slice_label(path: Path, *more: Path) -> SliceLabel:
+    """The label of one slice, in either export form; of all its files together where there are several.
+
+    Raises TruthError if any file is no annotation JSON at all.
+    """
+    return joined_label([_read(file) for file in (path, *more)])
+
+
+def joined_label(labels: Sequence[SliceLabel]) -> SliceLabel:
+    """Several labels of one slice as one; a box or line that two of them hold counts once. clinical: the first that says something."""
+    if len(labels) == 1:
+        return labels[0]
+    polygons: dict[str, list[Polygon]] = {}
+    boxes: dict[str, list[Box]] = {}
+    unknown: Counter[str] = Counter()
+    for label in labels:
+        for name, pieces in label.polygons.items():
+            polygons.setdefault(name, []).extend(pieces)
+        for name, found in label.boxes.items():
+            boxes.setdefault(name, []).extend(found)
+        unknown.update(label.unknown)
+    told = [label.clinical for label in labels if label.clinical is not None]
+    return SliceLabel(
+        polygons={name: tuple(pieces) for name, pieces in polygons.items()},
+        boxes={name: tuple(dict.fromkeys(found)) for name, found in boxes.items()},
+        lines=tuple(dict.fromkeys(line for label in labels for line in label.lines)),
+        unknown=dict(unknown),
+        clinical=next(filter(says_something, told), told[0] if told else None),
+    )
+
+
+def _read(path: Path) -> SliceLabel:
     content = _object(path)
     polygons: dict[str, list[Polygon]] = {}
     boxes: dict[str, list[Box]] = {}
@@ -110,17 +141,24 @@ def read_angle_label(path: Path) -> dict[str, Point]:
     Points without three finite numbers are left out. Raises TruthError if the file is no annotation JSON, or names a point twice
     at different places.
     """
+    return read_angle_points(path)[0]
+
+
+def read_angle_points(path: Path) -> tuple[dict[str, Point], int]:
+    """What `read_angle_label` gives, and how many entries were left out: no name, or no three finite numbers. Raises TruthError."""
     points: dict[str, Point] = {}
+    left_out = 0
     for item in _annotations(_object(path), path):
         for entry in _list(item.get("anglePoint_list")):
             name, at = _dict(entry).get("pt_name"), _numbers(_dict(_dict(entry).get("pt_pos")), "X", "Y", "Z")
             if not isinstance(name, str) or at is None:
+                left_out += 1
                 continue
-            name = _LANDMARK_LOOKUP.get(name.strip().casefold(), _word(name))
+            name = _LANDMARK_LOOKUP.get(name.strip().casefold(), _word(name, 60))
             point = (at[0], at[1], at[2])
             if points.setdefault(name, point) != point:
                 raise TruthError(f"{safe_text(path.name)} gives the point {name} twice, at different places: remove one")
-    return points
+    return points, left_out
 
 
 def write_angle_label(path: Path, points: Mapping[str, Point]) -> None:
@@ -209,7 +247,7 @@ def _take_box(item: dict[str, Any], old: dict[str, Any], boxes: dict[str, list[B
     comment = next((word for word in words if isinstance(word, str) and word.strip()), None)
     name, ends = lesion_name(comment) if comment else None, _ends(item, old)
     if name is None or ends is None:
-        unknown[f"lesion {_word(comment)}" if name is None else "box without corners"] += 1
+        unknown["lesion of an unknown class" if name is None else "box without corners"] += 1
         return
     x0, y0, x1, y1 = ends
     boxes.setdefault(name, []).append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
@@ -249,8 +287,8 @@ def _plain(value: float) -> int | float:
     return int(value) if float(value).is_integer() else round(float(value), 4)
 
 
-def _word(value: object) -> str:
-    return safe_text(value.strip())[:60] or "(empty)" if isinstance(value, str) else "(none)"
+def _word(value: object, most: int = 40) -> str:
+    return safe_text(value.strip())[:most] or "(empty)" if isinstance(value, str) else "(none)"
 
 
 def _dict(value: object) -> dict[str, Any]:

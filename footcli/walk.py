@@ -35,7 +35,7 @@ class _Part:
 
     owner: str
     images: dict[Plane, list[str]] = field(default_factory=lambda: defaultdict(list))
-    labels: dict[Plane, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    labels: dict[Plane, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(dict))
     angles: list[str] = field(default_factory=list)
     clinical: list[str] = field(default_factory=list)
 
@@ -178,7 +178,7 @@ def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
         elif role == "ANGLE" or _ANGLE_NAME.match(_stem(path)):
             part.angles.append(path)
         elif home:
-            part.labels[home][safe_text(_stem(path))] = path
+            part.labels[home].setdefault(safe_text(_stem(path)), []).append(path)
         else:
             part.clinical.append(path)
 
@@ -229,7 +229,7 @@ def _by_series(part: _Part) -> list[CaseRef]:
 
 def _only(part: _Part, series: str) -> _Part:
     images = {plane: [p for p in paths if _series(_stem(p)) == series] for plane, paths in part.images.items()}
-    labels = {plane: {s: p for s, p in stems.items() if _series(s) == series} for plane, stems in part.labels.items()}
+    labels = {plane: {s: files for s, files in stems.items() if _series(s) == series} for plane, stems in part.labels.items()}
     angles = [p for p in part.angles if (m := _ANGLE_NAME.match(_stem(p))) is None or safe_text(m["series"]) == series]
     return replace(part, images=images, labels=labels, angles=angles)
 
@@ -249,10 +249,13 @@ def _case(part: _Part, case_id: str) -> CaseRef:
         folder=Path(part.owner),
         layout="dataset",
         images={plane: tuple(map(Path, sorted(part.images[plane]))) for plane in Plane if part.images.get(plane)},
-        labels={plane: {s: Path(p) for s, p in sorted(part.labels[plane].items())} for plane in Plane if part.labels.get(plane)},
+        labels={
+            plane: {stem: tuple(map(Path, sorted(files))) for stem, files in sorted(part.labels[plane].items())}
+            for plane in Plane if part.labels.get(plane)
+        },
         angle_files=tuple(map(Path, sorted(part.angles))),
         clinical_files=tuple(map(Path, sorted(part.clinical))),
-    )
+    )  # fmt: skip
 
 
 def _with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:

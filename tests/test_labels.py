@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from footcli.clinical import findings_named, first_said
 from footcli.errors import TruthError
 from footcli.labels import (
     Clinical,
     mask_of_polygons,
     polygons_of_mask,
     read_angle_label,
+    read_angle_points,
     read_clinical,
     read_slice_label,
     write_angle_label,
@@ -55,7 +57,7 @@ def test_a_label_gives_polygons_boxes_and_counts_of_what_is_unknown(tmp_path: Pa
     assert first.tolist() == [[1, 2], [4, 2], [4, 6]]
     assert second.shape == (1, 2)
     assert label.boxes == {"OLT": ((200, 220, 270, 265),)}
-    assert label.unknown == {"point without numbers": 1, "bone Sesamoid": 1, "lesion (none)": 1, "object LabelStar": 1}
+    assert label.unknown == {"point without numbers": 1, "bone Sesamoid": 1, "lesion of an unknown class": 1, "object LabelStar": 1}
     assert label.clinical == Clinical("AN1", 47, "F", ("AD",), ("OLT (x) y;",))
 
 
@@ -83,6 +85,65 @@ def test_the_older_export_form_is_read(tmp_path: Path) -> None:
     assert label.lines == ((1, 2, 3, 4),)
     assert label.clinical is None
     assert not label.unknown
+
+
+def test_several_files_of_a_slice_are_one_label(tmp_path: Path) -> None:
+    square, clinical = np.array([[1.0, 1], [4, 1], [4, 4]]), Clinical("AN1", 47.0)
+    write_slice_label(tmp_path / "a.json", {"Talus": [square]}, {"OLT": [(1, 1, 2, 2)]}, Clinical("AN1"))
+    write_slice_label(tmp_path / "b.json", {"Talus": [square + 5]}, {"OLT": [(1, 1, 2, 2), (5, 5, 6, 6)]}, clinical)
+    items = [{"object_name": "LabelLine", "start_pos": {"X": 1, "Y": 2}, "end_pos": {"X": 3, "Y": 4}}, {"object_name": "LabelStar"}]
+    write(tmp_path / "c.json", {"ArrayOfannotation_info": [*items, items[1]]})
+    write(tmp_path / "d.json", {"ArrayOfannotation_info": items})
+    label = read_slice_label(*(tmp_path / f"{name}.json" for name in "abcd"))
+    assert [piece.tolist() for piece in label.polygons["Talus"]] == [square.tolist(), (square + 5).tolist()]
+    assert label.boxes == {"OLT": ((1, 1, 2, 2), (5, 5, 6, 6))}
+    assert label.lines == ((1, 2, 3, 4),)
+    assert label.unknown == {"object LabelStar": 3}
+    assert label.clinical == clinical
+    (tmp_path / "c.json").write_bytes(b"{")
+    with pytest.raises(TruthError, match=r"c\.json"):
+        read_slice_label(*(tmp_path / f"{name}.json" for name in "abcd"))
+
+
+def test_a_comment_never_reaches_the_counts_and_a_preset_is_cut(tmp_path: Path) -> None:
+    corners = {"start_pos": {"X": 1, "Y": 1}, "end_pos": {"X": 2, "Y": 2}}
+    items = [
+        {"object_name": "LabelRect", "comment": "Kim Minsoo 1961-03-02 OLT?", **corners},
+        {"objectname": "LabelRect", "xyvalue": {"label_val": {"comment": "Kim Minsoo"}, **corners}},
+        {"object_name": "LabelPolyLine", "preset_name": "Sesamoid " * 9},
+    ]
+    label = read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": items}))
+    assert label.unknown == {"lesion of an unknown class": 2, f"bone {('Sesamoid ' * 9)[:40]}": 1}
+    assert not label.boxes
+
+
+def test_points_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    whole = {"pt_name": "CPA_Line1_Pt1", "pt_pos": {"X": 1, "Y": 2, "Z": 3}}
+    entries = [whole, whole | {"pt_name": 7}, {"pt_name": "CPA_Line1_Pt2", "pt_pos": {"X": 1, "Y": 2}}, "nonsense"]
+    path = write(tmp_path / "a.json", {"ArrayOfannotation_info": [{"anglePoint_list": entries}, {"anglePoint_list": 3}]})
+    assert read_angle_points(path) == ({"CPA_Line1_Pt1": (1, 2, 3)}, 3)
+    assert read_angle_label(path) == {"CPA_Line1_Pt1": (1, 2, 3)}
+
+
+def test_the_findings_of_a_case_are_what_its_details_name() -> None:
+    def named(details: tuple[str, ...], *groups: str) -> set[str]:
+        return set(findings_named(Clinical(groups=groups, details=details)))
+
+    assert named(("Flatfoot (x); 무지 외반증;", "OLT"), "FD", "AD") == {"flat_foot", "hallux_valgus", "olt"}
+    assert named((), "N") == named(("정상",), "AD") == {"normal"}
+    assert named(("normal; OLT",), "N") == {"olt"}
+    assert named((), "N", "AD") == named(()) == named(("gout",), "N") == named((), "AD") == set()
+
+
+def test_the_first_clinical_file_that_says_something_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"{")
+    write_clinical(tmp_path / "b.json", Clinical("AN1"))
+    write_clinical(tmp_path / "c.json", Clinical("AN1", 40.0))
+    write_clinical(tmp_path / "d.json", Clinical("AN1", 50.0))
+    (tmp_path / "e.json").write_bytes(b"[]")
+    paths = [tmp_path / f"{name}.json" for name in "abcde"]
+    assert first_said(paths) == (Clinical("AN1", 40.0), 2)
+    assert first_said(paths[:2]) == (None, 1)
 
 
 def test_an_empty_label_is_a_label(tmp_path: Path) -> None:

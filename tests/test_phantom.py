@@ -308,11 +308,11 @@ def test_the_written_case_is_read_back_voxel_for_voxel_and_place_for_place(tree:
 def test_filled_polygons_of_each_plane_give_the_masks_again(tree: tuple[Scan, CaseRef], plane: Plane) -> None:
     seen, ref = tree
     truth, axis = seen.raster.labels[::-1], 2 - plane.axis
-    for index, (stem, path) in enumerate(ref.labels[plane].items()):
+    for index, (stem, files) in enumerate(ref.labels[plane].items()):
         assert stem.endswith(f"_{plane}_{index:04d}")
         if index % 5:
             continue
-        mask, label = np.take(truth, index, axis), read_slice_label(path)
+        mask, label = np.take(truth, index, axis), read_slice_label(*files)
         assert set(label.polygons) == {BONES[k - 1].name for k in np.unique(mask) if k}
         for name, pieces in label.polygons.items():
             np.testing.assert_array_equal(mask_of_polygons(pieces, mask.shape), ndimage.binary_fill_holes(mask == BONE_ID[name]))
@@ -322,10 +322,10 @@ def test_boxes_enclose_the_lesion_of_their_slice(tree: tuple[Scan, CaseRef]) -> 
     seen, ref = tree
     bit = 1 << [term.name for term in LESIONS].index("Tarsal Coalition")
     bits = seen.raster.lesion[::-1] & bit
-    for index, path in enumerate(ref.labels[Plane.COR].values()):
+    for index, files in enumerate(ref.labels[Plane.COR].values()):
         rows, columns = np.nonzero(bits[:, index])
         wanted = ((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1),) if len(rows) else ()
-        assert read_slice_label(path).boxes.get("Tarsal Coalition", ()) == wanted
+        assert read_slice_label(*files).boxes.get("Tarsal Coalition", ()) == wanted
 
 
 def test_the_angle_points_lie_where_the_scan_has_them(tree: tuple[Scan, CaseRef]) -> None:

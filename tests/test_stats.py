@@ -22,6 +22,7 @@ from footcli.stats.codes import MISSING, QUALITY
 from footcli.stats.html import render, write_page
 from footcli.stats.run import collect
 from footcli.stats.shapes import box_outside, box_without_area, crosses_itself, outside
+from footcli.stats.slices import below
 from footcli.stats.summary import DECIMALS, percent, points, tables, to_json
 from footcli.stats.tally import MOST_EXAMPLES, MOST_NAMES, OTHER, Tally
 
@@ -237,13 +238,60 @@ def test_json_that_cannot_be_read_is_named_by_its_place_in_the_tree(tmp_path: Pa
     assert content["angles"][0]["found"] == 0
 
 
+def test_outlines_and_boxes_that_lie_apart_are_one_label(tmp_path: Path) -> None:
+    label = make_case(tmp_path, "AN1")
+    name = f"{stem('AN1')}_COR_0000.json"
+    write_slice_label(label / "COR" / name, {"Talus": [SQUARE]}, {})
+    write_slice_label(label / "BBOX" / "COR" / name, {}, {"OLT": [(4, 4, 9, 9)]})
+    content = stats(tmp_path)
+    assert counts(content) == {}
+    assert content["planes"][1]["labels"] == 1
+    assert found(content, "lesions") == {"OLT": 1}
+    assert found(content, "bones") == {"Talus": 1}
+    (label / "BBOX" / "COR" / name).write_bytes(b"{")
+    content = stats(tmp_path)
+    assert examples(content, "unreadable_json") == [(None, f"2.라벨링데이터/AD/AN1/BBOX/COR/{name}")]
+    assert found(content, "bones") == {"Talus": 1}
+
+
+def test_a_label_that_says_nothing_of_the_person_does_not_hide_one_that_does(tmp_path: Path) -> None:
+    label = make_case(tmp_path, "AN1")
+    shutil.rmtree(tmp_path / "1.원천데이터" / "AD" / "AN1" / "CLINICALINFO")
+    write_slice_label(label / "AXL" / f"{stem('AN1')}_AXL_0000.json", {"Talus": [SQUARE]}, {}, Clinical("AN1"))
+    assert counts(stats(tmp_path), "missing") == {"no_clinical": 1, "size_unknown": 3}
+
+
+def test_key_points_without_numbers_are_counted(tmp_path: Path) -> None:
+    label = make_case(tmp_path, "AN1")
+    points = [{"pt_name": "CPA_Line1_Pt1", "pt_pos": {"X": 1, "Y": 2}}] * 2
+    (label / "ANGLE" / f"{stem('AN1')}_Angle.json").write_text(json.dumps({"ArrayOfannotation_info": [{"anglePoint_list": points}]}))
+    content = stats(tmp_path)
+    assert content["not_understood"] == {"key point without numbers": 2}
+    assert counts(content) == {"not_understood": 2}
+
+
+@pytest.mark.parametrize("inside", ["", "AXL"])
+def test_a_case_or_plane_folder_alone_can_be_named(tmp_path: Path, inside: str) -> None:
+    label = make_case(tmp_path, "AN1")
+    (label / "AXL" / f"{stem('AN1')}_AXL_0000.json").write_bytes(b"{")
+    content = stats(label / inside)
+    assert examples(content, "no_images") == [("AN1", "AD/AN1" if inside else ".")]
+    assert str(tmp_path) not in json.dumps(content)
+
+
+def test_a_place_outside_the_tree_is_never_named_from_the_top() -> None:
+    assert below(Path("/data/kim/tree/AN1"), Path("/data/kim/tree/AN1/AXL")) == "tree/AN1"
+    assert below(Path("/AN1"), Path("/other")) == "AN1"
+    assert below(Path("/a/b/c"), Path("/a")) == "b/c"
+
+
 def test_classes_that_nobody_knows_are_counted_by_name(tmp_path: Path) -> None:
     label = make_case(tmp_path, "AN1")
     items = [{"object_name": "LabelPolyLine", "preset_name": "Sesamoid"}, {"object_name": "LabelRect", "comment": "cyst"}]
     (label / "AXL" / f"{stem('AN1')}_AXL_0000.json").write_text(json.dumps({"ArrayOfannotation_info": [*items, items[0]]}))
     write_angle_label(label / "ANGLE" / f"{stem('AN1')}_Angle.json", {"XYZ_Line1_Pt1": (1, 2, 3)})
     content = stats(tmp_path)
-    assert content["not_understood"] == {"bone Sesamoid": 2, "landmark XYZ_Line1_Pt1": 1, "lesion cyst": 1}
+    assert content["not_understood"] == {"bone Sesamoid": 2, "landmark XYZ_Line1_Pt1": 1, "lesion of an unknown class": 1}
     assert counts(content) == {"not_understood": 4}
 
 

@@ -63,7 +63,7 @@ def test_training_and_validation_cases_of_one_name_keep_their_own_labels(tmp_pat
     assert len({case.case_id.casefold() for case in cases}) == 2
     for case in cases:
         part = case.folder.relative_to(tmp_path).parts[0]
-        assert all(part in path.parts for stems in case.labels.values() for path in stems.values())
+        assert all(part in path.parts for stems in case.labels.values() for files in stems.values() for path in files)
         assert len(case.labels[Plane.AXL]) == 2
 
 
@@ -89,6 +89,12 @@ def test_plane_folders_with_images_and_labels_together_are_one_case(tmp_path: Pa
 def test_the_older_layout_with_a_box_folder_is_read(tmp_path: Path) -> None:
     touch(tmp_path / "C1" / "AXL" / "x_1.dcm", tmp_path / "C1" / "BBOX" / "AXL" / "x_1.json")
     assert list(one(tmp_path).labels[Plane.AXL]) == ["x_1"]
+
+
+def test_outlines_and_boxes_of_one_slice_that_lie_apart_are_both_kept(tmp_path: Path) -> None:
+    files = [tmp_path / "C1" / "BBOX" / "COR" / "x_1.json", tmp_path / "C1" / "COR" / "x_1.json"]
+    touch(tmp_path / "C1" / "COR" / "x_1.dcm", *files)
+    assert one(tmp_path).labels == {Plane.COR: {"x_1": tuple(files)}}
 
 
 def test_labels_without_images_are_still_a_case(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
-from footcli.clinical import Clinical, age_band, read_clinical
+from footcli.clinical import Clinical, age_band, detail_parts, findings_named, read_clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import TruthError
 from footcli.files import safe_text
-from footcli.labels import read_angle_label
+from footcli.labels import read_angle_points
 from footcli.names import ANGLES, FINDINGS, LANDMARKS, SeriesName, finding_name, landmark_names, series_name
 from footcli.stats.codes import FINDING_GROUP, GROUPS
 from footcli.stats.slices import below, tally_slices
@@ -50,7 +51,7 @@ def _clinical(tally: Tally, ref: CaseRef, folder: str, root: Path) -> Clinical |
             continue
         if said.case_id is not None and safe_text(said.case_id) != folder:
             tally.note("quality", "case_id_differs", ref.case_id, safe_text(path.stem))
-        if found is None and said != Clinical():
+        if found is None and says_something(said):
             found = said
     return found
 
@@ -70,9 +71,14 @@ def _series(tally: Tally, ref: CaseRef, root: Path) -> None:
     points: set[str] = set()
     for path in ref.angle_files:
         try:
-            points.update(read_angle_label(path))
+            found, left_out = read_angle_points(path)
         except TruthError:
             tally.note("quality", "unreadable_json", "", below(path, root))
+            continue
+        points.update(found)
+        if left_out:
+            tally.add("unknown", "key point without numbers", left_out)
+            tally.note("quality", "not_understood", ref.case_id, safe_text(path.stem), left_out)
     for name in sorted(points):
         if name in LANDMARKS:
             tally.add("landmarks", name)
@@ -97,10 +103,7 @@ def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
     groups = {group for text in said.groups if (group := _group(text))} or {
         group for text in (named.group if named else "", safe_text(parent)) if (group := _group(text))
     }
-    details = [part for detail in said.details for part in detail.split(";") if part.strip()]
-    findings = {name for detail in details if (name := finding_name(detail))}
-    if groups == {"N"} and not details:
-        findings = {"normal"}
+    findings = findings_named(replace(said, groups=tuple(groups)))
     for topic, value in (("sex", said.sex), ("age", band)):
         if value:
             tally.add(topic, value)
@@ -111,7 +114,7 @@ def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
     tally.add("grouped", "cases", int(bool(groups)))
     if not groups:
         tally.note("missing", "group_unknown", ref.case_id, "")
-    unknown = sum(finding_name(detail) is None for detail in details)
+    unknown = sum(finding_name(part) is None for part in detail_parts(said))
     if unknown:
         tally.note("missing", "detail_unknown", ref.case_id, "", unknown)
     for name in findings:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 from pathlib import Path
 
-from footcli.clinical import Clinical
+from footcli.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, TruthError
 from footcli.files import safe_text
-from footcli.labels import SliceLabel, read_slice_label
+from footcli.labels import SliceLabel, joined_label, read_slice_label
 from footcli.names import LESION_PLANE
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
@@ -32,13 +32,12 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
         tally.add("labels", plane, len(labels))
         _pair(tally, ref, images, labels)
         size = _size(tally, ref, plane, max_pixels) if labels else (inf, inf)
-        for stem, path in labels.items():
-            try:
-                label = read_slice_label(path)
-            except TruthError:
-                tally.note("quality", "unreadable_json", "", below(path, root))
+        for stem, files in labels.items():
+            label = _label(tally, files, root)
+            if label is None:
                 continue
-            said = said or label.clinical
+            if said is None and label.clinical is not None and says_something(label.clinical):
+                said = label.clinical
             _contents(tally, label, plane, bones, lesions)
             for code, number in _faults(label, plane, size, safe_text(ref.folder.name)).items():
                 if number:
@@ -50,12 +49,24 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
     return said
 
 
+def _label(tally: Tally, files: Sequence[Path], root: Path) -> SliceLabel | None:
+    """What the files of one slice say together; those that cannot be read are noted, None if none can be."""
+    found = []
+    for path in files:
+        try:
+            found.append(read_slice_label(path))
+        except TruthError:
+            tally.note("quality", "unreadable_json", "", below(path, root))
+    return joined_label(found) if found else None
+
+
 def below(path: Path, root: Path) -> str:
-    """A path as text, relative to the tree."""
-    return "/".join(safe_text(part) for part in path.relative_to(root).parts) or "."
+    """A path as text, relative to the tree; the end of it where it lies outside, as a case does whose plane alone was named."""
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else [part for part in path.parts if part != path.anchor][-2:]
+    return "/".join(map(safe_text, parts)) or "."
 
 
-def _pair(tally: Tally, ref: CaseRef, images: Sequence[Path], labels: Mapping[str, Path]) -> None:
+def _pair(tally: Tally, ref: CaseRef, images: Sequence[Path], labels: Collection[str]) -> None:
     """Images and labels of one plane against each other, by file stem. A plane without either is counted as a plane."""
     if not labels or not images:
         return

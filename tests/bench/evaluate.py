@@ -43,9 +43,9 @@ LEAST_RATIO = 20.0
 SAMPLE = 12  # cases of the AP part: pycocotools takes seconds for them
 
 
-def truth_volume(labels: Mapping[Plane, Mapping[str, Path]]) -> np.ndarray[Any, Any]:
+def truth_volume(labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]]) -> np.ndarray[Any, Any]:
     """uint8 (z, y, x) of a case's axial labels; the other planes' number of slices is its width."""
-    found = [read_slice_label(path).polygons for _, path in sorted(labels[Plane.AXL].items())]
+    found = [read_slice_label(*files).polygons for _, files in sorted(labels[Plane.AXL].items())]
     shape = len(labels[Plane.COR]), len(labels[Plane.SAG])
     volume = np.zeros((len(found), *shape), np.uint8)
     for z, slices in enumerate(found):
@@ -54,7 +54,7 @@ def truth_volume(labels: Mapping[Plane, Mapping[str, Path]]) -> np.ndarray[Any, 
     return volume
 
 
-def make_results(out: Path, tree: Path, labels: int) -> list[tuple[Mapping[Plane, Mapping[str, Path]], Any]]:
+def make_results(out: Path, tree: Path, labels: int) -> list[tuple[Mapping[Plane, Mapping[str, tuple[Path, ...]]], Any]]:
     """A result for each of the first cases, `labels` slices in all: its truth moved by a voxel or two, some slices lost.
 
     Returns label files and result of the first.
@@ -76,7 +76,7 @@ def make_results(out: Path, tree: Path, labels: int) -> list[tuple[Mapping[Plane
     return kept
 
 
-def oracle_sides(pairs: list[tuple[Mapping[Plane, Mapping[str, Path]], Any]], problem: Problem) -> list[COCO]:
+def oracle_sides(pairs: list[tuple[Mapping[Plane, Mapping[str, tuple[Path, ...]]], Any]], problem: Problem) -> list[COCO]:
     """The problem's very masks as run lengths, images under the same ids."""
     scores = {(int(i), int(k)): float(s) for i, k, s in zip(problem.found.image, problem.found.label, problem.found.scores, strict=True)}
     sides: list[list[dict[str, Any]]] = [[], []]
@@ -90,10 +90,10 @@ def oracle_sides(pairs: list[tuple[Mapping[Plane, Mapping[str, Path]], Any]], pr
 
     for number, (labels, volume) in enumerate(pairs):
         for p, plane in enumerate(Plane):
-            for index, (_, path) in enumerate(sorted(labels[plane].items())):
+            for index, (_, files) in enumerate(sorted(labels[plane].items())):
                 picture = np.moveaxis(volume, 2 - plane.axis, 0)[index]
                 image = int(image_ids(number, np.array(p), np.array(index)))
-                for name, pieces in read_slice_label(path).polygons.items():
+                for name, pieces in read_slice_label(*files).polygons.items():
                     add(0, image, BONE_ID[name], mask_of_polygons(pieces, picture.shape))
                 for bone in BONE_ID.values():
                     add(1, image, bone, picture == bone)
