@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from footcli.errors import SetupError
 from footcli.files import safe_text
 from footcli.infer.session import cpu_count
+from footcli.pool import in_processes
 from footcli.stats.case import tally_case
 from footcli.stats.slices import below
 from footcli.stats.tally import Tally
 from footcli.walk import CaseHome, find_homes
-
-_AHEAD = 4  # cases a process may be ahead of the one whose counts are added next
 
 
 def collect(
@@ -40,7 +36,8 @@ def collect(
     if not homes:
         raise SetupError(f"{safe_text(str(tree))}: no case in it; name the data set's folder")
     tally = _duplicates(homes, root)
-    for found in _tallies(homes, root, cpu_count() if jobs is None else jobs, max_pixels):
+    one = partial(tally_case, root=root, max_pixels=max_pixels)
+    for found in in_processes(one, homes, cpu_count() if jobs is None else jobs):
         tally.merge(found)
         tell()
     return tally
@@ -53,30 +50,3 @@ def _duplicates(homes: Sequence[CaseHome], root: Path) -> Tally:
         if home.layout == "dataset" and often[home.name.casefold()] > 1:
             tally.note("quality", "duplicate_case_id", home.name, below(Path(home.owner), root))
     return tally
-
-
-def _tallies(homes: Sequence[CaseHome], root: Path, jobs: int, max_pixels: int | None) -> Iterator[Tally]:
-    """The tally of each home, in their order."""
-    if jobs <= 1 or len(homes) <= 1:
-        yield from (tally_case(home, root, max_pixels) for home in homes)
-        return
-    context = multiprocessing.get_context("spawn")
-    waiting: deque[Future[Tally]] = deque()
-    with ProcessPoolExecutor(min(jobs, len(homes)), context, initializer=_start_worker) as pool:
-        try:
-            for home in homes:
-                waiting.append(pool.submit(tally_case, home, root, max_pixels))
-                if len(waiting) >= _AHEAD * jobs:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise SetupError("a worker process died, out of memory perhaps: try again with --jobs 1") from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _start_worker() -> None:
-    """An interrupt at the keyboard reaches every process; the first one alone answers it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
