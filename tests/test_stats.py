@@ -311,6 +311,15 @@ def test_two_folders_of_one_id_are_met(tmp_path: Path) -> None:
     assert examples(content, "duplicate_case_id") == [("AN1", f"{split}/1.원천데이터/AD/AN1") for split in ("Training", "Validation")]
 
 
+def test_two_groups_with_a_folder_of_one_id_are_two_cases_without_images_too(tmp_path: Path) -> None:
+    for group in ("AD", "FD"):
+        make_case(tmp_path, "AN1", group)
+    shutil.rmtree(tmp_path / "1.원천데이터")
+    content = stats(tmp_path)
+    assert counts(content) == {"duplicate_case_id": 2}
+    assert (content["cases"], content["series"], content["planes"][0]["labels"]) == (2, 2, 2)
+
+
 def test_details_that_name_no_disease_are_counted_and_never_shown(tmp_path: Path) -> None:
     make_case(tmp_path, "AN1", details=("Kim Cheolsu 1970-01-01", "OLT"))
     content = stats(tmp_path)

@@ -106,6 +106,43 @@ def test_labels_without_images_are_still_a_case(tmp_path: Path) -> None:
         read_case(case)
 
 
+def test_label_folders_of_one_name_in_two_groups_are_two_cases(tmp_path: Path) -> None:
+    root = tmp_path / "AD"  # a name above the tree tells nothing
+    for group in ("AD", "FD"):
+        touch(root / "라벨링데이터" / group / "AN1" / "AXL" / "x_1.json")
+    cases = find_cases(root)
+    assert [case.case_id for case in cases] == ["AD_AN1", "FD_AN1"]
+    for case in cases:
+        (file,) = case.labels[Plane.AXL]["x_1"]
+        assert file.is_relative_to(case.folder)
+
+
+def test_a_clinical_file_without_a_group_folder_joins_the_labels_of_its_name(tmp_path: Path) -> None:
+    labels = tmp_path / "2.라벨링데이터" / "AD" / "AN1" / "AXL" / "x_1.json"
+    clinical = tmp_path / "1.원천데이터" / "AN1" / "CLINICALINFO" / "c.json"
+    touch(labels, clinical)
+    case = one(tmp_path)
+    assert (case.case_id, case.labels, case.clinical_files) == ("AN1", {Plane.AXL: {"x_1": (labels,)}}, (clinical,))
+    touch(tmp_path / "2.라벨링데이터" / "FD" / "AN1" / "AXL" / "x_1.json")  # now nothing tells whose it is
+    assert sorted(len(case.clinical_files) + 10 * len(case.labels) for case in find_cases(tmp_path)) == [1, 10, 10]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_labels_of_another_group_do_not_mix_with_those_of_the_images(tmp_path: Path, form: str) -> None:
+    split_tree(tmp_path, "AN1", "FD", form)
+    touch(tmp_path / "2.라벨링데이터" / "AD" / "AN1" / "AXL" / f"{SERIES}_AXL_0001.json")
+    whole, lonely = sorted(find_cases(tmp_path), key=lambda case: not case.images)
+    assert {files[0].parent.parent.parent.name for files in whole.labels[Plane.AXL].values()} == {"FD"}
+    assert all(len(files) == 1 for files in whole.labels[Plane.AXL].values())
+    assert len(whole.clinical_files) == 1
+    assert list(lonely.labels[Plane.AXL]) == [f"{SERIES}_AXL_0001"]
+
+
+def test_outlines_and_boxes_in_trees_of_their_own_both_reach_the_images(tmp_path: Path) -> None:
+    touch(*(tmp_path / part / "AD" / "AN1" / "COR" / f"x_1.{end}" for part, end in (("a", "dcm"), ("b", "json"), ("c", "json"))))
+    assert len(one(tmp_path).labels[Plane.COR]["x_1"]) == 2
+
+
 def test_two_feet_in_one_case_folder_are_two_cases(tmp_path: Path) -> None:
     for side in "LR":
         stem = f"A_H07_N_1_ST01_{side}"

@@ -53,9 +53,8 @@ def bar(share: float | None, target: float | None = None) -> Markup:
 
 
 def _matrix(content: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
-    """(disease, cases that it shares with each of them, None for itself) over the diseases that occur; normal only if it has a partner."""
+    """(disease, cases that it shares with each of them, None for itself) over the diseases that occur; normal shares a case with none."""
     title = {term.name: term.en for term in FINDINGS}
     pairs = {frozenset(pair["names"]): pair["cases"] for pair in content["overlap"]}
-    paired = frozenset[str]().union(*pairs)
-    seen = [item["name"] for item in content["diseases"] if item["found"] and (item["name"] != "normal" or item["name"] in paired)]
+    seen = [item["name"] for item in content["diseases"] if item["found"] and item["name"] != "normal"]
     return [(title[a], [None if a == b else pairs.get(frozenset((a, b)), 0) for b in seen]) for a in seen]

@@ -1,0 +1,100 @@
+"""Folders of one name: which of them are one case, images here and labels there; and ids that never collide."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from footcli.domain import CaseRef
+from footcli.files import safe_text
+from footcli.walk.home import CaseHome
+
+SPLIT_FRAGMENTS = ("원천데이터", "라벨링데이터")
+"""Folders of the data set that hold images apart from labels (compared in NFC)."""
+
+
+def joined(homes: Sequence[CaseHome]) -> list[CaseHome]:
+    """The homes with what lies apart put together, in no order: labels and clinical files go to the image folder of their name.
+
+    Of several image folders the best match counts. Folders without images stand for themselves where nothing tells that they belong
+    together: AD/AN1 and FD/AN1 are two cases. Changes the homes.
+    """
+    by_name: dict[str, list[CaseHome]] = defaultdict(list)
+    for home in homes:
+        by_name[home.name].append(home)
+    return [case for namesakes in by_name.values() for case in _cases(namesakes)]
+
+
+def _cases(namesakes: list[CaseHome]) -> list[CaseHome]:
+    """The same for the homes of one name."""
+    whole, apart = ([home for home in namesakes if home.has_images is there] for there in (True, False))
+    if not whole:
+        return _without_images(apart)
+    claims = _claims(whole, apart)
+    alone = []
+    for owner, claimants in zip(whole, claims, strict=True):
+        for home in claimants:
+            if any(_displaces(other, home, owner) for other in claimants if other is not home):
+                alone.append(home)
+            else:
+                owner.folders.update(home.folders)
+    return whole + _without_images(alone)
+
+
+def _claims(whole: list[CaseHome], apart: list[CaseHome]) -> list[list[CaseHome]]:
+    """For each home with images the homes without that match it best: by slices of one name, then by the way there."""
+    if len(whole) == 1:
+        return [apart]
+    stems, ways = [home.part().stems() for home in whole], [_way(home.owner) for home in whole]
+    claims: list[list[CaseHome]] = [[] for _ in whole]
+    for home in apart:
+        mine, way = home.part().stems(), _way(home.owner)
+        claims[max(range(len(whole)), key=lambda i: (len(mine & stems[i]), (way & ways[i]).total()))].append(home)
+    return claims
+
+
+def _displaces(other: CaseHome, home: CaseHome, owner: CaseHome) -> bool:
+    """Whether the owner's labels are the other's: both label the same slices, in different places, and the other's is nearer."""
+    way, others, owners = _way(home.owner), _way(other.owner), _way(owner.owner)
+    nearer = (others & owners).total() > (way & owners).total()
+    return nearer and not way <= others and not home.part().stems().isdisjoint(other.part().stems())
+
+
+def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
+    """Homes without images: one goes to another where its way is part of the other's and of no third one's."""
+    ways = {id(home): _way(home.owner) for home in homes}
+    cases: list[CaseHome] = []
+    for home in sorted(homes, key=lambda home: -ways[id(home)].total()):
+        within = [case for case in cases if ways[id(home)] <= ways[id(case)]]
+        if len(within) == 1:
+            within[0].folders.update(home.folders)
+        else:
+            cases.append(home)
+    return cases
+
+
+def _way(folder: str) -> Counter[str]:
+    """The folder names on the way and how often each, without what tells images from labels (`TS_`/`TL_`, split folders)."""
+    names = (safe_text(name) for name in Path(folder).parts)
+    return Counter(re.sub(r"^([TV])[SL]_", r"\1_", name) for name in names if not any(fragment in name for fragment in SPLIT_FRAGMENTS))
+
+
+def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
+    """Cases of one id get the parent folder's name in front, then `~2`, `~3`: outputs must never collide, on any disk."""
+    often = Counter(case.case_id.casefold() for case in cases)
+    taken: set[str] = set()
+    unique = []
+    for case in cases:
+        wanted = case.case_id
+        if often[wanted.casefold()] > 1:
+            wanted = f"{safe_text(case.folder.parent.name)}_{wanted}"
+        case_id, number = wanted, 1
+        while case_id.casefold() in taken or (case_id != case.case_id and case_id.casefold() in often):
+            number += 1
+            case_id = f"{wanted}~{number}"
+        taken.add(case_id.casefold())
+        unique.append(replace(case, case_id=case_id))
+    return tuple(unique)
