@@ -318,8 +318,10 @@ def evaluate(
             for listing in listings(found)[: 6 if against else 5]:
                 table(listing.title, listing.columns, listing.rows)
             typer.echo(str(path.with_suffix(".html")))
-        tasks = [found[task].get("map", found[task].get("score")) for task in ("bones", "landmarks", "lesions")]
-        if min_map is not None and any(value is not None and value < min_map for value in tasks):
+        tasks = [found[task] for task in ("bones", "landmarks", "lesions")]
+        maps = [value for task in tasks if (value := task.get("map", task.get("score"))) is not None]
+        if min_map is not None and (not maps or min(maps) < min_map):
+            say(f"footcli: {'no mAP could be measured' if not maps else f'the lowest mAP, {min(maps):.3f}, lies below {min_map:g}'}")
             raise typer.Exit(TOO_LOW)
 
 

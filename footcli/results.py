@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -218,7 +219,7 @@ def _guarded(path: Path, use: Callable[[Any], _T]) -> _T:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return use(arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CaseError("bad_result", f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again") from error
 
 

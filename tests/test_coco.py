@@ -104,7 +104,7 @@ def test_ap_with_weights_of_one_is_coco_ap_and_a_weight_of_two_is_a_case_met_twi
     truth, found = _random_boxes(seed, ties=False)
     precision, run = average_precision(truth, found, ("a", "b", "c"))
     owner = {int(i): int(i) % 7 for i in np.concatenate([truth.image, found.image])}
-    once = [matched(run, k, lambda image: owner[image], 7) for k in (1, 2, 3)]
+    once = list(matched(run, (1, 2, 3), lambda image: owner[image], 7).values())
     for k, ranked in enumerate(once):
         np.testing.assert_allclose(weighted_ap(ranked, np.ones(7, np.int64)), precision.precision[:, :, k].mean(1), atol=1e-9)
     twice = np.array([2, 1, 1, 1, 1, 1, 1])

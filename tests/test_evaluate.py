@@ -18,8 +18,8 @@ from footcli.evaluate.boxes import SliceBox, hits, link
 from footcli.evaluate.gather import gather
 from footcli.evaluate.pairs import line_up
 from footcli.evaluate.run import evaluate
-from footcli.evaluate.summary import case_dice
 from footcli.evaluate.validators import linear_ap
+from footcli.evaluate.volumes import case_dice
 from footcli.names import landmark_names
 
 pytest.importorskip("hotcoco")
@@ -76,7 +76,7 @@ def test_a_bone_in_slices_where_there_is_none_and_one_not_found_cost_precision_a
 def test_masks_score_as_in_pycocotools_without_ever_being_kept(tmp_path: Path, seed: int) -> None:
     mask = pytest.importorskip("pycocotools.mask")
     from footcli.evaluate.coco import average_precision
-    from footcli.evaluate.tables import bone_problem, ranked_bones
+    from footcli.evaluate.tables import bone_problem, image_ids, ranked_bones
 
     oracle = pytest.importorskip("pycocotools.cocoeval")
     coco = pytest.importorskip("pycocotools.coco")
@@ -100,6 +100,7 @@ def test_masks_score_as_in_pycocotools_without_ever_being_kept(tmp_path: Path, s
     cases = [gather(pair) for pair in line_up(tmp_path / "out", tmp_path / "tree").pairs]
     problem = bone_problem(cases)
     mine, _ = average_precision(problem.truth, problem.found, problem.classes)
+    scores = {(int(i), int(k)): float(s) for i, k, s in zip(problem.found.image, problem.found.label, problem.found.scores, strict=True)}  # type: ignore[arg-type]
     sides = []
     for side in (0, 1):
         annotations = []
@@ -109,11 +110,12 @@ def test_masks_score_as_in_pycocotools_without_ever_being_kept(tmp_path: Path, s
                     own = pair[side][z] == bone
                     if own.any():
                         rle = mask.encode(np.asfortranarray(own.astype(np.uint8)))
-                        score = cases[c].bone_scores[bone]
-                        entry = {"id": len(annotations) + 1, "image_id": c * 12 + z + 1, "category_id": bone, "segmentation": rle}
+                        image = int(image_ids(c, np.array(0), np.array(z)))
+                        score = scores[image, bone] if side else 0.0
+                        entry = {"id": len(annotations) + 1, "image_id": image, "category_id": bone, "segmentation": rle}
                         annotations.append({**entry, "area": float(own.sum()), "iscrowd": 0, "score": score})
         made = coco.COCO()
-        made.dataset = {"images": [{"id": i, "height": 30, "width": 30} for i in range(1, 37)],
+        made.dataset = {"images": [{"id": i, "height": 30, "width": 30} for i in sorted({a["image_id"] for a in annotations})],
                         "categories": [{"id": k, "name": str(k)} for k in (1, 2, 3)], "annotations": annotations}  # fmt: skip
         made.createIndex()
         sides.append(made)
@@ -207,8 +209,8 @@ def test_lesions_worked_by_hand(tmp_path: Path) -> None:
     found = _run(tmp_path)
     olt = found["lesions"]["per_class"]["OLT"]
     assert olt["ap50"] == pytest.approx(51 / 101)  # five of ten boxes first, all right; then only false ones
-    assert (olt["n_lesions"], olt["n_cases"]) == (2, 2)
-    assert olt["sensitivity"] == 1.0  # the second patient is called ill, though for the wrong place
+    assert (olt["n_lesions"], olt["n_patients"]) == (2, 2)
+    assert olt["sensitivity"] == 0.5  # the second patient's find of 0.4 is no finding
     assert olt["specificity"] == 0.5
     assert olt["froc"]["sensitivity_at"] == {"0.125": 0.5, "0.25": 0.5, "0.5": 0.5, "1": 0.5, "2": 0.5, "4": 0.5, "8": 0.5}
     assert olt["froc"]["curve"] == [[0.0, 0.0], [0.0, 0.5], [0.25, 0.5], [0.5, 0.5]]
@@ -217,18 +219,18 @@ def test_lesions_worked_by_hand(tmp_path: Path) -> None:
     assert [finding[k] for k in ("true_positive", "false_positive", "false_negative", "true_negative")] == [2, 1, 0, 1]
     assert found["findings"]["matrix"]["normal"]["olt"] == 1
     assert found["groups"]["sex"]["F"]["lesions.map50"] > 0.5
-    assert found["groups"]["sex"]["M"].get("lesions.map50") is None  # no true lesion among them
+    assert found["groups"]["sex"]["M"]["n_cases"] == 2
+    assert found["groups"]["sex"]["M"]["lesions.map50"] is None  # no true lesion among them
     assert set(found["groups"]) == {"plane", "disease", "age_band", "sex", "institution", "side"}
     assert found["groups"]["age_band"]["40-60"]["n_cases"] == 2
     assert found["groups"]["disease"]["olt"]["lesions.map50"] == pytest.approx(51 / 101)
-    assert found["groups"]["institution"] == {"H07": found["groups"]["institution"]["H07"]}
+    assert {name: line["n_cases"] for name, line in found["groups"]["institution"].items()} == {"H07": 4}
 
 
 def test_true_boxes_of_neighbouring_slices_are_one_lesion_and_a_gap_makes_two() -> None:
     near = [SliceBox("OLT", Plane.COR, i, OLT) for i in (3, 4, 6)]
     far = [SliceBox("OLT", Plane.COR, 9, OLT)]
-    wrong_plane = [SliceBox("OLT", Plane.AXL, 4, OLT)]
-    assert link(near + far + wrong_plane) == {"OLT": [(20.0, 3.0, 8.0, 30.0, 7.0, 16.0), (20.0, 9.0, 8.0, 30.0, 10.0, 16.0)]}
+    assert link(near + far) == {"OLT": [(20.0, 3.0, 8.0, 30.0, 7.0, 16.0), (20.0, 9.0, 8.0, 30.0, 10.0, 16.0)]}
 
 
 def test_a_true_lesion_is_found_once_and_more_finds_of_it_are_neither_right_nor_false() -> None:
@@ -269,7 +271,7 @@ def test_nothing_to_compare_is_said_plainly(tmp_path: Path) -> None:
 
 def test_slices_are_found_by_their_source_name_else_by_their_number_from_nought_or_one(tmp_path: Path) -> None:
     for number, (first, named) in enumerate([(0, False), (1, False), (295, True)]):
-        case = write_truth(tmp_path / "tree", number, TRUE, planes=(Plane.AXL,), first=first)
+        case = write_truth(tmp_path / "tree", number, TRUE, planes=(Plane.AXL,) if named else tuple(Plane), first=first)
         names = {Plane.AXL: [f"{stem(number)}_AXL_{i + first:04d}" for i in range(SHAPE[0])]} if named else None
         write_result(tmp_path / "out", case, TRUE, names=names)
     assert _run(tmp_path)["bones"]["dice"] == 1.0
@@ -358,3 +360,232 @@ def test_the_validators_read_precision_by_linear_interpolation() -> None:
     assert linear_ap(np.zeros(0, bool), 1) == 0.0
     # read between its points, a first find that is false still leaves some precision at recall 0: COCO's would be 1/2 throughout
     assert 0.25 < linear_ap(np.array([False, True]), 1) < 0.51
+
+
+def test_a_plane_of_boxes_alone_says_nothing_of_bones(tmp_path: Path) -> None:
+    """Boxes in AXL, outlines in COR: the volume comes from COR, and bones found in AXL slices are not false."""
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.COR,), points=_pose())
+    boxes = {(Plane.AXL, 2): {"Accessory Navicular": [(1.0, 1.0, 5.0, 5.0)]}}
+    write_truth(tmp_path / "tree", 1, np.zeros_like(TRUE), planes=(Plane.AXL,), boxes=boxes)
+    found = {name: ((x + 0.0, y + 0.5, z), 0.8) for name, (x, y, z) in _pose().items()}
+    write_result(tmp_path / "out", case, TRUE, landmarks=found)
+    got = _run(tmp_path)
+    assert (got["bones"]["dice"], got["bones"]["map"], got["bones"]["hd95_mm"]) == (1.0, pytest.approx(1.0), 0.0)
+    assert got["landmarks"]["per_class"]["CPA"]["ap50"] == pytest.approx(1.0)
+    assert got["lesions"]["per_class"]["Accessory Navicular"]["n_lesions"] == 1
+    assert _run(tmp_path, protocol="validators")["bones"]["score"] == 1.0
+
+
+def test_labels_that_end_within_a_bone_give_dice_there_but_no_distance(tmp_path: Path) -> None:
+    whole = block((20, 40, 50), {3: (slice(2, 18), slice(10, 20), slice(10, 20))})
+    case = write_truth(tmp_path / "tree", 1, whole, planes=(Plane.AXL,))
+    folder = tmp_path / "tree" / "2.라벨링데이터" / "AD" / case / "AXL"
+    for path in folder.iterdir():
+        if not 6 <= int(path.stem[-4:]) < 10:
+            path.unlink()
+    write_result(tmp_path / "out", case, whole, names={Plane.AXL: [f"{stem(1)}_AXL_{i:04d}" for i in range(20)]})
+    bones = _run(tmp_path)["bones"]
+    assert (bones["dice"], bones["hd95_mm"], bones["hd95_mm_why"]) == (1.0, None, "the labelled slices end within the bone")
+
+
+def test_an_unreadable_slice_leaves_a_gap_and_no_distance(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.AXL,))
+    (tmp_path / "tree" / "2.라벨링데이터" / "AD" / case / "AXL" / f"{stem(1)}_AXL_0002.json").write_text("{", "utf-8")
+    write_result(tmp_path / "out", case, TRUE)
+    bones = _run(tmp_path)["bones"]
+    assert (bones["dice"], bones["hd95_mm"], bones["hd95_mm_why"]) == (1.0, None, "no plane is labelled without gaps")
+
+
+def test_boxes_of_the_older_layout_are_read_beside_the_outlines(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    boxes = {(Plane.COR, i): {"OLT": [(20.0, 1.0, 30.0, 5.0)]} for i in range(10, 15)}
+    write_truth(tmp_path / "more", 1, np.zeros_like(TRUE), planes=(Plane.COR,), boxes=boxes)
+    (tmp_path / "more" / "2.라벨링데이터" / "AD" / case).rename(tmp_path / "tree" / "2.라벨링데이터" / "AD" / case / "BBOX")
+    write_result(tmp_path / "out", case, TRUE, lesions=(_lesion(0.9),))
+    found = _run(tmp_path)
+    assert found["bones"]["dice"] == 1.0
+    assert found["lesions"]["per_class"]["OLT"]["ap"] == pytest.approx(1.0)
+
+
+def test_equal_scores_cannot_be_told_apart_on_the_froc_curve(tmp_path: Path) -> None:
+    for number in range(2):
+        _lesion_case(tmp_path, number, (_lesion(0.5), *(_lesion(0.5, x=x) for x in (35.0, 38.0, 40.0))))
+    froc = _run(tmp_path)["lesions"]["per_class"]["OLT"]["froc"]
+    assert froc["curve"] == [[0.0, 0.0], [3.0, 1.0]]
+    assert froc["sensitivity_at"] == {"0.125": 0.0, "0.25": 0.0, "0.5": 0.0, "1": 0.0, "2": 0.0, "4": 1.0, "8": 1.0}
+
+
+def test_rates_are_of_patients_not_of_series(tmp_path: Path) -> None:
+    _lesion_case(tmp_path, 1, ())
+    case = "AN00000001"
+    labels = tmp_path / "tree" / "2.라벨링데이터" / "AD" / case
+    for path in sorted(labels.rglob("*_L_*.json")):
+        twin = path.with_name(path.name.replace("_L_", "_R_"))
+        content = json.loads(path.read_text("utf-8"))
+        content["ArrayOfannotation_info"] = [a for a in content["ArrayOfannotation_info"] if a["object_name"] != "LabelRect"]
+        twin.write_text(json.dumps(content), "utf-8")
+    (tmp_path / "out" / "run.json").unlink()
+    import shutil
+
+    shutil.rmtree(tmp_path / "out" / case)
+    write_result(tmp_path / "out", f"{case}_ST01_L", FOUND)
+    write_result(tmp_path / "out", f"{case}_ST01_R", FOUND, lesions=(_lesion(0.9),))  # the healthy foot is flagged
+    found = _run(tmp_path)
+    olt = found["lesions"]["per_class"]["OLT"]
+    assert (found["n_cases"], found["n_patients"], olt["n_patients"]) == (2, 1, 1)
+    assert (olt["sensitivity"], olt["specificity"]) == (1.0, None)
+    assert olt["froc"]["curve"] == [[0.0, 0.0], [0.5, 0.0]]  # one false find in two feet
+
+
+def test_an_interval_is_that_of_the_number_beside_it_and_few_cases_give_none(tmp_path: Path) -> None:
+    heel = np.where(TRUE == 4, TRUE, 0).astype(np.uint8)
+    talus = np.where(TRUE == 3, TRUE, 0).astype(np.uint8)
+    for number in range(12):
+        truth = heel if number < 6 else talus
+        case = write_truth(tmp_path / "tree", number, truth, planes=(Plane.AXL,))
+        found = truth.copy()
+        if number >= 6:
+            found[:, :, 14 - number % 3 :] = 0
+        write_result(tmp_path / "out", case, found)
+    bones = _run(tmp_path)["bones"]
+    low, high = bones["dice_ci95"]
+    assert low <= bones["dice"] <= high
+    assert bones["dice"] == pytest.approx((1 + bones["per_class"]["Talus"]["dice"]) / 2)
+    case = write_truth(tmp_path / "tree", 12, np.where(TRUE == 3, 1, 0).astype(np.uint8), planes=(Plane.AXL,))
+    write_result(tmp_path / "out", case, np.where(TRUE == 3, 1, 0).astype(np.uint8))
+    bones = _run(tmp_path)["bones"]
+    assert bones["per_class"]["Tibia"]["dice"] == 1.0
+    assert bones["per_class"]["Tibia"]["dice_ci95"] is None
+    assert "ap_ci95" not in bones["per_class"]["Tibia"]
+    assert bones["dice_ci95"] is None
+
+
+def test_groups_are_defined_as_the_whole(tmp_path: Path) -> None:
+    for number, labels in enumerate((TRUE, np.where(TRUE == 4, TRUE, 0).astype(np.uint8))):
+        write_result(tmp_path / "out", write_truth(tmp_path / "tree", number, labels, planes=(Plane.AXL,)), FOUND)
+    found = _run(tmp_path)
+    assert found["groups"]["side"]["L"]["bones.dice"] == pytest.approx(found["bones"]["dice"])
+    assert found["groups"]["side"]["L"]["bones.map"] == pytest.approx(found["bones"]["map"])
+
+
+def test_a_run_gains_nothing_by_finding_less(tmp_path: Path) -> None:
+    off = np.roll(TRUE, 3, 2)  # both bones 3 voxels off
+    for number in range(6):
+        case = write_truth(tmp_path / "tree", number, TRUE, planes=(Plane.AXL,))
+        write_result(tmp_path / "out", case, np.where(off == 3, off, TRUE * (TRUE == 4)).astype(np.uint8))
+        write_result(tmp_path / "less", case, np.where(TRUE == 4, TRUE, 0).astype(np.uint8))
+    found = _run(tmp_path, against=tmp_path / "less")["against"]["metrics"]["bones.hd95_mm"]
+    assert (found["difference"], found["only_a"], found["only_b"]) == (0.0, 6, 0)
+
+
+def test_two_runs_without_a_common_case_are_refused(tmp_path: Path) -> None:
+    for number, out in enumerate(("out", "other")):
+        write_result(tmp_path / out, write_truth(tmp_path / "tree", number, TRUE), FOUND)
+    with pytest.raises(TruthError, match="no case in common"):
+        _run(tmp_path, against=tmp_path / "other", allow_missing=True)
+
+
+def test_several_diseases_in_one_line_all_count(tmp_path: Path) -> None:
+    clinical = Clinical(None, 47.0, "F", ("AD",), ("OLT (x) ; Accessory Navicular (y);",))
+    case = write_truth(tmp_path / "tree", 1, TRUE, clinical=clinical)
+    write_result(tmp_path / "out", case, FOUND, findings={"olt": Level.PRESENT, "accessory_navicular": Level.PRESENT})
+    found = _run(tmp_path)
+    assert found["findings"]["per_class"]["accessory_navicular"]["true_positive"] == 1
+    assert set(found["groups"]["disease"]) == {"olt", "accessory_navicular"}
+
+
+def test_a_scan_without_millimetres_has_no_errors_in_millimetres_but_is_no_failure(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, points=_pose())
+    write_result(tmp_path / "out", case, TRUE, landmarks={name: (at, 0.8) for name, at in _pose().items()})
+    path = tmp_path / "out" / case / "result.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["provenance"]["input"]["spacing_mm"] = []
+    path.write_text(json.dumps(content), "utf-8")
+    found = _run(tmp_path)
+    assert found["landmarks"]["mre_mm"] is None
+    assert found["landmarks"]["mre_mm_why"] == found["bones"]["hd95_mm_why"] == "the scan has no millimetres"
+    assert (found["landmarks"]["n_missing"], found["landmarks"]["success"]["4"]) == (0, None)
+    assert found["landmarks"]["map"] == pytest.approx(1.0)
+    assert found["bones"]["dice"] == 1.0
+
+
+def test_numbers_that_may_count_from_nought_or_one_are_refused(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.AXL,))
+    (tmp_path / "tree" / "2.라벨링데이터" / "AD" / case / "AXL" / f"{stem(1)}_AXL_0000.json").unlink()
+    write_result(tmp_path / "out", case, TRUE)
+    with pytest.raises(TruthError, match="count from 0 or from 1"):
+        _run(tmp_path)
+
+
+def test_larger_sections_of_a_bone_come_first_wherever_they_lie(tmp_path: Path) -> None:
+    """A false slice of small section above or below costs the same: order in the stack does not matter."""
+    scores = []
+    for number, at in enumerate((0, 5)):
+        more = TRUE.copy()
+        more[at, 10:13, 10:13] = 3
+        case = write_truth(tmp_path / f"tree{number}", 1, TRUE, planes=(Plane.AXL,))
+        write_result(tmp_path / f"out{number}", case, more)
+        found = evaluate(tmp_path / f"out{number}", tmp_path / f"tree{number}")
+        scores.append(found["bones"]["per_class"]["Talus"]["ap"])
+    assert scores == [pytest.approx(1.0), pytest.approx(1.0)]
+
+
+def _damage(folder: Path, how: str) -> None:
+    path = folder / "masks.npz"
+    if how == "bytes":
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3 : len(data) // 3 + 40] = b"x" * 40
+        path.write_bytes(bytes(data))
+    elif how == "flat":
+        np.savez(path, labels=np.zeros((3, 3), np.uint8), affine=np.eye(4))
+    elif how == "nan":
+        np.savez(path, labels=TRUE, affine=np.full((4, 4), np.nan))
+    else:
+        content = json.loads((folder / "result.json").read_text("utf-8"))
+        content["provenance"] = {"bone_confidence": {"Talus": "high"}}
+        (folder / "result.json").write_text(json.dumps(content), "utf-8")
+
+
+@pytest.mark.parametrize("how", ["bytes", "flat", "nan", "words"])
+def test_a_damaged_result_is_one_line_and_the_others_are_scored(tmp_path: Path, how: str) -> None:
+    for number in range(2):
+        write_result(tmp_path / "out", write_truth(tmp_path / "tree", number, TRUE), FOUND)
+    _damage(tmp_path / "out" / "AN00000001", how)
+    found = _run(tmp_path, allow_missing=True)
+    assert found["n_cases"] == 1
+    assert list(found["left_out"]) == ["AN00000001"]
+    assert "analyse" in found["left_out"]["AN00000001"]
+    assert str(tmp_path) not in json.dumps(found)
+
+
+def test_what_is_left_out_of_the_lesions_is_counted(tmp_path: Path) -> None:
+    boxes = {(Plane.AXL, 2): {"OLT": [(1.0, 1.0, 5.0, 5.0)]}, (Plane.COR, 12): {"OLT": [(20.0, 1.0, 20.0, 5.0)]}}
+    case = write_truth(tmp_path / "tree", 1, TRUE, boxes=boxes)
+    bunion = Lesion("Bunion", 0.9, Plane.COR, (10, 14), (20.0, 10.0, 1.0, 30.0, 15.0, 5.0), None)
+    write_result(tmp_path / "out", case, FOUND, lesions=(bunion,))
+    found = _run(tmp_path)
+    assert found["unknown_labels"] == {
+        "lesion box in another plane than its lesion's": 1, "lesion box without area": 1,
+        "lesion of the result, of an unknown class or without numbers": 1,
+    }  # fmt: skip
+    assert found["lesions"]["why"] == "the truth holds no lesion boxes"
+    assert _run(tmp_path, protocol="validators")["unknown_labels"] == found["unknown_labels"]
+
+
+def test_every_class_without_a_number_says_why(tmp_path: Path) -> None:
+    _lesion_case(tmp_path, 1, (_lesion(0.9),))
+    found = _run(tmp_path)
+    for task in ("bones", "landmarks", "lesions"):
+        for name, own in found[task]["per_class"].items():
+            assert own["ap"] is not None or own["why"], (task, name)
+    assert found["ci95_why"] == "fewer than 5 patients"
+    assert found["angles"]["TMA"]["why"]
+
+
+def test_results_without_a_run_record_are_taken_by_what_they_say_of_themselves(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    for side, bone in (("L", 3), ("R", 4)):
+        write_result(tmp_path / "out", case, np.where(np.equal(TRUE, bone), TRUE, 0).astype(np.uint8), folder=f"{case}-{side}")
+    (tmp_path / "out" / "run.json").unlink()
+    found = _run(tmp_path)
+    assert (found["n_cases"], found["bones"]["dice"]) == (1, 1.0)

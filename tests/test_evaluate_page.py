@@ -52,7 +52,7 @@ def test_json_on_stdout_holds_the_promised_keys_and_a_reason_for_what_is_null(tm
     assert found["landmarks"]["mre_mm"] == pytest.approx(0.5)
     assert found["n_cases"] == 2
     assert (found["angles"]["TMA"]["mae_deg"], found["angles"]["TMA"]["by_source"]["masks"]["why"]) == (
-        None, "no case has this angle in truth and result",
+        None, "too few bones to tell the foot's axes",
     )  # fmt: skip
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))["n_cases"] == 2
     assert (tmp_path / "out" / "evaluation.html").is_file()
@@ -74,6 +74,13 @@ def test_a_map_below_the_least_allowed_exits_with_four(tmp_path: Path) -> None:
     assert run(tmp_path / "out", tmp_path / "tree", "-q", "--jobs", "1", "--min-map", "0.99").exit_code == 4
     done = run(tmp_path / "out", tmp_path / "tree", "-q", "--jobs", "1", "--protocol", "validators", "--min-map", "0.999")
     assert done.exit_code == 4
+
+
+def test_a_map_that_could_not_be_measured_is_not_reached(tmp_path: Path) -> None:
+    write_result(tmp_path / "out", write_truth(tmp_path / "tree", 1, np.zeros_like(TRUE)), TRUE)
+    done = run(tmp_path / "out", tmp_path / "tree", "-q", "--jobs", "1", "--min-map", "0.5")
+    assert done.exit_code == 4
+    assert "no mAP could be measured" in done.stderr
 
 
 def test_a_missing_case_is_one_line_and_exit_one(tmp_path: Path) -> None:

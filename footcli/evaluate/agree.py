@@ -66,11 +66,35 @@ def interval(values: Array) -> tuple[float, float] | None:
 
 
 def mean_interval(sums: Array, counts: Array, draws: NDArray[np.int64] | None) -> tuple[float, float] | None:
-    """Interval of sum / count, both given for each case (cases,)."""
-    if draws is None or not counts.any():
+    """Interval of sum / count, both given for each case (cases,); None where fewer than FEWEST cases count."""
+    if draws is None or np.count_nonzero(counts) < FEWEST:
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
         return interval((draws @ sums) / (draws @ counts))
+
+
+def macro_interval(table: Array, draws: NDArray[np.int64] | None) -> tuple[float, float] | None:
+    """Interval of the mean over columns of the means over cases: table (cases, columns), NaN where a case has no value.
+
+    None where a column has fewer than FEWEST cases, unless it has none at all and is left out.
+    """
+    there = np.isfinite(table)
+    used = there.any(0)
+    if draws is None or not used.any() or (there.sum(0)[used] < FEWEST).any():
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (draws @ np.where(there, table, 0.0)[:, used]) / (draws @ there[:, used].astype(float))
+    return interval(means.mean(1))
+
+
+def rate_interval(hits: int, of: int) -> tuple[float, float] | None:
+    """Wilson's 95 % interval of a share of independent patients; None of none. Source: Journal of the ASA 1927;22:209-212."""
+    if not of:
+        return None
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, of).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def any_interval(statistic: Callable[[NDArray[np.int64]], float | None], draws: NDArray[np.int64] | None) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from footcli.domain import Plane
+from footcli.errors import TruthError
 from footcli.labels import Polygon, mask_of_polygons
 from footcli.names import BONE_ID, BONES
 
@@ -21,6 +22,8 @@ Labels = NDArray[np.uint8]
 ROW = np.dtype([("plane", "u1"), ("slice", "i4"), ("bone", "u1"), ("truth", "i4"), ("found", "i4"), ("common", "i4")])
 """One bone of one labelled slice: pixels of the truth, of the result, of both. Planes by their place in `Plane`, bones by id."""
 N = len(BONES)
+OTHER_GRID = 0.05
+"""Share of labelled slices with outlines beyond the result's image from which both are taken to show different grids."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,12 @@ class SliceCounter:
         self.outside[plane] += off
         present = {BONE_ID[name] for name in polygons}
         self.rows += [(number, index, k, 0, int(areas[k]), 0) for k in range(1, N + 1) if areas[k] and k not in present]
+
+    def refuse_other_grid(self, labelled: Mapping[Plane, int]) -> None:
+        """Raises TruthError where too many labelled slices had outlines beyond the result's image."""
+        for plane, slices in labelled.items():
+            if self.outside[plane] > OTHER_GRID * slices:
+                raise TruthError(f"{plane} labels reach beyond the result's image: they belong to another grid")
 
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:
         """(slices, 11) pixels of each label in each slice of the result."""

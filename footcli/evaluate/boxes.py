@@ -30,6 +30,11 @@ class SliceBox:
     box: Box
     score: float = 1.0
 
+    @property
+    def in_own_plane(self) -> bool:
+        """Whether it lies in the plane that its lesion is labelled in."""
+        return self.plane is LESION_PLANE[self.label]
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -68,11 +73,9 @@ def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, frozenset[in
 
 
 def link(boxes: Sequence[SliceBox]) -> dict[str, list[Box3D]]:
-    """True boxes of slices -> true lesions in 3D: overlapping boxes of neighbouring slices are one. Only each lesion's own plane counts."""
+    """True boxes of slices -> true lesions in 3D: overlapping boxes of neighbouring slices are one."""
     tracks: list[_Track] = []
     for item in sorted(boxes, key=lambda b: (b.label, b.index)):
-        if item.plane is not LESION_PLANE[item.label]:
-            continue
         for track in tracks:
             index, last = track.boxes[-1]
             if track.label == item.label and 0 < item.index - index <= NEXT_SLICES and overlap_2d(item.box, last) > 0:

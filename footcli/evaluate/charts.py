@@ -91,7 +91,7 @@ def froc_charts(lesions: Json) -> list[Markup]:
         if found is None:
             continue
         most = max(1.0, ceil(max(f for f, _ in found["curve"])))
-        axes = Axes((0, most), (0, 1.02), name, ("false finds a case", "sensitivity"))
+        axes = Axes((0, most), (0, 1.02), name, ("false finds a foot", "sensitivity"))
         steps = [(f, s) for (f, s) in found["curve"]]
         axes.line([*steps, (most, steps[-1][1])], "a")
         out.append(axes.svg(f"mean sensitivity over the FROC rates {found['score']:.2f}"))

@@ -139,25 +139,30 @@ class Ranked:
     positives: NDArray[np.int64]
 
 
-def matched(run: Any, label: int, case_of: Callable[[int], int], cases: int) -> Ranked:
-    """What the evaluator matched for one class (its id), over all sizes; case_of: image id -> place of its case.
+def matched(run: Any, classes: Sequence[int], case_of: Callable[[int], int], cases: int) -> dict[int, Ranked]:
+    """What the evaluator matched for each class (ids), over all sizes; case_of: image id -> place of its case.
 
     Small sets only: it makes Python objects of every image.
     """
-    hits, scores, owners = [], [], []
-    positives = np.zeros(cases, np.int64)
+    hits: dict[int, list[NDArray[np.bool_]]] = {k: [] for k in classes}
+    scores: dict[int, list[float]] = {k: [] for k in classes}
+    owners: dict[int, list[int]] = {k: [] for k in classes}
+    positives = {k: np.zeros(cases, np.int64) for k in classes}
     for entry in run.eval_imgs:
-        if entry is None or entry["category_id"] != label or entry["aRng"][1] < 1e9 or entry["aRng"][0] > 0:
+        if entry is None or entry["category_id"] not in hits or entry["aRng"][1] < 1e9 or entry["aRng"][0] > 0:
             continue
-        owner = case_of(entry["image_id"])
-        positives[owner] += sum(1 for ignored in entry["gtIgnore"] if not ignored)
+        label, owner = entry["category_id"], case_of(entry["image_id"])
+        positives[label][owner] += sum(1 for ignored in entry["gtIgnore"] if not ignored)
         if entry["dtScores"]:
-            hits.append(np.array(entry["dtMatched"], bool).T)
-            scores += entry["dtScores"]
-            owners += [owner] * len(entry["dtScores"])
-    order = np.argsort(-np.array(scores), kind="stable")
-    hit = np.concatenate(hits)[order] if hits else np.zeros((0, len(IOU)), bool)
-    return Ranked(hit, np.array(owners, np.int64)[order], positives)
+            hits[label].append(np.array(entry["dtMatched"], bool).T)
+            scores[label] += entry["dtScores"]
+            owners[label] += [owner] * len(entry["dtScores"])
+    out = {}
+    for k in classes:
+        order = np.argsort(-np.array(scores[k]), kind="stable")
+        hit = np.concatenate(hits[k])[order] if hits[k] else np.zeros((0, len(IOU)), bool)
+        out[k] = Ranked(hit, np.array(owners[k], np.int64)[order], positives[k])
+    return out
 
 
 def weighted_ap(ranked: Ranked, weights: NDArray[np.int64]) -> Array | None:

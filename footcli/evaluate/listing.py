@@ -46,12 +46,11 @@ def _of(row: Json, key: str, digits: int = 3) -> str:
 
 def listings(evaluation: Json) -> list[Listing]:
     """All tables of an evaluation, the most telling first."""
+    against = [_against(evaluation["against"]["metrics"])] if "against" in evaluation else []
     if evaluation["protocol"] == "validators":
-        return [_validators(evaluation)]
-    out = [_bones(evaluation["bones"]), _landmarks(evaluation["landmarks"]), _angles(evaluation["angles"])]
+        return [*against, _validators(evaluation)]
+    out = [*against, _bones(evaluation["bones"]), _landmarks(evaluation["landmarks"]), _angles(evaluation["angles"])]
     out += [_lesions(evaluation["lesions"]), _findings(evaluation["findings"])]
-    if "against" in evaluation:
-        out.insert(0, _against(evaluation["against"]["metrics"]))
     return out + [_group(evaluation["groups"], d, title) for d, title in DIMENSIONS.items() if d in evaluation["groups"]]
 
 
@@ -97,15 +96,16 @@ def _angles(angles: Json) -> Listing:
 
 
 def _lesions(lesions: Json) -> Listing:
-    columns = ("lesion", "AP", "AP50", "sensitivity", "specificity", "FROC score", "lesions", "cases")
+    columns = ("lesion", "AP", "AP50", "sensitivity", "specificity", "FROC score", "lesions", "patients")
     rows = [
         (name, _of(r, "ap"), _of(r, "ap50"), _of(r, "sensitivity", 2), _of(r, "specificity", 2),
-         number(r["froc"]["score"] if r["froc"] else None, 2), str(r["n_lesions"]), str(r["n_cases"]))
+         number(r["froc"]["score"] if r["froc"] else None, 2), str(r["n_lesions"]), str(r["n_patients"]))
         for name, r in lesions["per_class"].items()
     ]  # fmt: skip
     froc = number(lesions["froc"]["score"] if lesions["froc"] else None, 2)
     rows.append(("mean", _of(lesions, "map"), _of(lesions, "map50"), "", "", froc, "", ""))
-    return Listing("Lesions", columns, tuple(rows), lesions.get("why", ""))
+    note = f"Sensitivity and specificity are those of patients, at the score of a finding that is present, {lesions['score_of_a_finding']}."
+    return Listing("Lesions", columns, tuple(rows), lesions.get("why", note))
 
 
 def _findings(findings: Json) -> Listing:
@@ -115,7 +115,8 @@ def _findings(findings: Json) -> Listing:
         (_TITLES[name], _of(r, "sensitivity", 2), _of(r, "specificity", 2), *(str(r[k]) for k in keys))
         for name, r in findings["per_class"].items()
     )
-    return Listing("Findings", columns, rows, findings["why"] or "Only PRESENT counts as found; cases not measurable count neither way.")
+    note = "Of patients. Only PRESENT counts as found; what is not measurable counts neither way."
+    return Listing("Findings", columns, rows, findings["why"] or note)
 
 
 def _group(groups: Json, dimension: str, title: str) -> Listing:
@@ -131,11 +132,15 @@ def _group(groups: Json, dimension: str, title: str) -> Listing:
 
 
 def _against(metrics: Json) -> Listing:
-    columns = ("number", "this run", "the other", "difference (95 %)", "cases")
+    columns = ("number", "this run", "the other", "difference (95 %)", "cases", "only this has", "only the other has")
     rows = tuple(
-        (_metric(k), number(m["a"]), number(m["b"]), number(m["difference"], 3, m["ci95"]), str(m["n"])) for k, m in metrics.items()
+        (_metric(k), number(m["a"]), number(m["b"]), number(m["difference"], 3, m["ci95"]), *(str(m[c]) for c in ("n", "only_a", "only_b")))
+        for k, m in metrics.items()
     )
-    note = "Difference: this run less the other, on the cases that both have. An interval without zero: more than the choice of patients."
+    note = (
+        "Difference: this run less the other, over what both found in the same cases; beside it how many bones, points or values "
+        "one alone has. An interval without zero: more than the choice of patients."
+    )
     return Listing("Against the other run", columns, rows, note)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +13,9 @@ from footcli.errors import CaseError, TruthError
 from footcli.evaluate.against import case_numbers, compare
 from footcli.evaluate.gather import CaseScores, gather
 from footcli.evaluate.pairs import Pair, line_up, refuse
-from footcli.evaluate.summary import summarise
+from footcli.evaluate.summary import summarise, unknown_labels
 from footcli.evaluate.validators import validate
+from footcli.pool import in_processes
 
 SCHEMA = "footcli-evaluation/1"
 Protocol = Literal["coco", "validators"]
@@ -33,10 +32,8 @@ def evaluate(
     """
     cases, left_out = _scores(out, truth, allow_missing, jobs, tell)
     result: Json = {"schema": SCHEMA, "version": __version__, "protocol": protocol, "left_out": left_out}
-    if protocol == "validators":
-        result |= {"n_cases": len(cases)} | validate(cases)
-    else:
-        result |= summarise(cases)
+    result |= {"n_cases": len(cases)} | validate(cases) if protocol == "validators" else summarise(cases)
+    result["unknown_labels"] = unknown_labels(cases)
     result["cases"] = [{"case_id": c.case_id, "folder": c.folder, **case_numbers(c)} for c in cases]
     if against is not None:
         others, missing = _scores(against, truth, allow_missing, jobs, tell)
@@ -50,7 +47,7 @@ def _scores(out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callab
     if not allow_missing:
         refuse(left_out)
     cases: list[CaseScores] = []
-    for pair, found in zip(lined.pairs, _gathered(lined.pairs, jobs), strict=True):
+    for pair, found in zip(lined.pairs, in_processes(_safe, lined.pairs, jobs), strict=True):
         if isinstance(found, CaseScores):
             cases.append(found)
         else:
@@ -63,20 +60,14 @@ def _scores(out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callab
     return cases, left_out
 
 
-def _gathered(pairs: Sequence[Pair], jobs: int) -> Iterator[CaseScores | str]:
-    if jobs <= 1 or len(pairs) <= 1:
-        yield from map(_safe, pairs)
-        return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_safe, pairs)
-
-
 def _safe(pair: Pair) -> CaseScores | str:
     """The case's scores, or one line why there are none."""
     try:
         return gather(pair)
     except (TruthError, CaseError) as error:
         return str(error)
+    except Exception as error:  # one bad case must not take the others along; only the kind of the fault, its text may hold values
+        return f"cannot be scored ({type(error).__name__}): look at its labels and analyse it again"
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,11 +13,13 @@ from footcli.domain import Plane
 from footcli.evaluate.boxes import LESION_ID
 from footcli.evaluate.coco import IOU, Columns, Ranked
 from footcli.evaluate.gather import CaseScores
-from footcli.names import ANGLE_PLANE, ANGLES, BONES, LESION_PLANE
+from footcli.names import ANGLE_PLANE, ANGLES, BONES
 
 PLANES = tuple(Plane)
 T = TypeVar("T", int, NDArray[np.int64])
 ANGLE_ID = {term.name: i for i, term in enumerate(ANGLES, start=1)}
+SMALLER_LAST = 1e-4
+"""A bone has one confidence a case; among its slices the larger sections come first, since a bone's ends are what is least sure."""
 _MOST_SLICES = 1 << 16  # a slice's number within its plane; scans have fewer
 
 
@@ -54,7 +56,8 @@ def bone_problem(cases: Sequence[CaseScores]) -> Problem:
         r = case.rows
         image = image_ids(number, r["plane"].astype(np.int64), r["slice"].astype(np.int64))
         sure = np.array([0.0, *(case.bone_scores.get(k, 1.0) for k in range(1, len(BONES) + 1))])
-        parts.append(np.column_stack([image, r["bone"], r["truth"], r["found"], r["common"], sure[r["bone"]]]).astype(np.float64))
+        score = sure[r["bone"]] + SMALLER_LAST * r["found"] / (1 + r["found"].max(initial=0))
+        parts.append(np.column_stack([image, r["bone"], r["truth"], r["found"], r["common"], score]).astype(np.float64))
     rows = np.concatenate(parts) if parts else np.zeros((0, 6))
     real, seen = rows[rows[:, 2] > 0], rows[rows[:, 3] > 0]
     truth = Columns(_ints(real, 0), _ints(real, 1), _intervals(np.zeros(len(real)), real[:, 2]), areas=real[:, 2])
@@ -109,7 +112,7 @@ def box_problem(cases: Sequence[CaseScores]) -> Problem:
         image, label, boxes, scores = [], [], [], []
         for number, case in enumerate(cases):
             for item in getattr(case, pick):
-                if item.plane is not LESION_PLANE[item.label]:
+                if not item.in_own_plane:
                     continue
                 image.append(int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index))))
                 label.append(LESION_ID[item.label])
@@ -120,6 +123,11 @@ def box_problem(cases: Sequence[CaseScores]) -> Problem:
         images, labels = np.array(image, np.int64), np.array(label, np.int64)
         sides.append(Columns(images, labels, flat, areas=flat[:, 2] * flat[:, 3], scores=np.array(scores, np.float64)))
     return _grouped(Problem(tuple(LESION_ID), sides[0], sides[1]), cases)
+
+
+PROBLEMS: dict[str, Callable[[Sequence[CaseScores]], Problem]] = {
+    "bones": bone_problem, "landmarks": pose_problem, "lesions": box_problem,
+}  # fmt: skip
 
 
 def _grouped(problem: Problem, cases: Sequence[CaseScores]) -> Problem:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from footcli.evaluate.boxes import SliceBox, overlap_2d
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import Pose
-from footcli.names import ANGLES, BONES, LESION_PLANE, LESIONS
+from footcli.names import ANGLES, BONES, LESIONS
 
 IOU, OKS, SIGMA, CONFIDENCE, NMS = 0.5, 0.5, 0.25, 0.001, 0.65
 Array = NDArray[np.float64]
@@ -93,7 +93,7 @@ def linear_ap(hit: NDArray[np.bool_], total: int) -> float:
 def _by_slice(boxes: Sequence[SliceBox], label: str) -> dict[int, list[SliceBox]]:
     out: dict[int, list[SliceBox]] = {}
     for box in boxes:
-        if box.label == label and box.plane is LESION_PLANE[label] and box.score >= CONFIDENCE:
+        if box.label == label and box.in_own_plane and box.score >= CONFIDENCE:
             out.setdefault(box.index, []).append(box)
     return out
 

@@ -1,0 +1,148 @@
+"""The labels of one case, each at its slice of the result's grid."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from footcli.clinical import Clinical
+from footcli.domain import CaseRef, Plane, Point
+from footcli.errors import ReadError, TruthError
+from footcli.evaluate.boxes import SliceBox
+from footcli.labels import SliceLabel, read_angle_points, read_slice_label
+from footcli.names import BONE_ID, LANDMARKS
+from footcli.read.headers import read_header
+from footcli.read.source import Skip
+
+
+@dataclass(slots=True, eq=False)
+class Truth:
+    """slices: plane -> slice index -> label, of what could be read. shape: the grid's (z, y, x). points: key points, voxels.
+
+    outlined: planes that hold any outline; a plane with boxes alone says nothing of bones. whole: the first of them whose readable
+    slices leave no gap. unknown: what was not understood or not read -> how often.
+    """
+
+    shape: tuple[int, ...]
+    slices: dict[Plane, dict[int, SliceLabel]] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
+    clinical: Clinical | None = None
+
+    @property
+    def outlined(self) -> tuple[Plane, ...]:
+        return tuple(p for p in Plane if any(label.polygons for label in self.slices.get(p, {}).values()))
+
+    @property
+    def whole(self) -> Plane | None:
+        return next((p for p in self.outlined if len(self.slices[p]) == max(self.slices[p]) - min(self.slices[p]) + 1 > 1), None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole plane's slices hold every bone from end to end."""
+        return self.whole is not None and not self.cut_bones()
+
+    def cut_bones(self) -> set[int]:
+        """Bones (ids) that the first or last labelled slice of the whole plane still shows, but for slices at the grid's own ends."""
+        if self.whole is None:
+            return set()
+        slices, count = self.slices[self.whole], self.shape[2 - self.whole.axis]
+        ends = [i for i in (min(slices), max(slices)) if 0 < i < count - 1]
+        return {BONE_ID[name] for i in ends for name in slices[i].polygons}
+
+    def boxes(self) -> Iterator[SliceBox]:
+        """Every box of every slice."""
+        for plane, slices in self.slices.items():
+            for index, label in slices.items():
+                for name, found in label.boxes.items():
+                    yield from (SliceBox(name, plane, index, box) for box in found)
+
+
+def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]) -> Truth:
+    """All labels of a case. names: source names of the result's slices, where it knows them.
+
+    Raises TruthError where labels have no slice of the grid, or images are there and have another size.
+    """
+    truth = Truth(shape)
+    _check_sizes(ref, shape)
+    for plane, places in slice_places(ref, names, shape).items():
+        for stem, index in places.items():
+            try:
+                label = read_slice_label(*ref.labels[plane][stem])
+            except TruthError:
+                truth.unknown["unreadable label file"] += 1
+                continue
+            truth.slices.setdefault(plane, {})[index] = label
+            truth.unknown.update(label.unknown)
+            truth.clinical = truth.clinical or label.clinical
+    for path in ref.angle_files:
+        try:
+            points, left_out = read_angle_points(path)
+        except TruthError:
+            truth.unknown["unreadable angle file"] += 1
+            continue
+        truth.points |= {name: at for name, at in points.items() if name in LANDMARKS}
+        truth.unknown["key point of an unknown name"] += sum(name not in LANDMARKS for name in points)
+        truth.unknown["key point without numbers"] += left_out
+    truth.unknown = +truth.unknown
+    return truth
+
+
+def slice_places(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]) -> dict[Plane, dict[str, int]]:
+    """Plane -> label stem -> slice index: by the source's name, else by its place among the plane's images, else by its number.
+
+    Raises TruthError if a label has no slice, or if its number may count from 0 or from 1.
+    """
+    numbers = {plane: {stem: int(m[1]) for stem in files if (m := re.search(r"(\d+)$", stem))} for plane, files in ref.labels.items()}
+    known = {plane: names.get(plane) or _image_stems(ref, plane, shape) for plane in ref.labels}
+    first = _first(
+        {plane: set(found.values()) for plane, found in numbers.items() if not known[plane]}, {p: shape[2 - p.axis] for p in ref.labels}
+    )
+    out: dict[Plane, dict[str, int]] = {}
+    for plane, files in ref.labels.items():
+        count, by_name = shape[2 - plane.axis], {name: i for i, name in enumerate(known[plane])}
+        places = by_name if by_name else {stem: number - first for stem, number in numbers[plane].items()}
+        lost = next((stem for stem in files if not 0 <= places.get(stem, -1) < count), None)
+        if lost is not None:
+            raise TruthError(f"label {lost} has no slice among the result's {count} of {plane}: they belong to another grid")
+        out[plane] = {stem: places[stem] for stem in files}
+    return out
+
+
+def _first(numbers: Mapping[Plane, set[int]], counts: Mapping[Plane, int]) -> int:
+    """Whether slices count from 0 or from 1: some plane must show it. One source numbers all its planes alike."""
+    if not any(numbers.values()):
+        return 0
+    if any(0 in found for found in numbers.values()):
+        return 0
+    if any(max(found, default=0) >= counts[plane] for plane, found in numbers.items()):
+        return 1
+    raise TruthError("the labels' numbers do not tell whether slices count from 0 or from 1: analyse the case again, with its images")
+
+
+def _image_stems(ref: CaseRef, plane: Plane, shape: tuple[int, ...]) -> tuple[str, ...]:
+    stems = tuple(path.stem for path in ref.images.get(plane, ()))
+    return stems if len(stems) == shape[2 - plane.axis] else ()
+
+
+def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:
+    """Where the truth's tree holds images, the header of one a plane must fit the grid. Raises TruthError."""
+    for plane, images in ref.images.items():
+        if plane is None or not images:
+            continue
+        rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
+        size = _size(images[len(images) // 2])
+        if size is not None and size != (rows, columns):
+            raise TruthError(f"{plane} images are {size[0]} x {size[1]}, the result's are {rows} x {columns}: they show different grids")
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """(rows, columns) of an image by its header; None where that cannot be read."""
+    try:
+        header = read_header(path, any_modality=True)
+    except (Skip, ReadError, OSError):
+        return None
+    return (header.rows, header.columns) if header.rows > 0 and header.columns > 0 else None
