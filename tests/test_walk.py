@@ -14,7 +14,7 @@ from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, SetupError
 from footcli.files import SLUG_LIMIT, safe_text, slug, write_atomic
 from footcli.read import read_case
-from footcli.walk import find_cases, find_homes
+from footcli.walk import find_cases, find_homes, find_places
 
 SERIES = "A_H07_N_9999999999_ST01_L"
 
@@ -270,3 +270,15 @@ def test_homes_are_looked_for_in_a_folder_only(tmp_path: Path) -> None:
     touch(tmp_path / "a.dcm")
     with pytest.raises(SetupError, match="that it is a folder"):
         find_homes(tmp_path / "a.dcm")
+
+
+def test_places_are_the_cases_of_the_tree_without_their_files(tmp_path: Path) -> None:
+    for group in ("AD", "FD"):
+        for name in ("a_ST01_L_AXL_0001.json", "a_ST01_R_AXL_0001.json"):
+            touch(tmp_path / "2.라벨링데이터" / group / "AN1" / "AXL" / name)
+    touch(tmp_path / "plain" / "x.dcm")
+    cases, places = find_cases(tmp_path), find_places(tmp_path)
+    assert [place.case_id for place in places] == [case.case_id for case in cases]
+    assert len({place.case_id for place in places}) == 5
+    assert [place.open() for place in places] == list(cases)
+    assert [place.labelled for place in places] == [bool(case.labels) for case in cases]

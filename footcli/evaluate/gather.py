@@ -67,7 +67,8 @@ class CaseScores:
 def gather(pair: Pair) -> CaseScores:
     """Score one case. Raises TruthError where truth and result show different grids, CaseError for a result that cannot be read."""
     results, found, affine = _results(pair)
-    truth = read_truth(pair.truth, load_slice_names(pair.folders[0]), found.shape)
+    ref = pair.truth.open()
+    truth = read_truth(ref, load_slice_names(pair.folders[0]), found.shape)
     counter = SliceCounter(found)
     volume, within = _volume(truth, found.shape)
     for plane in truth.outlined:
@@ -84,9 +85,9 @@ def gather(pair: Pair) -> CaseScores:
     lesions = _known(results, unknown)
     true_boxes = _own_plane(truth, unknown)
     true_lesions = link(true_boxes)
-    clinical = first_said(pair.truth.clinical_files)[0] or truth.clinical
+    clinical = first_said(ref.clinical_files)[0] or truth.clinical
     return CaseScores(
-        case_id=pair.truth.case_id, folder=pair.folders[0].name, patient=pair.patient, feet=len(results), rows=counter.table(),
+        case_id=ref.case_id, folder=pair.folders[0].name, patient=pair.truth.folder_name, feet=len(results), rows=counter.table(),
         bone_scores=_bone_scores(results), labelled={p: len(truth.slices[p]) for p in truth.outlined}, boxed=frozenset(truth.slices),
         volume_plane=truth.whole, volumes=distances,
         poses=poses(truth.points, results, spacing, volume if truth.complete and volume is not None else found),
@@ -94,7 +95,7 @@ def gather(pair: Pair) -> CaseScores:
         found_boxes=tuple(found_boxes(lesions, {p: frozenset(s) for p, s in truth.slices.items()})),
         true_lesions=true_lesions, hits=tuple(hits(lesions, true_lesions)),
         findings_truth=(findings_named(clinical) or None) if clinical else None, findings=_levels(results),
-        groups=_groups(pair.truth, clinical, results), unknown=dict(unknown), why=why,
+        groups=_groups(ref, clinical, results), unknown=dict(unknown), why=why,
     )  # fmt: skip
 
 

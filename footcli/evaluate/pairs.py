@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from footcli.domain import CaseRef
 from footcli.errors import CaseError, TruthError
 from footcli.files import safe_text
 from footcli.results import load_result
-from footcli.walk import find_cases
+from footcli.walk import CasePlace, find_places
 
 SHOWN = 10  # ids that one message names
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One case: its truth, and the folders of its results, two where the scan shows two feet."""
+    """One case: where its truth lies, and the folders of its results, two where the scan shows two feet."""
 
-    truth: CaseRef
+    truth: CasePlace
     folders: tuple[Path, ...]
-
-    @property
-    def patient(self) -> str:
-        """The case folder's name: several series of one folder are one patient's."""
-        return safe_text(self.truth.folder.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +36,11 @@ def line_up(out: Path, truth: Path) -> LineUp:
     found = results_in(out)
     if not found:
         raise TruthError(f"{safe_text(str(out))}: holds no results; name a results folder of footcli analyze")
-    labelled = {ref.case_id: ref for ref in find_cases(truth) if ref.labels or ref.angle_files}
+    labelled = {place.case_id: place for place in find_places(truth) if place.labelled}
     if not labelled:
         raise TruthError(f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder with the ground truth")
     found = _by_scan(found, labelled)
-    pairs = tuple(Pair(ref, found[name]) for name, ref in labelled.items() if found.get(name))
+    pairs = tuple(Pair(place, found[name]) for name, place in labelled.items() if found.get(name))
     left_out = {name: "analysis failed" for name in labelled if name in found and not found[name]}
     left_out |= {name: "truth without a result" for name in labelled if name not in found}
     left_out |= {name: "result without truth" for name in found if name not in labelled}
@@ -79,7 +73,7 @@ def _case_id(path: Path) -> str:
         return path.parent.name
 
 
-def _by_scan(found: Mapping[str, tuple[Path, ...]], labelled: Mapping[str, CaseRef]) -> dict[str, tuple[Path, ...]]:
+def _by_scan(found: Mapping[str, tuple[Path, ...]], labelled: Container[str]) -> dict[str, tuple[Path, ...]]:
     """Results of single feet (`<case>-L`, `-R`, `-1`, `-2`) under the id of their scan, where the truth knows that alone."""
     out: dict[str, tuple[Path, ...]] = {}
     for name, folders in found.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footcli.clinical import Clinical
+from footcli.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
 from footcli.evaluate.boxes import SliceBox
@@ -77,7 +77,8 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
                 continue
             truth.slices.setdefault(plane, {})[index] = label
             truth.unknown.update(label.unknown)
-            truth.clinical = truth.clinical or label.clinical
+            if truth.clinical is None and label.clinical is not None and says_something(label.clinical):
+                truth.clinical = label.clinical
     for path in ref.angle_files:
         try:
             points, left_out = read_angle_points(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from footcli.domain import CaseRef
@@ -12,7 +13,7 @@ from footcli.files import safe_text
 from footcli.walk.home import CaseHome, is_image, listed, never_image, plane_of, role_of, standing, tells_of_slices
 from footcli.walk.join import joined, with_unique_ids
 
-__all__ = ["CaseHome", "find_cases", "find_homes"]
+__all__ = ["CaseHome", "CasePlace", "find_cases", "find_homes", "find_places"]
 
 
 def find_cases(root: Path) -> tuple[CaseRef, ...]:
@@ -27,6 +28,38 @@ def find_cases(root: Path) -> tuple[CaseRef, ...]:
         return (CaseRef(safe_text(root.stem), root.parent, "plain", {None: (root,)}),)
     found = [case for home in find_homes(root, keep_names=True) for case in home.cases()]
     return with_unique_ids(sorted(found, key=lambda case: (str(case.folder), case.case_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class CasePlace:
+    """A case that is known by id and place alone. case_id: unique in the tree, as `find_cases` gives it."""
+
+    case_id: str
+    home: CaseHome
+    labelled: bool
+    _own_id: str
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the case folder: several series of one folder share it."""
+        return self.home.name
+
+    def open(self) -> CaseRef:
+        """The case with its files; lists its folders again."""
+        case = next(case for case in self.home.cases() if case.case_id == self._own_id)
+        return replace(case, case_id=self.case_id)
+
+
+def find_places(root: Path) -> list[CasePlace]:
+    """The cases of `find_cases` without their file names: memory grows with cases, not with slices. Raises SetupError as it does."""
+    places, bare = [], []
+    for home in find_homes(root):
+        for case in home.cases():
+            places.append(CasePlace(case.case_id, home, bool(case.labels or case.angle_files), case.case_id))
+            bare.append(replace(case, images={}, labels={}, angle_files=(), clinical_files=()))
+    order = sorted(range(len(bare)), key=lambda i: (str(bare[i].folder), bare[i].case_id))
+    unique = with_unique_ids([bare[i] for i in order])
+    return [replace(places[i], case_id=case.case_id) for i, case in zip(order, unique, strict=True)]
 
 
 def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
