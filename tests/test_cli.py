@@ -216,10 +216,11 @@ def test_training_is_asked_for_what_the_options_say(tmp_path: Path, monkeypatch:
     asked: list[Any] = []
     monkeypatch.setattr(training, "train_and_export", lambda *args: asked.append(args[:4]) or (tmp_path / "bones.onnx",))
     words = ("--steps", "7", "--batch", "2", "--bank", "3", "--device", "cpu", "--runs", tmp_path, "--models", tmp_path / "m")
-    result = run("train", "bones", *words)
+    result = run("train", "bones", tmp_path / "tree", "--phantoms", "0.5", "--patience", "3", *words)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(tmp_path / "bones.onnx")
-    assert asked == [("bones", Plan(7, 2, 2e-3, tmp_path / "bones", "cpu", bank=3), tmp_path / "m", None)]
+    plan = Plan(7, 2, 2e-3, tmp_path / "bones", "cpu", bank=3, patience=3)
+    assert asked == [("bones", plan, tmp_path / "m", training.Material(tmp_path / "tree", 0.5))]
 
 
 # analyze

@@ -12,7 +12,7 @@ from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.infer.prepare import Canonical, alone, canonical, neighbours, pad_to, to_input_order, window
 from footcli.infer.rays import order_rays
-from footcli.infer.session import Session
+from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES
 
@@ -41,7 +41,7 @@ class Segmented:
     part_mm: tuple[float, float] | None = None
 
 
-def segment(volume: Volume, session: Session, spec: ModelSpec, quality: str = "standard") -> tuple[Segmented, ...]:
+def segment(volume: Volume, session: Runner, spec: ModelSpec, quality: str = "standard") -> tuple[Segmented, ...]:
     """Segment the ten bones of each foot in the volume. Raises InferenceError "no_bone_found" where the vote finds none."""
     turned = (False, False) if volume.orientation_known else _find_turn(volume, session, spec)
     grid = canonical(volume, spec.pixel_mm, turned)
@@ -94,7 +94,7 @@ def body_box(hu: F32) -> tuple[slice, slice, slice]:
     return box[0], box[1], box[2]
 
 
-def vote(hu: F32, session: Session, spec: ModelSpec, planes: tuple[Plane, ...], every: int = 1) -> F32:
+def vote(hu: F32, session: Runner, spec: ModelSpec, planes: tuple[Plane, ...], every: int = 1) -> F32:
     """(classes + 1, z, y, x) mean probabilities over the planes. every: only each n-th slice, for a quick look; the rest stay zero."""
     box = body_box(hu)
     inner = hu[box]
@@ -114,7 +114,7 @@ def vote(hu: F32, session: Session, spec: ModelSpec, planes: tuple[Plane, ...], 
     return full
 
 
-def _find_turn(volume: Volume, session: Session, spec: ModelSpec) -> tuple[bool, bool]:
+def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:
     """Up-down and front-back of a scan without directions: the turn in which the network is surest of its bones."""
 
     def sureness(turned: tuple[bool, bool]) -> float:

@@ -67,7 +67,7 @@ def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, bool] = (Fals
     """Resample a volume to equal voxels in canonical order. Where spacing is unknown the voxel edge is taken as it stands."""
     order, flip = orientation(volume.affine, turned)
     spacing = volume.spacing_mm[::-1][list(order)]
-    view = _oriented(volume.hu, order, flip)
+    view = oriented(volume.hu, order, flip)
     # a little less than exact, or rounding errors would add a last sample that no input voxel reaches
     shape = [int(np.ceil((n - 1) * s / pixel_mm - 1e-6)) + 1 for n, s in zip(view.shape, spacing, strict=True)]
     wz, wy, wx = (axis_weights(n, s, m, pixel_mm) for n, s, m in zip(view.shape, spacing, shape, strict=True))
@@ -94,7 +94,8 @@ def alone(grid: Canonical, part_mm: tuple[float, float] | None) -> Canonical:
     return replace(grid, hu=np.where((x >= part_mm[0]) & (x < part_mm[1]), grid.hu, np.float32(AIR_HU)))
 
 
-def _oriented(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:
+def oriented(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:
+    """A view of an array of the input's axes in canonical order and direction (see `orientation`)."""
     return array.transpose(order)[tuple(slice(None, None, -1 if f else 1) for f in flip)]
 
 

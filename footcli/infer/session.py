@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,13 @@ _SILENT = 4  # onnxruntime's log level "fatal"
 _TRIAL_PX = 64  # edge of the trial image where the model leaves it open; a multiple of every stride in use
 _MAX_INPUT = 2**26  # numbers in one input; 64 channels of 1024 x 1024
 _OPENING_BYTES = 3 * 2**30  # address space that opening and the trial may add: a bomb asks for far more, a real model for far less
+
+
+class Runner(Protocol):
+    """What inference asks of a network, opened here or in training."""
+
+    def run(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
+        """All outputs for float32 (n, channels, rows, columns)."""
 
 
 class Session:

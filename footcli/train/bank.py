@@ -63,7 +63,8 @@ def _together(volumes: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(volumes, -1)).permute(3, 0, 1, 2)
 
 
-def _somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
+def somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
+    """(400, 3) voxels (z, y, x), float32, drawn from flat indices."""
     picked = rng.choice(where, size=400)
     return torch.from_numpy(np.stack(np.unravel_index(picked, shape), -1).astype(np.float32))
 
@@ -75,11 +76,11 @@ def to_entry(seed: int, raster: Raster, rng: np.random.Generator, sway_deg: tupl
     for c in range(1, len(BONES) + 1):
         where = np.flatnonzero(labels == c)
         if where.size:
-            points[c] = _somewhere(where, labels.shape, rng)
+            points[c] = somewhere(where, labels.shape, rng)
     for bit in range(8):
         where = np.flatnonzero(raster.lesion & (1 << bit))
         if where.size:
-            points[-1 - bit] = _somewhere(where, labels.shape, rng)
+            points[-1 - bit] = somewhere(where, labels.shape, rng)
     classes = torch.tensor([0, *(CLASS_OF.get(name, 0) for name in raster.pieces)])
     fields, ids = _together([raster.depth, raster.skin, raster.tissue]), _together([raster.piece, raster.lesion])
     return Entry(seed, raster.pieces, fields, ids, classes, points, sway_deg)

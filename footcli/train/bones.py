@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
@@ -13,9 +12,10 @@ from torch.nn import functional as F
 from footcli.infer.prepare import window
 from footcli.names import BONES
 from footcli.phantom.tissue import AIR_HU
-from footcli.train.bank import Ahead, Bank, Entry
+from footcli.train.bank import Bank, Entry
+from footcli.train.cases import Scan, scan_picture
 from footcli.train.draw import Cut, picture
-from footcli.train.loop import Plan, pick_device, train
+from footcli.train.loop import Judge, Plan, train_from
 from footcli.train.unet import UNet
 
 PIXEL_MM = 1.0
@@ -29,7 +29,7 @@ PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: torch.device, side_px: int = SIDE_PX) -> Batch:
+def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device, side_px: int = SIDE_PX) -> Batch:
     """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as the centre of a picture."""
     cut = Cut(PIXEL_MM, side_px, OFFSETS_MM)
     middle = len(OFFSETS_MM) // 2
@@ -37,10 +37,10 @@ def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: t
     for _ in range(size):
         entries = bank.entries  # another thread may put a new list in its place
         entry = entries[int(rng.integers(len(entries)))]
-        wanted = int(rng.integers(1, CLASSES))
-        points = entry.points[wanted]
+        points = entry.points[int(rng.choice([k for k in entry.points if k > 0]))]
         centre = points[int(rng.integers(len(points)))]
-        image, target = picture(entry, str(rng.choice(PLANES)), centre, cut, rng)
+        show = scan_picture if isinstance(entry, Scan) else picture
+        image, target = show(entry, str(rng.choice(PLANES)), centre, cut, rng)  # type: ignore[arg-type]
         if rng.random() < 0.15:  # the scan ends here: no neighbours on one side
             image[slice(0, middle) if rng.random() < 0.5 else slice(middle + 1, None)] = AIR_HU
         targets.append(target)
@@ -62,23 +62,7 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     return entropy + (1 - dice), {"ce": float(entropy.detach()), "dice": float(dice.detach())}
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
-    """Train and return the averaged network, ready for export."""
-    device = pick_device(plan.device)
-    torch.manual_seed(plan.seed)
-    say(f"drawing {bank.size} subjects")
-    bank.fill()
-    seed = bank.next_seed
-    workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))  # on a CPU the network needs the cores itself
-    batches = Ahead(lambda step: draw_batch(bank, plan.batch, np.random.default_rng([seed, step]), device), workers)
+def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None) -> nn.Module:
+    """Train and return the averaged network, the best one where it is judged, ready for export."""
     net = UNet(len(OFFSETS_MM), CLASSES).to(memory_format=torch.channels_last)
-
-    def every(step: int) -> None:
-        if step % 25 == 24:
-            bank.refresh()
-
-    try:
-        return train(net, plan, lambda step: batches(), loss, say, every)
-    finally:
-        batches.close()
-        bank.close()
+    return train_from(net, plan, bank, draw_batch, loss, say, judge)

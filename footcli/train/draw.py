@@ -16,6 +16,7 @@ from footcli.train.artefacts import field, spoil
 from footcli.train.bank import SPACING_MM, Entry
 from footcli.train.view import AROUND, CLEAN, FIELD, SCANNER, View, blur, noise
 
+BEYOND = (-40.0, -30.0, 0.0)  # depth, skin, tissue beyond a subject's box: air
 SKIN_MM = (-3.0, 22.0)  # how much thicker the soft tissue is than the subject's own wrap
 SECOND_FOOT = 0.25  # of AXL and COR pictures: both feet of a person, as far as the other comes into the picture
 SECOND_GAP_MM = (2.0, 35.0)
@@ -45,16 +46,24 @@ def _turn(rng: np.random.Generator, sd_deg: float, sway_deg: tuple[float, float,
 def sample(
     entry: Entry, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator, flip: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut one slice with its neighbours out of a subject.
+    """Cut one slice with its neighbours out of a subject: fields float32 (3, C, H, W) and ids int64 (2, C, H, W) (see Entry)."""
+    return place(entry.fields, entry.ids, BEYOND, plane, centre, cut, rng, flip, entry.sway_deg)
 
-    centre: (3,) voxel (z, y, x) that comes to lie somewhere in the picture. flip: 1 or -1, mirrored left to right; None draws it.
-    Returns fields float32 (3, C, H, W) and ids int64 (2, C, H, W) (see Entry).
+
+def place(
+    volume: torch.Tensor, classes: torch.Tensor, outside_values: tuple[float, ...], plane: str, centre: torch.Tensor, cut: Cut,
+    rng: np.random.Generator, flip: int | None = None, sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Cut one slice with its neighbours out of volumes (K, z, y, x) of SPACING_MM, the second one's values taken from the nearest voxel.
+
+    outside_values: what the first holds beyond its ends, K numbers. centre: (3,) voxel (z, y, x) that comes to lie somewhere in the
+    picture. flip: 1 or -1, mirrored left to right; None draws it. Returns float32 (K, C, H, W) and int64 (K, C, H, W).
     """
-    device = entry.fields.device
+    device = volume.device
     n = cut.side_px
     axes = PLANE_AXES[plane]
     scale = cut.pixel_mm / SPACING_MM * rng.uniform(0.78, 1.22) * rng.normal(1, 0.03, 3)
-    basis = np.eye(3)[list(axes)] @ _turn(rng, cut.turn_sd_deg, entry.sway_deg).T
+    basis = np.eye(3)[list(axes)] @ _turn(rng, cut.turn_sd_deg, sway_deg).T
     basis[2 if plane != "SAG" else 0] *= flip or rng.choice([-1, 1])  # left and right feet alike; toes stay in front, the leg on top
     shift = rng.normal(0, 0.15, 2).clip(-0.4, 0.4) * n
     pix = torch.arange(n, device=device, dtype=torch.float32) - (n - 1) / 2
@@ -63,14 +72,14 @@ def sample(
     flat = flat + _wobble(n, cut, rng, device)
     normal = torch.tensor(basis[0] / np.linalg.norm(basis[0]) / SPACING_MM, dtype=torch.float32, device=device)
     offsets = torch.tensor(cut.offsets_mm, dtype=torch.float32, device=device)
-    size = torch.tensor(entry.fields.shape[1:], dtype=torch.float32, device=device)
+    size = torch.tensor(volume.shape[1:], dtype=torch.float32, device=device)
     steps = offsets[:, None, None, None] * normal
     unit = 2 / (size - 1)  # grid_sample wants (x, y, z) in -1..1; the small factors first, the many points last
     grid = (flat * unit - 1).flip(-1)[None] + (steps * unit).flip(-1)
-    fields = F.grid_sample(entry.fields[None], grid[None], mode="bilinear", padding_mode="border", align_corners=True)[0]
+    fields = F.grid_sample(volume[None], grid[None], mode="bilinear", padding_mode="border", align_corners=True)[0]
     outside = grid.abs().amax(-1) > 1
-    beyond = torch.tensor([-40.0, -30.0, 0.0], device=device)[:, None, None, None]
-    return torch.where(outside, beyond, fields), _nearest(entry.ids, flat[None] + steps, outside)
+    beyond = torch.tensor(outside_values, device=device)[:, None, None, None]
+    return torch.where(outside, beyond, fields), _nearest(classes, flat[None] + steps, outside)
 
 
 def _nearest(ids: torch.Tensor, where: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from footcli.infer.manifest import sha256_of, write_entry
 from footcli.infer.session import open_session
 from footcli.infer.spec import ModelSpec
 
+CURVE_ROWS = 12  # judgements that a card shows
 MAX_BYTES = 16 * 2**20  # what a shipped model may weigh
 TOLERANCE = 1e-3  # largest difference between torch and ONNX outputs, relative to the outputs' largest value
 
@@ -68,8 +70,11 @@ def export(
     return spec, difference
 
 
-def write_card(folder: Path, spec: ModelSpec, title: str, parameters: int, facts: dict[str, Any], difference: float) -> Path:
-    """The model's card, Markdown, beside its file."""
+def write_card(
+    folder: Path, spec: ModelSpec, title: str, parameters: int, facts: dict[str, Any], difference: float,
+    curve: Sequence[Mapping[str, float]] = (),
+) -> Path:  # fmt: skip
+    """The model's card, Markdown, beside its file. curve: judgements in training, of which some are shown."""
     lines = [
         f"# {title}", "", f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, {spec.licence}.", "",
         "Research use only; not a medical device.", "",
@@ -78,6 +83,13 @@ def write_card(folder: Path, spec: ModelSpec, title: str, parameters: int, facts
         f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at most.", "",
         "| what | value |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), "",
     ]  # fmt: skip
+    if curve:
+        lines += ["## While it learnt", "", f"On {spec.quality.get('measured_on', 'held-out subjects')}; the best was exported.", ""]
+        lines += ["| step | score | loss |", "|---|---|---|"]
+        shown = curve[:: max(1, -(-len(curve) // CURVE_ROWS))]
+        best = max(curve, key=lambda point: point["score"])
+        points = sorted({p["step"]: p for p in (*shown, curve[-1], best)}.items())
+        lines += [f"| {p['step']:.0f} | {p['score']:.3f} | {p.get('training loss', float('nan')):.3f} |" for _, p in points] + [""]
     path = folder / f"{Path(spec.file).stem}.md"
     write_atomic(path, "\n".join(lines).encode())
     return path

@@ -18,7 +18,7 @@ from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.train.bank import Bank
 from footcli.train.gu2net import GU2Net
-from footcli.train.loop import Plan, pick_device, train
+from footcli.train.loop import Plan, train_from
 
 WINDOW = (-500.0, 1500.0)
 SPACING_MM = 1.2  # of the scans that the views are projected from
@@ -142,20 +142,4 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 
 def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample]) -> nn.Module:
     """Train and return the averaged network, ready for export."""
-    device = pick_device(plan.device)
-    torch.manual_seed(plan.seed)
-    say(f"drawing the views of {bank.size} subjects")
-    bank.fill()
-    rng = np.random.default_rng(bank.next_seed)
-    net = GU2Net(2, tuple(len(CHANNELS[p]) for p in PLANES))
-    try:
-        return train(
-            net,
-            plan,
-            lambda step: draw_batch(bank, plan.batch, rng, device),
-            loss,
-            say,
-            lambda step: bank.refresh() if step % 12 == 11 else None,
-        )
-    finally:
-        bank.close()
+    return train_from(GU2Net(2, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, refresh=12)

@@ -13,7 +13,7 @@ from footcli.infer.prepare import window
 from footcli.names import LESION_PLANE, LESIONS
 from footcli.train.bank import Bank, Entry
 from footcli.train.draw import Cut, cut_field_of_view, paint, sample
-from footcli.train.loop import Plan, pick_device, train
+from footcli.train.loop import Plan, train_from
 from footcli.train.yolo import Detector, assign, flatten, giou, points
 
 PIXEL_MM = 0.8
@@ -93,23 +93,12 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     return cls + 1.5 * box, {"cls": float(cls.detach()), "box": float(box.detach())}
 
 
+def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
+    """(N, C, H, W) windowed pictures, and for each its boxes and classes."""
+    drawn = [draw_one(bank, rng) for _ in range(size)]
+    return torch.stack([d[0] for d in drawn]).to(device), [(d[1].to(device), d[2].to(device)) for d in drawn]
+
+
 def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
     """Train and return the averaged network, ready for export."""
-    device = pick_device(plan.device)
-    torch.manual_seed(plan.seed)
-    say(f"drawing {bank.size} subjects")
-    bank.fill()
-    rng = np.random.default_rng(bank.next_seed)
-
-    def batch(step: int) -> Batch:
-        drawn = [draw_one(bank, rng) for _ in range(plan.batch)]
-        return torch.stack([d[0] for d in drawn]).to(device), [(d[1].to(device), d[2].to(device)) for d in drawn]
-
-    def every(step: int) -> None:
-        if step % 20 == 19:
-            bank.refresh()
-
-    try:
-        return train(Detector(len(OFFSETS_MM), len(CLASSES)), plan, batch, loss, say, every)
-    finally:
-        bank.close()
+    return train_from(Detector(len(OFFSETS_MM), len(CLASSES)), plan, bank, draw_batch, loss, say, refresh=20)

@@ -1,23 +1,37 @@
-"""What all three trainings share: device, checkpoints that a stopped run goes on from, progress."""
+"""What all trainings share: device, checkpoints that a stopped run goes on from, progress, judging on held-out subjects."""
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
 from footcli.errors import SetupError
+from footcli.files import write_atomic
+from footcli.train.bank import Ahead, Bank
+
+CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.pt", "curve.json"
+SAVE_EVERY, SAY_EVERY = 100, 25
+Judge = Callable[[nn.Module], Mapping[str, float]]
+"""A network in evaluation mode -> its numbers on held-out subjects; `score`, more is better, tells the best."""
+E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard to train. minutes: stop after this wall time even if steps remain, 0 for no limit."""
+    """How long and how hard to train. minutes: stop after this wall time even if steps remain, 0 for no limit.
+
+    judge_every: steps between two judgements. patience: judgements without a better one after which to stop, 0 for never.
+    """
 
     steps: int
     batch: int
@@ -27,6 +41,8 @@ class Plan:
     minutes: float = 0.0
     seed: int = 1
     bank: int = 24
+    judge_every: int = 500
+    patience: int = 0
 
 
 def pick_device(name: str) -> torch.device:
@@ -40,37 +56,26 @@ def pick_device(name: str) -> torch.device:
 
 def train(
     net: nn.Module, plan: Plan, batch: Callable[[int], Any], loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]],
-    say: Callable[[str], None], every: Callable[[int], None] | None = None,
+    say: Callable[[str], None], every: Callable[[int], None] | None = None, judge: Judge | None = None,
 ) -> nn.Module:  # fmt: skip
-    """Train `net` in place with AdamW and a one-cycle cosine rate, from the last checkpoint in plan.folder if there is one.
+    """Train `net` in place with AdamW and a cosine rate, from the last checkpoint in plan.folder if there is one.
 
-    batch(step) draws a batch; loss(net, batch) gives the loss and numbers to show. Returns the running average of the weights,
-    which is what gets exported. The checkpoint holds net, average, optimiser and step, and is replaced every 100 steps.
+    batch(step) draws a batch; loss(net, batch) gives the loss and numbers to show. Returns the running average of the weights: the
+    last one, or with `judge` the best one, whose numbers stand in curve.json. The checkpoint holds net, average, optimiser and step.
     Raises SetupError for a checkpoint that cannot be used.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
-    device = pick_device(plan.device)
-    net.to(device).train()
+    net.to(pick_device(plan.device)).train()
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
-    path = plan.folder / "checkpoint.pt"
-    start = 0
-    if path.exists():
-        try:
-            saved = torch.load(path, map_location=device, weights_only=True)
-            net.load_state_dict(saved["net"])
-            average.load_state_dict(saved["average"])
-            optimiser.load_state_dict(saved["optimiser"])
-            start = int(saved["step"])
-        except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            raise SetupError(f"{path}: damaged, or of another network; remove it or name another folder with --runs") from error
-        say(f"going on from step {start}")
+    start = _resume(plan.folder / CHECKPOINT, net, average, optimiser, say)
+    watch = None if judge is None else _Watch(plan, judge, say)
     began = time.monotonic()
     shown: dict[str, float] = {}
     for step in range(start, plan.steps):
         warm = min(1.0, (step + 1) / 50)
         for group in optimiser.param_groups:
-            group["lr"] = plan.rate * warm * (0.5 + 0.5 * float(torch.cos(torch.tensor(torch.pi * step / plan.steps)))) + 1e-6
+            group["lr"] = plan.rate * warm * (0.5 + 0.5 * float(np.cos(np.pi * step / plan.steps))) + 1e-6
         value, numbers = loss(net, batch(step))
         optimiser.zero_grad(set_to_none=True)
         value.backward()
@@ -79,19 +84,106 @@ def train(
         average.update_parameters(net)
         for key, number in {"loss": float(value.detach()), **numbers}.items():
             shown[key] = 0.97 * shown.get(key, number) + 0.03 * number
-        over = plan.minutes > 0 and time.monotonic() - began > plan.minutes * 60
-        if (step + 1) % 100 == 0 or step + 1 == plan.steps or over:
-            temporary = path.with_suffix(".tmp")
-            torch.save(
-                {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, temporary
-            )
-            temporary.replace(path)
-        if (step + 1) % 25 == 0 or over:
+        last = step + 1 == plan.steps or (plan.minutes > 0 and time.monotonic() - began > plan.minutes * 60)
+        if (step + 1) % SAVE_EVERY == 0 or last:
+            states = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
+            _save(plan.folder / CHECKPOINT, **states, step=step + 1)
+        if (step + 1) % SAY_EVERY == 0 or last:
             rate = (step + 1 - start) / (time.monotonic() - began)
             say(f"step {step + 1}/{plan.steps}  " + "  ".join(f"{k} {v:.3f}" for k, v in shown.items()) + f"  {rate:.2f} steps/s")
         if every is not None:
             every(step)
-        if over:
+        if watch is not None and ((step + 1) % plan.judge_every == 0 or last):
+            last = watch(step + 1, average.module, shown) or last
+        if last:
             break
     module: nn.Module = average.module
+    if watch is not None:
+        watch.take_best(module)
     return module.eval()
+
+
+def train_from(
+    net: nn.Module, plan: Plan, bank: Bank[E], draw: Callable[[Bank[E], int, np.random.Generator, torch.device], Any],
+    loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]], say: Callable[[str], None], judge: Judge | None = None,
+    refresh: int = SAY_EVERY,
+) -> nn.Module:  # fmt: skip
+    """Train on batches that `draw` makes of a bank: (bank, pictures, rng, device) -> batch. refresh: steps between two new subjects."""
+    device = pick_device(plan.device)
+    torch.manual_seed(plan.seed)
+    say(f"drawing {bank.size} subjects")
+    bank.fill()
+    seed = bank.next_seed
+    workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))  # on a CPU the network needs the cores itself
+    batches = Ahead(lambda step: draw(bank, plan.batch, np.random.default_rng([seed, step]), device), workers)
+
+    def every(step: int) -> None:
+        if (step + 1) % refresh == 0:
+            bank.refresh()
+
+    try:
+        return train(net, plan, lambda step: batches(), loss, say, every, judge)
+    finally:
+        batches.close()
+        bank.close()
+
+
+class _Watch:
+    """Judges now and then, keeps the best weights and the curve, says when to stop. Goes on from what the folder holds."""
+
+    def __init__(self, plan: Plan, judge: Judge, say: Callable[[str], None]) -> None:
+        self._plan, self._judge, self._say = plan, judge, say
+        self.curve = read_curve(plan)
+
+    def __call__(self, step: int, module: nn.Module, shown: Mapping[str, float]) -> bool:
+        """Judge, and tell whether it has gone on long enough without getting better."""
+        module.eval()
+        numbers = {k: round(float(v), 5) for k, v in self._judge(module).items()}
+        best = max((p["score"] for p in self.curve), default=float("-inf"))
+        self.curve.append({"step": step, **{f"training {k}": round(v, 5) for k, v in shown.items()}, **numbers})
+        if numbers["score"] > best:
+            _save(self._plan.folder / BEST, average=module.state_dict(), step=step)
+        write_atomic(self._plan.folder / CURVE, json.dumps(self.curve, indent=1).encode())
+        self._say(f"held out at step {step}: " + "  ".join(f"{k} {v:.3f}" for k, v in numbers.items()))
+        scores = [p["score"] for p in self.curve]
+        return 0 < self._plan.patience < len(scores) - scores.index(max(scores))
+
+    def take_best(self, module: nn.Module) -> None:
+        """Load the best weights into the module."""
+        path = self._plan.folder / BEST
+        if path.exists():
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            module.load_state_dict(saved["average"])
+            self._say(f"the best was at step {int(saved['step'])}")
+
+
+def read_curve(plan: Plan) -> list[dict[str, float]]:
+    """The judgements of a training so far, in order: step, training numbers, score and the rest. Raises SetupError if damaged."""
+    path = plan.folder / CURVE
+    try:
+        curve: list[dict[str, float]] = json.loads(path.read_text("utf-8")) if path.exists() else []
+    except ValueError as error:
+        raise SetupError(f"{path}: damaged; remove it or name another folder with --runs") from error
+    return curve
+
+
+def _resume(path: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, say: Callable[[str], None]) -> int:
+    """Load a checkpoint if there is one; returns the step that it goes on from."""
+    if not path.exists():
+        return 0
+    try:
+        saved = torch.load(path, map_location=next(net.parameters()).device, weights_only=True)
+        net.load_state_dict(saved["net"])
+        average.load_state_dict(saved["average"])
+        optimiser.load_state_dict(saved["optimiser"])
+        start = int(saved["step"])
+    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise SetupError(f"{path}: damaged, or of another network; remove it or name another folder with --runs") from error
+    say(f"going on from step {start}")
+    return start
+
+
+def _save(path: Path, **content: Any) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(content, temporary)
+    temporary.replace(path)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from footcli.assets import models_dir
 from footcli.domain import Plane
-from footcli.infer.manifest import write_entry
+from footcli.errors import SetupError
+from footcli.files import write_atomic
+from footcli.infer.manifest import load_manifest, verify, write_entry
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import CHANNELS, VIEW_MM, view_geometry
 from footcli.names import BONES
+from footcli.phantom.seeds import TUNE_SEEDS
 from footcli.train import bones, landmarks, lesions
-from footcli.train.bank import Bank, make_entry
+from footcli.train.bank import Bank, Entry, make_entry
 from footcli.train.calibrate import ROUNDS, thresholds
+from footcli.train.cases import Scan, find_labelled, make_scan, split
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
-from footcli.train.loop import Plan
+from footcli.train.judge import held_cases, held_phantoms, judge_bones
+from footcli.train.loop import CHECKPOINT, Plan, read_curve
 from footcli.train.shapes import ShapeSwap
 from footcli.train.yolo import Decoded, Detector
 
@@ -27,23 +35,79 @@ Say = Callable[[str], None]
 LICENCE = "Apache-2.0"
 FREE_SIZE = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 2: "h", 3: "w"}}
 SHAPES_CHANCE = 0.4  # share of subjects that wear measured surfaces
+HELD_PHANTOMS = 4
 
 
-def train_and_export(task: str, plan: Plan, models: Path, shapes: Path | None, say: Say) -> tuple[Path, ...]:
-    """Train a task's network on drawn subjects and export it into `models`. Returns the files written."""
-    data = "synthetic subjects of footcli phantom" + (", and measured surfaces (CC0)" if shapes else "")
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What to learn from. data: labelled cases of the data set's layout, None for phantoms alone; phantoms: their share beside data.
+
+    shapes: measured surfaces that some phantoms wear.
+    """
+
+    data: Path | None = None
+    phantoms: float = 0.0
+    shapes: Path | None = None
+
+    def __str__(self) -> str:
+        drawn = "synthetic subjects of footcli phantom" + (", and measured surfaces (CC0)" if self.shapes else "")
+        if self.data is None:
+            return drawn
+        return "labelled cases of the user's own" + (f", and {drawn} ({self.phantoms:.0%})" if self.phantoms > 0 else "")
+
+
+def train_and_export(task: str, plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
+    """Train a task's network and export it into `models`, beside the shipped models of the other tasks. Returns the files written.
+
+    Raises SetupError for labels that cannot be learnt from.
+    """
+    if material.data is not None and task != "bones":
+        raise SetupError(f"train {task}: learns from phantoms alone; leave the folder out")
     if task == "landmarks":
         views = Bank(plan.bank, landmarks.make_sample)
-        return export_landmarks(landmarks.run(plan, say, views), models, data, _facts(plan), say)
-    change = ShapeSwap(shapes, SHAPES_CHANCE) if shapes else None
-    bank = Bank(plan.bank, lambda seed: make_entry(seed, change, wide=task == "bones"))
-    if task == "bones":
-        return export_bones(bones.run(plan, say, bank), models, data, _facts(plan), say)
-    return export_lesions(lesions.run(plan, say, bank), models, data, _facts(plan), say)
+        written = export_landmarks(landmarks.run(plan, say, views), models, str(material), _facts(plan), say)
+    elif task == "lesions":
+        change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
+        subjects = Bank(plan.bank, lambda seed: make_entry(seed, change))
+        written = export_lesions(lesions.run(plan, say, subjects), models, str(material), _facts(plan), say)
+    else:
+        written = _train_bones(plan, models, material, say)
+    complete(models)
+    return written
+
+
+def _train_bones(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
+    change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
+    learn, keep = split(find_labelled(material.data)) if material.data is not None else ([], [])
+    held = held_cases(keep) if keep else held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS])
+    share = material.phantoms if learn else 1.0
+
+    def make(seed: int) -> Entry | Scan:
+        if np.random.default_rng([seed, 9]).random() < share:
+            return make_entry(seed, change, wide=True)
+        return make_scan(learn, seed)
+
+    spec = bone_spec(str(material))
+    bank: Bank[Entry | Scan] = Bank(plan.bank, make)
+    net = bones.run(plan, say, bank, lambda module: judge_bones(module, held, spec))
+    who = f"{len({p.folder_name for p in keep})} patients kept for judging" if keep else f"{len(held)} synthetic subjects kept for judging"
+    return export_bones(net, models, str(material), _facts(plan) | {"judged on": who}, say, read_curve(plan), who)
+
+
+def complete(models: Path) -> None:
+    """Copy the shipped models of tasks that the folder lacks, so that `analyze --models` takes it at once."""
+    shipped = load_manifest(models_dir())
+    if models.resolve() == shipped.folder.resolve():
+        return
+    own = load_manifest(models).models
+    for spec in shipped.models:
+        if not any(spec.task == o.task and set(spec.planes) & set(o.planes) for o in own):
+            write_atomic(models / spec.file, verify(spec, shipped.folder).read_bytes())
+            write_entry(models, spec)
 
 
 def _facts(plan: Plan) -> dict[str, str | int | float]:
-    saved = torch.load(plan.folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+    saved = torch.load(plan.folder / CHECKPOINT, map_location="cpu", weights_only=True)
     return {"steps": int(saved["step"]), "pictures a step": plan.batch, "highest learning rate": plan.rate}
 
 
@@ -56,16 +120,29 @@ def _done(spec: ModelSpec, models: Path, card: Path, difference: float, say: Say
     return models / spec.file, card
 
 
-def export_bones(net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say) -> tuple[Path, ...]:
-    """Export a bone U-Net."""
-    spec = ModelSpec(
+def bone_spec(data: str) -> ModelSpec:
+    """The entry of a bone network before it has a file."""
+    return ModelSpec(
         file="bones.onnx", sha256="0" * 64, task="bones", planes=tuple(Plane), pixel_mm=bones.PIXEL_MM, window=bones.WINDOW,
         decoder="softmax", input_channels=len(bones.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
         classes=tuple(b.name for b in BONES), offsets_mm=bones.OFFSETS_MM,
     )  # fmt: skip
+
+
+def export_bones(
+    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say,
+    curve: Sequence[Mapping[str, float]] = (), who: str = "",
+) -> tuple[Path, ...]:  # fmt: skip
+    """Export a bone U-Net. curve: its judgements, whose best one becomes the entry's quality; who: whom it was judged on."""
+    spec = bone_spec(data)
+    if curve:
+        best = max(curve, key=lambda point: point["score"])
+        quality: dict[str, Any] = {"measured_on": who, "mean_dice": round(best["score"], 3)}
+        spec = replace(spec, quality=quality | {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best})
     example = torch.rand(1, spec.input_channels, 96, 128)
     spec, difference = export(WithSoftmax(net), spec, models, example, FREE_SIZE)
-    return _done(spec, models, write_card(models, spec, "Bones: U-Net", _count(net), facts, difference), difference, say)
+    card = write_card(models, spec, "Bones: U-Net", _count(net), facts, difference, curve)
+    return _done(spec, models, card, difference, say)
 
 
 def export_landmarks(net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say) -> tuple[Path, ...]:

@@ -1,0 +1,19 @@
+"""The command line: parse, call, print, exit. Results go to stdout, talk and progress to stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from footcli.cli import analyze, data, models
+from footcli.cli.app import app
+from footcli.terminal import say
+
+__all__ = ["analyze", "app", "data", "main", "models", "say"]
+
+
+def main() -> None:
+    """The console script."""
+    if len(sys.argv) == 1:
+        app(["--help"], standalone_mode=False)
+        raise SystemExit(2)
+    app()

@@ -1,0 +1,149 @@
+"""Commands about a scan: analyze, and report again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from footcli.cli.app import Device, Lang, Quality, YesNo, app
+from footcli.terminal import FAILED_SOME, exits, say
+
+if TYPE_CHECKING:
+    from footcli.domain import CaseRef
+    from footcli.pipeline import Options
+
+
+@app.command()
+def analyze(
+    cases: Annotated[Path | None, typer.Argument(help="A folder of DICOM slices, or a tree of case folders.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for results; needed unless --demo.", show_default=False)] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Draw one synthetic case and analyse it.")] = False,
+    device: Annotated[Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")] = Device.auto,
+    quality: Annotated[Quality, typer.Option(help="How many planes vote for the bones.")] = Quality.standard,
+    models: Annotated[Path | None, typer.Option(help="Folder with manifest.toml and ONNX files.", show_default="the shipped ones")] = None,
+    profile: Annotated[str, typer.Option(help="Cut-offs: general or korea.")] = "general",
+    lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.en,
+    case: Annotated[list[str] | None, typer.Option("--case", help="Only this case id; may be given again.", show_default=False)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do finished cases again.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Cases at the same time, each in a process of its own.")] = 1,
+    weight_bearing: Annotated[YesNo | None, typer.Option(help="Say whether the patient stood.", show_default="from the files")] = None,
+    spacing: Annotated[
+        float | None, typer.Option(min=0.05, max=5.0, help="Pixel size in mm where the files have none.", show_default=False)
+    ] = None,
+    polygons: Annotated[bool, typer.Option("--polygons", help="Write labels of each slice in the data set's format too.")] = False,
+    json_out: Annotated[bool, typer.Option("--json", help="Print run.json to stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Times of each stage.")] = False,
+) -> None:
+    """Find the bones, angles and lesions of every case; write JSON, masks and an HTML report for each.
+
+    Example: footcli analyze scans/ -o results --lang ko
+    """
+    if demo == (cases is not None):
+        raise typer.BadParameter("give a folder of cases, or --demo" if not demo else "--demo draws its own case: leave CASES out")
+    if out is None and not demo:
+        raise typer.BadParameter("name a folder for the results with -o")
+    with exits():
+        from footcli.assets import models_dir
+        from footcli.pipeline import Options
+
+        options = Options(
+            models or models_dir(), device.value, quality.value, profile, lang.value,
+            None if weight_bearing is None else weight_bearing is YesNo.yes, spacing, polygons,
+        )  # fmt: skip
+        if demo:
+            from footcli.demo import demo_cases
+
+            with demo_cases(say if not quiet else lambda text: None) as refs:
+                _analyze(
+                    refs, out or Path("footcli-demo"), options, overwrite=True, jobs=1, json_out=json_out, quiet=quiet, verbose=verbose
+                )
+        elif cases is not None and out is not None:
+            from footcli.pipeline import check_folders
+            from footcli.walk import find_cases
+
+            check_folders(cases, out)
+            refs = _chosen(find_cases(cases), case, cases)
+            _analyze(refs, out, options, overwrite=overwrite, jobs=jobs, json_out=json_out, quiet=quiet, verbose=verbose)
+
+
+def _chosen(refs: tuple[CaseRef, ...], wanted: list[str] | None, root: Path) -> tuple[CaseRef, ...]:
+    from footcli.errors import SetupError
+
+    if not refs:
+        raise SetupError(f"{root}: no case in it; name a folder that holds DICOM slices, or a tree of such folders")
+    unknown = sorted(set(wanted or ()) - {r.case_id for r in refs})
+    if unknown:
+        raise SetupError(f"--case {unknown[0]}: no such case among the {len(refs)} found in {root}")
+    return tuple(r for r in refs if not wanted or r.case_id in wanted)
+
+
+def _analyze(
+    refs: tuple[CaseRef, ...], out: Path, options: Options, *, overwrite: bool, jobs: int, json_out: bool, quiet: bool, verbose: bool,
+) -> None:  # fmt: skip
+    """Run the batch with progress, print where the results are, and exit by the table of exit codes."""
+    from footcli.batch import run_batch
+    from footcli.terminal import progress
+
+    with progress(len(refs), shown=not quiet) as bar:
+
+        def tell(record: dict[str, Any]) -> None:
+            bar.advance()
+            if record["outcome"] == "failed":
+                say(f"FAILED {record['case_id']}: {record['message']} [{record['code']}]")
+            elif verbose:
+                say(f"{record['outcome']} {record['case_id']}: " + ", ".join(f"{k} {v:.1f} s" for k, v in record["seconds"].items()))
+
+        run = run_batch(
+            refs, out, options, overwrite=overwrite, jobs=jobs, tell=tell,
+            opened=lambda found: None if quiet else say(f"{len(refs)} case(s), models run on {found.device}"),
+        )  # fmt: skip
+    if json_out:
+        from footcli.results import dumps
+
+        typer.echo(dumps(run), nl=False)
+    else:
+        for record in run["cases"]:
+            for name in record["folders"]:
+                typer.echo(str(out / name / "report.html"))
+        if len(run["cases"]) > 1:
+            typer.echo(str(out / "index.html"))
+    if any(r["outcome"] == "failed" for r in run["cases"]):
+        raise typer.Exit(FAILED_SOME)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(help="A results folder of analyze.")],
+    lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.en,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the index in the browser.")] = False,
+) -> None:
+    """Write every report.html and index.html again from the JSON, masks and pictures; no models needed.
+
+    Example: footcli report results --lang ko
+    """
+    with exits():
+        import json
+
+        from footcli.errors import SetupError
+        from footcli.index import write_index
+        from footcli.report import write_report
+
+        path = out / "run.json"
+        if not path.is_file():
+            raise SetupError(f"{out}: holds no run.json; name a results folder of footcli analyze")
+        try:
+            run = json.loads(path.read_text("utf-8"))
+            folders = [str(name) for record in run["cases"] for name in record["folders"] if Path(name).name == name]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SetupError(f"{path}: is damaged; run footcli analyze again, finished cases are kept") from error
+        for name in folders:
+            typer.echo(str(write_report(out / name, lang.value)))
+        index = write_index(out, run, lang.value)
+        typer.echo(str(index))
+        if open_it:
+            import webbrowser
+
+            webbrowser.open(index.resolve().as_uri())

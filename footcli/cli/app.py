@@ -1,0 +1,68 @@
+"""What the commands share: the application, and the options that name one of a few things."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+class Device(StrEnum):
+    """Where the models run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Quality(StrEnum):
+    """fast: one plane votes; standard and best: three."""
+
+    fast = "fast"
+    standard = "standard"
+    best = "best"
+
+
+class Lang(StrEnum):
+    """Language of the report."""
+
+    en = "en"
+    ko = "ko"
+
+
+class YesNo(StrEnum):
+    """yes or no."""
+
+    yes = "yes"
+    no = "no"
+
+
+class Protocol(StrEnum):
+    """coco: the standard definitions; validators: those of the data set's own validators."""
+
+    coco = "coco"
+    validators = "validators"
+
+
+class Task(StrEnum):
+    """The three networks."""
+
+    bones = "bones"
+    landmarks = "landmarks"
+    lesions = "lesions"
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    """Assisted diagnosis of foot and ankle disease from weight-bearing cone-beam CT. Research use only; not a medical device."""
+    if version:
+        from footcli import __version__
+
+        typer.echo(f"footcli {__version__}")
+        raise typer.Exit

@@ -1,0 +1,137 @@
+"""Commands about data sets: draw one, describe one, score results against one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from footcli.cli.app import Protocol, app
+from footcli.terminal import TOO_LOW, exits, say
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder for the data set's tree.")],
+    cases: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first subject; the next ones follow.")] = 1,
+    disease: Annotated[
+        str | None,
+        typer.Option(
+            help="normal, flat_foot, cavus_foot, hallux_valgus, ankle_arthritis, olt, accessory_navicular or tarsal_coalition.",
+            show_default="drawn from the seed",
+        ),
+    ] = None,
+    spacing: Annotated[float, typer.Option(min=0.2, max=3.0, help="Voxel edge in mm.")] = 0.6,
+    field: Annotated[str, typer.Option(help="foot, or ankle: the forefoot is cut off.")] = "foot",
+) -> None:
+    """Draw synthetic subjects with complete ground truth, in the data set's own layout.
+
+    Example: footcli phantom tree --cases 4 --seed 7 --disease flat_foot
+    """
+    with exits():
+        from footcli.errors import SetupError
+        from footcli.phantom.disease import DISEASES, draw_subject
+        from footcli.phantom.scanner import FIELDS, scan
+        from footcli.phantom.write import write_case
+
+        if disease is not None and disease not in DISEASES:
+            raise SetupError(f"--disease {disease}: not one of {', '.join(DISEASES)}")
+        if field not in FIELDS:
+            raise SetupError(f"--field {field}: not one of {', '.join(FIELDS)}")
+        for number in range(seed, seed + cases):
+            folder = write_case(out, scan(draw_subject(number, disease), spacing, number, "ankle" if field == "ankle" else "foot"), number)
+            typer.echo(str(folder))
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Argument(help="A results folder of analyze.")],
+    truth: Annotated[Path, typer.Argument(help="The tree with the ground truth, in the data set's layout.")],
+    protocol: Annotated[Protocol, typer.Option(help="coco, or the data set validators' own numbers.")] = Protocol.coco,
+    against: Annotated[Path | None, typer.Option(help="Another results folder: paired differences.", show_default=False)] = None,
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Leave out cases that do not line up, and list them.")] = False,
+    save: Annotated[Path | None, typer.Option(help="JSON file; the page goes beside it.", show_default="OUT/evaluation.json")] = None,
+    min_map: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 4 if a mAP is lower.", show_default=False)] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cases at the same time.", show_default="all processors")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the evaluation to stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Score results against the ground truth: bones, key points, angles, lesions, findings. Needs: pip install 'footcli[evaluate]'
+
+    Example: footcli evaluate results tree --against older-results
+    """
+    with exits():
+        from footcli.evaluate.html import write_html
+        from footcli.evaluate.listing import listings
+        from footcli.evaluate.pairs import results_in
+        from footcli.evaluate.run import evaluate as run
+        from footcli.files import write_json
+        from footcli.infer.session import cpu_count
+        from footcli.terminal import progress, table
+
+        total = len(results_in(out)) + (len(results_in(against)) if against else 0)
+        with progress(total, shown=not quiet) as bar:
+            found = run(
+                out, truth, protocol=protocol.value, against=against, allow_missing=allow_missing,
+                jobs=jobs or cpu_count(), tell=bar.advance,
+            )  # fmt: skip
+        path = save or out / "evaluation.json"
+        write_json(path, found)
+        write_html(path.with_suffix(".html"), found, out)
+        if json_out:
+            from footcli.results import dumps
+
+            typer.echo(dumps(found), nl=False)
+        else:
+            for listing in listings(found)[: 6 if against else 5]:
+                table(listing.title, listing.columns, listing.rows)
+            typer.echo(str(path.with_suffix(".html")))
+        tasks = [found[task] for task in ("bones", "landmarks", "lesions")]
+        maps = [value for task in tasks if (value := task.get("map", task.get("score"))) is not None]
+        if min_map is not None and (not maps or min(maps) < min_map):
+            say(f"footcli: {'no mAP could be measured' if not maps else f'the lowest mAP, {min(maps):.3f}, lies below {min_map:g}'}")
+            raise typer.Exit(TOO_LOW)
+
+
+@app.command()
+def stats(
+    tree: Annotated[Path, typer.Argument(help="The data set's folder.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for stats.json and stats.html.", show_default=False)] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the JSON to stdout instead of tables.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes.", show_default="all processors")] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(min=1, help="Widest image that can be, where images are not there to tell.", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Describe a data set against its published targets: shares, overlap, what is missing, faults in the labels. Opens no pixels.
+
+    Example: footcli stats tree -o statistics
+    """
+    with exits():
+        import json
+
+        from footcli.files import write_json
+        from footcli.pipeline import check_folders
+        from footcli.stats.html import write_page
+        from footcli.stats.run import collect
+        from footcli.stats.summary import tables, to_json
+        from footcli.terminal import progress, table
+        from footcli.walk import find_homes
+
+        homes = find_homes(tree)
+        if out is not None:
+            check_folders(tree, out)
+        with progress(len(homes), shown=not quiet) as bar:
+            content = to_json(collect(tree, jobs, max_pixels=max_pixels, homes=homes, tell=bar.advance))
+        if json_out:
+            typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1))
+        else:
+            for title, columns, rows in tables(content):
+                table(title, columns, rows)
+        if out is not None:
+            write_json(out / "stats.json", content)
+            write_page(out / "stats.html", content)
+            (say if json_out else typer.echo)(str(out / "stats.html"))

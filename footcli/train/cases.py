@@ -1,0 +1,141 @@
+"""Labelled cases of the data set's own layout as training pictures: whole volumes in canonical order, split by patient."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from footcli.domain import Plane, Volume
+from footcli.errors import CaseError, SetupError, TruthError
+from footcli.evaluate.truth import Truth, read_truth
+from footcli.infer.prepare import canonical, orientation, oriented
+from footcli.labels import mask_of_polygons
+from footcli.names import BONE_ID, RAYS
+from footcli.phantom.tissue import AIR_HU
+from footcli.polygons import source_names
+from footcli.read import read_case
+from footcli.train.bank import SPACING_MM, SamplePoints, somewhere
+from footcli.train.draw import Cut, cut_field_of_view, place
+from footcli.walk import CasePlace, find_places
+
+HELD_OUT = 5  # one patient in so many is kept for judging
+LEAST_PATIENTS = 2
+GAIN, OFFSET_HU, NOISE_HU = (0.85, 1.15), 40.0, (0.0, 40.0)
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """A labelled scan in the bank. fields: float32 (1, z, y, x) HU; ids: uint8 (1, z, y, x) classes; both SPACING_MM, canonical order.
+
+    points: class -> (K, 3) random voxels (z, y, x) inside it.
+    """
+
+    fields: torch.Tensor
+    ids: torch.Tensor
+    points: SamplePoints
+
+
+def find_labelled(tree: Path) -> list[CasePlace]:
+    """The tree's cases that hold labels. Raises SetupError without any, or with labels of one patient alone."""
+    found = [place for place in find_places(tree) if place.labelled]
+    if not found:
+        raise SetupError(f"{tree}: holds no labelled case of the data set's layout; name the folder with images and labels")
+    if len({p.folder_name for p in found}) < LEAST_PATIENTS:
+        raise SetupError(f"{tree}: labels of one patient alone: none would be left to judge by; {LEAST_PATIENTS} are the least")
+    return found
+
+
+def split(places: Sequence[CasePlace]) -> tuple[list[CasePlace], list[CasePlace]]:
+    """Cases to learn from and to judge by: one patient in HELD_OUT, always the same ones, at least one on each side."""
+    names = sorted({p.folder_name for p in places}, key=lambda name: hashlib.sha256(name.encode()).digest())
+    held = set(names[: max(1, len(names) // HELD_OUT)])
+    return [p for p in places if p.folder_name not in held], [p for p in places if p.folder_name in held]
+
+
+def read_labelled(place_: CasePlace) -> tuple[Volume, Labels]:
+    """A case's volume and its bones, uint8 (z, y, x) on the volume's grid, cropped to the slices that are labelled.
+
+    Raises ReadError for its images, TruthError where no plane is labelled without gaps.
+    """
+    ref = place_.open()
+    volume = read_case(ref)
+    shape = volume.hu.shape
+    truth = read_truth(ref, {plane: source_names(plane, shape, volume, ref) for plane in Plane}, shape)
+    return _cropped(volume, truth)
+
+
+def _cropped(volume: Volume, truth: Truth) -> tuple[Volume, Labels]:
+    plane = truth.whole
+    if plane is None:
+        raise TruthError("no plane is labelled without gaps: its bones cannot be put together")
+    labels = np.zeros(truth.shape, np.uint8)
+    stack = np.moveaxis(labels, 2 - plane.axis, 0)
+    for index, label in truth.slices[plane].items():
+        for name, pieces in label.polygons.items():
+            picture = stack[index]
+            picture[mask_of_polygons(pieces, (picture.shape[0], picture.shape[1]))] = BONE_ID[name]
+    within = [slice(None)] * 3
+    within[2 - plane.axis] = slice(min(truth.slices[plane]), max(truth.slices[plane]) + 1)
+    hu = np.ascontiguousarray(volume.hu[tuple(within)])
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, plane.axis] * within[2 - plane.axis].start
+    cropped = Volume(hu, affine, (), "", spacing_known=volume.spacing_known, orientation_known=volume.orientation_known, tags=volume.tags)
+    return cropped, np.ascontiguousarray(labels[tuple(within)])
+
+
+def to_scan(volume: Volume, labels: Labels, rng: np.random.Generator) -> Scan:
+    """A labelled volume as an entry of the bank."""
+    turned = (False, False) if volume.orientation_known else turn_of(labels, volume.affine)
+    grid = canonical(volume, SPACING_MM, turned)
+    view = oriented(labels, grid.order, grid.flip)
+    spacing = volume.spacing_mm[::-1][list(grid.order)]
+    at = [np.minimum(np.rint(np.arange(n) * SPACING_MM / s).astype(int), m - 1)
+          for n, m, s in zip(grid.hu.shape, view.shape, spacing, strict=True)]  # fmt: skip
+    ids = np.ascontiguousarray(view[np.ix_(*at)])
+    points = {k: somewhere(np.flatnonzero(ids == k), ids.shape, rng) for k in BONE_ID.values() if (ids == k).any()}
+    return Scan(torch.from_numpy(grid.hu)[None], torch.from_numpy(ids)[None], points)
+
+
+def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
+    """Whether up and down, front and back are to be turned for the leg to be on top and the toes in front, by the bones themselves."""
+    view = oriented(labels, *orientation(affine))
+
+    def middle(*bones: int) -> NDArray[np.float64] | None:
+        where = np.argwhere(np.isin(view, bones))
+        return where.mean(0) if len(where) else None
+
+    leg, heel, toes = middle(BONE_ID["Tibia"]), middle(BONE_ID["Calcaneus"]), middle(*RAYS)
+    toes = middle(BONE_ID["MidFoot"]) if toes is None else toes
+    upside = leg is not None and heel is not None and bool(leg[0] < heel[0])
+    backwards = toes is not None and heel is not None and bool(toes[1] > heel[1])
+    return upside, backwards
+
+
+def make_scan(places: Sequence[CasePlace], seed: int) -> Scan:
+    """A random case of those that can be used. Raises SetupError where none can."""
+    rng = np.random.default_rng([seed, 8])
+    last = ""
+    for number in rng.permutation(len(places)):
+        try:
+            return to_scan(*read_labelled(places[int(number)]), rng)
+        except (CaseError, TruthError) as error:
+            last = f"{places[int(number)].case_id}: {error}"
+    raise SetupError(f"none of the {len(places)} labelled cases can be used; the last one, {last}")
+
+
+def scan_picture(entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """HU (C, H, W) of a slice with neighbours, turned, stretched and changed a little, and the classes (H, W) of the middle one."""
+    fields, ids = place(entry.fields, entry.ids, (AIR_HU,), plane, centre, cut, rng)
+    g = torch.Generator(device=entry.fields.device).manual_seed(int(rng.integers(1 << 62)))
+    image = fields[0] * rng.uniform(*GAIN) + rng.normal(0, OFFSET_HU)
+    image = image + rng.uniform(*NOISE_HU) * torch.randn(image.shape, generator=g, device=image.device)
+    image, keep = cut_field_of_view(image, rng)
+    target = ids[0, len(cut.offsets_mm) // 2]
+    return image, torch.where(keep, target, torch.zeros_like(target))
