@@ -108,9 +108,12 @@ def test_a_picture_shows_the_bone_that_was_asked_for_about_its_middle(bank: Bank
         assert image[1][fields[0, 1] > 1].median() > image[1][fields[1, 1] < -4].median() + 200, "bone is brighter than air"
 
 
-def test_a_batch_for_the_bones_has_classes_that_are_there_and_values_from_zero_to_one(bank: Bank[Entry]) -> None:
+def test_a_batch_for_the_bones_has_classes_that_are_there_and_values_from_zero_to_one(
+    bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bones, "SIDE_PX", 64)
     bank.entries[0].points.update({c: bank.entries[0].points[3] for c in range(1, 11) if c not in bank.entries[0].points})
-    images, targets = bones.draw_batch(bank, 2, np.random.default_rng(2), CPU, 64)
+    images, targets = bones.draw_batch(bank, 2, np.random.default_rng(2), CPU)
     assert images.shape == (2, len(bones.OFFSETS_MM), 64, 64)
     assert targets.shape == (2, 64, 64)
     assert images.min() >= 0
@@ -343,8 +346,9 @@ def test_batches_drawn_ahead_come_in_order() -> None:
 # losses
 
 
-def test_the_bone_networks_loss_falls(bank: Bank[Entry]) -> None:
-    batch = bones.draw_batch(bank, 2, np.random.default_rng(4), CPU, 64)
+def test_the_bone_networks_loss_falls(bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bones, "SIDE_PX", 64)
+    batch = bones.draw_batch(bank, 2, np.random.default_rng(4), CPU)
     assert _falls(_descent(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), batch, bones.loss))
 
 

@@ -29,9 +29,9 @@ PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device, side_px: int = SIDE_PX) -> Batch:
+def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
     """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as the centre of a picture."""
-    cut = Cut(PIXEL_MM, side_px, OFFSETS_MM)
+    cut = Cut(PIXEL_MM, SIDE_PX, OFFSETS_MM)
     middle = len(OFFSETS_MM) // 2
     images, targets = [], []
     for _ in range(size):

@@ -26,7 +26,7 @@ from footcli.walk import CasePlace, find_places
 
 HELD_OUT = 5  # one patient in so many is kept for judging
 LEAST_PATIENTS = 2
-GAIN, OFFSET_HU, NOISE_HU = (0.85, 1.15), 40.0, (0.0, 40.0)
+GAIN, OFFSET_HU, NOISE_HU = (0.75, 1.3), 60.0, (0.0, 60.0)
 Labels = NDArray[np.uint8]
 
 

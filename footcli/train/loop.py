@@ -21,6 +21,7 @@ from footcli.train.bank import Ahead, Bank
 
 CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.pt", "curve.json"
 SAVE_EVERY, SAY_EVERY = 100, 25
+DECAY = 0.995  # of the running average of the weights
 Judge = Callable[[nn.Module], Mapping[str, float]]
 """A network in evaluation mode -> its numbers on held-out subjects; `score`, more is better, tells the best."""
 E = TypeVar("E")
@@ -66,7 +67,7 @@ def train(
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     net.to(pick_device(plan.device)).train()
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
+    average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_running)
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
     start = _resume(plan.folder / CHECKPOINT, net, average, optimiser, say)
     watch = None if judge is None else _Watch(plan, judge, say)
@@ -165,6 +166,12 @@ def read_curve(plan: Plan) -> list[dict[str, float]]:
     except ValueError as error:
         raise SetupError(f"{path}: damaged; remove it or name another folder with --runs") from error
     return curve
+
+
+def _running(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+    """A running average that forgets the first, random weights quickly: over about a tenth of the steps so far, at most 1 / (1 - DECAY)."""
+    keep = min(DECAY, (1 + int(count)) / (10 + int(count)))
+    return old + (new - old) * (1 - keep)
 
 
 def _resume(path: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, say: Callable[[str], None]) -> int:

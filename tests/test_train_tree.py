@@ -1,0 +1,170 @@
+"""Training from labelled cases of the data set's layout: split by patient, judged, exported, used, scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
+pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
+
+from footcli.domain import Plane, Volume  # noqa: E402
+from footcli.errors import SetupError, TruthError  # noqa: E402
+from footcli.evaluate.run import evaluate  # noqa: E402
+from footcli.names import BONE_ID  # noqa: E402
+from footcli.phantom.disease import draw_subject  # noqa: E402
+from footcli.phantom.scanner import Scan, scan  # noqa: E402
+from footcli.phantom.write import write_case  # noqa: E402
+from footcli.train import bones, cases, judge, run  # noqa: E402
+from footcli.train.loop import Plan, read_curve  # noqa: E402
+from footcli.train.unet import UNet  # noqa: E402
+from footcli.walk import find_cases  # noqa: E402
+
+MM = 2.0
+
+
+def _scanned(seed: int) -> Scan:
+    """Different people in one scanner: so few steps cannot teach a network every scanner."""
+    return scan(draw_subject(seed, "normal"), MM, 7)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three labelled patients, axial slices alone."""
+    root = tmp_path_factory.mktemp("tree")
+    for seed in (6001, 6002, 6003):
+        write_case(root, _scanned(seed), seed, (Plane.AXL,))
+    return root
+
+
+def test_patients_are_split_and_never_stand_on_both_sides(tree: Path) -> None:
+    found = cases.find_labelled(tree)
+    learn, keep = cases.split(found)
+    assert (len(learn), len(keep)) == (2, 1)
+    assert not {p.folder_name for p in learn} & {p.folder_name for p in keep}
+    assert cases.split(list(reversed(found)))[1][0].case_id == keep[0].case_id
+
+
+def test_labels_of_one_patient_or_of_none_are_refused(tree: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="holds no labelled case"):
+        cases.find_labelled(tmp_path)
+    seed = 6004
+    write_case(tmp_path, scan(draw_subject(seed, "normal"), 3.0, seed), seed, (Plane.AXL,))
+    with pytest.raises(SetupError, match="one patient alone"):
+        cases.find_labelled(tmp_path)
+
+
+def test_a_labelled_case_comes_back_as_it_was_written(tree: Path) -> None:
+    place = cases.find_labelled(tree)[0]
+    volume, labels = cases.read_labelled(place)
+    seed = int(place.case_id[-8:])
+    truth = _scanned(seed).raster.labels[::-1]
+    assert labels.shape == volume.hu.shape == truth.shape
+    assert (labels == truth).mean() > 0.999  # outlines close holes
+    entry = cases.to_scan(volume, labels, np.random.default_rng(1))
+    ids = entry.ids[0].numpy()
+    for k in BONE_ID.values():
+        assert (ids == k).sum() * 0.8**3 == pytest.approx((labels == k).sum() * MM**3, rel=0.05)
+        z, y, x = entry.points[k].long().unbind(-1)
+        assert (ids[z, y, x] == k).all()
+    # canonical: z up, y back
+    assert np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean() > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
+    assert np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean() < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
+
+
+def test_a_gap_in_the_labels_makes_a_case_unusable(tree: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(tree, tmp_path / "tree")
+    place = cases.find_labelled(tmp_path / "tree")[0]
+    files = sorted(path for paths in place.open().labels[Plane.AXL].values() for path in paths)
+    files[len(files) // 2].unlink()
+    with pytest.raises(TruthError, match="without gaps"):
+        cases.read_labelled(place)
+
+
+def test_a_scan_without_directions_is_turned_by_its_bones(tree: Path) -> None:
+    volume, labels = cases.read_labelled(cases.find_labelled(tree)[0])
+    plain = np.diag([MM, MM, MM, 1.0])
+    flipped = Volume(np.ascontiguousarray(volume.hu[::-1, ::-1]), plain, (), "", orientation_known=False)
+    entry = cases.to_scan(flipped, np.ascontiguousarray(labels[::-1, ::-1]), np.random.default_rng(1))
+    ids = entry.ids[0].numpy()
+    assert np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean() > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
+    assert np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean() < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
+
+
+def test_pictures_of_a_scan_show_the_bone_asked_for_with_its_class(tree: Path) -> None:
+    entry = cases.make_scan(cases.find_labelled(tree), 3)
+    rng = np.random.default_rng(2)
+    cut = cases.Cut(MM, 64, (-8.0, 0.0, 8.0))
+    hit = 0
+    for _ in range(20):
+        image, target = cases.scan_picture(entry, "SAG", entry.points[BONE_ID["Calcaneus"]][0], cut, rng)
+        assert image.shape == (3, 64, 64)
+        assert target.shape == (64, 64)
+        hit += bool((target == BONE_ID["Calcaneus"]).any())
+        bone, air = image[1][target > 0], image[1][image[1] < -600]
+        assert len(bone) < 30 or bone.mean() > air.mean() + 500
+        assert len(air) == 0 or (target[image[1] < -600] > 0).float().mean() < 0.02
+    assert hit >= 15
+
+
+def test_a_judge_gives_full_marks_to_a_perfect_network_and_none_to_a_blind_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = judge.held_phantoms([6005])
+    spec = run.bone_spec("")
+
+    class Blind(torch.nn.Module):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x: Any) -> Any:
+            out = torch.zeros(x.shape[0], 11, *x.shape[2:])
+            out[:, 0] = 9
+            return out
+
+    assert judge.judge_bones(Blind(), held, spec)["score"] == 0.0
+    monkeypatch.setattr(judge, "segment", lambda volume, runner, spec: [type("Foot", (), {"labels": held[0].labels})()])
+    monkeypatch.setattr(judge, "on_input_grid", lambda foot, labels, volume: labels)
+    perfect = judge.judge_bones(Blind(), held, spec)
+    assert perfect["score"] == 1.0
+    assert len(perfect) == 11
+
+
+def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small and coarse, but the whole way: read, learn, judge, export, analyse a patient that nobody saw, evaluate."""
+    from typer.testing import CliRunner
+
+    from footcli import cli
+
+    monkeypatch.setattr(bones, "PIXEL_MM", MM)
+    monkeypatch.setattr(bones, "OFFSETS_MM", (-8.0, 0.0, 8.0))
+    monkeypatch.setattr(bones, "SIDE_PX", 80)
+    monkeypatch.setattr(bones, "UNet", lambda channels, classes: UNet(channels, classes, (12, 24, 48, 64)))
+    models = tmp_path / "models"
+    words = ["train", "bones", tree, "--models", models, "--runs", tmp_path / "runs", "--steps", "300", "--batch", "6", "--bank", "2",
+             "--rate", "4e-3", "--judge-every", "150", "--device", "cpu"]  # fmt: skip
+    done = CliRunner().invoke(cli.app, [str(w) for w in words])
+    assert done.exit_code == 0, done.stderr
+    curve = read_curve(Plan(1, 1, 1.0, tmp_path / "runs" / "bones"))
+    assert [point["step"] for point in curve] == [150, 300]
+    # some bones only: which ones so few steps teach is chance
+    assert max(max(v for k, v in point.items() if k in BONE_ID) for point in curve) > 0.3
+    card = (models / "bones.md").read_text("utf-8")
+    assert "labelled cases of the user's own" in card
+    assert "1 patients kept for judging" in card
+    assert "While it learnt" in card
+
+    unseen = tmp_path / "unseen"
+    write_case(unseen, _scanned(6006), 6006, (Plane.AXL,))
+    words = ["analyze", unseen, "-o", tmp_path / "out", "--models", models, "--device", "cpu", "-q"]
+    analysed = CliRunner().invoke(cli.app, [str(w) for w in words])
+    assert analysed.exit_code == 0, analysed.stderr
+    found = evaluate(tmp_path / "out", unseen)
+    assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
+    record = json.loads((tmp_path / "out" / find_cases(unseen)[0].case_id / "result.json").read_text("utf-8"))
+    assert len(record["provenance"]["models"]) == 4
