@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.geometry import apply
-from footcli.infer.bones import Segmented, body_box, feet_of, on_input_grid, segment, settle, vote
+from footcli.infer.bones import Segmented, body_box, feet_of, main_part, on_input_grid, segment, settle, vote
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES, RAYS
@@ -291,3 +291,16 @@ def test_a_scan_without_directions_is_turned_until_the_network_is_sure(turned: t
     (foot,) = segment(volume, Upright(), _spec(), "best")  # type: ignore[arg-type]
     assert foot.turned == turned
     assert _dice(on_input_grid(foot, foot.labels, volume) == 3, stored == 3) > 0.99
+
+
+def test_what_hangs_on_a_metatarsal_by_a_thin_neck_is_cut_off_and_a_whole_one_stays() -> None:
+    ray = np.zeros((12, 12, 60), bool)
+    ray[3:9, 3:9, 2:35] = True
+    assert (main_part(ray) == ray).all()
+    joined = ray.copy()
+    joined[3:9, 3:9, 38:55] = True  # a phalanx
+    joined[5:7, 5:7, 35:38] = True  # the neck that runs through the joint
+    kept = main_part(joined)
+    assert kept[..., :34].sum() == ray[..., :34].sum()
+    assert not kept[..., 38:].any()
+    assert not main_part(np.zeros((4, 4, 4), bool)).any()

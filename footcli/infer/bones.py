@@ -14,7 +14,7 @@ from footcli.infer.prepare import Canonical, alone, canonical, neighbours, pad_t
 from footcli.infer.rays import order_rays
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONE_ID, BONES
+from footcli.names import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
 BODY_HU = -400.0  # above this a voxel is body, not air
@@ -135,6 +135,9 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
         if box is None:
             continue
         mask = labels[box] == bone
+        if bone in RAYS:
+            labels[box][mask & ~main_part(mask)] = 0
+            mask = labels[box] == bone
         pieces, count = ndimage.label(mask)
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)
         sizes[0] = 0
@@ -143,6 +146,19 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
             keep[:] = False
         labels[box][mask & ~keep[pieces]] = 0
     return labels
+
+
+def main_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A metatarsal without what hangs on it by a neck two voxels thin: its phalanx across the joint, a rim of its neighbour."""
+    padded = np.pad(mask, 1)
+    cores, count = ndimage.label(ndimage.binary_erosion(padded))
+    if count < 2:
+        return mask
+    sizes = np.bincount(cores.ravel())
+    sizes[0] = 0
+    nearest = ndimage.distance_transform_edt(cores == 0, return_distances=False, return_indices=True)
+    owner = cores[tuple(nearest)]
+    return np.asarray((padded & (owner == sizes.argmax()))[1:-1, 1:-1, 1:-1])
 
 
 def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:

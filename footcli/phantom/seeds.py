@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-TEST_SEEDS: tuple[int, ...] = tuple(range(101, 109))  # the 8 subjects behind the numbers in README and model cards
+TEST_SEEDS: tuple[int, ...] = tuple(range(101, 125))  # the 24 subjects behind the numbers in README and model cards
+TEST_SHAPED: tuple[int, ...] = TEST_SEEDS[16:]  # of these, the ones that wear TEST_SHAPES
 TUNE_SEEDS: tuple[int, ...] = tuple(range(5001, 5013))  # thresholds are chosen on these, never on the test subjects
 DEMO_SEED = 42
 # surfaces (name prefixes of files in --shapes) that no training ever sees
