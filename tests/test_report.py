@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import needs_chromium, opened
 from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 from numpy import uint8, zeros
 
@@ -334,22 +333,11 @@ def test_an_empty_run_has_an_index(tmp_path: Path) -> None:
     assert "No cases." in _Page(write_index(tmp_path, {"cases": []}, "en").read_text(encoding="utf-8")).text
 
 
-def _chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("/usr/bin/chromium")
-
-
-@pytest.mark.skipif(_chromium() is None, reason="chromium is not installed")
+@needs_chromium
 def test_the_page_opens_in_a_browser_without_a_console_message(tmp_path: Path) -> None:
     hostile = replace(make_result(), case_id="<script>document.title='hacked'</script>")
     (tmp_path / "report.html").write_text(render(hostile, make_views()), encoding="utf-8")
-    run = subprocess.run(
-        [
-            str(_chromium()), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-            "--enable-logging=stderr", "--dump-dom", (tmp_path / "report.html").as_uri(),
-        ],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    run = opened(tmp_path / "report.html")
     assert "CONSOLE" not in run.stderr
     assert "Consistent with" in run.stdout
     assert '<fieldset class="toggles"><legend>' in run.stdout  # the script ran: it takes `hidden` away

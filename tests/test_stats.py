@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import needs_chromium, opened
 from dicom_files import ct, save
 
 from footcli.clinical import Clinical, write_clinical
@@ -502,21 +502,10 @@ def test_the_page_is_self_contained_and_its_tables_have_headers(tmp_path: Path) 
     assert html.count('class="target"') == 11
 
 
-def _chromium() -> str | None:
-    return shutil.which("chromium")
-
-
-@pytest.mark.skipif(_chromium() is None, reason="chromium is not installed")
+@needs_chromium
 def test_the_page_opens_in_a_browser_without_a_console_message(tmp_path: Path) -> None:
     write_page(tmp_path / "stats.html", hostile_content(tmp_path / "tree"))
-    run = subprocess.run(
-        [
-            str(_chromium()), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-            "--enable-logging=stderr", "--dump-dom", (tmp_path / "stats.html").as_uri(),
-        ],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    run = opened(tmp_path / "stats.html")
     assert "CONSOLE" not in run.stderr
     assert "<title>Data set statistics</title>" in run.stdout
     assert "&lt;script&gt;document.title=" in run.stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,12 @@ def resamples(patients: Sequence[str], rounds: int = ROUNDS) -> NDArray[np.int64
     drawn = np.random.default_rng(SEED).multinomial(len(names), np.full(len(names), 1 / len(names)), size=rounds)
     place = {name: i for i, name in enumerate(names)}
     return np.asarray(drawn[:, [place[p] for p in patients]])
+
+
+def mean_known(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are known; None without any."""
+    good = [v for v in values if v is not None]
+    return float(np.mean(good)) if good else None
 
 
 def interval(values: Array) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.errors import SetupError
+from footcli.evaluate.agree import mean_known
 
 Array = NDArray[np.float64]
 IOU = np.linspace(0.5, 0.95, 10)
@@ -57,7 +58,7 @@ class Precision:
     def mean(self) -> dict[str, float | None]:
         """map, map50, map75 over the classes that have truth."""
         per = [self.of(name) for name in self.classes]
-        return {f"m{key}": _mean([p[key] for p in per]) for key in ("ap", "ap50", "ap75")}
+        return {f"m{key}": mean_known([p[key] for p in per]) for key in ("ap", "ap50", "ap75")}
 
 
 def average_precision(
@@ -188,8 +189,3 @@ def weighted_ap(ranked: Ranked, weights: NDArray[np.int64]) -> Array | None:
 
 def _valid(value: float | None) -> float | None:
     return None if value is None or value < 0 else float(value)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    good = [v for v in values if v is not None]
-    return float(np.mean(good)) if good else None

@@ -71,9 +71,10 @@ def gather(pair: Pair) -> CaseScores:
     truth = read_truth(ref, load_slice_names(pair.folders[0]), found.shape)
     counter = SliceCounter(found)
     volume, within = _volume(truth, found.shape)
+    whole = truth.whole  # looked for among all slices: once, not for each of them
     for plane in truth.outlined:
         for index, label in truth.slices[plane].items():
-            counter.take(plane, index, label.polygons, volume if plane is truth.whole else None)
+            counter.take(plane, index, label.polygons, volume if plane is whole else None)
     counter.refuse_other_grid({plane: len(truth.slices[plane]) for plane in truth.outlined})
     why: dict[str, str] = {}
     unknown = Counter(truth.unknown)
@@ -89,7 +90,7 @@ def gather(pair: Pair) -> CaseScores:
     return CaseScores(
         case_id=ref.case_id, folder=pair.folders[0].name, patient=pair.truth.folder_name, feet=len(results), rows=counter.table(),
         bone_scores=_bone_scores(results), labelled={p: len(truth.slices[p]) for p in truth.outlined}, boxed=frozenset(truth.slices),
-        volume_plane=truth.whole, volumes=distances,
+        volume_plane=whole, volumes=distances,
         poses=poses(truth.points, results, spacing, volume if truth.complete and volume is not None else found),
         angles=angle_pairs(truth.points, results, frame) if frame is not None else {}, true_boxes=tuple(true_boxes),
         found_boxes=tuple(found_boxes(lesions, {p: frozenset(s) for p, s in truth.slices.items()})),

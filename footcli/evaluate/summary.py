@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.evaluate.agree import FEWEST, any_interval, icc21, interval, limits_of_agreement, resamples
+from footcli.evaluate.agree import FEWEST, any_interval, icc21, interval, limits_of_agreement, mean_known, resamples
 from footcli.evaluate.coco import Precision, Ranked, average_precision, matched, weighted_ap
 from footcli.evaluate.curves import curves
 from footcli.evaluate.gather import CaseScores
@@ -137,14 +137,10 @@ def _groups(cases: Sequence[CaseScores], precision: Mapping[str, Precision | Non
             for name in ("dice", "hd95_mm"):
                 table = [[volumes[id(c)][name].get(k, np.nan) for k in range(1, len(BONES) + 1)] for c in own]
                 line[f"bones.{name}"] = macro_mean(np.array(table))
-            line["landmarks.mre_mm"] = _mean([e for c in own for e in point_errors(c).values()])
+            line["landmarks.mre_mm"] = mean_known([e for c in own for e in point_errors(c).values()])
             for angle in ANGLES:
                 pairs = [c.angles.get((angle.name, "landmarks")) for c in own]
                 gaps = [abs(pair[1] - pair[0]) for pair in pairs if pair is not None and pair[1] is not None]
-                line[f"angles.{angle.name}.mae_deg"] = _mean(gaps)
+                line[f"angles.{angle.name}.mae_deg"] = mean_known(gaps)
         out.setdefault(dimension, {})[value] = line
     return out
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None

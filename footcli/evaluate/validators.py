@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from footcli.evaluate.agree import mean_known
 from footcli.evaluate.boxes import SliceBox, overlap_2d
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import Pose
@@ -29,7 +30,7 @@ def validate(cases: Sequence[CaseScores]) -> Json:
     angles = {term.name: pose_share([p for c in cases for p in c.poses if p.angle == term.name]) for term in ANGLES}
     lesions = {term.name: lesion_ap(cases, term.name) for term in LESIONS}
     tasks = {"bones": bones, "landmarks": angles, "lesions": lesions}
-    return {name: {"score": _mean(found), "per_class": found} for name, found in tasks.items()}
+    return {name: {"score": mean_known(found.values()), "per_class": found} for name, found in tasks.items()}
 
 
 def bone_share(cases: Sequence[CaseScores], bone: int) -> float | None:
@@ -104,8 +105,3 @@ def _suppressed(boxes: Sequence[SliceBox]) -> list[SliceBox]:
         if all(overlap_2d(box.box, k.box) <= NMS for k in kept):
             kept.append(box)
     return kept
-
-
-def _mean(per_class: dict[str, float | None]) -> float | None:
-    good = [v for v in per_class.values() if v is not None]
-    return float(np.mean(good)) if good else None
