@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from footcli import __version__
 from footcli.clinical import age_band
@@ -157,8 +158,8 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
 
 def _whole(labels: NDArray[np.uint8], masks: MaskPoints) -> dict[str, bool]:
     """Bone name -> whether enough of it is there to judge what lies at it. The 1st metatarsal must show its head."""
-    counts = np.bincount(labels.ravel(), minlength=len(BONES) + 1)
-    present = {bone.name: bool(counts[i]) for i, bone in enumerate(BONES, start=1)}
+    boxes = ndimage.find_objects(labels, max_label=len(BONES))  # much quicker than counting voxels
+    present = {bone.name: box is not None for bone, box in zip(BONES, boxes, strict=True)}
     present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable
     return present
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.geometry import apply
-from footcli.infer.bones import Segmented, body_box, feet_of, main_part, on_input_grid, segment, settle, vote
+from footcli.infer.bones import Segmented, Voters, body_box, feet_of, main_part, on_input_grid, segment, settle, vote
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES, RAYS
@@ -80,10 +80,11 @@ def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 
 @pytest.mark.parametrize("planes", [(Plane.AXL,), (Plane.COR,), (Plane.SAG,), tuple(Plane)])
-def test_votes_of_every_plane_land_on_the_voxel_that_was_seen(planes: tuple[Plane, ...]) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_votes_of_every_plane_land_on_the_voxel_that_was_seen(planes: tuple[Plane, ...], mirrored: bool) -> None:
     labels = np.random.default_rng(1).integers(0, CLASSES, (19, 23, 37)).astype(np.uint8)
     hu = labels.astype(np.float32) * STEP_HU
-    got = vote(hu, Reader(), _spec(), planes)  # type: ignore[arg-type]
+    got = vote(hu, Reader(), _spec(), Voters(planes, mirrored))  # type: ignore[arg-type]
     np.testing.assert_array_equal(got.argmax(0), labels)
     np.testing.assert_allclose(got.sum(0), 1, atol=1e-4)
 
@@ -95,15 +96,31 @@ def test_a_vote_is_the_mean_over_the_planes() -> None:
             sure[:, 3 if image.shape[3] == 32 else 4] = 1.0  # pictures of 23 columns pad to 32, of 37 to 48
             return [sure]
 
-    got = vote(np.zeros((19, 23, 37), np.float32), Half(), _spec(), tuple(Plane))  # type: ignore[arg-type]
+    got = vote(np.zeros((19, 23, 37), np.float32), Half(), _spec(), Voters(tuple(Plane)))  # type: ignore[arg-type]
     np.testing.assert_allclose(got[3], 1 / 3, atol=1e-6)
     np.testing.assert_allclose(got[4], 2 / 3, atol=1e-6)
+
+
+def test_with_mirrored_votes_a_foot_and_its_mirror_image_get_the_same_bones() -> None:
+    class Lopsided(Reader):
+        """Sees more on the left, and in the first neighbour."""
+
+        def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
+            seen = image[:, 1] + 0.5 * image[:, 0] + np.arange(image.shape[3]) / 100
+            return [np.stack([seen, *[np.zeros_like(seen)] * (CLASSES - 1)], 1)]
+
+    hu = np.random.default_rng(2).normal(0, 200, (19, 23, 37)).astype(np.float32)
+    for plane in Plane:
+        straight, turned = (vote(x, Lopsided(), _spec(), Voters((plane,), mirrored=True)) for x in (hu, hu[..., ::-1]))  # type: ignore[arg-type]
+        np.testing.assert_allclose(straight, turned[..., ::-1], atol=1e-5)
+        once, other = (vote(x, Lopsided(), _spec(), Voters((plane,))) for x in (hu, hu[..., ::-1]))  # type: ignore[arg-type]
+        assert np.abs(once - other[..., ::-1]).max() > 0.05
 
 
 def test_neighbouring_slices_come_as_channels_in_the_order_of_their_offsets() -> None:
     labels = np.repeat(np.arange(11, dtype=np.uint8), 3)[:, None, None] * np.ones((1, 20, 20), np.uint8)
     hu = labels.astype(np.float32) * STEP_HU
-    got = vote(hu, Reader(channel=2), _spec(), (Plane.AXL,)).argmax(0)  # type: ignore[arg-type]
+    got = vote(hu, Reader(channel=2), _spec(), Voters((Plane.AXL,))).argmax(0)  # type: ignore[arg-type]
     np.testing.assert_array_equal(got[:30], labels[3:])  # the last channel looks 3 mm up
     assert (got[30:] == 0).all()
 
@@ -113,7 +130,7 @@ def test_air_around_the_body_is_not_looked_at() -> None:
     hu[20:30, 22:25, 18:20] = 300
     assert body_box(hu) == (slice(12, 38), slice(14, 33), slice(10, 28))
     reader = Reader()
-    got = vote(hu, reader, _spec(), (Plane.AXL,))  # type: ignore[arg-type]
+    got = vote(hu, reader, _spec(), Voters((Plane.AXL,)))  # type: ignore[arg-type]
     assert reader.calls == 26
     assert (got[3, 20:30, 22:25, 18:20] > 0.99).all()
     assert got[0, 0, 0, 0] == 1
@@ -121,7 +138,7 @@ def test_air_around_the_body_is_not_looked_at() -> None:
 
 def test_only_every_nth_slice_is_looked_at_for_a_quick_look() -> None:
     reader = Reader()
-    got = vote(np.full((16, 16, 16), 300, np.float32), reader, _spec(), (Plane.AXL,), every=8)  # type: ignore[arg-type]
+    got = vote(np.full((16, 16, 16), 300, np.float32), reader, _spec(), Voters((Plane.AXL,)), every=8)  # type: ignore[arg-type]
     assert reader.calls == 2
     assert [int(z) for z in np.flatnonzero(got[3].any((1, 2)))] == [0, 8]
 
@@ -137,10 +154,10 @@ def test_a_scan_without_bone_is_refused() -> None:
     assert told.value.code == "no_bone_found"
 
 
-def test_fast_asks_one_plane_and_standard_three() -> None:
+def test_fast_asks_one_plane_standard_three_and_best_their_mirror_images_too() -> None:
     labels = np.zeros((20, 24, 28), np.uint8)
     labels[5:15, 6:16, 7:17] = 3
-    for quality, calls in (("fast", 20), ("standard", 72), ("best", 72)):
+    for quality, calls in (("fast", 20), ("standard", 72), ("best", 144)):
         reader = Reader()
         segment(_scan(labels), reader, _spec(), quality)  # type: ignore[arg-type]
         assert reader.calls == calls

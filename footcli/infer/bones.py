@@ -22,7 +22,17 @@ MARGIN_PX = 8  # air kept around the body
 STRIDE = 16  # the network halves its input four times
 HEEL_ML = 12.0  # a heel bone smaller than this is no second foot
 SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
-PLANES_BY_QUALITY = {"fast": (Plane.AXL,), "standard": tuple(Plane), "best": tuple(Plane)}
+
+
+@dataclass(frozen=True, slots=True)
+class Voters:
+    """Whose slices vote, and whether their mirror images vote too, so that a left and a right foot get the same answer."""
+
+    planes: tuple[Plane, ...]
+    mirrored: bool = False
+
+
+VOTERS = {"fast": Voters((Plane.AXL,)), "standard": Voters(tuple(Plane)), "best": Voters(tuple(Plane), mirrored=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +52,13 @@ class Segmented:
 
 
 def segment(volume: Volume, session: Runner, spec: ModelSpec, quality: str = "standard") -> tuple[Segmented, ...]:
-    """Segment the ten bones of each foot in the volume. Raises InferenceError "no_bone_found" where the vote finds none."""
+    """Segment the ten bones of each foot in the volume. quality: a key of VOTERS.
+
+    Raises InferenceError "no_bone_found" where the vote finds none.
+    """
     turned = (False, False) if volume.orientation_known else _find_turn(volume, session, spec)
     grid = canonical(volume, spec.pixel_mm, turned)
-    probability = vote(grid.hu, session, spec, PLANES_BY_QUALITY[quality])
+    probability = vote(grid.hu, session, spec, VOTERS[quality])
     feet = []
     for part in feet_of(probability, spec.pixel_mm):
         own = probability if part is None else _only(probability, part)
@@ -94,24 +107,33 @@ def body_box(hu: F32) -> tuple[slice, slice, slice]:
     return box[0], box[1], box[2]
 
 
-def vote(hu: F32, session: Runner, spec: ModelSpec, planes: tuple[Plane, ...], every: int = 1) -> F32:
-    """(classes + 1, z, y, x) mean probabilities over the planes. every: only each n-th slice, for a quick look; the rest stay zero."""
+def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int = 1) -> F32:
+    """(classes + 1, z, y, x) mean probabilities over the voters. every: only each n-th slice, for a quick look; the rest stay zero."""
     box = body_box(hu)
     inner = hu[box]
-    total = np.zeros((len(spec.classes) + 1, *inner.shape), np.float32)
+    full = np.zeros((len(spec.classes) + 1, *hu.shape), np.float32)
+    full[0] = 1.0
+    total = full[(slice(None), *box)]
     total[0] = 1e-6
-    for plane in planes:
+    backwards = tuple(-mm for mm in spec.offsets_mm)
+    for plane in voters.planes:
         axis = 1 + {Plane.AXL: 0, Plane.COR: 1, Plane.SAG: 2}[plane]
         target = np.moveaxis(total, axis, 1)
         for index in range(0, inner.shape[axis - 1], every):
             stack = neighbours(inner, plane, index, spec.offsets_mm, spec.pixel_mm)
-            h, w = stack.shape[1:]
-            image = window(np, pad_to(stack, STRIDE), *spec.window)
-            target[:, index] += session.run(image[None])[0][0, :, :h, :w]
-    full = np.zeros((total.shape[0], *hu.shape), np.float32)
-    full[0] = 1.0
-    full[(slice(None), *box)] = total / len(planes)
+            target[:, index] += _asked(stack, session, spec)
+            if voters.mirrored and plane is Plane.SAG:
+                target[:, index] += _asked(neighbours(inner, plane, index, backwards, spec.pixel_mm), session, spec)
+            elif voters.mirrored:
+                target[:, index] += _asked(stack[..., ::-1], session, spec)[..., ::-1]
+    total /= len(voters.planes) * (2 if voters.mirrored else 1)
     return full
+
+
+def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
+    """(classes + 1, rows, columns) of one slice with its neighbours, HU (channels, rows, columns)."""
+    h, w = stack.shape[1:]
+    return np.asarray(session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0, :, :h, :w])
 
 
 def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:
@@ -119,7 +141,7 @@ def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, 
 
     def sureness(turned: tuple[bool, bool]) -> float:
         hu = canonical(volume, spec.pixel_mm, turned).hu
-        found = vote(hu, session, spec, (Plane.SAG, Plane.COR), every=8)[1:] * 2
+        found = vote(hu, session, spec, Voters((Plane.SAG, Plane.COR)), every=8)[1:] * 2
         return float(np.where(found > 0.8, found, 0).sum())
 
     return max(((a, b) for a in (False, True) for b in (False, True)), key=sureness)
@@ -130,8 +152,7 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
     labels: NDArray[np.uint8] = probability.argmax(0).astype(np.uint8)
     speck = SPECK_ML * 1000 / pixel_mm**3
     order_rays(labels, probability, pixel_mm)
-    for bone in range(1, len(BONES) + 1):
-        box = ndimage.find_objects(labels == bone, max_label=1)[0] if (labels == bone).any() else None
+    for bone, box in enumerate(ndimage.find_objects(labels, max_label=len(BONES)), start=1):
         if box is None:
             continue
         mask = labels[box] == bone

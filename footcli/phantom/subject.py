@@ -10,7 +10,7 @@ import numpy as np
 
 from footcli.domain import Side
 from footcli.geometry import Array, rotation
-from footcli.phantom.shape import Bone, Tube, section_sd, surface_points
+from footcli.phantom.shape import Bone, Tube, reshaped, section_sd, surface_points
 
 X, Y, Z = np.eye(3)
 MEDIAL = ("navicular", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral", "metatarsal1", "metatarsal2", "metatarsal3",
@@ -171,7 +171,8 @@ def vary(bone: Bone, size: Array, rng: np.random.Generator) -> Bone:
     k *= (2 * np.pi / rng.uniform(7, 28, (5, 1))) / np.linalg.norm(k, axis=1, keepdims=True)
     height = rng.uniform(0.1, 0.5) * min(1.0, float(mean_radius.max()) / 12)
     bumps = np.column_stack([k, rng.uniform(0, 2 * np.pi, 5), rng.uniform(0.2, 1, 5) * height])
-    return replace(bone, tube=replace(bone.tube, sections=sections), blobs=blobs, bumps=bumps, pos=bone.pos * size, scale=bone.scale * size)
+    other = reshaped(bone, replace(bone.tube, sections=sections), blobs)
+    return replace(other, bumps=bumps, pos=bone.pos * size, scale=bone.scale * size)
 
 
 def bend_shaft(bone: Bone, angle_deg: float) -> Bone:

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.infer.prepare import window
-from footcli.names import BONES
+from footcli.names import BONES, RAYS
 from footcli.phantom.tissue import AIR_HU
-from footcli.train.bank import Bank, Entry
+from footcli.train.bank import Bank, Entry, SamplePoints
 from footcli.train.cases import Scan, scan_picture
 from footcli.train.draw import Cut, picture
 from footcli.train.loop import Judge, Plan, train_from
@@ -23,10 +23,23 @@ WINDOW = (-500.0, 1500.0)
 OFFSETS_MM = (-20.0, -8.0, 0.0, 8.0, 20.0)  # neighbours far enough to show the next ray, near enough to show the same bone
 CLASSES = len(BONES) + 1
 SIDE_PX = 160
+END_SHARE = 0.5  # of the pictures centred on a ray
 # background fills most of a picture, a metatarsal's section a few pixels: without weights the small ones are learnt last
 CLASS_WEIGHTS = torch.tensor([0.3, 1.0, 1.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
 PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def _centre(points: SamplePoints, rng: np.random.Generator) -> torch.Tensor:
+    """(3,) a voxel in a random bone; END_SHARE of the rays' at an end, where bones that look alike meet: a base, or head and phalanx."""
+    bone = int(rng.choice([k for k in points if k > 0]))
+    own = points[bone]
+    if bone in RAYS and rng.random() < END_SHARE:
+        at = own - own.mean(0)
+        along = at @ torch.linalg.svd(at, full_matrices=False)[2][0]
+        lowest, highest = along.quantile(0.1), along.quantile(0.9)
+        own = own[(along <= lowest) if rng.random() < 0.5 else (along >= highest)]
+    return own[int(rng.integers(len(own)))]
 
 
 def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
@@ -37,8 +50,7 @@ def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, de
     for _ in range(size):
         entries = bank.entries  # another thread may put a new list in its place
         entry = entries[int(rng.integers(len(entries)))]
-        points = entry.points[int(rng.choice([k for k in entry.points if k > 0]))]
-        centre = points[int(rng.integers(len(points)))]
+        centre = _centre(entry.points, rng)
         show = scan_picture if isinstance(entry, Scan) else picture
         image, target = show(entry, str(rng.choice(PLANES)), centre, cut, rng)  # type: ignore[arg-type]
         if rng.random() < 0.15:  # the scan ends here: no neighbours on one side

@@ -43,7 +43,8 @@ def make_sample(seed: int) -> Sample:
     """Scan the subject of a seed and look at it along its own axes, as analysis does."""
     rng = np.random.default_rng([seed, 31])
     less_leg_mm = float(rng.uniform(0, 42)) if rng.random() < 0.6 else 0.0
-    seen = scan(draw_subject(seed), SPACING_MM, seed, "ankle" if rng.random() < 0.35 else "foot", lower_top_mm=less_leg_mm)
+    subject = draw_subject(seed, spread=float(rng.uniform(0, 1)))
+    seen = scan(subject, SPACING_MM, seed, "ankle" if rng.random() < 0.35 else "foot", lower_top_mm=less_leg_mm)
     grid, labels = seen.raster.grid, _rough(seen.raster.labels, rng)
     hu = seen.hu.astype(np.float32)
     frame = foot_frame(labels, grid.affine, orientation_known=True, weight_bearing=True)

@@ -1,4 +1,4 @@
-"""Speed and size of the bone network against Dice: planes that vote, mirrored votes, precision (fp32, static int8), and other exports.
+"""Speed and size of the bone network against Dice: every quality, precision (fp32, static int8), and other exports.
 
 python tests/bench/sizes.py [--seeds 5001 5002 5003 5004] [--scan FOLDER] [--more NAME=FOLDER ...]
 
@@ -74,17 +74,6 @@ def to_int8(source: Path, target: Path, spec: ModelSpec) -> None:
     prepared.unlink()
 
 
-class Mirrored:
-    """Each slice and its mirror image, averaged: what `best` could do."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def run(self, array: Any) -> list[Any]:
-        straight, turned = self._session.run(array)[0], self._session.run(array[..., ::-1])[0]
-        return [(straight + turned[..., ::-1]) / 2]
-
-
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--seeds", type=int, nargs="+", default=list(TUNE_SEEDS[:4]))
@@ -95,7 +84,7 @@ def main() -> None:
     folders = {"": given.models or models_dir()} | {name: Path(folder) for name, folder in (m.split("=") for m in given.more)}
     subjects = [volume_of(seed) for seed in given.seeds]
     timed = read_case(find_cases(given.scan)[0]) if given.scan.exists() else subjects[0][0]
-    runs: list[tuple[str, Any, ModelSpec, tuple[Plane, ...], int]] = []
+    runs: list[tuple[str, Session, ModelSpec, str, int]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, folder in folders.items():
             manifest = load_manifest(folder)
@@ -105,23 +94,19 @@ def main() -> None:
             to_int8(path, small, spec)
             for precision, file in (("fp32", path), ("int8", small)):
                 session = open_session(file, "cpu", None, replace(spec, file=file.name))
-                for planes in ((Plane.AXL,), tuple(Plane)):
-                    runs.append((f"{name} {precision}, {len(planes)} plane(s)".strip(), session, spec, planes, file.stat().st_size))
-            session = open_session(path, "cpu", None, spec)
-            runs.append((f"{name} fp32, 3 planes, mirrored too".strip(), Mirrored(session), spec, tuple(Plane), path.stat().st_size))
+                for quality in bones.VOTERS:
+                    runs.append((f"{name} {precision}, {quality}".strip(), session, spec, quality, file.stat().st_size))
         seconds: dict[str, list[float]] = {r[0]: [] for r in runs}
         for _ in range(ROUNDS):
-            for title, session, spec, planes, _ in runs:
-                bones.PLANES_BY_QUALITY["measured"] = planes
+            for title, session, spec, quality, _ in runs:
                 began = time.perf_counter()
-                bones.segment(timed, session, spec, "measured")
+                bones.segment(timed, session, spec, quality)
                 seconds[title].append(time.perf_counter() - began)
         print("| network | MB | s, segmentation | Dice | worst class |\n|---|---|---|---|---|")
-        for title, session, spec, planes, size in runs:
-            bones.PLANES_BY_QUALITY["measured"] = planes
+        for title, session, spec, quality, size in runs:
             scores: dict[int, list[float]] = {}
             for volume, truth in subjects:
-                foot = bones.segment(volume, session, spec, "measured")[0]
+                foot = bones.segment(volume, session, spec, quality)[0]
                 for k, v in dice(bones.on_input_grid(foot, foot.labels, volume), truth, len(BONES)).items():
                     scores.setdefault(k, []).append(v)
             means = {k: float(np.mean(v)) for k, v in scores.items()}
