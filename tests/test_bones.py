@@ -310,14 +310,22 @@ def test_a_scan_without_directions_is_turned_until_the_network_is_sure(turned: t
     assert _dice(on_input_grid(foot, foot.labels, volume) == 3, stored == 3) > 0.99
 
 
-def test_what_hangs_on_a_metatarsal_by_a_thin_neck_is_cut_off_and_a_whole_one_stays() -> None:
+def test_what_hangs_on_a_metatarsal_by_a_thin_or_doubtful_neck_is_cut_off_and_a_whole_one_stays() -> None:
     ray = np.zeros((12, 12, 60), bool)
     ray[3:9, 3:9, 2:35] = True
-    assert (main_part(ray) == ray).all()
+    sure = np.full(ray.shape, 0.9, np.float32)
+    assert (main_part(ray, sure) == ray).all()
     joined = ray.copy()
     joined[3:9, 3:9, 38:55] = True  # a phalanx
     joined[5:7, 5:7, 35:38] = True  # the neck that runs through the joint
-    kept = main_part(joined)
+    kept = main_part(joined, sure)
     assert kept[..., :34].sum() == ray[..., :34].sum()
     assert not kept[..., 38:].any()
-    assert not main_part(np.zeros((4, 4, 4), bool)).any()
+    joined[3:9, 3:9, 35:38] = True  # as thick as the bones
+    assert (main_part(joined, sure) == joined).all()
+    doubtful = sure.copy()
+    doubtful[..., 34:39] = 0.5
+    kept = main_part(joined, doubtful)
+    assert kept[..., :34].sum() == ray[..., :34].sum()
+    assert not kept[..., 39:].any()
+    assert not main_part(np.zeros((4, 4, 4), bool), np.zeros((4, 4, 4), np.float32)).any()

@@ -117,7 +117,9 @@ def test_key_points_from_masks_lie_near_the_true_ones(foot: Case) -> None:
     for name, point in found.items():
         wanted = apply(frame.to_foot @ np.linalg.inv(to_foot), truth[name])
         assert not isinstance(point, str), name
-        assert np.linalg.norm((point - wanted)[[0, 2]]) < 5.0, name
+        off = (point - wanted)[[0, 2]]
+        shaft = name in ("HAA_Line1_Pt1", "HAA_Line1_Pt2", "MTASA_Line1_Pt1", "MTASA_Line1_Pt2")  # how far up it is read is of no account
+        assert abs(off[0]) < 2.0 and abs(off[1]) < 8.0 if shaft else np.linalg.norm(off) < 2.5, name
 
 
 def test_the_shafts_levels_are_those_of_the_truth() -> None:

@@ -21,6 +21,8 @@ BODY_HU = -400.0  # above this a voxel is body, not air
 MARGIN_PX = 8  # air kept around the body
 STRIDE = 16  # the network halves its input four times
 HEEL_ML = 12.0  # a heel bone smaller than this is no second foot
+# Sure enough for a ray's core; mean HD95 on TUNE_SEEDS: 1.49 mm at 0.5, 1.47 at 0.55, 1.44 at 0.6, 1.49 at 0.65 (Dice within 0.0005)
+SURE_CORE = 0.6
 SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
 
 
@@ -157,7 +159,7 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
             continue
         mask = labels[box] == bone
         if bone in RAYS:
-            labels[box][mask & ~main_part(mask)] = 0
+            labels[box][mask & ~main_part(mask, probability[bone][box])] = 0
             mask = labels[box] == bone
         pieces, count = ndimage.label(mask)
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)
@@ -169,10 +171,13 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
     return labels
 
 
-def main_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A metatarsal without what hangs on it by a neck two voxels thin: its phalanx across the joint, a rim of its neighbour."""
+def main_part(mask: NDArray[np.bool_], probability: F32) -> NDArray[np.bool_]:
+    """A metatarsal without what hangs on it by a thin or doubtful neck: its phalanx across the joint, a rim of its neighbour.
+
+    mask and probability of the bone: (z, y, x). Pieces are told by their sure cores, other voxels go with the nearest core.
+    """
     padded = np.pad(mask, 1)
-    cores, count = ndimage.label(ndimage.binary_erosion(padded))
+    cores, count = ndimage.label(ndimage.binary_erosion(padded & (np.pad(probability, 1) > SURE_CORE)))
     if count < 2:
         return mask
     sizes = np.bincount(cores.ravel())

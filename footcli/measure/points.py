@@ -1,9 +1,10 @@
-"""Key points from bone masks: axes and extreme points in the foot frame, after the definitions in footcli/phantom/truth.py."""
+"""Key points from bone masks: axes, extreme points and those of the mean bone, after the definitions in footcli/phantom/truth.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +12,9 @@ from numpy.typing import NDArray
 from footcli.frame import FootFrame, long_axis, low_point
 from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
+from footcli.measure.mean_bone import Laid, lay
 from footcli.names import BONES
 
-# By how much means over a mask's surface lie off the defined centres (foot frame mm); measured on the true masks of phantoms 5001-5024
-BODY_OFF_MM, HEAD_OFF_MM = np.array([0.4, 0.4, 0.5]), np.array([0.5, -0.4, -0.8])
-BASE_OFF_MM = np.array([-0.3, 0.1, -0.8])
-MEDIAL_OFF_MM, LATERAL_OFF_MM = np.array([0.5, 0.0, -0.8]), np.array([0.3, 0.0, -0.3])
-# The dome's edges are the outline's farthest points in this direction, up and sideways; a point's weight falls by e over CORNER_MM
-CORNER_DEG, CORNER_MM = 50.0, 0.8
-DOME_HALF_MM = 8.0  # the outline is read this far in front of and behind the dome's ridge
-BIN_MM, CREST_MM = 1.0, 1.0  # strips of the outline, and how far below a strip's highest point its crest reaches
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 SHAFT_APART_MM, SHAFT_APART_SHARE = 15.0, 0.4  # the lower level lies this far below, or this share of its height
@@ -38,6 +32,7 @@ END_WORDS = {
 OUTSIDE, IN_PART, ABSENT = "is outside the field of view", "was found only in part", "is not in the scan"
 RAYS_NEEDED = ("1st Metatarsal", "5th Metatarsal")
 RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and more
+_MEAN = {"Talus": "talus", "1st Metatarsal": "metatarsal1"}  # bone -> its name in the mean foot's table
 _ENGLISH = {bone.name: bone.en for bone in BONES}
 _OFF_FLOOR = np.array([1.0, 1.0, 0.0])
 
@@ -72,11 +67,12 @@ def bones_in_frame(
 
 def key_points(bones: Mapping[str, BonePoints]) -> Found:
     """LANDMARKS names -> foot frame point, or the reason why there is none."""
-    talus = _of(bones, "Talus", ("front", "back"), ("body", "head", "centre"), _talus)
-    dome = _of(bones, "Talus", ("top", "front", "back"), ("medial", "lateral"), _dome)
+    laid = cache(lambda name: lay(_MEAN[name], bones[name].surface))
+    talus = _of(bones, "Talus", ("front", "back"), ("body", "head", "centre"), lambda b: _talus(b, laid("Talus")))
+    dome = _of(bones, "Talus", ("top", "front", "back"), ("medial", "lateral"), lambda b: _dome(laid("Talus")))
     heel = _of(bones, "Calcaneus", ("back", "bottom", "front"), ("tuberosity", "anterior", "contact"), _calcaneus)
-    ray = _of(bones, "1st Metatarsal", ("front", "back"), ("base", "head", "low"), _ray)
-    last = _of(bones, "5th Metatarsal", ("front",), ("base", "head", "low"), _ray)
+    ray = _of(bones, "1st Metatarsal", ("front", "back"), ("base", "head", "low"), lambda b: _ray(b, laid("1st Metatarsal")))
+    last = _of(bones, "5th Metatarsal", ("front",), ("low",), _ball)
     shaft = _of(bones, "Tibia", ("bottom",), ("upper", "lower"), lambda tibia: _shaft(tibia, dome))
     lines = {
         "CPA": (heel["tuberosity"], heel["anterior"], *_floor(heel["contact"], ray["low"], last["low"])),
@@ -116,10 +112,8 @@ def _shares(bone: BonePoints) -> Array:
     return np.asarray((along - along.min()) / np.ptp(along))
 
 
-def _talus(bone: BonePoints) -> Found:
-    share = _shares(bone)
-    body, head = bone.surface[share < 0.62].mean(0) - BODY_OFF_MM, bone.surface[share > 0.78].mean(0) - HEAD_OFF_MM
-    return {"body": body, "head": head, "centre": bone.solid.mean(0)}
+def _talus(bone: BonePoints, laid: Laid) -> Found:
+    return {"body": laid.point("body_centre"), "head": laid.point("head_centre"), "centre": bone.solid.mean(0)}
 
 
 def _calcaneus(bone: BonePoints) -> Found:
@@ -128,38 +122,18 @@ def _calcaneus(bone: BonePoints) -> Found:
     return {"tuberosity": low_point(back), "anterior": low_point(front), "contact": low_point(bone.surface)}
 
 
-def _ray(bone: BonePoints) -> Found:
-    share = _shares(bone)
-    base, head = bone.surface[share < 0.12].mean(0) - BASE_OFF_MM, bone.surface[share > 0.85].mean(0)
-    return {"base": base, "head": head, "low": low_point(bone.surface[share > 0.65])}
+def _ray(bone: BonePoints, laid: Laid) -> Found:
+    return {"base": laid.point("base_centre"), "head": laid.point("head_centre"), **_ball(bone)}
 
 
-def _dome(talus: BonePoints) -> Found:
-    """Medial and lateral edge of the dome: corners of the body's upper outline, seen along the foot."""
-    body = talus.surface[_shares(talus) < 0.6]
-    outline = _outline(body)
-    ridge = float(np.median(outline[outline[:, 2] > np.percentile(outline[:, 2], 90) - 3.0][:, 1]))
-    near = body[np.abs(body[:, 1] - ridge) < DOME_HALF_MM]
-    outline = _outline(near if len(near) else body)
-    turn = np.radians(CORNER_DEG)
-    found: Found = {}
-    for name, sign, off in (("medial", 1.0, MEDIAL_OFF_MM), ("lateral", -1.0, LATERAL_OFF_MM)):
-        reach = outline[:, [0, 2]] @ np.array([sign * np.cos(turn), np.sin(turn)])
-        found[name] = np.average(outline, axis=0, weights=np.exp((reach - reach.max()) / CORNER_MM)) - off
-    return found
+def _ball(bone: BonePoints) -> Found:
+    """The lowest point of a metatarsal's head."""
+    return {"low": low_point(bone.surface[_shares(bone) > 0.65])}
 
 
-def _outline(points: Array) -> Array:
-    """The crest of each BIN_MM strip from medial to lateral: its greatest height, over the middle of what reaches it. (N, 3) -> (M, 3)."""
-    strip = np.round(points[:, 0] / BIN_MM).astype(int)
-    strip -= strip.min()
-    top = np.full(strip.max() + 1, -np.inf)
-    np.maximum.at(top, strip, points[:, 2])
-    high = points[:, 2] > top[strip] - CREST_MM
-    crest, counts = points[high], np.bincount(strip[high])
-    x, y = (np.bincount(strip[high], crest[:, axis]) for axis in (0, 1))
-    filled = counts > 0
-    return np.stack([x[filled] / counts[filled], y[filled] / counts[filled], top[filled]], axis=1)
+def _dome(laid: Laid) -> Found:
+    """Medial and lateral edge of the talar dome."""
+    return {"medial": laid.point("dome_medial_edge"), "lateral": laid.point("dome_lateral_edge")}
 
 
 def _shaft(tibia: BonePoints, dome: Found) -> Found:

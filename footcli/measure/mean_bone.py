@@ -1,0 +1,108 @@
+"""The mean foot's bone laid onto a mask: it brings along the points that no extreme of the mask tells, a body's or a head's centre.
+
+Iterated closest points (Besl and McKay, IEEE TPAMI 1992), both ways, rigid, then similar, then affine; last a shift about each point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from footcli.geometry import Array
+from footcli.phantom.shape import reference_foot, surface_points
+
+EVEN_MM = 2.0  # edge of the cubes of which the surface's points are taken together
+STEPS = (8, 12, 30)  # rigid, similar, affine
+TRIM = 0.95  # pairs farther apart than this share of all do not count: a spur, a hole in the mask
+NEAR_MM, SHIFT_STEPS = 8.0, 10  # sd of the weights of the surface about a point, and steps of its own shift
+FAR_MM = 3.0  # pairs nearer than this always count towards a shift
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Laid:
+    """A mean bone on a mask, all in foot mm.
+
+    template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: (M, 3) the mask's surface.
+    """
+
+    template: Array
+    points: dict[str, Array]
+    mask: Array
+
+    def point(self, name: str) -> Array:
+        """A landmark of the table (3,), moved by what the surface about it still lacks."""
+        at = self.points[name]
+        weight = np.exp(-((self.template - at) ** 2).sum(1) / (2 * NEAR_MM**2))
+        near = weight > 0.05
+        around, weight = self.template[near], weight[near]
+        tree, shift = cKDTree(self.mask), np.zeros(3)
+        for _ in range(SHIFT_STEPS if len(around) else 0):
+            apart, to = tree.query(around + shift)
+            share = weight * (apart <= max(FAR_MM, float(np.quantile(apart, 0.9))))
+            shift = shift + share @ (self.mask[to] - around - shift) / share.sum()
+        return np.asarray(at + shift)
+
+
+def lay(name: str, surface: Array) -> Laid:
+    """Lay the bone `name` of the mean foot onto a mask's surface (M, 3), foot frame mm, in which it stands roughly as in the mean foot."""
+    template, mask = _template(name), _even(surface)
+    tree = cKDTree(mask)
+    matrix = np.eye(3) * float(np.cbrt(np.prod(mask.std(0)) / np.prod(template.std(0))))
+    shift = mask.mean(0) - matrix @ template.mean(0)
+    for steps, solve in zip(STEPS, (_rigid, _similar, _affine), strict=True):
+        for _ in range(steps):
+            here = template @ matrix.T + shift
+            (out, there), (back, mine) = tree.query(here), cKDTree(here).query(mask)
+            apart = np.concatenate([out, back])
+            weight = np.concatenate([np.full(len(here), 1 / len(here)), np.full(len(mask), 1 / len(mask))])
+            weight *= apart <= np.quantile(apart, TRIM)
+            wanted = np.concatenate([mask[there], mask])
+            if solve is _rigid:  # keeps the size that it began with
+                turn, step = solve(np.concatenate([here, here[mine]]), wanted, weight)
+                matrix, shift = turn @ matrix, turn @ shift + step
+            else:
+                matrix, shift = solve(np.concatenate([template, template[mine]]), wanted, weight)
+    marks = reference_foot()[name]
+    return Laid(template @ matrix.T + shift, {k: matrix @ marks.point(k) + shift for k in marks.landmarks}, mask)
+
+
+def _even(points: Array) -> Array:
+    """(N, 3) -> (M, 3) the mean of the points in each cube, in whatever order they came."""
+    cube = np.floor((points - points.mean(0)) / EVEN_MM).astype(int)
+    _, owner, count = np.unique(cube, axis=0, return_inverse=True, return_counts=True)
+    return np.stack([np.bincount(owner.ravel(), column) for column in points.T], axis=1) / count[:, None]
+
+
+@cache
+def _template(name: str) -> Array:
+    return _even(surface_points(reference_foot()[name]))
+
+
+def _turned(source: Array, target: Array, weight: Array) -> tuple[Array, Array, Array, float]:
+    """Rotation (3, 3) of the weighted least squares, both means, and the scale (Umeyama, IEEE TPAMI 1991)."""
+    share = weight / weight.sum()
+    a, b = share @ source, share @ target
+    u, s, vt = np.linalg.svd(((source - a) * share[:, None]).T @ (target - b))
+    sign = np.array([1, 1, np.sign(np.linalg.det(vt.T @ u.T))])
+    return vt.T @ np.diag(sign) @ u.T, a, b, float(s @ sign / (share @ ((source - a) ** 2).sum(1)))
+
+
+def _rigid(source: Array, target: Array, weight: Array) -> tuple[Array, Array]:
+    turn, a, b, _ = _turned(source, target, weight)
+    return turn, b - turn @ a
+
+
+def _similar(source: Array, target: Array, weight: Array) -> tuple[Array, Array]:
+    turn, a, b, scale = _turned(source, target, weight)
+    return scale * turn, b - scale * turn @ a
+
+
+def _affine(source: Array, target: Array, weight: Array) -> tuple[Array, Array]:
+    share = weight / weight.sum()
+    a, b = share @ source, share @ target
+    root = np.sqrt(share)[:, None]
+    matrix = np.linalg.lstsq((source - a) * root, (target - b) * root, rcond=None)[0].T
+    return matrix, b - matrix @ a
