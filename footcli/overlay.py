@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
 from footcli import geometry, messages, names, svg
 from footcli.domain import CaseResult, Landmark, Lesion, Measurement, Point, View
@@ -84,12 +84,18 @@ def _bones(view: View) -> Iterable[Markup]:
         mask = np.pad(view.labels == number, 1)
         if not mask.any():
             continue
-        loops = (approximate_polygon(loop, 0.4) for loop in find_contours(mask.astype(np.float32), 0.5))
+        loops = (_smoothed(loop) for loop in find_contours(mask.astype(np.float32), 0.5))
         path = "".join(svg.path(loop[:, ::-1] - 0.5) for loop in loops if len(loop) > 3)  # the pad is 1, a pixel's centre at 0.5
         colour = BONE_COLOURS[number - 1]
         yield svg.tag(
             "path", svg.tag("title", bone.en), d=path, fill=colour, stroke=colour, fill_opacity="0.22", fill_rule="evenodd", class_="bone"
         )
+
+
+def _smoothed(loop: Array) -> Array:
+    """A closed outline (n, 2), its steps from pixel to pixel evened: each three points become their mean. Small ones stay."""
+    whole = len(loop) // 3 * 3
+    return loop if whole < 12 else np.asarray(loop[:whole].reshape(-1, 3, 2).mean(1))
 
 
 class _Scene:

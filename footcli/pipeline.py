@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from footcli import __version__
 from footcli.clinical import age_band
@@ -130,7 +129,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
         masks = mask_points(labels, volume.affine, frame, inside)
-        unseen = not_assessable(_whole(labels, masks))
+        unseen = not_assessable(_whole(foot, masks))
     with clock("lesions"):
         session, spec = models.lesions
         grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
@@ -156,10 +155,9 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
     return labels[np.ix_(*at)]
 
 
-def _whole(labels: NDArray[np.uint8], masks: MaskPoints) -> dict[str, bool]:
+def _whole(foot: Segmented, masks: MaskPoints) -> dict[str, bool]:
     """Bone name -> whether enough of it is there to judge what lies at it. The 1st metatarsal must show its head."""
-    boxes = ndimage.find_objects(labels, max_label=len(BONES))  # much quicker than counting voxels
-    present = {bone.name: box is not None for bone, box in zip(BONES, boxes, strict=True)}
+    present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
     present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable
     return present
 

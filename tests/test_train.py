@@ -31,7 +31,7 @@ from footcli.phantom.raster import make_grid, rasterize  # noqa: E402
 from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS  # noqa: E402
 from footcli.phantom.shape import surface_points  # noqa: E402
 from footcli.phantom.subject import Subject  # noqa: E402
-from footcli.train import artefacts, bones, landmarks, lesions  # noqa: E402
+from footcli.train import artefacts, bones, landmarks, lesions, samples  # noqa: E402
 from footcli.train.bank import LYING_SHARE, SPACING_MM, TRAIN_SEEDS, Ahead, Bank, Entry, subject_box, to_entry, wide_subject  # noqa: E402
 from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample  # noqa: E402
 from footcli.train.export import WithSoftmax, export  # noqa: E402
@@ -561,10 +561,10 @@ def test_an_exported_bone_network_answers_as_torch_does_at_any_size(tmp_path: Pa
 
 
 def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) -> None:
-    net = GU2Net(2, tuple(len(CHANNELS[p]) for p in landmarks.PLANES), SMALL, 8).eval()
+    net = GU2Net(2, tuple(len(CHANNELS[p]) for p in samples.PLANES), SMALL, 8).eval()
     export_landmarks(net, tmp_path, "test subjects", {}, lambda text: None)
     manifest = load_manifest(tmp_path)
-    for domain, plane in enumerate(landmarks.PLANES):
+    for domain, plane in enumerate(samples.PLANES):
         spec = manifest.get("landmarks", plane)
         assert spec.points == CHANNELS[plane]
         got, x = _answers(tmp_path, spec, (1, 2, *view_geometry(plane)[0]))

@@ -16,11 +16,13 @@ from footcli.domain import Plane, Volume  # noqa: E402
 from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.evaluate.run import evaluate  # noqa: E402
 from footcli.infer.bones import VOTERS  # noqa: E402
-from footcli.names import BONE_ID  # noqa: E402
+from footcli.infer.views import CHANNELS  # noqa: E402
+from footcli.names import BONE_ID, LANDMARKS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import Scan, scan  # noqa: E402
 from footcli.phantom.write import write_case  # noqa: E402
-from footcli.train import bones, cases, judge, run  # noqa: E402
+from footcli.train import bones, cases, judge, landmarks, run, samples  # noqa: E402
+from footcli.train.gu2net import GU2Net  # noqa: E402
 from footcli.train.loop import Plan, read_curve  # noqa: E402
 from footcli.train.unet import UNet  # noqa: E402
 from footcli.walk import find_cases  # noqa: E402
@@ -61,12 +63,16 @@ def test_labels_of_one_patient_or_of_none_are_refused(tree: Path, tmp_path: Path
 
 def test_a_labelled_case_comes_back_as_it_was_written(tree: Path) -> None:
     place = cases.find_labelled(tree)[0]
-    volume, labels = cases.read_labelled(place)
+    case = cases.read_labelled(place)
+    volume, labels = case.volume, case.labels
     seed = int(place.case_id[-8:])
     truth = _scanned(seed).raster.labels[::-1]
     assert labels.shape == volume.hu.shape == truth.shape
     assert (labels == truth).mean() > 0.999  # outlines close holes
-    entry = cases.to_scan(volume, labels, np.random.default_rng(1))
+    assert set(case.points) == set(LANDMARKS)
+    for name, (x, y, z) in _scanned(seed).points.items():
+        np.testing.assert_allclose(case.points[name], (x, y, len(truth) - 1 - z), atol=1e-3)
+    entry = cases.to_scan(case, np.random.default_rng(1))
     ids = entry.ids[0].numpy()
     for k in BONE_ID.values():
         assert (ids == k).sum() * 0.8**3 == pytest.approx((labels == k).sum() * MM**3, rel=0.05)
@@ -89,17 +95,17 @@ def test_a_gap_in_the_labels_makes_a_case_unusable(tree: Path, tmp_path: Path) -
 
 
 def test_a_scan_without_directions_is_turned_by_its_bones(tree: Path) -> None:
-    volume, labels = cases.read_labelled(cases.find_labelled(tree)[0])
+    case = cases.read_labelled(cases.find_labelled(tree)[0])
     plain = np.diag([MM, MM, MM, 1.0])
-    flipped = Volume(np.ascontiguousarray(volume.hu[::-1, ::-1]), plain, (), "", orientation_known=False)
-    entry = cases.to_scan(flipped, np.ascontiguousarray(labels[::-1, ::-1]), np.random.default_rng(1))
+    flipped = Volume(np.ascontiguousarray(case.volume.hu[::-1, ::-1]), plain, (), "", orientation_known=False)
+    entry = cases.to_scan(cases.Labelled(flipped, np.ascontiguousarray(case.labels[::-1, ::-1])), np.random.default_rng(1))
     ids = entry.ids[0].numpy()
     assert np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean() > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
     assert np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean() < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
 
 
 def test_pictures_of_a_scan_show_the_bone_asked_for_with_its_class(tree: Path) -> None:
-    entry = cases.make_scan(cases.find_labelled(tree), 3)
+    entry = cases.from_any(cases.find_labelled(tree), 3, lambda place, rng: cases.to_scan(cases.read_labelled(place), rng))
     rng = np.random.default_rng(2)
     cut = cases.Cut(MM, 64, (-8.0, 0.0, 8.0))
     hit = 0
@@ -171,3 +177,31 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
     assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
     record = json.loads((tmp_path / "out" / find_cases(unseen)[0].case_id / "result.json").read_text("utf-8"))
     assert len(record["provenance"]["models"]) == 4
+
+
+def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points_are_left_open(tree: Path) -> None:
+    case = samples.pointed(cases.find_labelled(tree)[0])
+    sample = samples.labelled(case, np.random.default_rng(3))
+    for images, points, known, plane in zip(sample.images, sample.points, sample.known, samples.PLANES, strict=True):
+        assert images.shape[:2] == (samples.LOOKS, 2)
+        assert points.shape == (samples.LOOKS, len(CHANNELS[plane]), 2)
+        assert known.all()
+        for image, marks in zip(images.numpy(), points, strict=True):
+            bright = [image[1, int(r), int(c)] for c, r in marks[~np.isnan(marks[:, 0])]]  # the points lie in or on bone
+            assert len(bright) >= 4
+            assert np.median(bright) > 0.35
+    fewer = cases.Labelled(case.volume, case.labels, {k: v for k, v in case.points.items() if k.startswith("CPA")})
+    sample = samples.labelled(fewer, np.random.default_rng(3))
+    assert sample.known[0].tolist() == [any(n.startswith("CPA") for n in names) for names in CHANNELS[samples.PLANES[0]]]
+    assert not sample.known[1].any()
+
+
+def test_what_is_not_labelled_teaches_nothing() -> None:
+    net = GU2Net(2, (3, 2), (8, 8, 8, 8, 8), 4)
+    image, heat = torch.rand(2, 2, 32, 32), torch.rand(2, 3, 32, 32)
+    heat[:, 1] = torch.nan
+    value, _ = landmarks.loss(net, (0, image, heat))
+    value.backward()
+    slope = net.globe[0].weight.grad.flatten(1).abs().sum(1)  # the local maps feed the global net as well
+    assert slope[1] == 0
+    assert (slope[[0, 2]] > 0).all()

@@ -151,7 +151,9 @@ def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, 
 
 def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
     """uint8 (z, y, x) labels: the likeliest class, the rays in order, of each bone its largest piece (the midfoot is five)."""
-    labels: NDArray[np.uint8] = probability.argmax(0).astype(np.uint8)
+    labels = np.zeros(probability.shape[1:], np.uint8)
+    open_ = probability[0] <= 0.5  # elsewhere nothing but the background can be likeliest
+    labels[open_] = probability[:, open_].argmax(0)
     speck = SPECK_ML * 1000 / pixel_mm**3
     order_rays(labels, probability, pixel_mm)
     for bone, box in enumerate(ndimage.find_objects(labels, max_label=len(BONES)), start=1):

@@ -12,7 +12,7 @@ from footcli.domain import Landmark, Plane, Volume
 from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import Canonical
-from footcli.infer.session import Session
+from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import Slab, slab, third
 
@@ -30,7 +30,7 @@ class Located:
 
 
 def locate(
-    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], frame: FootFrame, models: Mapping[Plane, tuple[Session, ModelSpec]],
+    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], frame: FootFrame, models: Mapping[Plane, tuple[Runner, ModelSpec]],
 ) -> Located:  # fmt: skip
     """Find the key points. labels: uint8 (z, y, x) on `grid`; frame.to_foot starts from the input's voxels."""
     foot_to_grid = np.linalg.inv(frame.to_foot @ grid.to_input)

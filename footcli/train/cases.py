@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from footcli.domain import Plane, Volume
+from footcli.assets import models_dir
+from footcli.domain import Plane, Point, Volume
 from footcli.errors import CaseError, SetupError, TruthError
 from footcli.evaluate.truth import Truth, read_truth
-from footcli.infer.prepare import canonical, orientation, oriented
+from footcli.infer.bones import on_input_grid, segment
+from footcli.infer.manifest import load_manifest, verify
+from footcli.infer.prepare import Canonical, canonical, orientation, oriented
+from footcli.infer.session import Session, open_session
+from footcli.infer.spec import ModelSpec
 from footcli.labels import mask_of_polygons
 from footcli.names import BONE_ID, RAYS
 from footcli.phantom.tissue import AIR_HU
@@ -28,6 +35,16 @@ HELD_OUT = 5  # one patient in so many is kept for judging
 LEAST_PATIENTS = 2
 GAIN, OFFSET_HU, NOISE_HU = (0.75, 1.3), 60.0, (0.0, 60.0)
 Labels = NDArray[np.uint8]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name, voxels (x, y, z)."""
+
+    volume: Volume
+    labels: Labels
+    points: Mapping[str, Point] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,22 +76,37 @@ def split(places: Sequence[CasePlace]) -> tuple[list[CasePlace], list[CasePlace]
     return [p for p in places if p.folder_name not in held], [p for p in places if p.folder_name in held]
 
 
-def read_labelled(place_: CasePlace) -> tuple[Volume, Labels]:
-    """A case's volume and its bones, uint8 (z, y, x) on the volume's grid, cropped to the slices that are labelled.
+def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None = None) -> Labelled:
+    """A case's volume, bones and key points, cropped to the slices whose bones are labelled.
 
-    Raises ReadError for its images, TruthError where no plane is labelled without gaps.
+    outline: finds the bones where no plane is labelled without gaps. Raises ReadError for its images, TruthError where nothing finds them.
     """
     ref = place_.open()
     volume = read_case(ref)
     shape = volume.hu.shape
     truth = read_truth(ref, {plane: source_names(plane, shape, volume, ref) for plane in Plane}, shape)
-    return _cropped(volume, truth)
-
-
-def _cropped(volume: Volume, truth: Truth) -> tuple[Volume, Labels]:
-    plane = truth.whole
-    if plane is None:
+    if truth.whole is not None:
+        return _cropped(volume, truth, truth.whole)
+    if outline is None:
         raise TruthError("no plane is labelled without gaps: its bones cannot be put together")
+    return Labelled(volume, outline(volume), truth.points)
+
+
+def by_shipped_model(volume: Volume) -> Labels:
+    """The bones of a volume as the shipped network finds them, uint8 (z, y, x); of two feet the first. Raises InferenceError."""
+    session, spec = _shipped()
+    foot = segment(volume, session, spec)[0]
+    return on_input_grid(foot, foot.labels, volume)
+
+
+@cache
+def _shipped() -> tuple[Session, ModelSpec]:
+    manifest = load_manifest(models_dir())
+    spec = manifest.get("bones")
+    return open_session(verify(spec, manifest.folder), "auto", None, spec), spec
+
+
+def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     labels = np.zeros(truth.shape, np.uint8)
     stack = np.moveaxis(labels, 2 - plane.axis, 0)
     for index, label in truth.slices[plane].items():
@@ -82,23 +114,31 @@ def _cropped(volume: Volume, truth: Truth) -> tuple[Volume, Labels]:
             picture = stack[index]
             picture[mask_of_polygons(pieces, (picture.shape[0], picture.shape[1]))] = BONE_ID[name]
     within = [slice(None)] * 3
-    within[2 - plane.axis] = slice(min(truth.slices[plane]), max(truth.slices[plane]) + 1)
+    first = min(truth.slices[plane])
+    within[2 - plane.axis] = slice(first, max(truth.slices[plane]) + 1)
     hu = np.ascontiguousarray(volume.hu[tuple(within)])
     affine = volume.affine.copy()
-    affine[:3, 3] += affine[:3, plane.axis] * within[2 - plane.axis].start
+    affine[:3, 3] += affine[:3, plane.axis] * first
+    less = np.eye(3)[plane.axis] * first
+    points = {name: (float(x), float(y), float(z)) for name, at in truth.points.items() for x, y, z in [np.subtract(at, less)]}
     cropped = Volume(hu, affine, (), "", spacing_known=volume.spacing_known, orientation_known=volume.orientation_known, tags=volume.tags)
-    return cropped, np.ascontiguousarray(labels[tuple(within)])
+    return Labelled(cropped, np.ascontiguousarray(labels[tuple(within)]), points)
 
 
-def to_scan(volume: Volume, labels: Labels, rng: np.random.Generator) -> Scan:
-    """A labelled volume as an entry of the bank."""
-    turned = (False, False) if volume.orientation_known else turn_of(labels, volume.affine)
-    grid = canonical(volume, SPACING_MM, turned)
+def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels:
+    """Labels of a volume at the nearest voxels of its canonical grid, uint8 (z, y, x)."""
     view = oriented(labels, grid.order, grid.flip)
     spacing = volume.spacing_mm[::-1][list(grid.order)]
-    at = [np.minimum(np.rint(np.arange(n) * SPACING_MM / s).astype(int), m - 1)
+    at = [np.minimum(np.rint(np.arange(n) * grid.pixel_mm / s).astype(int), m - 1)
           for n, m, s in zip(grid.hu.shape, view.shape, spacing, strict=True)]  # fmt: skip
-    ids = np.ascontiguousarray(view[np.ix_(*at)])
+    return np.ascontiguousarray(view[np.ix_(*at)])
+
+
+def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
+    """A labelled volume as an entry of the bank."""
+    turned = (False, False) if case.volume.orientation_known else turn_of(case.labels, case.volume.affine)
+    grid = canonical(case.volume, SPACING_MM, turned)
+    ids = on_canonical_grid(case.labels, grid, case.volume)
     points = {k: somewhere(np.flatnonzero(ids == k), ids.shape, rng) for k in BONE_ID.values() if (ids == k).any()}
     return Scan(torch.from_numpy(grid.hu)[None], torch.from_numpy(ids)[None], points)
 
@@ -118,13 +158,13 @@ def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
     return upside, backwards
 
 
-def make_scan(places: Sequence[CasePlace], seed: int) -> Scan:
-    """A random case of those that can be used. Raises SetupError where none can."""
+def from_any(places: Sequence[CasePlace], seed: int, make: Callable[[CasePlace, np.random.Generator], T]) -> T:
+    """What `make` makes of a random case among those that can be used. Raises SetupError where none can."""
     rng = np.random.default_rng([seed, 8])
     last = ""
     for number in rng.permutation(len(places)):
         try:
-            return to_scan(*read_labelled(places[int(number)]), rng)
+            return make(places[int(number)], rng)
         except (CaseError, TruthError) as error:
             last = f"{places[int(number)].case_id}: {error}"
     raise SetupError(f"none of the {len(places)} labelled cases can be used; the last one, {last}")

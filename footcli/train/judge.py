@@ -1,9 +1,8 @@
-"""Held-out subjects and cases: a bone network in training is judged by what analysis makes of it and what evaluation says of that."""
+"""Held-out subjects and cases: a network in training is judged by what analysis makes of it and what evaluation says of that."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,70 +10,73 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from footcli.domain import Volume
+from footcli.domain import CaseResult, Plane, Volume
 from footcli.errors import CaseError, SetupError, TruthError
+from footcli.evaluate.points import poses
 from footcli.evaluate.scores import dice
+from footcli.frame import foot_frame
 from footcli.infer.bones import on_input_grid, segment
+from footcli.infer.landmarks import locate
+from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
+from footcli.infer.views import VIEW_MM
 from footcli.names import BONES
 from footcli.phantom.scanner import scan
+from footcli.phantom.subject import Subject
 from footcli.train.bank import wide_subject
-from footcli.train.cases import read_labelled
+from footcli.train.cases import Labelled, on_canonical_grid, read_labelled
+from footcli.train.export import WithSoftmax
+from footcli.train.gu2net import OneDomain
 from footcli.walk import CasePlace
 
 PHANTOM_MM = 1.2  # spacing of held-out phantoms: coarse, so that judging takes little of the training's time
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """A scan with its true bones, uint8 (z, y, x) on the volume's grid."""
-
-    volume: Volume
-    labels: NDArray[np.uint8]
+MISSED_MM = 20.0
 
 
 class TorchRunner:
-    """A network as inference runs one."""
+    """A network as inference runs one: its outputs are those of the exported file."""
 
     def __init__(self, net: nn.Module) -> None:
         self._net = net
         self._device = next(net.parameters()).device
 
     def run(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
-        """[(n, classes, rows, columns)] probabilities."""
+        """[(n, classes or points, rows, columns)]."""
         with torch.no_grad():
-            return [self._net(torch.from_numpy(array).to(self._device)).softmax(1).float().cpu().numpy()]
+            return [self._net(torch.from_numpy(array).to(self._device)).float().cpu().numpy()]
 
 
-def held_phantoms(seeds: Sequence[int]) -> list[Held]:
-    """Synthetic subjects of the wide population."""
+def held_phantoms(seeds: Sequence[int], draw: Callable[[int], Subject] = wide_subject) -> list[Labelled]:
+    """Synthetic subjects, of the wide population if not said otherwise."""
     out = []
     for seed in seeds:
-        seen = scan(wide_subject(seed), PHANTOM_MM, seed)
-        out.append(Held(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels))
+        seen = scan(draw(seed), PHANTOM_MM, seed)
+        points = {name: (float(x), float(y), float(z)) for name, (x, y, z) in seen.points.items()}
+        out.append(Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, points))
     return out
 
 
-def held_cases(places: Sequence[CasePlace], most: int = 8) -> list[Held]:
+def held_cases(places: Sequence[CasePlace], read: Callable[[CasePlace], Labelled] = read_labelled, most: int = 8) -> list[Labelled]:
     """Labelled cases, at most so many. Raises SetupError where none can be used."""
-    out: list[Held] = []
+    out: list[Labelled] = []
+    last = ""
     for place in places:
         if len(out) < most:
             try:
-                out.append(Held(*read_labelled(place)))
-            except (CaseError, TruthError):
-                continue
+                out.append(read(place))
+            except (CaseError, TruthError) as error:
+                last = f"{place.case_id}: {error}"
     if not out:
-        raise SetupError(f"none of the {len(places)} cases kept for judging can be used: their bones must be labelled without gaps")
+        raise SetupError(f"none of the {len(places)} cases kept for judging can be used; the last one, {last}")
     return out
 
 
-def judge_bones(net: nn.Module, held: Sequence[Held], spec: ModelSpec) -> Mapping[str, float]:
+def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
     """score: mean Dice over bones and scans, as evaluation counts it; and each bone's. A scan in which nothing is found scores 0."""
     found: dict[int, list[float]] = {}
     for item in held:
         try:
-            foot = segment(item.volume, TorchRunner(net), spec)[0]
+            foot = segment(item.volume, TorchRunner(WithSoftmax(net)), spec)[0]
             own = dice(on_input_grid(foot, foot.labels, item.volume), item.labels, len(BONES))
         except CaseError:
             own = {int(k): 0.0 for k in np.unique(item.labels) if k}
@@ -82,3 +84,25 @@ def judge_bones(net: nn.Module, held: Sequence[Held], spec: ModelSpec) -> Mappin
             found.setdefault(k, []).append(value)
     numbers = {BONES[k - 1].name: float(np.mean(values)) for k, values in sorted(found.items())}
     return {"score": float(np.mean(list(numbers.values()))) if numbers else 0.0, **numbers}
+
+
+def judge_landmarks(net: nn.Module, held: Sequence[Labelled], specs: Mapping[Plane, ModelSpec]) -> Mapping[str, float]:
+    """score: minus mre_mm, the mean radial error as evaluation measures it, in which a point that is not found counts MISSED_MM.
+
+    missed: the share of such points.
+    """
+    models = {plane: (TorchRunner(OneDomain(net, i)), spec) for i, (plane, spec) in enumerate(specs.items())}
+    errors: list[float] = []
+    for item in held:
+        volume = item.volume
+        frame = foot_frame(
+            item.labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing
+        )
+        grid = canonical(volume, VIEW_MM)
+        located = locate(volume, grid, on_canonical_grid(item.labels, grid, volume), frame, models)
+        found = CaseResult("", None, (), located.landmarks, (), (), (), {})
+        for pose in poses(item.points, [found], volume.spacing_mm, item.labels):
+            errors += [float(e) for e, true in zip(pose.errors_mm, pose.truth, strict=True) if np.isfinite(true).all()]
+    missed = np.isnan(errors)
+    mre = float(np.where(missed, MISSED_MM, np.nan_to_num(errors)).mean()) if errors else MISSED_MM
+    return {"score": -mre, "mre_mm": mre, "missed": float(missed.mean()) if errors else 1.0}

@@ -1,90 +1,27 @@
-"""Train the landmark network on slab views of scanned synthetic subjects."""
+"""Train the landmark network on slab views of scans."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from footcli.domain import Plane
-from footcli.frame import foot_frame
-from footcli.geometry import Array, apply, rotation
-from footcli.infer.views import CHANNELS, slab, view_geometry
-from footcli.phantom.disease import draw_subject
-from footcli.phantom.scanner import scan
+from footcli.geometry import Array
+from footcli.infer.views import CHANNELS
 from footcli.train.bank import Bank
 from footcli.train.gu2net import GU2Net
-from footcli.train.loop import Plan, train_from
+from footcli.train.loop import Judge, Plan, train_from
+from footcli.train.samples import LOOKS, PLANES, Sample
 
-WINDOW = (-500.0, 1500.0)
-SPACING_MM = 1.2  # of the scans that the views are projected from
 SIGMA_PX = 3.0
-PLANES = (Plane.SAG, Plane.COR)
-LOOKS = 2  # views of each subject, from frames that err as frames from masks do
 Batch = tuple[int, torch.Tensor, torch.Tensor]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """One subject's views. images: per plane float32 (LOOKS, 2, H, W).
-
-    points: per plane (LOOKS, K, 2) column, row; NaN where not in the scan.
-    """
-
-    images: tuple[torch.Tensor, ...]
-    points: tuple[Array, ...]
-
-
-def make_sample(seed: int) -> Sample:
-    """Scan the subject of a seed and look at it along its own axes, as analysis does."""
-    rng = np.random.default_rng([seed, 31])
-    less_leg_mm = float(rng.uniform(0, 42)) if rng.random() < 0.6 else 0.0
-    subject = draw_subject(seed, spread=float(rng.uniform(0, 1)))
-    seen = scan(subject, SPACING_MM, seed, "ankle" if rng.random() < 0.35 else "foot", lower_top_mm=less_leg_mm)
-    grid, labels = seen.raster.grid, _rough(seen.raster.labels, rng)
-    hu = seen.hu.astype(np.float32)
-    frame = foot_frame(labels, grid.affine, orientation_known=True, weight_bearing=True)
-    images: list[list[torch.Tensor]] = [[], []]
-    points: list[list[Array]] = [[], []]
-    for _ in range(LOOKS):
-        to_foot = _shaken(frame.to_foot, rng)
-        for i, plane in enumerate(PLANES):
-            images[i].append(torch.from_numpy(slab(hu, labels, np.linalg.inv(to_foot), plane, WINDOW).image))
-            points[i].append(_pixels(seen.points, to_foot, plane))
-    return Sample(tuple(torch.stack(x) for x in images), tuple(np.stack(x) for x in points))
-
-
-def _rough(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Masks as a network draws them: shifted by a voxel now and then."""
-    return np.roll(labels, rng.integers(-1, 2, 3), (0, 1, 2)) if rng.random() < 0.5 else labels
-
-
-def _shaken(to_foot: Array, rng: np.random.Generator) -> Array:
-    turn = rotation([0, 0, 1], rng.normal(0, 3)) @ rotation([1, 0, 0], rng.normal(0, 2)) @ rotation([0, 1, 0], rng.normal(0, 2))
-    shake = np.eye(4)
-    shake[:3, :3] = turn
-    shake[:3, 3] = rng.normal(0, 2.5, 3)
-    return np.asarray(shake @ to_foot)
-
-
-def _pixels(truth: dict[str, Array], to_foot: Array, plane: Plane) -> Array:
-    """(K, 2) column, row of each channel's point; NaN where the scan does not show it."""
-    (rows, columns), to_px = view_geometry(plane)
-    out = np.full((len(CHANNELS[plane]), 2), np.nan)
-    for k, names in enumerate(CHANNELS[plane]):
-        if names[0] in truth:
-            pixel = to_px[:, :3] @ apply(to_foot, truth[names[0]]) + to_px[:, 3]
-            if np.all(pixel >= 0) and pixel[0] < columns and pixel[1] < rows:
-                out[k] = pixel
-    return out
-
-
 def draw_batch(bank: Bank[Sample], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """One domain, (N, 2, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps."""
+    """One domain, (N, 2, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps, NaN where unlabelled."""
     domain = int(rng.integers(len(PLANES)))
     images, heats = [], []
     for _ in range(size):
@@ -92,7 +29,9 @@ def draw_batch(bank: Bank[Sample], size: int, rng: np.random.Generator, device: 
         look = int(rng.integers(LOOKS))
         image, points = _augment(sample.images[domain][look].to(device), sample.points[domain][look], rng)
         images.append(image)
-        heats.append(heat_maps(points, image.shape[1:], device))
+        heat = heat_maps(points, image.shape[1:], device)
+        heat[~torch.from_numpy(sample.known[domain])] = torch.nan
+        heats.append(heat)
     return domain, torch.stack(images), torch.stack(heats)
 
 
@@ -128,7 +67,9 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross entropy of the product of heat maps, and a smaller share for the local ones, so that they learn from the start."""
     domain, images, wanted = batch
     near, far = net.both(images, domain)
-    weight = 1 + 20 * wanted  # a point covers a few pixels of many thousand
+    known = wanted.isfinite()
+    wanted = wanted.nan_to_num(0.0)
+    weight = known * (1 + 20 * wanted)  # a point covers a few pixels of many thousand
 
     def entropy(got: torch.Tensor) -> torch.Tensor:
         return F.binary_cross_entropy(got.clamp(1e-6, 1 - 1e-6), wanted, weight)
@@ -141,6 +82,6 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     return 100 * value, {"px": float(miss.mean()) if len(miss) else 0.0, "px50": float(miss.median()) if len(miss) else 0.0}
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample]) -> nn.Module:
-    """Train and return the averaged network, ready for export."""
-    return train_from(GU2Net(2, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, refresh=12)
+def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None) -> nn.Module:
+    """Train and return the averaged network, the best one where it is judged, ready for export."""
+    return train_from(GU2Net(2, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, judge, refresh=12)

@@ -19,17 +19,20 @@ from footcli.infer.manifest import load_manifest, verify, write_entry
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import CHANNELS, VIEW_MM, view_geometry
 from footcli.names import BONES
+from footcli.phantom.disease import draw_subject
 from footcli.phantom.seeds import TUNE_SEEDS
 from footcli.train import bones, landmarks, lesions
 from footcli.train.bank import Bank, Entry, make_entry
 from footcli.train.calibrate import ROUNDS, thresholds
-from footcli.train.cases import Scan, find_labelled, make_scan, split
+from footcli.train.cases import Labelled, Scan, find_labelled, from_any, read_labelled, split, to_scan
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
-from footcli.train.judge import held_cases, held_phantoms, judge_bones
+from footcli.train.judge import held_cases, held_phantoms, judge_bones, judge_landmarks
 from footcli.train.loop import CHECKPOINT, Plan, read_curve
+from footcli.train.samples import PLANES, WINDOW, Sample, drawn, labelled, pointed
 from footcli.train.shapes import ShapeSwap
 from footcli.train.yolo import Decoded, Detector
+from footcli.walk import CasePlace
 
 Say = Callable[[str], None]
 LICENCE = "Apache-2.0"
@@ -55,17 +58,24 @@ class Material:
             return drawn
         return "labelled cases of the user's own" + (f", and {drawn} ({self.phantoms:.0%})" if self.phantoms > 0 else "")
 
+    def split(self) -> tuple[list[CasePlace], list[CasePlace]]:
+        """Cases to learn from and to judge by; none of either without data. Raises SetupError as find_labelled does."""
+        return split(find_labelled(self.data)) if self.data is not None else ([], [])
+
+    def draws(self, seed: int) -> bool:
+        """Whether the thing of this seed is a drawn subject; always without data."""
+        return self.data is None or bool(np.random.default_rng([seed, 9]).random() < self.phantoms)
+
 
 def train_and_export(task: str, plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
     """Train a task's network and export it into `models`, beside the shipped models of the other tasks. Returns the files written.
 
     Raises SetupError for labels that cannot be learnt from.
     """
-    if material.data is not None and task != "bones":
-        raise SetupError(f"train {task}: learns from phantoms alone; leave the folder out")
+    if material.data is not None and task == "lesions":
+        raise SetupError("train lesions: learns from phantoms alone; leave the folder out")
     if task == "landmarks":
-        views = Bank(plan.bank, landmarks.make_sample)
-        written = export_landmarks(landmarks.run(plan, say, views), models, str(material), _facts(plan), say)
+        written = _train_landmarks(plan, models, material, say)
     elif task == "lesions":
         change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
         subjects = Bank(plan.bank, lambda seed: make_entry(seed, change))
@@ -78,20 +88,36 @@ def train_and_export(task: str, plan: Plan, models: Path, material: Material, sa
 
 def _train_bones(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
     change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
-    learn, keep = split(find_labelled(material.data)) if material.data is not None else ([], [])
+    learn, keep = material.split()
     held = held_cases(keep) if keep else held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS])
-    share = material.phantoms if learn else 1.0
 
     def make(seed: int) -> Entry | Scan:
-        if np.random.default_rng([seed, 9]).random() < share:
+        if material.draws(seed):
             return make_entry(seed, change, wide=True)
-        return make_scan(learn, seed)
+        return from_any(learn, seed, lambda place, rng: to_scan(read_labelled(place), rng))
 
     spec = bone_spec(str(material))
     bank: Bank[Entry | Scan] = Bank(plan.bank, make)
     net = bones.run(plan, say, bank, lambda module: judge_bones(module, held, spec))
-    who = f"{len({p.folder_name for p in keep})} patients kept for judging" if keep else f"{len(held)} synthetic subjects kept for judging"
+    who = _who(keep, held)
     return export_bones(net, models, str(material), _facts(plan) | {"judged on": who}, say, read_curve(plan), who)
+
+
+def _train_landmarks(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
+    learn, keep = material.split()
+    held = held_cases(keep, pointed) if keep else held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS], draw_subject)
+
+    def make(seed: int) -> Sample:
+        return drawn(seed) if material.draws(seed) else from_any(learn, seed, lambda place, rng: labelled(pointed(place), rng))
+
+    specs = {plane: landmark_spec(plane, str(material)) for plane in PLANES}
+    net = landmarks.run(plan, say, Bank(plan.bank, make), lambda module: judge_landmarks(module, held, specs))
+    who = _who(keep, held)
+    return export_landmarks(net, models, str(material), _facts(plan) | {"judged on": who}, say, read_curve(plan), who)
+
+
+def _who(keep: Sequence[CasePlace], held: Sequence[Labelled]) -> str:
+    return f"{len({p.folder_name for p in keep})} patients kept for judging" if keep else f"{len(held)} synthetic subjects kept for judging"
 
 
 def complete(models: Path) -> None:
@@ -145,22 +171,33 @@ def export_bones(
     return _done(spec, models, card, difference, say)
 
 
-def export_landmarks(net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say) -> tuple[Path, ...]:
-    """Export a GU2Net, one file a view."""
+def landmark_spec(plane: Plane, data: str) -> ModelSpec:
+    """The entry of one view of a landmark network before it has a file."""
+    return ModelSpec(
+        file=f"landmarks-{plane.value.lower()}.onnx", sha256="0" * 64, task="landmarks", planes=(plane,), pixel_mm=VIEW_MM,
+        window=WINDOW, decoder="gu2net", input_channels=2, licence=LICENCE, trained_on=data, exported_by="", quality={},
+        points=CHANNELS[plane],
+    )  # fmt: skip
+
+
+def export_landmarks(
+    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say,
+    curve: Sequence[Mapping[str, float]] = (), who: str = "",
+) -> tuple[Path, ...]:  # fmt: skip
+    """Export a GU2Net, one file a view. curve, who: as for bones."""
     written: tuple[Path, ...] = ()
     if not isinstance(net, GU2Net):
         raise TypeError("the landmark network must be a GU2Net")
-    for domain, plane in enumerate(landmarks.PLANES):
-        spec = ModelSpec(
-            file=f"landmarks-{plane.value.lower()}.onnx", sha256="0" * 64, task="landmarks", planes=(plane,), pixel_mm=VIEW_MM,
-            window=landmarks.WINDOW, decoder="gu2net", input_channels=2, licence=LICENCE, trained_on=data, exported_by="", quality={},
-            points=CHANNELS[plane],
-        )  # fmt: skip
+    for domain, plane in enumerate(PLANES):
+        spec = landmark_spec(plane, data)
+        if curve:
+            best = max(curve, key=lambda point: point["score"])
+            spec = replace(spec, quality={"measured_on": who, "mean_radial_error_mm": round(best["mre_mm"], 2)})
         (rows, columns), _ = view_geometry(plane)
         spec, difference = export(
             OneDomain(net, domain), spec, models, torch.rand(1, 2, rows, columns), {"image": {0: "n"}, "out": {0: "n"}}
         )
-        card = write_card(models, spec, f"Landmarks, {plane.value} view: GU2Net", _count(net), facts, difference)
+        card = write_card(models, spec, f"Landmarks, {plane.value} view: GU2Net", _count(net), facts, difference, curve)
         written += _done(spec, models, card, difference, say)
     return written
 
