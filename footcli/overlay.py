@@ -93,9 +93,12 @@ def _bones(view: View) -> Iterable[Markup]:
 
 
 def _smoothed(loop: Array) -> Array:
-    """A closed outline (n, 2), its steps from pixel to pixel evened: each three points become their mean. Small ones stay."""
+    """A closed outline (n, 2), last point same as the first, its steps evened: each three points become their mean. Small ones stay."""
     whole = len(loop) // 3 * 3
-    return loop if whole < 12 else np.asarray(loop[:whole].reshape(-1, 3, 2).mean(1))
+    if whole < 12:
+        return loop
+    even = loop[:whole].reshape(-1, 3, 2).mean(1)
+    return np.concatenate([even, even[:1]])
 
 
 class _Scene:

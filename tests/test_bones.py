@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.geometry import apply
-from footcli.infer.bones import Segmented, Voters, body_box, feet_of, main_part, on_input_grid, segment, settle, vote
+from footcli.infer.bones import Segmented, Voters, body_box, feet_of, main_part, on_input_grid, segment, settle, smooth, vote
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES, RAYS
@@ -329,3 +329,19 @@ def test_what_hangs_on_a_metatarsal_by_a_thin_or_doubtful_neck_is_cut_off_and_a_
     assert kept[..., :34].sum() == ray[..., :34].sum()
     assert not kept[..., 39:].any()
     assert not main_part(np.zeros((4, 4, 4), bool), np.zeros((4, 4, 4), np.float32)).any()
+
+
+def test_a_mask_loses_its_scraps_and_its_holes_and_nothing_else() -> None:
+    bone = _ball((40, 40, 40), (20, 20, 14), 9)
+    marred = bone.copy()
+    marred[20, 20, 14] = False
+    marred[20, 18:22, 23:34] = True  # a sheet one voxel thin that runs off
+    got = smooth(marred)
+    assert got[bone].all()
+    assert not got[..., 26:].any()
+    rod = np.zeros((20, 20, 20), bool)
+    rod[8:11, 8:11, 3:17] = True  # three voxels thick: the thinnest of bones
+    assert (smooth(rod) == rod).all()
+    sheet = np.zeros((20, 20, 20), bool)
+    sheet[10, 5:15, 5:15] = True
+    assert (smooth(sheet) == sheet).all()  # nothing of it is thick: better kept than lost
