@@ -118,7 +118,7 @@ def test_a_scan_mirrored_left_to_right_without_tags_gives_the_other_side_and_the
     assert {side(done), side(tmp_path / "out" / "mirrored")} == {"L", "R"}
     for source in ("landmarks", "masks"):
         here, there = values(done, source), values(tmp_path / "out" / "mirrored", source)
-        # The tibia's mask is too rough at this spacing for HAA and MTASA, see test_real_scan; the landmarks' TMA errs by up to 10 deg on
+        # The tibia's mask is too rough at this spacing for HAA and MTASA, see test_real_scan; the landmarks' TMA errs by up to 5 deg on
         # single subjects, this one among them (models/landmarks-sag.md), so that its two readings may lie as far apart.
         for name in ("CPA", "TCA") if source == "landmarks" else ("CPA", "TMA", "TCA"):
             assert there[name] == pytest.approx(here[name], abs=4), (source, name)

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
 pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 
+from footcli import cli  # noqa: E402
 from footcli.domain import Plane, Volume  # noqa: E402
 from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.evaluate.run import evaluate  # noqa: E402
@@ -28,6 +30,7 @@ from footcli.train.unet import UNet  # noqa: E402
 from footcli.walk import find_cases  # noqa: E402
 
 MM = 2.0
+LOST_MM = 25.0  # guessing the middle of the picture errs by some 60 mm
 
 
 def _scanned(seed: int) -> Scan:
@@ -142,12 +145,19 @@ def test_a_judge_gives_full_marks_to_a_perfect_network_and_none_to_a_blind_one(m
     assert len(perfect) == 11
 
 
+def _run(*words: object) -> None:
+    done = CliRunner().invoke(cli.app, [str(w) for w in words])
+    assert done.exit_code == 0, done.stderr
+
+
+def _scores_of_an_unseen_case(models: Path, scratch: Path) -> dict[str, Any]:
+    write_case(scratch / "unseen", _scanned(6006), 6006, (Plane.AXL,))
+    _run("analyze", scratch / "unseen", "-o", scratch / "out", "--models", models, "--device", "cpu", "-q")
+    return evaluate(scratch / "out", scratch / "unseen")
+
+
 def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small and coarse, but the whole way: read, learn, judge, export, analyse a patient that nobody saw, evaluate."""
-    from typer.testing import CliRunner
-
-    from footcli import cli
-
     monkeypatch.setattr(bones, "PIXEL_MM", MM)
     monkeypatch.setattr(bones, "OFFSETS_MM", (-8.0, 0.0, 8.0))
     monkeypatch.setattr(bones, "SIDE_PX", 80)
@@ -157,8 +167,7 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
     models = tmp_path / "models"
     words = ["train", "bones", tree, "--models", models, "--runs", tmp_path / "runs", "--steps", "300", "--batch", "6", "--bank", "2",
              "--rate", "4e-3", "--judge-every", "150", "--device", "cpu"]  # fmt: skip
-    done = CliRunner().invoke(cli.app, [str(w) for w in words])
-    assert done.exit_code == 0, done.stderr
+    _run(*words)
     curve = read_curve(Plan(1, 1, 1.0, tmp_path / "runs" / "bones"))
     assert [point["step"] for point in curve] == [150, 300]
     # some bones only: which ones so few steps teach is chance
@@ -168,14 +177,9 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
     assert "1 patients kept for judging" in card
     assert "While it learnt" in card
 
-    unseen = tmp_path / "unseen"
-    write_case(unseen, _scanned(6006), 6006, (Plane.AXL,))
-    words = ["analyze", unseen, "-o", tmp_path / "out", "--models", models, "--device", "cpu", "-q"]
-    analysed = CliRunner().invoke(cli.app, [str(w) for w in words])
-    assert analysed.exit_code == 0, analysed.stderr
-    found = evaluate(tmp_path / "out", unseen)
+    found = _scores_of_an_unseen_case(models, tmp_path)
     assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
-    record = json.loads((tmp_path / "out" / find_cases(unseen)[0].case_id / "result.json").read_text("utf-8"))
+    record = json.loads((tmp_path / "out" / find_cases(tmp_path / "unseen")[0].case_id / "result.json").read_text("utf-8"))
     assert len(record["provenance"]["models"]) == 4
 
 
@@ -205,3 +209,23 @@ def test_what_is_not_labelled_teaches_nothing() -> None:
     slope = net.globe[0].weight.grad.flatten(1).abs().sum(1)  # the local maps feed the global net as well
     assert slope[1] == 0
     assert (slope[[0, 2]] > 0).all()
+
+
+def test_key_points_from_a_tree_of_labels_to_scores_of_unseen_cases(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small, but the whole way: read points, learn, judge, export, analyse a patient that nobody saw, evaluate."""
+    monkeypatch.setattr(landmarks, "GU2Net", lambda channels, points: GU2Net(channels, points, (8, 16, 24, 32, 32), 8))
+    models = tmp_path / "models"
+    words = ["train", "landmarks", tree, "--models", models, "--runs", tmp_path / "runs", "--steps", "140", "--batch", "2", "--bank", "2",
+             "--rate", "4e-3", "--judge-every", "70", "--device", "cpu"]  # fmt: skip
+    _run(*words)
+    curve = read_curve(Plan(1, 1, 1.0, tmp_path / "runs" / "landmarks"))
+    assert [point["step"] for point in curve] == [70, 140]
+    assert curve[-1]["mre_mm"] < LOST_MM
+    card = (models / "landmarks-sag.md").read_text("utf-8")
+    assert "labelled cases of the user's own" in card
+    assert "While it learnt" in card
+
+    found = _scores_of_an_unseen_case(models, tmp_path)
+    assert found["landmarks"]["mre_mm"] < LOST_MM

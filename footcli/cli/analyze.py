@@ -21,7 +21,7 @@ def analyze(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for results; needed unless --demo.", show_default=False)] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Draw one synthetic case and analyse it.")] = False,
     device: Annotated[Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")] = Device.auto,
-    quality: Annotated[Quality, typer.Option(help="How many planes vote for the bones.")] = Quality.standard,
+    quality: Annotated[Quality, typer.Option(help="Bones from axial slices, three planes, or their mirror images too.")] = Quality.standard,
     models: Annotated[Path | None, typer.Option(help="Folder with manifest.toml and ONNX files.", show_default="the shipped ones")] = None,
     profile: Annotated[str, typer.Option(help="Cut-offs: general or korea.")] = "general",
     lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.en,
