@@ -13,7 +13,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 # A room imports only rooms that stand before it. `footcli` itself holds the version alone and is everybody's.
 ORDER = (
-    "errors", "domain", "names", "assets", "geometry", "files", "clinical", "pool", "walk", "read", "labels", "frame", "infer", "measure",
+    "errors", "domain", "names", "assets", "geometry", "anatomy",
+    "files", "clinical", "pool", "walk", "read", "labels", "frame", "infer", "measure",
     "profiles", "findings", "messages", "results", "spreadsheet", "svg", "overlay", "page", "report", "index", "pictures", "polygons",
     "pipeline", "batch", "phantom", "demo", "evaluate", "stats", "terminal", "doctor", "train", "cli",
 )  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from footcli.anatomy.shape import reference_foot, surface_points
 from footcli.clinical import read_clinical
 from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
@@ -24,7 +25,6 @@ from footcli.phantom.disease import DISEASES, MIX, draw_subject
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, scan
 from footcli.phantom.seeds import DEMO_SEED, TEST_SEEDS, TUNE_SEEDS
-from footcli.phantom.shape import reference_foot, surface_points
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import GROUP, case_name, write_case
 from footcli.read import read_case

@@ -16,6 +16,7 @@ pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 from scipy.spatial import cKDTree  # noqa: E402
 from torch import nn  # noqa: E402
 
+from footcli.anatomy.shape import surface_points  # noqa: E402
 from footcli.domain import Plane  # noqa: E402
 from footcli.errors import SetupError  # noqa: E402
 from footcli.geometry import apply  # noqa: E402
@@ -29,7 +30,6 @@ from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.pose import LEG, flexed  # noqa: E402
 from footcli.phantom.raster import make_grid, rasterize  # noqa: E402
 from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS  # noqa: E402
-from footcli.phantom.shape import surface_points  # noqa: E402
 from footcli.phantom.subject import Subject  # noqa: E402
 from footcli.train import artefacts, bones, landmarks, lesions, samples  # noqa: E402
 from footcli.train.bank import LYING_SHARE, SPACING_MM, TRAIN_SEEDS, Ahead, Bank, Entry, subject_box, to_entry, wide_subject  # noqa: E402

@@ -15,7 +15,7 @@ from footcli.geometry import Array, apply, unit
 from footcli.names import BONES
 
 HEEL, RAY1, RAY2, RAY5 = "Calcaneus", "1st Metatarsal", "2nd Metatarsal", "5th Metatarsal"
-# Middle of each bone (medial, forward, up; mm) in the measured mean foot of footcli/phantom/foot.json, and the calcaneus' two ends
+# Middle of each bone (medial, forward, up; mm) in the measured mean foot of footcli/anatomy/foot.json, and the calcaneus' two ends
 MIDDLE_MM: dict[str, tuple[float, float, float]] = {
     "Tibia": (9.8, 37.7, 102.1), "Fibula": (-18.1, 27.7, 87.0), "Talus": (8.6, 40.2, 55.6), HEEL: (-4.3, 14.9, 27.2),
     "MidFoot": (3.3, 77.7, 31.8), RAY1: (21.2, 130.6, 18.4), RAY2: (0.4, 125.7, 22.6), "3rd Metatarsal": (-12.0, 120.2, 19.2),

@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 from scipy.spatial import cKDTree
 
+from footcli.anatomy.shape import reference_foot, surface_points
 from footcli.geometry import Array
-from footcli.phantom.shape import reference_foot, surface_points
 
 EVEN_MM = 2.0  # edge of the cubes of which the surface's points are taken together
 STEPS = (8, 12, 30)  # rigid, similar, affine

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from footcli.anatomy.shape import Bone, Tube, reference_foot
 from footcli.geometry import Array, rotation, unit
-from footcli.phantom.shape import Bone, Tube, reference_foot
 from footcli.phantom.subject import Region, Spot, Stance, Subject, bend_shaft, stand, vary
 from footcli.phantom.truth import landmarks
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from footcli.anatomy.shape import Bone, distance, surface_points
 from footcli.geometry import Array, apply, rotation
-from footcli.phantom.shape import Bone, distance, surface_points
 from footcli.phantom.subject import Spot, Subject, X, ankle_axis
 
 LEG = ("tibia", "fibula")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from footcli.anatomy.shape import Bone, distance
 from footcli.geometry import Array, apply
 from footcli.names import BONE_ID, LESIONS
-from footcli.phantom.shape import Bone, distance
 from footcli.phantom.subject import Region, Spot, Subject
 
 F32 = NDArray[np.float32]

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from footcli.anatomy.shape import Bone, Tube, reshaped, section_sd, surface_points
 from footcli.domain import Side
 from footcli.geometry import Array, rotation
-from footcli.phantom.shape import Bone, Tube, reshaped, section_sd, surface_points
 
 X, Y, Z = np.eye(3)
 MEDIAL = ("navicular", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral", "metatarsal1", "metatarsal2", "metatarsal3",

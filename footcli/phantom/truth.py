@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from footcli.anatomy.shape import Bone, surface_points
 from footcli.geometry import Array
-from footcli.phantom.shape import Bone, surface_points
 
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 

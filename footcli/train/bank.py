@@ -11,11 +11,11 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
+from footcli.anatomy.shape import surface_points
 from footcli.names import BONES
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.pose import flexed
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
-from footcli.phantom.shape import surface_points
 from footcli.phantom.subject import Subject
 
 SPACING_MM = 0.8  # fine enough that joints of 0.7 mm stay open after interpolation of the distance

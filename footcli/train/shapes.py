@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from footcli.anatomy.shape import Bone, SampledField, reference_foot, surface_points
 from footcli.errors import SetupError
 from footcli.geometry import Array
 from footcli.phantom.seeds import TEST_SHAPES
-from footcli.phantom.shape import Bone, SampledField, reference_foot, surface_points
 from footcli.phantom.subject import Subject
 
 FILE = re.compile(r"(?P<person>.+)(?P<side>[LR])_(?P<bone>tibia|fibula|talus|calcaneus)\.ply")

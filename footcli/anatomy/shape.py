@@ -89,7 +89,7 @@ class Bone:
 
 @cache
 def _table() -> Mapping[str, Any]:
-    data: Mapping[str, Any] = json.loads((files("footcli.phantom") / "foot.json").read_text("utf-8"))
+    data: Mapping[str, Any] = json.loads((files("footcli.anatomy") / "foot.json").read_text("utf-8"))
     return data
 
 
