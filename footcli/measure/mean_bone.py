@@ -25,12 +25,12 @@ FAR_MM = 3.0  # pairs nearer than this always count towards a shift
 class Laid:
     """A mean bone on a mask, all in foot mm.
 
-    template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: (M, 3) the mask's surface.
+    template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: the mask's surface, searchable.
     """
 
     template: Array
     points: dict[str, Array]
-    mask: Array
+    mask: cKDTree
 
     def point(self, name: str) -> Array:
         """A landmark of the table (3,), moved by what the surface about it still lacks."""
@@ -38,11 +38,11 @@ class Laid:
         weight = np.exp(-((self.template - at) ** 2).sum(1) / (2 * NEAR_MM**2))
         near = weight > 0.05
         around, weight = self.template[near], weight[near]
-        tree, shift = cKDTree(self.mask), np.zeros(3)
+        shift = np.zeros(3)
         for _ in range(SHIFT_STEPS if len(around) else 0):
-            apart, to = tree.query(around + shift)
+            apart, to = self.mask.query(around + shift)
             share = weight * (apart <= max(FAR_MM, float(np.quantile(apart, 0.9))))
-            shift = shift + share @ (self.mask[to] - around - shift) / share.sum()
+            shift = shift + share @ (self.mask.data[to] - around - shift) / share.sum()
         return np.asarray(at + shift)
 
 
@@ -66,7 +66,7 @@ def lay(name: str, surface: Array) -> Laid:
             else:
                 matrix, shift = solve(np.concatenate([template, template[mine]]), wanted, weight)
     marks = reference_foot()[name]
-    return Laid(template @ matrix.T + shift, {k: matrix @ marks.point(k) + shift for k in marks.landmarks}, mask)
+    return Laid(template @ matrix.T + shift, {k: matrix @ marks.point(k) + shift for k in marks.landmarks}, tree)
 
 
 def _even(points: Array) -> Array:
