@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.geometry import apply
-from footcli.infer.bones import Segmented, Voters, body_box, feet_of, main_part, on_input_grid, segment, settle, smooth, vote
+from footcli.infer.bones import Segmented, Voters, body_box, feet_of, on_input_grid, segment, settle, vote
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES, RAYS
@@ -308,40 +308,3 @@ def test_a_scan_without_directions_is_turned_until_the_network_is_sure(turned: t
     (foot,) = segment(volume, Upright(), _spec(), "best")  # type: ignore[arg-type]
     assert foot.turned == turned
     assert _dice(on_input_grid(foot, foot.labels, volume) == 3, stored == 3) > 0.99
-
-
-def test_what_hangs_on_a_metatarsal_by_a_thin_or_doubtful_neck_is_cut_off_and_a_whole_one_stays() -> None:
-    ray = np.zeros((12, 12, 60), bool)
-    ray[3:9, 3:9, 2:35] = True
-    sure = np.full(ray.shape, 0.9, np.float32)
-    assert (main_part(ray, sure) == ray).all()
-    joined = ray.copy()
-    joined[3:9, 3:9, 38:55] = True  # a phalanx
-    joined[5:7, 5:7, 35:38] = True  # the neck that runs through the joint
-    kept = main_part(joined, sure)
-    assert kept[..., :34].sum() == ray[..., :34].sum()
-    assert not kept[..., 38:].any()
-    joined[3:9, 3:9, 35:38] = True  # as thick as the bones
-    assert (main_part(joined, sure) == joined).all()
-    doubtful = sure.copy()
-    doubtful[..., 34:39] = 0.5
-    kept = main_part(joined, doubtful)
-    assert kept[..., :34].sum() == ray[..., :34].sum()
-    assert not kept[..., 39:].any()
-    assert not main_part(np.zeros((4, 4, 4), bool), np.zeros((4, 4, 4), np.float32)).any()
-
-
-def test_a_mask_loses_its_scraps_and_its_holes_and_nothing_else() -> None:
-    bone = _ball((40, 40, 40), (20, 20, 14), 9)
-    marred = bone.copy()
-    marred[20, 20, 14] = False
-    marred[20, 18:22, 23:34] = True  # a sheet one voxel thin that runs off
-    got = smooth(marred)
-    assert got[bone].all()
-    assert not got[..., 26:].any()
-    rod = np.zeros((20, 20, 20), bool)
-    rod[8:11, 8:11, 3:17] = True  # three voxels thick: the thinnest of bones
-    assert (smooth(rod) == rod).all()
-    sheet = np.zeros((20, 20, 20), bool)
-    sheet[10, 5:15, 5:15] = True
-    assert (smooth(sheet) == sheet).all()  # nothing of it is thick: better kept than lost

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
+from footcli.infer.pieces import main_part, one_name, smooth
 from footcli.infer.prepare import Canonical, alone, canonical, neighbours, pad_to, to_input_order, window
 from footcli.infer.rays import order_rays
 from footcli.infer.session import Runner
@@ -21,9 +22,6 @@ BODY_HU = -400.0  # above this a voxel is body, not air
 MARGIN_PX = 8  # air kept around the body
 STRIDE = 16  # the network halves its input four times
 HEEL_ML = 12.0  # a heel bone smaller than this is no second foot
-# Sure enough for a ray's core; mean HD95 on TUNE_SEEDS: 1.49 mm at 0.5, 1.47 at 0.55, 1.44 at 0.6, 1.49 at 0.65 (Dice within 0.0005)
-SURE_CORE = 0.6
-RIM_PX = 2  # mean HD95 on TUNE_SEEDS: 1.44 mm without, 1.35 with 2, 1.39 with 3
 SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
 
 
@@ -151,12 +149,16 @@ def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, 
 
 
 def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
-    """uint8 (z, y, x) labels: the likeliest class, the rays in order, of each bone its largest piece (the midfoot is five), smooth."""
+    """uint8 (z, y, x) labels: the likeliest class, the rays in order, one name a piece, of each bone its largest piece, smooth.
+
+    The midfoot is five bones and keeps every piece that is no speck.
+    """
     labels = np.zeros(probability.shape[1:], np.uint8)
     open_ = probability[0] <= 0.5  # elsewhere nothing but the background can be likeliest
     labels[open_] = probability[:, open_].argmax(0)
     speck = SPECK_ML * 1000 / pixel_mm**3
     order_rays(labels, probability, pixel_mm)
+    one_name(labels, probability[0])
     for bone, box in enumerate(ndimage.find_objects(labels, max_label=len(BONES)), start=1):
         if box is None:
             continue
@@ -173,39 +175,6 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
         labels[box][mask & ~kept] = 0
         labels[box][kept & (labels[box] == 0)] = bone
     return labels
-
-
-def smooth(mask: NDArray[np.bool_], one: bool = True) -> NDArray[np.bool_]:
-    """A bone's mask without scraps, its holes filled: what lies more than RIM_PX off its core, where it is three voxels thick, goes.
-
-    one: the bone has one core only, the largest.
-    """
-    padded = np.pad(mask, 1)
-    core = ndimage.binary_erosion(padded)
-    cores, count = ndimage.label(core)
-    if one and count > 1:
-        sizes = np.bincount(cores.ravel())
-        sizes[0] = 0
-        core = cores == sizes.argmax()
-    if count:
-        padded &= ndimage.distance_transform_edt(~core) <= RIM_PX
-    return np.asarray(ndimage.binary_fill_holes(padded)[1:-1, 1:-1, 1:-1])
-
-
-def main_part(mask: NDArray[np.bool_], probability: F32) -> NDArray[np.bool_]:
-    """A metatarsal without what hangs on it by a thin or doubtful neck: its phalanx across the joint, a rim of its neighbour.
-
-    mask and probability of the bone: (z, y, x). Pieces are told by their sure cores, other voxels go with the nearest core.
-    """
-    padded = np.pad(mask, 1)
-    cores, count = ndimage.label(ndimage.binary_erosion(padded & (np.pad(probability, 1) > SURE_CORE)))
-    if count < 2:
-        return mask
-    sizes = np.bincount(cores.ravel())
-    sizes[0] = 0
-    nearest = ndimage.distance_transform_edt(cores == 0, return_distances=False, return_indices=True)
-    owner = cores[tuple(nearest)]
-    return np.asarray((padded & (owner == sizes.argmax()))[1:-1, 1:-1, 1:-1])
 
 
 def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:
