@@ -60,8 +60,21 @@ ANGLES: tuple[Term, ...] = (
     Term("HAA", "hindfoot alignment angle", "후족부 정렬각"),
     Term("MTASA", "tibial axis to talar dome angle", "경골축-거골 천장각"),
 )
+# Measured beside the five, from the masks alone
+FURTHER: tuple[Term, ...] = (
+    Term("MTASA_B", "tibial axis to plafond angle", "경골축-경골 천장각"),
+    Term("TT", "talar tilt", "거골 경사"),
+    Term("TCA_AP", "talocalcaneal angle, axial", "거종각 (축상면)"),
+    Term("HVA", "hallux valgus angle", "무지 외반각"),
+    Term("IMA", "1st to 2nd intermetatarsal angle", "제1·제2중족골간 각"),
+    Term("FAO", "foot ankle offset", "족부-족관절 편위"),
+)
+MEASURES: tuple[Term, ...] = (*ANGLES, *FURTHER)
+PERCENT: frozenset[str] = frozenset({"FAO"})  # the others are in degrees
+AGREE_DEG = 3.0  # landmarks and masks further apart than this do not support each other
 ANGLE_PLANE: dict[str, Plane] = {
     "CPA": Plane.SAG, "TMA": Plane.SAG, "TCA": Plane.SAG, "HAA": Plane.COR, "MTASA": Plane.COR,
+    "MTASA_B": Plane.COR, "TT": Plane.COR, "TCA_AP": Plane.AXL, "HVA": Plane.AXL, "IMA": Plane.AXL, "FAO": Plane.AXL,
 }  # fmt: skip
 
 # The seven findings are the data set's diseases; the aliases are how clinical files write them.

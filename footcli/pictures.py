@@ -67,7 +67,7 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
 
 
 def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:
-    mean, top = view.image
+    mean, top = view.image[:2]
     grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
     edges = ("A", "P", "S", "I") if view.plane is Plane.SAG else ("La", "Me", "S", "I")
     to_px = view.to_px @ frame.to_foot

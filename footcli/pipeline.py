@@ -128,7 +128,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
-        masks = mask_points(labels, volume.affine, frame, inside)
+        masks = mask_points(labels, volume.affine, frame, inside, volume.hu)
         unseen = not_assessable(_whole(foot, masks))
     with clock("lesions"):
         session, spec = models.lesions

@@ -16,7 +16,6 @@ from footcli.page import LEVEL_STATE, page, term_title
 from footcli.results import load_case
 
 IMPRESSION_LINES = 5
-DIFFER_DEG = 3.0  # between the two ways to an angle: more is worth a look at the picture
 HASH_SHOWN = 12
 
 FINDING_LESION = {
@@ -166,9 +165,9 @@ def _angles(measurements: Sequence[Measurement], profile: Mapping[str, Any], t: 
         unit = next(iter(both.values())).unit
         values = [m.value for m in both.values() if m.value is not None]
         notes = list(dict.fromkeys(m.note for m in both.values() if m.note))
-        if unit == "deg" and len(values) == 2 and abs(values[0] - values[1]) > DIFFER_DEG:
+        if unit == "deg" and len(values) == 2 and abs(values[0] - values[1]) > names.AGREE_DEG:
             notes.insert(0, t["differ"].format(messages.number(abs(values[0] - values[1]))))
-        about = (_other(term_title(names.ANGLES, name, lang), name), t.get(f"define.{name}", ""))
+        about = (_other(term_title(names.MEASURES, name, lang), name), t.get(f"define.{name}", ""))
         rows.append(
             {
                 "name": name,
@@ -184,7 +183,7 @@ def _angles(measurements: Sequence[Measurement], profile: Mapping[str, Any], t: 
 
 
 def _missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
-    what = ": ".join(filter(None, (m.name, _other(term_title(names.ANGLES, m.name, lang), m.name))))
+    what = ": ".join(filter(None, (m.name, _other(term_title(names.MEASURES, m.name, lang), m.name))))
     return what, t[f"source.{m.source}"], m.why_missing or ""
 
 

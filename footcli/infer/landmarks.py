@@ -40,7 +40,7 @@ def locate(
     for plane, (session, spec) in models.items():
         view = slab(grid.hu, labels, foot_to_grid, plane, spec.window)
         slabs.append(view)
-        heat = session.run(view.image[None])[0][0]
+        heat = session.run(view.image[None, : spec.input_channels])[0][0]
         for names, channel in zip(spec.points, heat, strict=True):
             pixel, score = peak(channel)
             depth = third(view, names[0], pixel)

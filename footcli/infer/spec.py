@@ -10,13 +10,13 @@ from typing import Any
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.names import ANGLES, BONES, LANDMARKS, LESIONS, bone_name, landmark_names, lesion_name
+from footcli.names import BONES, LESIONS, MEASURES, PERCENT, bone_name, landmark_names, lesion_name
 
 TASKS = ("bones", "landmarks", "lesions")
-_FURTHER_ANGLES = ("MTASA_B", "TT", "TCA_AP", "HVA", "IMA")
-_POINTS = {*LANDMARKS, *(point for angle in _FURTHER_ANGLES for point in landmark_names(angle))}
+_WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in PERCENT)
+_POINTS = {point for angle in _WITH_POINTS for point in landmark_names(angle)}
 _POINT_WORDS = (
-    f"lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of {', '.join([a.name for a in ANGLES] + [*_FURTHER_ANGLES])}"
+    f"lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of {', '.join(_WITH_POINTS)}"
 )
 
 

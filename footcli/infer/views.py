@@ -17,6 +17,9 @@ F32 = NDArray[np.float32]
 VIEW_MM = 1.0
 # Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
 TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
+DOME_MM = 10.0  # the talus' height below its top that counts as its dome
+FOCUS_MM = 4.0  # half the thickness of the layer through the dome
+IMAGES = 3  # channels of a view
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
@@ -43,7 +46,8 @@ CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slab:
-    """image: float32 (2, rows, columns), mean and maximum of the windowed HU along the view, 0..1.
+    """image: float32 (IMAGES, rows, columns), windowed HU as 0..1: along the view its mean and its maximum in the bones, and the
+    mean of the layer through the talar dome, where a joint line is sharp that the others blur.
 
     owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit.
     labels: uint8 (rows, columns), the bone hit first. to_px: (2, 4), foot mm -> (column, row).
@@ -82,7 +86,10 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     seen = ndimage.affine_transform(labels, matrix, offset, full, order=0, mode="constant", cval=0)
     bright = window(np, cut, *hu_window)
     shown = ndimage.binary_dilation(np.isin(seen, bones), iterations=2)
-    image = np.stack([bright.mean(0), np.where(shown, bright, 0).max(0)])
+    middle = _dome(labels, foot_to_grid, depth_axis)
+    centre = (near + far) / 2 - near if middle is None else middle - near
+    layer = slice(max(0, min(depth - 1, round((centre - FOCUS_MM) / VIEW_MM))), max(1, round((centre + FOCUS_MM) / VIEW_MM) + 1))
+    image = np.stack([bright.mean(0), np.where(shown, bright, 0).max(0), bright[layer].mean(0)])
     first = np.where(seen > 0, seen, 0)
     hit = (first > 0).argmax(0)
     along = (near + VIEW_MM * np.arange(depth, dtype=np.float32))[:, None, None]
@@ -114,6 +121,12 @@ def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], 
         return -40.0, 40.0
     along = apply(to_foot, at)[:, axis]
     return float(along.min()) - 3.0, float(along.max()) + 3.0
+
+
+def _dome(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, axis: int) -> float | None:
+    """Middle of the talar dome along an axis of the foot, mm; None without a talus."""
+    at = apply(np.linalg.inv(foot_to_grid), np.argwhere(labels[::2, ::2, ::2] == BONE_ID["Talus"])[:, ::-1] * 2.0)
+    return float(at[at[:, 2] > at[:, 2].max() - DOME_MM, axis].mean()) if len(at) else None
 
 
 def third(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:

@@ -1,9 +1,9 @@
-"""Points -> measurements: five angles from the landmark network's points, and five from the masks alone."""
+"""Points -> measurements: five angles from the landmark network's points, the same five and further ones from the masks alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
+from footcli.measure.hallux import phalanx
 from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg
-from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
+from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, FURTHER, PERCENT, landmark_names
 
 MIN_SCORE = 0.3  # a key point that the network is less sure of is not used
 MASK_CONFIDENCE = 0.9  # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
 FULL_SHAFT_MM = 28.0  # distance of the tibial axis' two points where the scan shows enough of the shaft
 ASSUMED_FLOOR = 0.8
+SHAFT_ANGLES = ("HAA", "MTASA", "MTASA_B")  # their line 1 is the tibial axis
 FLOOR_WORDS = {
     "bones": "floor: through heel and metatarsal heads", "horizontal": "floor: the image's horizontal through the heel contact",
 }  # fmt: skip
 NEEDED = {
     "CPA": ("Calcaneus",), "TMA": ("Talus", "1st Metatarsal"), "TCA": ("Talus", "Calcaneus"), "HAA": ("Tibia", "Talus", "Calcaneus"),
-    "MTASA": ("Tibia", "Talus"),
+    "MTASA": ("Tibia", "Talus"), "MTASA_B": ("Tibia", "Talus"), "TT": ("Tibia", "Talus"), "TCA_AP": ("Talus", "Calcaneus"),
+    "HVA": ("1st Metatarsal",), "IMA": ("1st Metatarsal", "2nd Metatarsal"),
+    "FAO": ("Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
 }  # fmt: skip
 BEYOND_MM = 10.0  # how far past the calcaneus a floor line reaches that has no second point of its own
 
@@ -33,7 +37,7 @@ def measure_masks(
     labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
 ) -> tuple[Measurement, ...]:  # fmt: skip
     """The five angles from masks alone, in names.ANGLES order; arguments as for mask_points."""
-    return measure_both((), mask_points(labels, affine, frame, inside), frame)[len(ANGLES) :]
+    return measure_both((), mask_points(labels, affine, frame, inside), frame)[len(ANGLES) : 2 * len(ANGLES)]
 
 
 def measure_landmarks(
@@ -59,7 +63,7 @@ def measure_landmarks(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskPoints:
-    """What the masks alone say. found: LANDMARKS names -> foot frame point (3,), or why it is missing."""
+    """What the masks alone say. found: names of key points -> foot frame point (3,), or why it is missing."""
 
     bones: Mapping[str, BonePoints]
     found: Found
@@ -70,18 +74,36 @@ class MaskPoints:
         return {n: why for n, why in self.found.items() if isinstance(why, str) and any(w in why for w in (OUTSIDE, IN_PART, ABSENT))}
 
 
-def mask_points(labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None) -> MaskPoints:
-    """Key points of masks. labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data."""
+def mask_points(
+    labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
+    hu: NDArray[np.int16] | None = None,
+) -> MaskPoints:  # fmt: skip
+    """Key points of masks. labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data.
+
+    hu: int16 (z, y, x), the scan itself, to look for the big toe, which has no mask.
+    """
     bones = bones_in_frame(labels, affine, frame, inside)
-    return MaskPoints(bones, key_points(bones))
+    return MaskPoints(bones, key_points(bones, None if hu is None else lambda base, head: phalanx(hu, labels, frame, base, head)))
 
 
 def measure_both(
     landmarks: Sequence[Landmark], masks: MaskPoints, frame: FootFrame, missing: Mapping[str, str] | None = None
 ) -> tuple[Measurement, ...]:
-    """Five angles from landmarks, then five from masks. A point whose bone is cut off is missing, however sure the network is."""
-    from_masks = (_measure(a.name, masks.found, frame, "masks", _trust(a.name, masks.bones, masks.found, frame)) for a in ANGLES)
-    return (*measure_landmarks(landmarks, frame, missing={**masks.unusable, **(missing or {})}), *from_masks)
+    """Five angles from landmarks, then five from masks, then the further ones from masks.
+
+    A point whose bone is cut off is missing, however sure the network is. Two ways that differ by more than AGREE_DEG lose confidence.
+    """
+    read = measure_landmarks(landmarks, frame, missing={**masks.unusable, **(missing or {})})
+    names = [term.name for term in (*ANGLES, *FURTHER)]
+    taken = [_measure(n, masks.found, frame, "masks", _trust(n, masks.bones, masks.found, frame)) for n in names]
+    apart = difference((*read, *taken))
+    return tuple(_doubted(m, apart.get(m.name, 0.0)) for m in (*read, *taken))
+
+
+def _doubted(m: Measurement, apart: float) -> Measurement:
+    if m.confidence is None or apart <= AGREE_DEG:
+        return m
+    return replace(m, confidence=round(m.confidence * AGREE_DEG / apart, 3))
 
 
 def difference(measurements: Sequence[Measurement]) -> dict[str, float]:
@@ -99,29 +121,29 @@ def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: Foot
     if name == "CPA" and frame.floor == "horizontal":
         trust *= ASSUMED_FLOOR
     top, low = (found[n] for n in landmark_names(name)[:2])
-    if "Tibia" in NEEDED[name] and not isinstance(top, str) and not isinstance(low, str):
+    if name in SHAFT_ANGLES and not isinstance(top, str) and not isinstance(low, str):
         trust *= min(1.0, float(np.linalg.norm(top - low)) / FULL_SHAFT_MM)
     return round(float(trust), 3)
 
 
 def _measure(name: str, found: Mapping[str, Array | str], frame: FootFrame, source: Source, confidence: float) -> Measurement:
-    plane = ANGLE_PLANE[name]
+    plane, unit = ANGLE_PLANE[name], "percent" if name in PERCENT else "deg"
     points = [found.get(n, f"{n} was not looked for") for n in landmark_names(name)]
     note = ""
     if name == "CPA":
         points, note = _with_floor(points, frame)
     reason = next((p for p in points if isinstance(p, str)), None)
     if reason is not None:
-        return Measurement(name, "deg", source, why_missing=reason, plane=plane)
+        return Measurement(name, unit, source, why_missing=reason, plane=plane)
     foot = np.stack([p for p in points if not isinstance(p, str)])
     try:
         value = angle_deg(name, foot)
     except ValueError:
-        return Measurement(name, "deg", source, why_missing="two points of a line fall together", plane=plane)
+        return Measurement(name, unit, source, why_missing="two points of a line fall together", plane=plane)
     vox = apply(np.linalg.inv(frame.to_foot), foot)
     used = vox[:2] if name == "CPA" else vox  # the floor's points lie anywhere across
     return Measurement(
-        name, "deg", source, value=value, plane=plane, slice=max(0, round(float(used[:, plane.axis].mean()))), confidence=confidence,
+        name, unit, source, value=value, plane=plane, slice=max(0, round(float(used[:, plane.axis].mean()))), confidence=confidence,
         points_vox=tuple((float(x), float(y), float(z)) for x, y, z in vox), note=note,
     )  # fmt: skip
 

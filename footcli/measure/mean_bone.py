@@ -18,6 +18,7 @@ EVEN_MM = 2.0  # edge of the cubes of which the surface's points are taken toget
 STEPS = (8, 12, 30)  # rigid, similar, affine
 TRIM = 0.95  # pairs farther apart than this share of all do not count: a spur, a hole in the mask
 NEAR_MM, SHIFT_STEPS = 8.0, 10  # sd of the weights of the surface about a point, and steps of its own shift
+TIBIA_END_MM = 20.0  # of the tibia only this much above its plafond is laid: how far up a scan reaches differs
 FAR_MM = 3.0  # pairs nearer than this always count towards a shift
 
 
@@ -78,7 +79,11 @@ def _even(points: Array) -> Array:
 
 @cache
 def _template(name: str) -> Array:
-    return _even(surface_points(reference_foot()[name]))
+    bone = reference_foot()[name]
+    surface = surface_points(bone)
+    if name == "tibia":
+        surface = surface[surface[:, 2] < bone.point("plafond_centre")[2] + TIBIA_END_MM]
+    return _even(surface)
 
 
 def _turned(source: Array, target: Array, weight: Array) -> tuple[Array, Array, Array, float]:

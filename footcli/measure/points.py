@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from footcli.frame import FootFrame, long_axis, low_point
 from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
-from footcli.measure.mean_bone import Laid, lay
+from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
 from footcli.names import BONES
 
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
@@ -20,22 +20,28 @@ SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where t
 SHAFT_APART_MM, SHAFT_APART_SHARE = 15.0, 0.4  # the lower level lies this far below, or this share of its height
 SHAFT_MARGIN_MM = 15.0  # malleolus below the plafond, and a rim at the upper end of the scan
 LEAST_SHAFT_MM = 22.0  # a shorter piece of shaft has no axis
+LEAST_SURFACE = 100  # points of the tibia's lower end from which its plafond can be told
 LEVEL_MM = 3.0  # half thickness of the section in which a shaft's middle is taken; points count less towards its faces
 # The bones that the angles need: less than this (mL) is a fragment. About a third of a small adult's.
-LEAST_ML = {"Talus": 10.0, "Calcaneus": 18.0, "Tibia": 12.0, "1st Metatarsal": 3.5, "5th Metatarsal": 1.5}
+LEAST_ML = {"Talus": 10.0, "Calcaneus": 18.0, "Tibia": 12.0, "1st Metatarsal": 3.5, "2nd Metatarsal": 2.0, "5th Metatarsal": 1.5}
 END_WORDS = {
     ("Talus", "front"): "head of the talus", ("Talus", "back"): "back of the talus", ("Talus", "top"): "dome of the talus",
     ("Calcaneus", "front"): "front of the heel", ("Calcaneus", "back"): "back of the heel", ("Calcaneus", "bottom"): "sole of the heel",
     ("Tibia", "bottom"): "lower end of the tibia", ("1st Metatarsal", "front"): "1st metatarsal head",
-    ("1st Metatarsal", "back"): "1st metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
+    ("1st Metatarsal", "back"): "1st metatarsal base", ("2nd Metatarsal", "front"): "2nd metatarsal head",
+    ("2nd Metatarsal", "back"): "2nd metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
 }  # fmt: skip
 OUTSIDE, IN_PART, ABSENT = "is outside the field of view", "was found only in part", "is not in the scan"
-RAYS_NEEDED = ("1st Metatarsal", "5th Metatarsal")
+RAYS_NEEDED = ("1st Metatarsal", "2nd Metatarsal", "5th Metatarsal")
 RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and more
-_MEAN = {"Talus": "talus", "1st Metatarsal": "metatarsal1"}  # bone -> its name in the mean foot's table
+GAP_MM = 3.0  # from the talar dome up to the plafond, roughly
+_MEAN = {
+    "Talus": "talus", "1st Metatarsal": "metatarsal1", "2nd Metatarsal": "metatarsal2", "Calcaneus": "calcaneus",
+}  # bone -> its name in the mean foot's table
 _ENGLISH = {bone.name: bone.en for bone in BONES}
 _OFF_FLOOR = np.array([1.0, 1.0, 0.0])
 
+Toe = Callable[[Array, Array], "tuple[Array, Array] | str"]
 Found = dict[str, Array | str]  # point name -> foot frame (3,), or why it is missing
 
 
@@ -65,21 +71,34 @@ def bones_in_frame(
     }  # fmt: skip
 
 
-def key_points(bones: Mapping[str, BonePoints]) -> Found:
-    """LANDMARKS names -> foot frame point, or the reason why there is none."""
+def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found:
+    """LANDMARKS names, and those of the further angles, -> foot frame point, or the reason why there is none.
+
+    toe: from base and head of the 1st metatarsal to those of the big toe's first phalanx, which has no mask.
+    """
     laid = cache(lambda name: lay(_MEAN[name], bones[name].surface))
     talus = _of(bones, "Talus", ("front", "back"), ("body", "head", "centre"), lambda b: _talus(b, laid("Talus")))
     dome = _of(bones, "Talus", ("top", "front", "back"), ("medial", "lateral"), lambda b: _dome(laid("Talus")))
     heel = _of(bones, "Calcaneus", ("back", "bottom", "front"), ("tuberosity", "anterior", "contact"), _calcaneus)
+    body = _of(bones, "Calcaneus", ("back", "front"), ("rear", "fore"), lambda b: _heel_axis(laid("Calcaneus")))
     ray = _of(bones, "1st Metatarsal", ("front", "back"), ("base", "head", "low"), lambda b: _ray(b, laid("1st Metatarsal")))
+    second = _of(bones, "2nd Metatarsal", ("front", "back"), ("base", "head"), lambda b: _axis(laid("2nd Metatarsal")))
     last = _of(bones, "5th Metatarsal", ("front",), ("low",), _ball)
     shaft = _of(bones, "Tibia", ("bottom",), ("upper", "lower"), lambda tibia: _shaft(tibia, dome))
+    roof = _of(bones, "Tibia", ("bottom",), ("medial", "lateral"), lambda tibia: _plafond(tibia, dome))
+    hallux = _hallux(ray, toe)
     lines = {
         "CPA": (heel["tuberosity"], heel["anterior"], *_floor(heel["contact"], ray["low"], last["low"])),
         "TMA": (talus["body"], talus["head"], ray["base"], ray["head"]),
         "TCA": (talus["body"], talus["head"], heel["tuberosity"], heel["anterior"]),
         "HAA": (shaft["upper"], shaft["lower"], talus["centre"], heel["contact"]),
         "MTASA": (shaft["upper"], shaft["lower"], dome["medial"], dome["lateral"]),
+        "MTASA_B": (shaft["upper"], shaft["lower"], roof["medial"], roof["lateral"]),
+        "TT": (roof["medial"], roof["lateral"], dome["medial"], dome["lateral"]),
+        "TCA_AP": (talus["body"], talus["head"], body["rear"], body["fore"]),
+        "HVA": (ray["base"], ray["head"], *hallux),
+        "IMA": (ray["base"], ray["head"], second["base"], second["head"]),
+        "FAO": _offset(heel["contact"], ray["low"], last["low"], dome),
     }
     return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
 
@@ -122,8 +141,16 @@ def _calcaneus(bone: BonePoints) -> Found:
     return {"tuberosity": low_point(back), "anterior": low_point(front), "contact": low_point(bone.surface)}
 
 
+def _heel_axis(laid: Laid) -> Found:
+    return {"rear": laid.point("tuberosity_centre"), "fore": laid.point("cuboid_facet_centre")}
+
+
+def _axis(laid: Laid) -> Found:
+    return {"base": laid.point("base_centre"), "head": laid.point("head_centre")}
+
+
 def _ray(bone: BonePoints, laid: Laid) -> Found:
-    return {"base": laid.point("base_centre"), "head": laid.point("head_centre"), **_ball(bone)}
+    return {**_axis(laid), **_ball(bone)}
 
 
 def _ball(bone: BonePoints) -> Found:
@@ -134,6 +161,37 @@ def _ball(bone: BonePoints) -> Found:
 def _dome(laid: Laid) -> Found:
     """Medial and lateral edge of the talar dome."""
     return {"medial": laid.point("dome_medial_edge"), "lateral": laid.point("dome_lateral_edge")}
+
+
+def _plafond(tibia: BonePoints, dome: Found) -> Found:
+    """Medial and lateral edge of the tibial plafond."""
+    medial, lateral = dome["medial"], dome["lateral"]
+    if isinstance(medial, str) or isinstance(lateral, str):
+        return dict.fromkeys(("medial", "lateral"), str(medial))
+    end = tibia.surface[tibia.surface[:, 2] < (medial[2] + lateral[2]) / 2 + GAP_MM + TIBIA_END_MM]
+    if np.ptp(tibia.surface[:, 2]) < TIBIA_END_MM or len(end) < LEAST_SURFACE:
+        return dict.fromkeys(("medial", "lateral"), "too little of the lower end of the tibia is in the field of view")
+    laid = lay("tibia", end)
+    return {"medial": laid.point("plafond_medial_edge"), "lateral": laid.point("plafond_lateral_edge")}
+
+
+def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | str, Array | str]:
+    """Base and head of the big toe's first phalanx."""
+    base, head = ray["base"], ray["head"]
+    if isinstance(base, str) or isinstance(head, str):
+        return (str(head),) * 2
+    found = "the toes were not looked for" if toe is None else toe(base, head)
+    return (found, found) if isinstance(found, str) else found
+
+
+def _offset(heel: Array | str, first: Array | str, last: Array | str, dome: Found) -> tuple[Array | str, ...]:
+    """From the heel to the middle of the metatarsal heads, on the floor; the dome's middle above, and the point of that line beside it."""
+    medial, lateral = dome["medial"], dome["lateral"]
+    back, front = _floor(heel, first, last)
+    if isinstance(back, str) or isinstance(front, str) or isinstance(medial, str) or isinstance(lateral, str):
+        return (next(p for p in (back, front, medial, lateral) if isinstance(p, str)),) * 4
+    centre, line = (medial + lateral) / 2 * _OFF_FLOOR, front - back
+    return back, front, centre, back + line * float((centre - back) @ line / (line @ line))
 
 
 def _shaft(tibia: BonePoints, dome: Found) -> Found:

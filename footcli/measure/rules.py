@@ -13,6 +13,7 @@ from footcli.names import ANGLES, landmark_names
 Rule = Callable[[Array, Array], float]
 LATERAL = (1, 2)  # foot frame axes of the lateral view: forward, up
 CORONAL = (0, 2)  # of the hindfoot view: medial, up
+AXIAL = (0, 1)  # from above: medial, forward
 
 
 def _rise(line1: Array, line2: Array) -> float:
@@ -36,6 +37,21 @@ def _medial_angle(shaft: Array, dome: Array) -> float:
     return float(np.degrees(np.arccos(np.clip(unit(-shaft) @ unit(-dome), -1, 1))))
 
 
+def _opens_laterally(roof: Array, dome: Array) -> float:
+    """Turn of the dome away from the plafond, both medial -> lateral; plus: the joint is wider laterally."""
+    return signed_angle_deg(roof, dome)
+
+
+def _more_medial(line1: Array, line2: Array) -> float:
+    """How much further medially line 1 points than line 2, both forward."""
+    return signed_angle_deg(line1, line2)
+
+
+def _offset_percent(length: Array, back_to_line: Array) -> float:
+    """How far medial of the heel-forefoot line a point lies, in percent of the line's length; line 2 runs from the point to the line."""
+    return float(100 * (length[0] * back_to_line[1] - length[1] * back_to_line[0]) / (length @ length))
+
+
 @dataclass(frozen=True, slots=True)
 class AngleRule:
     """view: the two foot frame axes of the picture. rule: (2,) directions P1->P2 and P3->P4 -> degrees."""
@@ -50,6 +66,12 @@ RULES: dict[str, AngleRule] = {
     "TCA": AngleRule(LATERAL, line_angle_deg),
     "HAA": AngleRule(CORONAL, _heel_lateral),
     "MTASA": AngleRule(CORONAL, _medial_angle),
+    "MTASA_B": AngleRule(CORONAL, _medial_angle),
+    "TT": AngleRule(CORONAL, _opens_laterally),
+    "TCA_AP": AngleRule(AXIAL, line_angle_deg),
+    "HVA": AngleRule(AXIAL, _more_medial),
+    "IMA": AngleRule(AXIAL, _more_medial),
+    "FAO": AngleRule(AXIAL, _offset_percent),
 }
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from footcli.domain import Level, Measurement
+from footcli.names import AGREE_DEG
 from footcli.profiles import CutOff, Profile
-
-DISAGREE_DEG = 3.0  # landmarks and masks further apart than this do not support each other
 
 
 class Side(Enum):
@@ -109,7 +108,7 @@ def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
     value, unit = found[source]
     apart = max(v for v, _ in found.values()) - min(v for v, _ in found.values())
     gap = None
-    if apart > DISAGREE_DEG:
+    if apart > AGREE_DEG:
         each = ", ".join(f"{v:.1f} from the {way}" for way, (v, _) in sorted(found.items()))
-        gap = f"the two ways to {name} differ by {apart:.1f} {unit} (more than {DISAGREE_DEG:g}): {each}"
+        gap = f"the two ways to {name} differ by {apart:.1f} {unit} (more than {AGREE_DEG:g}): {each}"
     return Angle(name, value, unit, source, gap=gap)

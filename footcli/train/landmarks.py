@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.geometry import Array
-from footcli.infer.views import CHANNELS
+from footcli.infer.views import CHANNELS, IMAGES
 from footcli.train.bank import Bank
 from footcli.train.gu2net import GU2Net
 from footcli.train.loop import Judge, Plan, train_from
@@ -21,7 +21,7 @@ Batch = tuple[int, torch.Tensor, torch.Tensor]
 
 
 def draw_batch(bank: Bank[Sample], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """One domain, (N, 2, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps, NaN where unlabelled."""
+    """One domain, (N, IMAGES, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps, NaN where unlabelled."""
     domain = int(rng.integers(len(PLANES)))
     images, heats = [], []
     for _ in range(size):
@@ -54,7 +54,7 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
     theta = np.column_stack([back, -back @ shift])  # output pixel -> input pixel, about the middle
     norm = np.array([(w - 1) / 2, (h - 1) / 2])
     theta = np.column_stack([theta[:, :2] * norm[None] / norm[:, None], theta[:, 2] / norm])
-    grid = F.affine_grid(torch.tensor(theta[None], dtype=torch.float32, device=image.device), [1, 2, h, w], align_corners=True)
+    grid = F.affine_grid(torch.tensor(theta[None], dtype=torch.float32, device=image.device), [1, IMAGES, h, w], align_corners=True)
     image = F.grid_sample(image[None], grid, align_corners=True)[0]
     image = image * float(rng.uniform(0.75, 1.3)) + float(rng.normal(0, 0.04))
     image = (image.clamp(0, 1) ** float(rng.uniform(0.7, 1.4))) + float(rng.uniform(0, 0.05)) * torch.randn_like(image)
@@ -84,4 +84,4 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 
 def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
-    return train_from(GU2Net(2, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, judge, refresh=12)
+    return train_from(GU2Net(IMAGES, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, judge, refresh=12)

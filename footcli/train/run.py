@@ -17,7 +17,7 @@ from footcli.errors import SetupError
 from footcli.files import write_atomic
 from footcli.infer.manifest import load_manifest, verify, write_entry
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import CHANNELS, VIEW_MM, view_geometry
+from footcli.infer.views import CHANNELS, IMAGES, VIEW_MM, view_geometry
 from footcli.names import BONES
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.seeds import TUNE_SEEDS
@@ -175,7 +175,7 @@ def landmark_spec(plane: Plane, data: str) -> ModelSpec:
     """The entry of one view of a landmark network before it has a file."""
     return ModelSpec(
         file=f"landmarks-{plane.value.lower()}.onnx", sha256="0" * 64, task="landmarks", planes=(plane,), pixel_mm=VIEW_MM,
-        window=WINDOW, decoder="gu2net", input_channels=2, licence=LICENCE, trained_on=data, exported_by="", quality={},
+        window=WINDOW, decoder="gu2net", input_channels=IMAGES, licence=LICENCE, trained_on=data, exported_by="", quality={},
         points=CHANNELS[plane],
     )  # fmt: skip
 
@@ -195,7 +195,7 @@ def export_landmarks(
             spec = replace(spec, quality={"measured_on": who, "mean_radial_error_mm": round(best["mre_mm"], 2)})
         (rows, columns), _ = view_geometry(plane)
         spec, difference = export(
-            OneDomain(net, domain), spec, models, torch.rand(1, 2, rows, columns), {"image": {0: "n"}, "out": {0: "n"}}
+            OneDomain(net, domain), spec, models, torch.rand(1, spec.input_channels, rows, columns), {"image": {0: "n"}, "out": {0: "n"}}
         )
         card = write_card(models, spec, f"Landmarks, {plane.value} view: GU2Net", _count(net), facts, difference, curve)
         written += _done(spec, models, card, difference, say)

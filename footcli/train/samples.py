@@ -21,14 +21,14 @@ from footcli.train.cases import Labelled, by_shipped_model, on_canonical_grid, r
 from footcli.walk import CasePlace
 
 WINDOW = (-500.0, 1500.0)
-SPACING_MM = 1.2  # of the scans that the views are projected from
+SPACING_MM = 1.0  # of the scans that the views are projected from
 PLANES = (Plane.SAG, Plane.COR)
 LOOKS = 2  # views of each subject, from frames that err as frames from masks do
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One subject's views. images: per plane float32 (LOOKS, 2, H, W).
+    """One subject's views. images: per plane float32 (LOOKS, IMAGES, H, W).
 
     points: per plane (LOOKS, K, 2) column, row; NaN where not in the scan. known: per plane bool (K,), whether its labels say.
     """
