@@ -114,8 +114,8 @@ def test_key_points_from_masks_lie_near_the_true_ones(foot: Case) -> None:
     assert tuple(found)[: len(LANDMARKS)] == LANDMARKS
     height = np.ptp(np.flatnonzero((labels == BONE_ID["Tibia"]).any((1, 2)))) * MM - 18.0
     truth = true_points(subject.bones, min(70.0, height))
-    for name, point in found.items():
-        wanted = apply(frame.to_foot @ np.linalg.inv(to_foot), truth[name])
+    for name in LANDMARKS:
+        point, wanted = found[name], apply(frame.to_foot @ np.linalg.inv(to_foot), truth[name])
         assert not isinstance(point, str), name
         off = (point - wanted)[[0, 2]]
         shaft = name in ("HAA_Line1_Pt1", "HAA_Line1_Pt2", "MTASA_Line1_Pt1", "MTASA_Line1_Pt2")  # how far up it is read is of no account
