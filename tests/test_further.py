@@ -9,11 +9,12 @@ from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import Array, apply
 from footcli.measure import mask_points, measure_both
 from footcli.measure.hallux import NOT_FOUND, OUTSIDE, phalanx
-from footcli.measure.rules import angle_deg
+from footcli.measure.rules import angle_deg, true_angles
 from footcli.names import BONE_ID, FURTHER, PERCENT
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.subject import Subject
+from footcli.phantom.truth import further
 
 MM = 1.2
 # Directions of line 1 and line 2 in degrees (coronal: from medial up; axial: from medial forward) and the angle they make
@@ -51,27 +52,6 @@ def test_the_offset_is_a_share_of_the_foot_and_plus_towards_medial() -> None:
     assert angle_deg("FAO", np.stack([heel, fore, np.array([-6.0, 40, 0]), np.array([0.0, 40, 0])])) == pytest.approx(-3.0)
 
 
-def _truth(subject: Subject, to_frame: Array) -> dict[str, float]:
-    def point(bone: str, name: str) -> Array:
-        return apply(to_frame, subject.bones[bone].point(name))
-
-    marks = {name: apply(to_frame, at) for name, at in subject.landmarks.items()}
-    shaft, dome = [[marks[f"MTASA_Line{i}_Pt{j}"] for j in (1, 2)] for i in (1, 2)]
-    roof = [point("tibia", f"plafond_{side}_edge") for side in ("medial", "lateral")]
-    first, second, toe = ([point(b, f"{end}_centre") for end in ("base", "head")] for b in ("metatarsal1", "metatarsal2", "phalanx_prox1"))
-    talus = [point("talus", "body_centre"), point("talus", "head_centre")]
-    heel = [point("calcaneus", "tuberosity_centre"), point("calcaneus", "cuboid_facet_centre")]
-    back, middle = marks["HAA_Line2_Pt2"], sum(dome) / 2
-    line = (point("metatarsal1", "plantar_head") + point("metatarsal5", "plantar_head")) / 2 - back
-    line[2] = 0
-    foot_of = back + line * float((middle - back) @ line / (line @ line))
-    lines = {
-        "MTASA_B": [*shaft, *roof], "TT": [*roof, *dome], "TCA_AP": [*talus, *heel], "HVA": [*first, *toe], "IMA": [*first, *second],
-        "FAO": [back, back + line, middle, foot_of],
-    }  # fmt: skip
-    return {name: angle_deg(name, np.stack(points)) for name, points in lines.items()}
-
-
 @pytest.fixture(scope="module")
 def toe_out() -> tuple[Subject, Scan, FootFrame]:
     subject = draw_subject(5008, "hallux_valgus")
@@ -84,13 +64,15 @@ def test_further_angles_of_true_masks_are_near_the_truth(toe_out: tuple[Subject,
     grid = seen.raster.grid
     points = mask_points(seen.raster.labels, grid.affine, frame, seen.hu > seen.hu.min(), seen.hu)
     found = {m.name: m for m in measure_both((), points, frame) if m.name in {term.name for term in FURTHER}}
-    truth = _truth(subject, frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine))
-    assert set(found) == set(truth)
+    move = frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
+    marks = further(subject.bones, seen.subject.landmarks)
+    wanted = true_angles({name: apply(move, at) for name, at in marks.items()}, FURTHER)
+    assert set(found) == set(wanted)
     for name, m in found.items():
         assert m.unit == ("percent" if name in PERCENT else "deg")
         assert m.source == "masks"
-        assert m.value == pytest.approx(truth[name], abs=6.0 if name == "HVA" else 4.0), name
-    assert truth["HVA"] > 25  # a toe that is straight would show nothing
+        assert m.value == pytest.approx(wanted[name], abs=6.0 if name == "HVA" else 4.0), name
+    assert wanted["HVA"] > 25  # a toe that is straight would show nothing
 
 
 def test_a_toe_that_the_scan_cuts_off_or_does_not_show_has_no_angle(toe_out: tuple[Subject, Scan, FootFrame]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from footcli.geometry import Array, line_angle_deg, signed_angle_deg, unit
-from footcli.names import ANGLES, landmark_names
+from footcli.names import ANGLES, Term, landmark_names
 
 Rule = Callable[[Array, Array], float]
 LATERAL = (1, 2)  # foot frame axes of the lateral view: forward, up
@@ -82,6 +82,6 @@ def angle_deg(name: str, points: Array) -> float:
     return rule.rule(flat[1] - flat[0], flat[3] - flat[2])
 
 
-def true_angles(points: Mapping[str, Array]) -> dict[str, float]:
-    """All five angles from named points in the foot frame; for subjects whose points are all known."""
-    return {a.name: angle_deg(a.name, np.stack([points[n] for n in landmark_names(a.name)])) for a in ANGLES}
+def true_angles(points: Mapping[str, Array], terms: Iterable[Term] = ANGLES) -> dict[str, float]:
+    """All angles of `terms` from named points in the foot frame; for subjects whose points are all known."""
+    return {a.name: angle_deg(a.name, np.stack([points[n] for n in landmark_names(a.name)])) for a in terms}

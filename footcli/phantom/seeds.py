@@ -5,6 +5,9 @@ from __future__ import annotations
 TEST_SEEDS: tuple[int, ...] = tuple(range(101, 125))  # the 24 subjects behind the numbers in README and model cards
 TEST_SHAPED: tuple[int, ...] = TEST_SEEDS[16:]  # of these, the ones that wear TEST_SHAPES
 TUNE_SEEDS: tuple[int, ...] = tuple(range(5001, 5013))  # thresholds are chosen on these, never on the test subjects
+RANGE_SEEDS: tuple[int, ...] = tuple(range(201, 249))  # severe flat to severe cavus, varus to valgus, for the angles
+HARD_SEEDS: tuple[int, ...] = tuple(range(301, 325))  # with noise, metal or a cut-off field, for the points' scores
+SCORE_SEEDS: tuple[int, ...] = tuple(range(5101, 5149))  # points' scores are calibrated on these, every second one made hard
 DEMO_SEED = 42
 # surfaces (name prefixes of files in --shapes) that no training ever sees
 TEST_SHAPES: tuple[str, ...] = ("leg12", "leg13", "leg14", "hind_norm03R", "hind_nontta10R", "hind_tta10L")

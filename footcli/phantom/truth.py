@@ -41,6 +41,29 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
         "HAA": (top, low, talus.pos, heel),
         "MTASA": (top, low, talus.point("dome_medial_edge"), talus.point("dome_lateral_edge")),
     }
+    return _named(lines)
+
+
+def further(foot: Mapping[str, Bone], points: Mapping[str, Array]) -> dict[str, Array]:
+    """The points of the further angles, foot frame mm. points: those of the five, as `landmarks` gives them."""
+
+    def axis(bone: str, back: str = "base_centre", front: str = "head_centre") -> tuple[Array, Array]:
+        return foot[bone].point(back), foot[bone].point(front)
+
+    shaft, dome = ((points[f"MTASA_Line{i}_Pt1"], points[f"MTASA_Line{i}_Pt2"]) for i in (1, 2))
+    roof = axis("tibia", "plafond_medial_edge", "plafond_lateral_edge")
+    heel, ball = points["CPA_Line2_Pt1"], points["CPA_Line2_Pt2"]
+    over = sum(dome) / 2 * np.array([1.0, 1.0, 0.0])
+    beside = heel + (ball - heel) * float((over - heel) @ (ball - heel) / ((ball - heel) @ (ball - heel)))
+    return _named({
+        "MTASA_B": (*shaft, *roof), "TT": (*roof, *dome),
+        "TCA_AP": (*axis("talus", "body_centre"), *axis("calcaneus", "tuberosity_centre", "cuboid_facet_centre")),
+        "HVA": (*axis("metatarsal1"), *axis("phalanx_prox1")), "IMA": (*axis("metatarsal1"), *axis("metatarsal2")),
+        "FAO": (heel, ball, over, beside),
+    })  # fmt: skip
+
+
+def _named(lines: Mapping[str, tuple[Array, ...]]) -> dict[str, Array]:
     return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
 
 
