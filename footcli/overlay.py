@@ -18,8 +18,11 @@ from footcli.measure import MIN_SCORE
 BONE_COLOURS: tuple[str, ...] = (
     "#56b4e9", "#f0e442", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#99ddff", "#bbcc33", "#ffaabb", "#dddddd",
 )  # fmt: skip
-# One hue an angle, light enough for black film (contrast at least 6:1).
-ANGLE_COLOURS: dict[str, str] = {"CPA": "#7fdbff", "TMA": "#ffd166", "TCA": "#ff9de2", "HAA": "#8ef58e", "MTASA": "#ffb27a"}
+# One hue an angle in each view, light enough for black film (contrast at least 6:1).
+ANGLE_COLOURS: dict[str, str] = {
+    "CPA": "#7fdbff", "TMA": "#ffd166", "TCA": "#ff9de2", "HAA": "#8ef58e", "MTASA": "#ffb27a", "MTASA_B": "#d6b3ff",
+    "TCA_AP": "#ff9de2", "HVA": "#ffd166", "IMA": "#7fdbff", "FAO": "#8ef58e",
+}  # fmt: skip
 OTHER_COLOUR = "#ffffff"
 BOX_COLOUR = "#ff6b6b"
 
@@ -119,7 +122,7 @@ class _Scene:
             p1, p2, p3, p4 = self.project(m.points_vox)
             colour = ANGLE_COLOURS.get(m.name, OTHER_COLOUR)
             dash = "6 4" if m.source == "masks" else None
-            crossing = svg.crossing(p1, p2, p3, p4)
+            crossing = None if m.name in names.PERCENT else svg.crossing(p1, p2, p3, p4)
             seen = crossing is not None and self._inside(crossing)
             pairs = (svg.run_on(a, b, crossing if seen else None) for a, b in ((p1, p2), (p3, p4)))
             parts = [svg.segment(*ends, stroke=colour, stroke_dasharray=dash) for ends in pairs]

@@ -29,6 +29,11 @@ CUTS = {
     Plane.COR: ("Talus", "Calcaneus", "MidFoot", "2nd Metatarsal"),
     Plane.AXL: ("Tibia", "Talus", "Calcaneus", "MidFoot"),
 }
+SLAB_WORDS = {
+    Plane.SAG: (("A", "P", "S", "I"), "lateral view, projected along the foot"),
+    Plane.COR: (("La", "Me", "S", "I"), "hindfoot view, projected along the foot"),
+    Plane.AXL: (("La", "Me", "A", "P"), "the foot from above, projected along its height"),
+}
 EDGES = {Plane.AXL: ("R", "L", "A", "P"), Plane.COR: ("R", "L", "S", "I"), Plane.SAG: ("A", "P", "S", "I")}
 
 
@@ -69,7 +74,7 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
 def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:
     mean, top = view.image[:2]
     grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
-    edges = ("A", "P", "S", "I") if view.plane is Plane.SAG else ("La", "Me", "S", "I")
+    edges, caption = SLAB_WORDS[view.plane]
     to_px = view.to_px @ frame.to_foot
     mask = view.labels
     rows, columns = (np.flatnonzero((grey > DARK).any(axis)) for axis in (1, 0))
@@ -78,7 +83,6 @@ def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:
         part = (slice(top, int(rows[-1]) + 5), slice(left, int(columns[-1]) + 5))
         grey, mask = np.ascontiguousarray(grey[part]), np.ascontiguousarray(mask[part])
         to_px[:, 3] -= (left, top)
-    caption = "lateral view, projected along the foot" if view.plane is Plane.SAG else "hindfoot view, projected along the foot"
     return View(f"{view.plane}-slab", view.plane, None, grey, mask, to_px, edges, VIEW_MM if known else None, caption)
 
 

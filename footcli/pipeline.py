@@ -25,9 +25,10 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import alone, canonical
 from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
+from footcli.infer.views import slab
 from footcli.measure import MaskPoints, mask_points, measure_both
 from footcli.names import BONES
-from footcli.pictures import build_views
+from footcli.pictures import BONE_WINDOW, build_views
 from footcli.profiles import Profile, load_profile
 from footcli.read import read_case
 
@@ -145,7 +146,8 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         _provenance(volume, models, foot),
     )  # fmt: skip
     with clock("pictures"):
-        views = build_views(volume, labels, frame, located.slabs, lesions, foot.turned)
+        above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
+        views = build_views(volume, labels, frame, (*located.slabs, above), lesions, foot.turned)
     return Foot(result, labels, views, volume)
 
 

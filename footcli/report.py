@@ -28,6 +28,7 @@ FINDING_LESION = {
     "tarsal_coalition": "Tarsal Coalition",
 }
 PLANES = (Plane.SAG, Plane.COR, Plane.AXL)
+HIDDEN_FIRST = ("MTASA_B", "TT")  # their lines lie on those of MTASA: shown when asked for
 
 Strings = Mapping[str, str]
 
@@ -227,7 +228,11 @@ def _toggles(measurements: Sequence[Measurement]) -> dict[str, Any]:
     return {
         "layers": ("bones", "lines", "points", "boxes"),
         "sources": ("landmarks", "masks"),
-        "angles": [(name, overlay.ANGLE_COLOURS.get(name, overlay.OTHER_COLOUR)) for name in drawn if re.fullmatch(r"\w+", name)],
+        "angles": [
+            (name, overlay.ANGLE_COLOURS.get(name, overlay.OTHER_COLOUR), name not in HIDDEN_FIRST)
+            for name in drawn
+            if re.fullmatch(r"\w+", name)
+        ],
     }
 
 

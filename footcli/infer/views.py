@@ -11,7 +11,7 @@ from scipy import ndimage
 from footcli.domain import Plane
 from footcli.geometry import AnyFloat, Array, apply
 from footcli.infer.prepare import AIR_HU, window
-from footcli.names import BONE_ID
+from footcli.names import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
 VIEW_MM = 1.0
@@ -23,7 +23,9 @@ IMAGES = 3  # channels of a view
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
+    Plane.AXL: ("Talus", "Calcaneus", "MidFoot", *(BONES[k - 1].name for k in RAYS)),  # for the report: no network looks from above
 }
+DEPTH = {Plane.SAG: 0, Plane.COR: 1, Plane.AXL: 2}  # axis of the foot that a view looks along
 OWNER = {
     "CPA_Line1_Pt1": ("Calcaneus",), "CPA_Line1_Pt2": ("Calcaneus",), "CPA_Line2_Pt1": ("Calcaneus",),
     "CPA_Line2_Pt2": ("1st Metatarsal", "5th Metatarsal"),
@@ -65,17 +67,19 @@ def view_geometry(plane: Plane) -> tuple[tuple[int, int], Array]:
     rows = int((TOP - BOTTOM) / VIEW_MM)
     if plane is Plane.SAG:
         return (rows, int((FRONT - BACK) / VIEW_MM)), np.array([[0, -1, 0, FRONT], [0, 0, -1, TOP]]) / VIEW_MM
+    if plane is Plane.AXL:
+        return (int((FRONT - BACK) / VIEW_MM), int(2 * WIDE / VIEW_MM)), np.array([[1, 0, 0, WIDE], [0, -1, 0, FRONT]]) / VIEW_MM
     return (rows, int(2 * WIDE / VIEW_MM)), np.array([[1, 0, 0, WIDE], [0, 0, -1, TOP]]) / VIEW_MM
 
 
 def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plane, hu_window: tuple[float, float]) -> Slab:
-    """Project a volume along the foot's x (sagittal view) or y (coronal view) through the bones that the view is about.
+    """Project a volume along the foot's x (sagittal view), y (coronal) or z (axial) through the bones that the view is about.
 
     hu, labels: (z, y, x) on one grid. foot_to_grid: (4, 4) foot frame mm -> grid voxel (x, y, z).
     """
     shape, to_px = view_geometry(plane)
     bones = [BONE_ID[name] for name in BONES_SHOWN[plane]]
-    depth_axis = 0 if plane is Plane.SAG else 1
+    depth_axis = DEPTH[plane]
     near, far = _reach(labels, foot_to_grid, bones, depth_axis)
     depth = max(1, int(np.ceil((far - near) / VIEW_MM)))
     to_grid = foot_to_grid @ _view_to_foot(plane, near)
@@ -90,7 +94,9 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     centre = (near + far) / 2 - near if middle is None else middle - near
     layer = slice(max(0, min(depth - 1, round((centre - FOCUS_MM) / VIEW_MM))), max(1, round((centre + FOCUS_MM) / VIEW_MM) + 1))
     image = np.stack([bright.mean(0), np.where(shown, bright, 0).max(0), bright[layer].mean(0)])
-    first = np.where(seen > 0, seen, 0)
+    first = seen
+    if plane is Plane.AXL:  # from above, through the ankle
+        first = np.where(np.isin(seen, bones), seen, 0)[::-1]
     hit = (first > 0).argmax(0)
     along = (near + VIEW_MM * np.arange(depth, dtype=np.float32))[:, None, None]
     owners = {}
@@ -105,6 +111,9 @@ def _view_to_foot(plane: Plane, near: float) -> Array:
     """(4, 4) view voxel (column, row, depth, 1) -> foot mm."""
     m = np.zeros((4, 4))
     m[3, 3] = 1
+    if plane is Plane.AXL:
+        m[0, 0], m[0, 3], m[1, 1], m[1, 3], m[2, 2], m[2, 3] = VIEW_MM, -WIDE, -VIEW_MM, FRONT, VIEW_MM, near
+        return m
     m[2, 1], m[2, 3] = -VIEW_MM, TOP
     if plane is Plane.SAG:
         m[1, 0], m[1, 3], m[0, 2], m[0, 3] = -VIEW_MM, FRONT, VIEW_MM, near
