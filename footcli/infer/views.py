@@ -89,7 +89,8 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     cut = ndimage.affine_transform(hu, matrix, offset, full, order=1, mode="constant", cval=AIR_HU, output=np.float32)
     seen = ndimage.affine_transform(labels, matrix, offset, full, order=0, mode="constant", cval=0)
     bright = window(np, cut, *hu_window)
-    shown = ndimage.binary_dilation(np.isin(seen, bones), iterations=2)
+    # from above all is shown: the toes have no mask
+    shown = plane is Plane.AXL or ndimage.binary_dilation(np.isin(seen, bones), iterations=2)
     middle = _dome(labels, foot_to_grid, depth_axis)
     centre = (near + far) / 2 - near if middle is None else middle - near
     layer = slice(max(0, min(depth - 1, round((centre - FOCUS_MM) / VIEW_MM))), max(1, round((centre + FOCUS_MM) / VIEW_MM) + 1))
