@@ -16,14 +16,13 @@ from footcli.geometry import apply, rotation
 from footcli.infer.landmarks import OUT_OF_VIEW, Located, locate, peak
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import BONES_SHOWN, CHANNELS, OWNER, VIEW_MM, slab, third, view_geometry
+from footcli.infer.views import BONES_SHOWN, CHANNELS, DEPTH, FOCUS_MM, IMAGES, OWNER, VIEW_MM, slab, third, view_geometry
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 
 PLANES = (Plane.SAG, Plane.COR)
 WINDOW = (-500.0, 1500.0)
-ACROSS = {Plane.SAG: 0, Plane.COR: 1}  # foot axis that a view looks along
 SPACING_MM = 1.5
 
 
@@ -80,11 +79,11 @@ def _ball(bone: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     return np.where(inside, 1500.0, -1000.0).astype(np.float32), np.where(inside, BONE_ID[bone], 0).astype(np.uint8)
 
 
-@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("plane", Plane)
 def test_a_bone_appears_in_a_view_where_the_view_says_and_at_its_depth(plane: Plane) -> None:
     view = slab(*_ball("Talus"), TO_GRID, plane, WINDOW)
     shape, to_px = view_geometry(plane)
-    assert view.image.shape == (2, *shape)
+    assert view.image.shape == (IMAGES, *shape)
     assert view.image.dtype == np.float32
     assert view.image.min() >= 0
     assert view.image.max() <= 1
@@ -94,13 +93,30 @@ def test_a_bone_appears_in_a_view_where_the_view_says_and_at_its_depth(plane: Pl
     rows, columns = np.nonzero(view.image[1] > 0.5)
     np.testing.assert_allclose((columns.mean(), rows.mean()), pixel, atol=0.5)
     np.testing.assert_allclose(np.ptp(rows) + 1, 2 * RADIUS_MM, atol=2.5)
-    assert third(view, "TMA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[ACROSS[plane]], abs=0.7)
+    assert third(view, "TMA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[DEPTH[plane]], abs=0.7)
 
 
 def test_the_depth_of_a_point_beside_its_bone_is_taken_from_the_bones_nearest_part() -> None:
     view = slab(*_ball("Calcaneus"), TO_GRID, Plane.SAG, WINDOW)
     pixel = view.to_px[:, :3] @ (BALL_MM - [0, 0, RADIUS_MM + 6]) + view.to_px[:, 3]
     assert third(view, "CPA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[0], abs=1.5)
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_the_layer_through_the_dome_leaves_out_what_lies_before_and_behind(plane: Plane) -> None:
+    hu, labels = _ball("Talus")
+    far = RADIUS_MM + 2 * FOCUS_MM
+    away = np.zeros(3)
+    away[DEPTH[plane]], away[2] = far, -25.0
+    z, y, x = np.indices(hu.shape)
+    foot = apply(np.linalg.inv(TO_GRID), np.stack([x, y, z], -1))
+    other = np.linalg.norm(foot - BALL_MM - away, axis=-1) < FOCUS_MM
+    hu, labels = np.where(other, np.float32(1500), hu), np.where(other, np.uint8(BONE_ID["Calcaneus"]), labels)
+    view = slab(hu, labels, TO_GRID, plane, WINDOW)
+    for at, seen in ((BALL_MM, True), (BALL_MM + away, False)):
+        column, row = (view.to_px[:, :3] @ at + view.to_px[:, 3]).round().astype(int)
+        assert view.image[1, row, column] > 0.9  # the maximum shows both
+        assert (view.image[2, row, column] > 0.9) == seen
 
 
 def test_a_bone_that_is_not_in_the_view_gives_no_depth() -> None:
@@ -168,7 +184,7 @@ def test_key_points_come_back_in_the_inputs_voxels(seen: Scan, order: Order) -> 
     plane_of = {name: plane for plane in PLANES for names in CHANNELS[plane] for name in names}
     for mark in found.landmarks:
         off = apply(frame.to_foot, mark.xyz_vox) - apply(frame.to_foot, truth[mark.name])
-        axis = ACROSS[plane_of[mark.name]]
+        axis = DEPTH[plane_of[mark.name]]
         assert np.abs(np.delete(off, axis)).max() < 0.2, "in the view's own plane"
         if mark.name != "CPA_Line2_Pt2":  # lies between the 1st and the 5th ray and is given the 1st's depth
             assert abs(off[axis]) < 8, "from the middle of the bone seen there"
