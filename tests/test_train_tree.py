@@ -18,7 +18,7 @@ from footcli.domain import Plane, Volume  # noqa: E402
 from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.evaluate.run import evaluate  # noqa: E402
 from footcli.infer.bones import VOTERS  # noqa: E402
-from footcli.infer.views import CHANNELS  # noqa: E402
+from footcli.infer.views import CHANNELS, IMAGES  # noqa: E402
 from footcli.names import BONE_ID, LANDMARKS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import Scan, scan  # noqa: E402
@@ -187,7 +187,7 @@ def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points
     case = samples.pointed(cases.find_labelled(tree)[0])
     sample = samples.labelled(case, np.random.default_rng(3))
     for images, points, known, plane in zip(sample.images, sample.points, sample.known, samples.PLANES, strict=True):
-        assert images.shape[:2] == (samples.LOOKS, 2)
+        assert images.shape[:2] == (samples.LOOKS, IMAGES)
         assert points.shape == (samples.LOOKS, len(CHANNELS[plane]), 2)
         assert known.all()
         for image, marks in zip(images.numpy(), points, strict=True):
