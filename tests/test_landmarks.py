@@ -93,7 +93,8 @@ def test_a_bone_appears_in_a_view_where_the_view_says_and_at_its_depth(plane: Pl
     rows, columns = np.nonzero(view.image[1] > 0.5)
     np.testing.assert_allclose((columns.mean(), rows.mean()), pixel, atol=0.5)
     np.testing.assert_allclose(np.ptp(rows) + 1, 2 * RADIUS_MM, atol=2.5)
-    assert third(view, "TMA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[DEPTH[plane]], abs=0.7)
+    if plane in CHANNELS:
+        assert third(view, "TMA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[DEPTH[plane]], abs=0.7)
 
 
 def test_the_depth_of_a_point_beside_its_bone_is_taken_from_the_bones_nearest_part() -> None:

@@ -51,7 +51,8 @@ class Slab:
     """image: float32 (IMAGES, rows, columns), windowed HU as 0..1: along the view its mean and its maximum in the bones, and the
     mean of the layer through the talar dome, where a joint line is sharp that the others blur.
 
-    owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit.
+    owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit;
+    empty for a view that has no key points.
     labels: uint8 (rows, columns), the bone hit first. to_px: (2, 4), foot mm -> (column, row).
     """
 
@@ -101,7 +102,7 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     hit = (first > 0).argmax(0)
     along = (near + VIEW_MM * np.arange(depth, dtype=np.float32))[:, None, None]
     owners = {}
-    for name in BONES_SHOWN[plane]:
+    for name in BONES_SHOWN[plane] if plane in CHANNELS else ():
         mask = seen == BONE_ID[name]
         count = mask.sum(0)
         owners[name] = np.where(count > 0, (mask * along).sum(0) / np.maximum(count, 1), np.nan).astype(np.float32)
