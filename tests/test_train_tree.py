@@ -150,6 +150,19 @@ def _run(*words: object) -> None:
     assert done.exit_code == 0, done.stderr
 
 
+def _trained(task: str, tree: Path, scratch: Path, half: int, batch: int, card: str) -> tuple[Path, list[dict[str, float]], str]:
+    """Train in twice `half` steps; the folder of models, the curve, judged after each half, and the text of the card."""
+    models = scratch / "models"
+    _run("train", task, tree, "--models", models, "--runs", scratch / "runs", "--steps", 2 * half, "--batch", batch, "--bank", 2,
+         "--rate", "4e-3", "--judge-every", half, "--device", "cpu")  # fmt: skip
+    curve = read_curve(Plan(1, 1, 1.0, scratch / "runs" / task))
+    assert [point["step"] for point in curve] == [half, 2 * half]
+    text = (models / card).read_text("utf-8")
+    assert "labelled cases of the user's own" in text
+    assert "While it learnt" in text
+    return models, curve, text
+
+
 def _scores_of_an_unseen_case(models: Path, scratch: Path) -> dict[str, Any]:
     write_case(scratch / "unseen", _scanned(6006), 6006, (Plane.AXL,))
     _run("analyze", scratch / "unseen", "-o", scratch / "out", "--models", models, "--device", "cpu", "-q")
@@ -164,18 +177,10 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
     monkeypatch.setattr(bones, "PLANES", ("AXL",))  # one plane is learnt in a third of the steps
     monkeypatch.setitem(VOTERS, "standard", VOTERS["fast"])
     monkeypatch.setattr(bones, "UNet", lambda channels, classes: UNet(channels, classes, (12, 24, 48, 64)))
-    models = tmp_path / "models"
-    words = ["train", "bones", tree, "--models", models, "--runs", tmp_path / "runs", "--steps", "300", "--batch", "6", "--bank", "2",
-             "--rate", "4e-3", "--judge-every", "150", "--device", "cpu"]  # fmt: skip
-    _run(*words)
-    curve = read_curve(Plan(1, 1, 1.0, tmp_path / "runs" / "bones"))
-    assert [point["step"] for point in curve] == [150, 300]
+    models, curve, card = _trained("bones", tree, tmp_path, 150, 6, "bones.md")
     # some bones only: which ones so few steps teach is chance
     assert max(max(v for k, v in point.items() if k in BONE_ID) for point in curve) > 0.3
-    card = (models / "bones.md").read_text("utf-8")
-    assert "labelled cases of the user's own" in card
     assert "1 patients kept for judging" in card
-    assert "While it learnt" in card
 
     found = _scores_of_an_unseen_case(models, tmp_path)
     assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
@@ -216,16 +221,8 @@ def test_key_points_from_a_tree_of_labels_to_scores_of_unseen_cases(
 ) -> None:
     """Small, but the whole way: read points, learn, judge, export, analyse a patient that nobody saw, evaluate."""
     monkeypatch.setattr(landmarks, "GU2Net", lambda channels, points: GU2Net(channels, points, (8, 16, 24, 32, 32), 8))
-    models = tmp_path / "models"
-    words = ["train", "landmarks", tree, "--models", models, "--runs", tmp_path / "runs", "--steps", "140", "--batch", "2", "--bank", "2",
-             "--rate", "4e-3", "--judge-every", "70", "--device", "cpu"]  # fmt: skip
-    _run(*words)
-    curve = read_curve(Plan(1, 1, 1.0, tmp_path / "runs" / "landmarks"))
-    assert [point["step"] for point in curve] == [70, 140]
+    models, curve, _ = _trained("landmarks", tree, tmp_path, 70, 2, "landmarks-sag.md")
     assert curve[-1]["mre_mm"] < LOST_MM
-    card = (models / "landmarks-sag.md").read_text("utf-8")
-    assert "labelled cases of the user's own" in card
-    assert "While it learnt" in card
 
     found = _scores_of_an_unseen_case(models, tmp_path)
     assert found["landmarks"]["mre_mm"] < LOST_MM

@@ -14,7 +14,7 @@ from footcli.geometry import Array, apply
 from footcli.infer.prepare import Canonical
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import Slab, slab, third
+from footcli.infer.views import DEPTH, Slab, slab, third
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
 OUT_OF_VIEW = "its bone was not found where the point should lie"
@@ -69,7 +69,7 @@ def peak(heat: NDArray[np.float32]) -> tuple[Array, float]:
 
 def _to_foot(view: Slab, pixel: Array, depth: float) -> Array:
     """Foot mm of a view pixel (column, row) at a depth along the view."""
-    axis = 0 if view.plane is Plane.SAG else 1
+    axis = DEPTH[view.plane]
     in_view = [i for i in range(3) if i != axis]
     foot = np.zeros(3)
     foot[in_view] = np.linalg.solve(view.to_px[:, in_view], pixel - view.to_px[:, 3])

@@ -52,9 +52,7 @@ def smooth(mask: Mask, one: bool = True) -> Mask:
     core = ndimage.binary_erosion(padded)
     cores, count = ndimage.label(core)
     if one and count > 1:
-        sizes = np.bincount(cores.ravel())
-        sizes[0] = 0
-        core = cores == sizes.argmax()
+        core = cores == _largest(cores)
     if count:
         padded &= ndimage.distance_transform_edt(~core) <= RIM_PX
     return np.asarray(ndimage.binary_fill_holes(padded)[1:-1, 1:-1, 1:-1])
@@ -69,8 +67,11 @@ def main_part(mask: Mask, probability: F32) -> Mask:
     cores, count = ndimage.label(ndimage.binary_erosion(padded & (np.pad(probability, 1) > SURE_CORE)))
     if count < 2:
         return mask
-    sizes = np.bincount(cores.ravel())
-    sizes[0] = 0
     nearest = ndimage.distance_transform_edt(cores == 0, return_distances=False, return_indices=True)
     owner = cores[tuple(nearest)]
-    return np.asarray((padded & (owner == sizes.argmax()))[1:-1, 1:-1, 1:-1])
+    return np.asarray((padded & (owner == _largest(cores)))[1:-1, 1:-1, 1:-1])
+
+
+def _largest(pieces: NDArray[np.int32]) -> int:
+    """Number of the largest piece; 0 is none."""
+    return int(np.bincount(pieces.ravel())[1:].argmax()) + 1

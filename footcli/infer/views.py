@@ -111,17 +111,8 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
 
 def _view_to_foot(plane: Plane, near: float) -> Array:
     """(4, 4) view voxel (column, row, depth, 1) -> foot mm."""
-    m = np.zeros((4, 4))
-    m[3, 3] = 1
-    if plane is Plane.AXL:
-        m[0, 0], m[0, 3], m[1, 1], m[1, 3], m[2, 2], m[2, 3] = VIEW_MM, -WIDE, -VIEW_MM, FRONT, VIEW_MM, near
-        return m
-    m[2, 1], m[2, 3] = -VIEW_MM, TOP
-    if plane is Plane.SAG:
-        m[1, 0], m[1, 3], m[0, 2], m[0, 3] = -VIEW_MM, FRONT, VIEW_MM, near
-    else:
-        m[0, 0], m[0, 3], m[1, 2], m[1, 3] = VIEW_MM, -WIDE, VIEW_MM, near
-    return m
+    along = np.append(np.eye(3)[DEPTH[plane]], -near) / VIEW_MM
+    return np.asarray(np.linalg.inv(np.stack([*view_geometry(plane)[1], along, [0, 0, 0, 1]])))
 
 
 def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], axis: int) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from footcli.geometry import Array, apply
 from footcli.measure.hallux import phalanx
 from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg
-from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, FURTHER, PERCENT, landmark_names
+from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, MEASURES, PERCENT, landmark_names
 
 MIN_SCORE = 0.3  # a key point that the network is less sure of is not used
 MASK_CONFIDENCE = 0.9  # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
@@ -94,8 +94,7 @@ def measure_both(
     A point whose bone is cut off is missing, however sure the network is. Two ways that differ by more than AGREE_DEG lose confidence.
     """
     read = measure_landmarks(landmarks, frame, missing={**masks.unusable, **(missing or {})})
-    names = [term.name for term in (*ANGLES, *FURTHER)]
-    taken = [_measure(n, masks.found, frame, "masks", _trust(n, masks.bones, masks.found, frame)) for n in names]
+    taken = [_measure(m.name, masks.found, frame, "masks", _trust(m.name, masks.bones, masks.found, frame)) for m in MEASURES]
     apart = difference((*read, *taken))
     return tuple(_doubted(m, apart.get(m.name, 0.0)) for m in (*read, *taken))
 

@@ -13,7 +13,7 @@ from footcli.frame import FootFrame, long_axis, low_point
 from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
 from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
-from footcli.names import BONES
+from footcli.names import BONES, landmark_names
 
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
@@ -100,7 +100,7 @@ def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found
         "IMA": (ray["base"], ray["head"], second["base"], second["head"]),
         "FAO": _offset(heel["contact"], ray["low"], last["low"], dome),
     }
-    return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
+    return {name: p for angle, points in lines.items() for name, p in zip(landmark_names(angle), points, strict=True)}
 
 
 def _of(

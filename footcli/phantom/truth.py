@@ -8,6 +8,7 @@ import numpy as np
 
 from footcli.anatomy.shape import Bone, surface_points
 from footcli.geometry import Array
+from footcli.names import landmark_names
 
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 
@@ -64,7 +65,7 @@ def further(foot: Mapping[str, Bone], points: Mapping[str, Array]) -> dict[str, 
 
 
 def _named(lines: Mapping[str, tuple[Array, ...]]) -> dict[str, Array]:
-    return {f"{angle}_Line{1 + i // 2}_Pt{1 + i % 2}": p for angle, points in lines.items() for i, p in enumerate(points)}
+    return {name: p for angle, points in lines.items() for name, p in zip(landmark_names(angle), points, strict=True)}
 
 
 def low_point(points: Array, patch_mm: float = 0.8) -> Array:
