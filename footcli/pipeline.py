@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import slab
 from footcli.measure import MaskPoints, mask_points, measure_both
+from footcli.measure.hallux import phalanx
 from footcli.names import BONES
 from footcli.pictures import BONE_WINDOW, build_views
 from footcli.profiles import Profile, load_profile
@@ -129,7 +131,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
-        masks = mask_points(labels, volume.affine, frame, inside, volume.hu)
+        masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
         unseen = not_assessable(_whole(foot, masks))
     with clock("lesions"):
         session, spec = models.lesions

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from footcli.errors import InferenceError
-from footcli.frame import FootFrame, cut_sides, foot_frame
+from footcli.frame import FootFrame, foot_frame
 from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
 from footcli.names import BONE_ID, BONES
@@ -148,7 +148,8 @@ def test_cut_ends_are_named_by_the_foots_own_directions(left: Case, right_ankle:
         (left, "Tibia", {"top"}), (left, "Calcaneus", set()), (left, "1st Metatarsal", set()),
         (right_ankle, "Tibia", {"top"}), (right_ankle, "2nd Metatarsal", {"front"}), (right_ankle, "Talus", set()),
     ):  # fmt: skip
-        assert cut_sides(case[1], BONE_ID[bone], _frame(case), case[2]) == ends, bone
+        frame = _frame(case)
+        assert frame.bones[bone].cut(frame.to_foot) == ends, bone
 
 
 def test_an_end_of_the_data_inside_the_volume_cuts_too(left: Case) -> None:
@@ -158,8 +159,8 @@ def test_an_end_of_the_data_inside_the_volume_cuts_too(left: Case) -> None:
     forward = apply(frame.to_foot, np.stack([x, y, z], axis=-1).astype(float))[..., 1]
     inside = forward < 120 * left[0].scale
     seen = np.where(inside, labels, 0).astype(np.uint8)
-    assert cut_sides(seen, BONE_ID["1st Metatarsal"], frame, affine) == set()
-    assert cut_sides(seen, BONE_ID["1st Metatarsal"], frame, affine, inside) == {"front"}
+    ends = [find_bones(seen, affine, data)["1st Metatarsal"].cut(frame.to_foot) for data in (None, inside)]
+    assert ends == [set(), {"front"}]
     assert _frame((left[0], seen, affine, left[3]), inside=inside).floor == "horizontal"
 
 
@@ -173,6 +174,6 @@ def test_the_midfoot_keeps_all_its_pieces_and_loses_strays(left: Case) -> None:
     assert found.share < 1.0
 
 
-def test_an_absent_bone_is_not_cut(left: Case) -> None:
+def test_an_absent_bone_is_not_there(left: Case) -> None:
     _, labels, affine, _ = left
-    assert cut_sides(np.zeros_like(labels), 6, _frame(left), affine) == frozenset()
+    assert find_bones(np.zeros_like(labels), affine) == {}

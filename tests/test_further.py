@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,7 @@ def toe_out() -> tuple[Subject, Scan, FootFrame]:
 def test_further_angles_of_true_masks_are_near_the_truth(toe_out: tuple[Subject, Scan, FootFrame]) -> None:
     subject, seen, frame = toe_out
     grid = seen.raster.grid
-    points = mask_points(seen.raster.labels, grid.affine, frame, seen.hu > seen.hu.min(), seen.hu)
+    points = mask_points(frame, partial(phalanx, seen.hu, seen.raster.labels, frame))
     found = {m.name: m for m in measure_both((), points, frame) if m.name in {term.name for term in FURTHER}}
     move = frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
     marks = further(subject.bones, seen.subject.landmarks)

@@ -46,7 +46,7 @@ def ankle() -> Case:
 
 def _masks(labels: np.ndarray, affine: Array, known: bool = True) -> dict[str, Measurement]:
     frame = foot_frame(labels, affine, orientation_known=known, weight_bearing=True)
-    return {m.name: m for m in measure_masks(labels, affine, frame)}
+    return {m.name: m for m in measure_masks(frame)}
 
 
 def _values(found: Mapping[str, Measurement]) -> list[float]:
@@ -110,7 +110,7 @@ def test_masks_give_five_values_near_the_truth(foot: Case) -> None:
 def test_key_points_from_masks_lie_near_the_true_ones(foot: Case) -> None:
     subject, labels, affine, to_foot = foot
     frame = foot_frame(labels, affine, orientation_known=True, weight_bearing=True)
-    found = key_points(bones_in_frame(labels, affine, frame))
+    found = key_points(bones_in_frame(frame))
     assert tuple(found)[: len(LANDMARKS)] == LANDMARKS
     height = np.ptp(np.flatnonzero((labels == BONE_ID["Tibia"]).any((1, 2)))) * MM - 18.0
     truth = true_points(subject.bones, min(70.0, height))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,6 @@ from footcli.domain import Notice, Side
 from footcli.errors import InferenceError
 from footcli.frame.masks import BoneMask, Inside, Labels, find_bones
 from footcli.geometry import Array, apply, unit
-from footcli.names import BONES
 
 HEEL, RAY1, RAY2, RAY5 = "Calcaneus", "1st Metatarsal", "2nd Metatarsal", "5th Metatarsal"
 # Middle of each bone (medial, forward, up; mm) in the measured mean foot of footcli/anatomy/foot.json, and the calcaneus' two ends
@@ -40,12 +39,14 @@ class FootFrame:
     """to_foot: float64 (4, 4), voxel (x, y, z, 1) -> foot frame mm: x medial, y forward, z up, floor z = 0, origin at the heel.
 
     side: None where masks alone cannot tell. floor: "bones", the plane through heel and metatarsal heads; "horizontal", the image's own.
+    bones: by name, the masks that it was read from.
     """
 
     to_foot: Array
     side: Side | None
     floor: Literal["bones", "horizontal"]
     notices: tuple[Notice, ...] = ()
+    bones: Mapping[str, BoneMask] = field(default_factory=dict)
 
 
 def foot_frame(
@@ -75,17 +76,7 @@ def foot_frame(
     side: Side | None = None
     if orientation_known and not turned:
         side = "L" if np.linalg.det(axes) > 0 else "R"
-    return FootFrame(to_foot, side, floor, tuple(notices))
-
-
-def cut_sides(labels: Labels, bone: int, frame: FootFrame, affine: Array, inside: Inside | None = None) -> frozenset[str]:
-    """At which of its ends (front, back, top, bottom, medial, lateral) a bone leaves the data; empty if it is whole or absent.
-
-    labels: uint8 (z, y, x); bone: its label; affine: voxel -> mm; inside: bool (z, y, x), voxels that hold data.
-    """
-    name = BONES[bone - 1].name
-    found = find_bones(labels, affine, inside, only=(name,))
-    return found[name].cut(frame.to_foot) if name in found else frozenset()
+    return FootFrame(to_foot, side, floor, tuple(notices), bones)
 
 
 def low_point(points: Array, patch_mm: float = PATCH_MM) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,19 +70,17 @@ class BoneMask:
         return frozenset(found)
 
 
-def find_bones(
-    labels: Labels, affine: Array, inside: Inside | None = None, only: Collection[str] = tuple(BONE_ID),
-) -> dict[str, BoneMask]:  # fmt: skip
+def find_bones(labels: Labels, affine: Array, inside: Inside | None = None) -> dict[str, BoneMask]:
     """Bone name -> its largest piece (all pieces of the midfoot).
 
-    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data; only: names to look for.
+    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data.
     """
     size = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
     found = {}
     coarse = np.maximum(1, (SEARCH_MM / size).astype(int))
     places = ndimage.find_objects(labels[tuple(slice(None, None, int(n)) for n in coarse)], max_label=len(BONES))
     for bone, place in zip(BONES, places, strict=True):
-        if place is None or bone.name not in only:
+        if place is None:
             continue
         box = tuple(slice(max(0, (s.start - 2) * int(n)), (s.stop + 2) * int(n)) for s, n in zip(place, coarse, strict=True))
         mask = labels[box] == BONE_ID[bone.name]

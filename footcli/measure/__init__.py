@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
-from footcli.measure.hallux import phalanx
-from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, bones_in_frame, key_points
+from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, Toe, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg
 from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, MEASURES, PERCENT, landmark_names
 
@@ -33,11 +31,9 @@ NEEDED = {
 BEYOND_MM = 10.0  # how far past the calcaneus a floor line reaches that has no second point of its own
 
 
-def measure_masks(
-    labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
-) -> tuple[Measurement, ...]:  # fmt: skip
-    """The five angles from masks alone, in names.ANGLES order; arguments as for mask_points."""
-    return measure_both((), mask_points(labels, affine, frame, inside), frame)[len(ANGLES) : 2 * len(ANGLES)]
+def measure_masks(frame: FootFrame) -> tuple[Measurement, ...]:
+    """The five angles from the masks of a frame alone, in names.ANGLES order."""
+    return measure_both((), mask_points(frame), frame)[len(ANGLES) : 2 * len(ANGLES)]
 
 
 def measure_landmarks(
@@ -74,16 +70,10 @@ class MaskPoints:
         return {n: why for n, why in self.found.items() if isinstance(why, str) and any(w in why for w in (OUTSIDE, IN_PART, ABSENT))}
 
 
-def mask_points(
-    labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
-    hu: NDArray[np.int16] | None = None,
-) -> MaskPoints:  # fmt: skip
-    """Key points of masks. labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data.
-
-    hu: int16 (z, y, x), the scan itself, to look for the big toe, which has no mask.
-    """
-    bones = bones_in_frame(labels, affine, frame, inside)
-    return MaskPoints(bones, key_points(bones, None if hu is None else lambda base, head: phalanx(hu, labels, frame, base, head)))
+def mask_points(frame: FootFrame, toe: Toe | None = None) -> MaskPoints:
+    """Key points of the masks of a frame. toe: finds the big toe's first phalanx, as for key_points; None: it is not looked for."""
+    bones = bones_in_frame(frame)
+    return MaskPoints(bones, key_points(bones, toe))
 
 
 def measure_both(

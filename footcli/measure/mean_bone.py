@@ -108,6 +108,6 @@ def _similar(source: Array, target: Array, weight: Array) -> tuple[Array, Array]
 def _affine(source: Array, target: Array, weight: Array) -> tuple[Array, Array]:
     share = weight / weight.sum()
     a, b = share @ source, share @ target
-    root = np.sqrt(share)[:, None]
-    matrix = np.linalg.lstsq((source - a) * root, (target - b) * root, rcond=None)[0].T
+    weighted = (source - a) * share[:, None]
+    matrix = np.linalg.solve(weighted.T @ (source - a), weighted.T @ (target - b)).T
     return matrix, b - matrix @ a

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from footcli.frame import FootFrame, long_axis, low_point
-from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
 from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
 from footcli.names import BONES, landmark_names
@@ -59,15 +57,12 @@ class BonePoints:
     share: float
 
 
-def bones_in_frame(
-    labels: NDArray[np.uint8], affine: Array, frame: FootFrame, inside: NDArray[np.bool_] | None = None,
-) -> dict[str, BonePoints]:  # fmt: skip
-    """The bones that the angles need, by name; absent ones are left out. labels: uint8 (z, y, x); affine: voxel -> mm."""
-    found = find_bones(labels, affine, inside, only=frozenset(LEAST_ML))
+def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
+    """The bones that the angles need, by name; absent ones are left out."""
     return {
         name: BonePoints(
             apply(frame.to_foot, b.inner), apply(frame.to_foot, b.surface), b.cut(frame.to_foot), b.volume_mm3 / 1000, b.share
-        ) for name, b in found.items()
+        ) for name, b in frame.bones.items() if name in LEAST_ML
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from footcli.geometry import Array, apply, rotation
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.measure import mask_points, measure_both
+from footcli.measure.hallux import phalanx
 from footcli.measure.rules import true_angles
 from footcli.names import ANGLE_PLANE, ANGLES, FURTHER
 from footcli.phantom.disease import draw_subject
@@ -126,7 +127,7 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     inside = hu > hu.min()
     frame = foot_frame(labels, affine, orientation_known=True, weight_bearing=True, inside=inside)
     located = locate(volume, foot.grid, foot.labels, frame, loaded.landmarks)
-    masks = mask_points(labels, affine, frame, inside, hu)
+    masks = mask_points(frame, partial(phalanx, hu, labels, frame))
     found: dict[str, dict[str, float | None]] = {"landmarks": {}, "masks": {}}
     for m in measure_both(located.landmarks, masks, frame, located.missing):
         found[m.source][m.name] = m.value
