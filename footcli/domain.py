@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Side = Literal["L", "R"]
 Source = Literal["landmarks", "masks"]
 Point = tuple[float, float, float]
+Box = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) in pixels, x0 <= x1 and y0 <= y1."""
 
 
 class Plane(StrEnum):
@@ -121,7 +123,10 @@ class Landmark:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """A box linked over slices. box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive."""
+    """A box linked over slices. box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive.
+
+    boxes: for each of the slices (x0, y0, x1, y1), half-open, on the two axes that the slice shows; empty where only the whole is known.
+    """
 
     label: str
     score: float
@@ -129,6 +134,16 @@ class Lesion:
     slices: tuple[int, int]
     box_vox: tuple[float, float, float, float, float, float]
     size_mm: Point | None
+    boxes: tuple[Box, ...] = ()
+
+    def box_in(self, index: int) -> Box | None:
+        """Its box in a slice of its plane, None where it is not."""
+        if not self.slices[0] <= index <= self.slices[1]:
+            return None
+        if self.boxes:
+            return self.boxes[index - self.slices[0]]
+        x, y = (axis for axis in range(3) if axis != self.plane.axis)
+        return self.box_vox[x], self.box_vox[y], self.box_vox[x + 3], self.box_vox[y + 3]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
 from footcli.clinical import Clinical, clinical_content, parse_clinical, read_clinical, says_something, write_clinical
-from footcli.domain import Point
+from footcli.domain import Box, Point
 from footcli.errors import TruthError
 from footcli.files import read_json, safe_text, write_json
 from footcli.names import LANDMARKS, bone_name, lesion_name
@@ -27,8 +27,6 @@ __all__ = [
 
 Polygon = NDArray[np.float64]
 """(n, 2) pixel centres, X the column and Y the row; the last point joins the first."""
-Box = tuple[float, float, float, float]
-"""(x0, y0, x1, y1) in pixels, x0 <= x1 and y0 <= y1."""
 
 _NUMBER_TYPES = frozenset((int, float))
 _LANDMARK_LOOKUP = {name.casefold(): name for name in LANDMARKS}

@@ -104,6 +104,17 @@ def _smoothed(loop: Array) -> Array:
     return np.concatenate([even, even[:1]])
 
 
+def _corners(lesion: Lesion, index: int | None) -> list[Point]:
+    """Two opposite corners of a lesion's box in a slice, voxels; half-open, so its edges lie between voxel centres."""
+    box = None if index is None else lesion.box_in(index)
+    if box is None:
+        return []
+    x, y = (axis for axis in range(3) if axis != lesion.plane.axis)
+    ends = np.full((2, 3), index, float)
+    ends[:, [x, y]] = np.reshape(box, (2, 2)) - 0.5
+    return [(float(a), float(b), float(c)) for a, b, c in ends]
+
+
 class _Scene:
     """Draws in the picture's own units: the image pixel, with (0, 0) the outer corner of the first one."""
 
@@ -182,8 +193,7 @@ class _Scene:
     def boxes(self, lesions: Sequence[Lesion]) -> Iterable[Markup]:
         """The boxes of this plane whose slices hold this picture's."""
         for lesion in (lesion for lesion in lesions if shows_box(self.view, lesion)):
-            low, high = (np.array(lesion.box_vox[i : i + 3]) - 0.5 for i in (0, 3))  # half-open: edges lie between voxel centres
-            corners = self.project([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+            corners = self.project(_corners(lesion, self.view.index))
             (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
             dots = None if lesion.score >= SURE_SCORE else "2 4"
             frame = {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}

@@ -26,8 +26,9 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
             found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
             boxes: dict[str, list[tuple[float, float, float, float]]] = {}
             for lesion in lesions:
-                if lesion.plane is plane and lesion.slices[0] <= index <= lesion.slices[1]:
-                    boxes.setdefault(lesion.label, []).append(_box(lesion, plane))
+                box = lesion.box_in(index) if lesion.plane is plane else None
+                if box is not None:
+                    boxes.setdefault(lesion.label, []).append(box)
             if found or boxes:
                 write_slice_label(folder / plane / f"{names[index]}.json", found, boxes)
 
@@ -38,8 +39,3 @@ def source_names(plane: Plane, shape: tuple[int, ...], volume: Volume, ref: Case
         return volume.slice_names
     stems = tuple(safe_text(path.stem) for path in ref.images.get(plane, ()))
     return stems if len(stems) == shape[2 - plane.axis] else ()
-
-
-def _box(lesion: Lesion, plane: Plane) -> tuple[float, float, float, float]:
-    x, y = (axis for axis in range(3) if axis != plane.axis)  # columns, rows
-    return lesion.box_vox[x], lesion.box_vox[y], lesion.box_vox[x + 3], lesion.box_vox[y + 3]

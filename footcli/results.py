@@ -65,6 +65,7 @@ def _lesion_json(lesion: Lesion) -> dict[str, Any]:
         "plane": lesion.plane.value,
         "slices": _plain(lesion.slices),
         "box_vox": _plain(lesion.box_vox),
+        "boxes": _plain(lesion.boxes),
         "size_mm": _plain(lesion.size_mm),
     }
 
@@ -125,7 +126,10 @@ def _lesion(x: Mapping[str, Any]) -> Lesion:
     first, last = (int(v) for v in x["slices"])
     x0, y0, z0, x1, y1, z1 = (float(v) for v in x["box_vox"])
     box = (x0, y0, z0, x1, y1, z1)
-    return Lesion(str(x["label"]), float(x["score"]), Plane(x["plane"]), (first, last), box, _maybe(x["size_mm"], _point))
+    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in x.get("boxes", ()))
+    if boxes and len(boxes) != last - first + 1:
+        raise ValueError("a lesion has a box for some of its slices only")
+    return Lesion(str(x["label"]), float(x["score"]), Plane(x["plane"]), (first, last), box, _maybe(x["size_mm"], _point), boxes)
 
 
 def _maybe(value: Any, convert: Any) -> Any:

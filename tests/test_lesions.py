@@ -106,6 +106,21 @@ def test_a_lesion_gets_its_box_in_the_inputs_own_voxels(name: str, order: Order)
     assert lesion.size_mm == pytest.approx([b - a for a, b in zip(low, high, strict=True)])
 
 
+@pytest.mark.parametrize("order", SOME_ORDERS)
+def test_each_slice_has_its_own_box(order: Order) -> None:
+    base = _volume()
+    hu = base.hu.copy()
+    hu[50:52, 60:62, 64:74] = hu[50:56, 64:66, 70:74] = 0  # lower in the first slices, narrower in the last
+    volume = reordered(replace(base, hu=hu), order)
+    (lesion,) = _find(volume, Finder("OLT"))
+    assert len(lesion.boxes) == 6
+    for index in range(lesion.slices[0], lesion.slices[1] + 1):
+        bright = np.nonzero(np.take(volume.hu == 1500, index, 2 - lesion.plane.axis))[::-1]
+        assert lesion.box_in(index) == (bright[0].min(), bright[1].min(), bright[0].max() + 1, bright[1].max() + 1), index
+    assert len({lesion.box_in(i) for i in range(lesion.slices[0], lesion.slices[1] + 1)}) == 3
+    assert lesion.box_in(lesion.slices[1] + 1) is None
+
+
 def test_a_finer_scan_gets_its_box_in_its_own_finer_voxels() -> None:
     (lesion,) = _find(_volume(spacing=0.5), Finder("OLT"))
     wanted = [2 * edge for edge in (64, 60, 50, 74, 66, 56)]

@@ -47,7 +47,7 @@ def test_the_keys_are_those_that_other_programs_read() -> None:
     assert set(data) == {"schema", "case_id", "side", "measurements", "landmarks", "lesions", "findings", "warnings", "provenance"}
     assert {"name", "value", "unit", "why_missing", "source", "slice", "confidence"} <= set(data["measurements"][0])
     assert set(data["landmarks"][0]) == {"name", "xyz_vox", "xyz_mm", "score"}
-    assert set(data["lesions"][0]) == {"label", "score", "plane", "slices", "box_vox", "size_mm"}
+    assert set(data["lesions"][0]) == {"label", "score", "plane", "slices", "box_vox", "boxes", "size_mm"}
     assert {"name", "level", "evidence"} <= set(data["findings"][0])
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import Lesion, Plane
-from footcli.labels import Box
+from footcli.domain import Box, Lesion, Plane
 from footcli.names import LESION_PLANE, LESIONS
 
 LESION_ID = {term.name: i for i, term in enumerate(LESIONS, start=1)}
@@ -64,10 +63,9 @@ def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, frozenset[in
     """What a result shows in each labelled slice: the box of every lesion whose range holds it."""
     out = []
     for lesion in lesions:
-        x, y = (a for a in range(3) if a != lesion.plane.axis)
-        box = (lesion.box_vox[x], lesion.box_vox[y], lesion.box_vox[x + 3], lesion.box_vox[y + 3])
-        for index in range(lesion.slices[0], lesion.slices[1] + 1):
-            if index in labelled.get(lesion.plane, ()):
+        for index in sorted(labelled.get(lesion.plane, ())):
+            box = lesion.box_in(index)
+            if box is not None:
                 out.append(SliceBox(lesion.label, lesion.plane, index, box, lesion.score))
     return out
 

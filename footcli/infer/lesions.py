@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.domain import Lesion, Plane, Volume
-from footcli.geometry import apply
+from footcli.geometry import Array, apply
 from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
 from footcli.infer.session import Session
 from footcli.infer.spec import ModelSpec
@@ -157,25 +157,36 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
 
 def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical) -> Lesion:
     strong = [b for b in track.boxes if b[2] >= 0.5 * max(s for _, _, s in track.boxes)]
-    flat = np.stack([b for _, b, _ in strong])
-    (x0, y0), (x1, y1) = flat[:, :2].min(0).tolist(), flat[:, 2:].max(0).tolist()
-    first, last = strong[0][0], strong[-1][0]
-    low, high = np.zeros(3), np.zeros(3)
-    axes = [a for a in range(3) if a != SLICE_AXIS[plane]]  # array axes of rows and columns
-    for array_axis, (a, b) in zip((SLICE_AXIS[plane], *axes), ((first, last + 1), (y0, y1), (x0, x1)), strict=True):
-        low[2 - array_axis], high[2 - array_axis] = a - 0.5, b - 0.5
-    ends = apply(grid.to_input, np.stack([low, high]))
-    shape = np.array(volume.hu.shape[::-1])
-    a, b = np.clip(ends.min(0) + 0.5, 0, shape), np.clip(ends.max(0) + 0.5, 0, shape)
-    size = tuple(float(v) for v in (b - a) * volume.spacing_mm) if volume.spacing_known else None
+    at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
+    low, high = _ends(at[0], at[-1], np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
+    size = tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
     normal = _input_axis(grid, SLICE_AXIS[plane])
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
-    first_slice = int(np.floor(a[normal]))
+    first = int(np.floor(low[normal]))
+    last = max(first, int(np.ceil(high[normal])) - 1)
+    x, y = (axis for axis in range(3) if axis != normal)
+    scale, shift = grid.to_input[normal, 2 - SLICE_AXIS[plane]], grid.to_input[normal, 3]
+    boxes = []
+    for index in range(first, last + 1):  # between the slices that were looked at, what lies between their boxes
+        there = (index - shift) / scale
+        box = np.array([np.interp(there, at, edge) for edge in flat.T])
+        start, end = _ends(there, there, box, plane, volume, grid)
+        boxes.append((float(start[x]), float(start[y]), float(end[x]), float(end[y])))
     return Lesion(
-        track.label, score, source, (first_slice, max(first_slice, int(np.ceil(b[normal])) - 1)),
-        (float(a[0]), float(a[1]), float(a[2]), float(b[0]), float(b[1]), float(b[2])),
-        None if size is None else (size[0], size[1], size[2]),
+        track.label, score, source, (first, last), (*low.tolist(), *high.tolist()),
+        None if size is None else (size[0], size[1], size[2]), tuple(boxes),
     )  # fmt: skip
+
+
+def _ends(first: float, last: float, box: Array, plane: Plane, volume: Volume, grid: Canonical) -> tuple[Array, Array]:
+    """Lower and upper corner (3,) in the input's voxels, half-open, of a box (x0, y0, x1, y1) in the slices first..last of the grid."""
+    rows, columns = (axis for axis in range(3) if axis != SLICE_AXIS[plane])
+    corners = np.empty((2, 3))
+    corners[:, 2 - SLICE_AXIS[plane]] = first, last + 1
+    corners[:, 2 - rows], corners[:, 2 - columns] = box[1::2], box[::2]
+    ends = apply(grid.to_input, corners - 0.5)
+    shape = np.array(volume.hu.shape[::-1])
+    return np.clip(ends.min(0) + 0.5, 0, shape), np.clip(ends.max(0) + 0.5, 0, shape)
 
 
 def _input_axis(grid: Canonical, array_axis: int) -> int:
