@@ -17,14 +17,15 @@ F32 = NDArray[np.float32]
 VIEW_MM = 1.0
 # Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
 TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
-DOME_MM = 10.0  # the talus' height below its top that counts as its dome
-FOCUS_MM = 4.0  # half the thickness of the layer through the dome
+ALONE_MM = 25.0  # thickness of bone that is white in the picture of some bones alone
 IMAGES = 3  # channels of a view
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
     Plane.AXL: ("Talus", "Calcaneus", "MidFoot", *(BONES[k - 1].name for k in RAYS)),  # for the report: no network looks from above
 }
+# The bones whose axes and edges others hide, where all are seen at once
+ALONE = {Plane.SAG: ("Talus", "1st Metatarsal"), Plane.COR: ("Talus",), Plane.AXL: ()}
 DEPTH = {Plane.SAG: 0, Plane.COR: 1, Plane.AXL: 2}  # axis of the foot that a view looks along
 OWNER = {
     "CPA_Line1_Pt1": ("Calcaneus",), "CPA_Line1_Pt2": ("Calcaneus",), "CPA_Line2_Pt1": ("Calcaneus",),
@@ -48,8 +49,8 @@ CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slab:
-    """image: float32 (IMAGES, rows, columns), windowed HU as 0..1: along the view its mean and its maximum in the bones, and the
-    mean of the layer through the talar dome, where a joint line is sharp that the others blur.
+    """image: float32 (IMAGES, rows, columns), windowed HU as 0..1: along the view its mean, its maximum in the bones, and its sum over
+    ALONE_MM in those of ALONE.
 
     owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit;
     empty for a view that has no key points.
@@ -92,10 +93,9 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     bright = window(np, cut, *hu_window)
     # from above all is shown: the toes have no mask
     shown = plane is Plane.AXL or ndimage.binary_dilation(np.isin(seen, bones), iterations=2)
-    middle = _dome(labels, foot_to_grid, depth_axis)
-    centre = (near + far) / 2 - near if middle is None else middle - near
-    layer = slice(max(0, min(depth - 1, round((centre - FOCUS_MM) / VIEW_MM))), max(1, round((centre + FOCUS_MM) / VIEW_MM) + 1))
-    image = np.stack([bright.mean(0), np.where(shown, bright, 0).max(0), bright[layer].mean(0)])
+    alone = ndimage.binary_dilation(np.isin(seen, [BONE_ID[name] for name in ALONE[plane]]))
+    thick = np.where(alone, bright, 0).sum(0) * VIEW_MM / ALONE_MM
+    image = np.stack([bright.mean(0), np.where(shown, bright, 0).max(0), np.minimum(thick, 1)])
     first = seen
     if plane is Plane.AXL:  # from above, through the ankle
         first = np.where(np.isin(seen, bones), seen, 0)[::-1]
@@ -123,12 +123,6 @@ def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], 
         return -40.0, 40.0
     along = apply(to_foot, at)[:, axis]
     return float(along.min()) - 3.0, float(along.max()) + 3.0
-
-
-def _dome(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, axis: int) -> float | None:
-    """Middle of the talar dome along an axis of the foot, mm; None without a talus."""
-    at = apply(np.linalg.inv(foot_to_grid), np.argwhere(labels[::2, ::2, ::2] == BONE_ID["Talus"])[:, ::-1] * 2.0)
-    return float(at[at[:, 2] > at[:, 2].max() - DOME_MM, axis].mean()) if len(at) else None
 
 
 def third(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:

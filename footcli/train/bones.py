@@ -15,7 +15,7 @@ from footcli.phantom.tissue import AIR_HU
 from footcli.train.bank import Bank, Entry, SamplePoints
 from footcli.train.cases import Scan, scan_picture
 from footcli.train.draw import Cut, picture
-from footcli.train.loop import Judge, Plan, train_from
+from footcli.train.loop import Judge, Plan, quick, train_from
 from footcli.train.unet import UNet
 
 PIXEL_MM = 1.0
@@ -63,7 +63,9 @@ def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, de
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross entropy plus soft Dice over the bones that the batch shows."""
     images, target = batch
-    logits = net(images).float()
+    with quick(images.device):
+        half = net(images)
+    logits = half.float()
     probability = logits.softmax(1)
     hot = F.one_hot(target, CLASSES).permute(0, 3, 1, 2).float()
     both, either = (probability * hot).sum((0, 2, 3)), probability.sum((0, 2, 3)) + hot.sum((0, 2, 3))

@@ -13,10 +13,12 @@ from footcli.geometry import Array
 from footcli.infer.views import CHANNELS, IMAGES
 from footcli.train.bank import Bank
 from footcli.train.gu2net import GU2Net
-from footcli.train.loop import Judge, Plan, train_from
+from footcli.train.loop import Judge, Plan, quick, train_from
 from footcli.train.samples import LOOKS, PLANES, Sample
+from footcli.train.view import blur
 
 SIGMA_PX = 3.0
+BLURRED, BLUR_PX = 0.5, (0.4, 1.2)
 Batch = tuple[int, torch.Tensor, torch.Tensor]
 
 
@@ -56,6 +58,8 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
     theta = np.column_stack([theta[:, :2] * norm[None] / norm[:, None], theta[:, 2] / norm])
     grid = F.affine_grid(torch.tensor(theta[None], dtype=torch.float32, device=image.device), [1, IMAGES, h, w], align_corners=True)
     image = F.grid_sample(image[None], grid, align_corners=True)[0]
+    if rng.random() < BLURRED:  # drawn edges are sharper than a scanner's
+        image = blur(image, rng.uniform(*BLUR_PX))
     image = image * float(rng.uniform(0.75, 1.3)) + float(rng.normal(0, 0.04))
     image = (image.clamp(0, 1) ** float(rng.uniform(0.7, 1.4))) + float(rng.uniform(0, 0.05)) * torch.randn_like(image)
     lost = (moved < 0).any(1) | (moved[:, 0] > w - 1) | (moved[:, 1] > h - 1)
@@ -66,7 +70,9 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross entropy of the product of heat maps, and a smaller share for the local ones, so that they learn from the start."""
     domain, images, wanted = batch
-    near, far = net.both(images, domain)
+    with quick(images.device):
+        near, far = net.both(images, domain)
+    near, far = near.float(), far.float()
     known = wanted.isfinite()
     wanted = wanted.nan_to_num(0.0)
     weight = known * (1 + 20 * wanted)  # a point covers a few pixels of many thousand

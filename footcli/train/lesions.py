@@ -13,7 +13,7 @@ from footcli.infer.prepare import window
 from footcli.names import LESION_PLANE, LESIONS
 from footcli.train.bank import Bank, Entry
 from footcli.train.draw import Cut, cut_field_of_view, paint, sample
-from footcli.train.loop import Plan, train_from
+from footcli.train.loop import Plan, quick, train_from
 from footcli.train.yolo import Detector, assign, flatten, giou, points
 
 PIXEL_MM = 0.8
@@ -74,7 +74,9 @@ def _boxes(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.Te
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Focal loss of the classes (Lin et al., ICCV 2017) and GIoU of the boxes, both per answering cell."""
     images, truths = batch
-    outputs = net(images)
+    with quick(images.device):
+        halves = net(images)
+    outputs = [(box.float(), cls.float()) for box, cls in halves]
     boxes, logits = flatten(outputs)
     centres, strides = points(outputs)
     target, overlaps = torch.zeros_like(logits), []

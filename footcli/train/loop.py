@@ -55,6 +55,16 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def quick(device: torch.device) -> torch.autocast:
+    """Within it networks calculate in bfloat16 where the device does so natively: on two cores with AMX twice as fast. Not for losses."""
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported()
+    else:
+        told = getattr(torch.cpu, "get_capabilities", None)  # torch 2.13 has it
+        able = told is not None and bool(told().get("amx_bf16"))
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
+
+
 def train(
     net: nn.Module, plan: Plan, batch: Callable[[int], Any], loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]],
     say: Callable[[str], None], every: Callable[[int], None] | None = None, judge: Judge | None = None,
