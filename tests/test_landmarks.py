@@ -16,7 +16,7 @@ from footcli.geometry import apply, rotation
 from footcli.infer.landmarks import OUT_OF_VIEW, Located, locate, peak
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import BONES_SHOWN, CHANNELS, DEPTH, FOCUS_MM, IMAGES, OWNER, VIEW_MM, slab, third, view_geometry
+from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, IMAGES, OWNER, VIEW_MM, slab, third, view_geometry
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
@@ -104,20 +104,20 @@ def test_the_depth_of_a_point_beside_its_bone_is_taken_from_the_bones_nearest_pa
 
 
 @pytest.mark.parametrize("plane", PLANES)
-def test_the_layer_through_the_dome_leaves_out_what_lies_before_and_behind(plane: Plane) -> None:
+def test_the_third_picture_shows_the_talus_alone_and_how_thick_it_is(plane: Plane) -> None:
     hu, labels = _ball("Talus")
-    far = RADIUS_MM + 2 * FOCUS_MM
-    away = np.zeros(3)
-    away[DEPTH[plane]], away[2] = far, -25.0
+    behind, beside = np.zeros(3), np.array([0.0, 0.0, -2.5 * RADIUS_MM])
+    behind[DEPTH[plane]] = 2.5 * RADIUS_MM
     z, y, x = np.indices(hu.shape)
     foot = apply(np.linalg.inv(TO_GRID), np.stack([x, y, z], -1))
-    other = np.linalg.norm(foot - BALL_MM - away, axis=-1) < FOCUS_MM
-    hu, labels = np.where(other, np.float32(1500), hu), np.where(other, np.uint8(BONE_ID["Calcaneus"]), labels)
+    for away in (behind, beside):
+        other = np.linalg.norm(foot - BALL_MM - away, axis=-1) < RADIUS_MM
+        hu, labels = np.where(other, np.float32(1500), hu), np.where(other, np.uint8(BONE_ID["Calcaneus"]), labels)
     view = slab(hu, labels, TO_GRID, plane, WINDOW)
-    for at, seen in ((BALL_MM, True), (BALL_MM + away, False)):
+    for at, thick in ((BALL_MM, 2 * RADIUS_MM), (BALL_MM + beside, 0.0)):
         column, row = (view.to_px[:, :3] @ at + view.to_px[:, 3]).round().astype(int)
         assert view.image[1, row, column] > 0.9  # the maximum shows both
-        assert (view.image[2, row, column] > 0.9) == seen
+        assert view.image[2, row, column] * ALONE_MM == pytest.approx(thick, abs=2.5)
 
 
 def test_a_bone_that_is_not_in_the_view_gives_no_depth() -> None:
