@@ -150,8 +150,9 @@ def test_joints_stay_open_in_a_scan_of_usual_fineness(seed: int, disease: str, j
 
 
 def test_an_osseous_coalition_joins_its_two_bones_and_no_others() -> None:
-    subject = draw_subject(1, "tarsal_coalition")
-    assert ("talus", "calcaneus", "osseous") in [s.bones for s in subject.spots]
+    drawn = (draw_subject(seed, "tarsal_coalition", subtle=False) for seed in range(1, 30))
+    subject = next(s for s in drawn if "facet, osseous" in s.stage)
+    assert ("calcaneus", "talus", "osseous") in [s.bones for s in subject.spots]
     assert _touching(_part(subject, "ankle and subtalar")) == {frozenset(("Talus", "Calcaneus"))}
 
 

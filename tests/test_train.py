@@ -353,7 +353,7 @@ def test_the_bone_networks_loss_falls(bank: Bank[Entry], monkeypatch: pytest.Mon
 
 
 def test_the_lesion_networks_loss_falls_with_boxes_and_without(bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lesions, "SIDE_PX", 96)
+    monkeypatch.setattr(lesions, "CUT", replace(lesions.CUT, side_px=96))
     rng = np.random.default_rng(5)
     drawn = [lesions.draw_one(bank, rng) for _ in range(3)]
     images, truths = torch.stack([d[0] for d in drawn]), [(d[1], d[2]) for d in drawn]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,22 @@ torch = pytest.importorskip("torch", reason="torch (extra train) is not installe
 pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 
 from footcli import cli  # noqa: E402
-from footcli.domain import Plane, Volume  # noqa: E402
+from footcli.domain import Lesion, Plane, Volume  # noqa: E402
 from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.evaluate.run import evaluate  # noqa: E402
 from footcli.infer.bones import VOTERS  # noqa: E402
 from footcli.infer.views import CHANNELS, IMAGES  # noqa: E402
-from footcli.names import BONE_ID, LANDMARKS  # noqa: E402
+from footcli.names import BONE_ID, LANDMARKS, LESIONS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import Scan, scan  # noqa: E402
-from footcli.phantom.write import write_case  # noqa: E402
-from footcli.train import bones, cases, judge, landmarks, run, samples  # noqa: E402
+from footcli.phantom.write import lesion_boxes, write_case  # noqa: E402
+from footcli.train import bones, cases, judge, landmarks, lesions, run, samples  # noqa: E402
+from footcli.train.bank import SITE  # noqa: E402
 from footcli.train.gu2net import GU2Net  # noqa: E402
 from footcli.train.loop import Plan, read_curve  # noqa: E402
 from footcli.train.unet import UNet  # noqa: E402
-from footcli.walk import find_cases  # noqa: E402
+from footcli.train.yolo import Detector  # noqa: E402
+from footcli.walk import find_cases, find_places  # noqa: E402
 
 MM = 2.0
 LOST_MM = 25.0  # guessing the middle of the picture errs by some 60 mm
@@ -186,6 +189,61 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
     assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
     record = json.loads((tmp_path / "out" / find_cases(tmp_path / "unseen")[0].case_id / "result.json").read_text("utf-8"))
     assert len(record["provenance"]["models"]) == 4
+
+
+def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small and coarse, but the whole way: read boxes, learn, judge, export, analyse a patient that nobody saw, evaluate."""
+    monkeypatch.setattr(lesions, "PIXEL_MM", 2 * MM)
+    monkeypatch.setattr(lesions, "OFFSETS_MM", (-8.0, 0.0, 8.0))
+    monkeypatch.setattr(lesions, "CUT", replace(lesions.CUT, pixel_mm=2 * MM, side_px=64, offsets_mm=(-8.0, 0.0, 8.0)))
+    monkeypatch.setattr(lesions, "Detector", lambda channels, classes: Detector(channels, classes, (8, 16, 24, 32, 48), 24))
+    monkeypatch.setattr(run, "ROUNDS", 0)
+    for seed in (6101, 6102, 6103, 6104):
+        write_case(tmp_path / "tree", _flat(seed), seed, (Plane.AXL, Plane.SAG))
+    models, curve, card = _trained("lesions", tmp_path / "tree", tmp_path, 100, 6, "lesions.md")
+    assert curve[-1]["training loss"] < curve[0]["training loss"]
+    assert max(point["Flatfoot or Cavus"] for point in curve) > 0.1
+    assert "1 patients kept for judging" in card
+
+    write_case(tmp_path / "unseen", _flat(6105), 6105, (Plane.AXL, Plane.SAG))
+    _run("analyze", tmp_path / "unseen", "-o", tmp_path / "out", "--models", models, "--device", "cpu", "-q")
+    found = evaluate(tmp_path / "out", tmp_path / "unseen")
+    assert found["lesions"]["per_class"]["Flatfoot or Cavus"]["ap50"] > 0.1
+
+
+def _flat(seed: int) -> Scan:
+    return scan(draw_subject(seed, "flat_foot"), MM, 7)
+
+
+def test_boxes_of_a_labelled_case_are_the_lesions_of_the_subject(tmp_path: Path) -> None:
+    write_case(tmp_path, _flat(6106), 6106, (Plane.AXL, Plane.SAG))
+    (place,) = [p for p in find_places(tmp_path) if p.labelled]
+    case = cases.read_labelled(place)
+    assert case.lesions is not None
+    truth = _flat(6106).raster.lesion[::-1]
+    box = [np.flatnonzero(truth.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
+    assert [np.flatnonzero(case.lesions.any(tuple(a for a in range(3) if a != axis)))[[0, -1]].tolist() for axis in range(3)] == [
+        b.tolist() for b in box
+    ]
+    entry = cases.to_scan(case, np.random.default_rng(1))
+    flat = [term.name for term in LESIONS].index("Flatfoot or Cavus")
+    z, y, x = entry.points[-1 - flat].long().unbind(-1)
+    assert (entry.ids[1, z, y, x] == 1 << flat).all()
+    assert SITE - flat not in entry.points
+    assert {SITE - bit for bit in range(len(LESIONS)) if bit != flat} < set(entry.points)
+
+
+def test_a_judge_of_lesions_counts_as_evaluation_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = judge.held_phantoms([6107], lambda seed: draw_subject(seed, "flat_foot"))
+    bits = held[0].lesions
+    assert bits is not None
+    sag = [(i, boxes["Flatfoot or Cavus"][0]) for i in range(bits.shape[2]) if (boxes := lesion_boxes(bits[:, :, i], Plane.SAG))]
+    whole = (float(sag[0][0]), *sag[0][1][:2], float(sag[-1][0] + 1), *sag[0][1][2:])
+    right = Lesion("Flatfoot or Cavus", 0.9, Plane.SAG, (sag[0][0], sag[-1][0]), whole, None, tuple(box for _, box in sag))  # type: ignore[arg-type]
+    net = Detector(3, 6, (8, 8, 8, 8, 8), 8)
+    for found, score in (((right,), 1.0), ((), 0.0), ((replace(right, label="OLT", plane=Plane.COR),), 0.0)):
+        monkeypatch.setattr(judge, "find_lesions", lambda *a, found=found: found)
+        assert judge.judge_lesions(net, held, run.lesion_spec("")) == {"score": score, "Flatfoot or Cavus": score}
 
 
 def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points_are_left_open(tree: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.domain import Plane
-from footcli.evaluate.boxes import LESION_ID
+from footcli.evaluate.boxes import LESION_ID, SliceBox
 from footcli.evaluate.coco import IOU, Columns, Ranked
 from footcli.evaluate.gather import CaseScores
 from footcli.names import ANGLE_PLANE, ANGLES, BONES
@@ -107,22 +107,25 @@ def pose_problem(cases: Sequence[CaseScores]) -> Problem:
 
 def box_problem(cases: Sequence[CaseScores]) -> Problem:
     """Lesion boxes of the labelled slices of each lesion's own plane."""
-    sides = []
-    for pick in ("true_boxes", "found_boxes"):
-        image, label, boxes, scores = [], [], [], []
-        for number, case in enumerate(cases):
-            for item in getattr(case, pick):
-                if not item.in_own_plane:
-                    continue
-                image.append(int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index))))
-                label.append(LESION_ID[item.label])
-                x0, y0, x1, y1 = item.box
-                boxes.append((x0, y0, x1 - x0, y1 - y0))
-                scores.append(item.score)
-        flat = np.array(boxes, np.float64).reshape(-1, 4)
-        images, labels = np.array(image, np.int64), np.array(label, np.int64)
-        sides.append(Columns(images, labels, flat, areas=flat[:, 2] * flat[:, 3], scores=np.array(scores, np.float64)))
-    return _grouped(Problem(tuple(LESION_ID), sides[0], sides[1]), cases)
+    true, found = box_columns([case.true_boxes for case in cases]), box_columns([case.found_boxes for case in cases])
+    return _grouped(Problem(tuple(LESION_ID), true, found), cases)
+
+
+def box_columns(cases: Sequence[Sequence[SliceBox]]) -> Columns:
+    """The boxes of each case that lie in their lesion's own plane."""
+    image, label, boxes, scores = [], [], [], []
+    for number, items in enumerate(cases):
+        for item in items:
+            if not item.in_own_plane:
+                continue
+            image.append(int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index))))
+            label.append(LESION_ID[item.label])
+            x0, y0, x1, y1 = item.box
+            boxes.append((x0, y0, x1 - x0, y1 - y0))
+            scores.append(item.score)
+    flat = np.array(boxes, np.float64).reshape(-1, 4)
+    images, labels = np.array(image, np.int64), np.array(label, np.int64)
+    return Columns(images, labels, flat, areas=flat[:, 2] * flat[:, 3], scores=np.array(scores, np.float64))
 
 
 PROBLEMS: dict[str, Callable[[Sequence[CaseScores]], Problem]] = {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
-from footcli.infer.session import Session
+from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, LESION_PLANE
 
@@ -55,7 +55,7 @@ class _Track:
 
 
 def find_lesions(
-    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Session, spec: ModelSpec, unseen: Iterable[str] = ()
+    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Runner, spec: ModelSpec, unseen: Iterable[str] = ()
 ) -> tuple[Lesion, ...]:
     """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
 
@@ -111,7 +111,7 @@ def _box(near: NDArray[np.bool_], margin: int, axis: int) -> tuple[slice, slice,
 
 
 def _detect(
-    grid: Canonical, plane: Plane, index: int, box: tuple[slice, slice, slice], session: Session, spec: ModelSpec, classes: list[str],
+    grid: Canonical, plane: Plane, index: int, box: tuple[slice, slice, slice], session: Runner, spec: ModelSpec, classes: list[str],
 ) -> list[tuple[str, F32, float]]:  # fmt: skip
     """Boxes of one slice in canonical pixels (x0, y0, x1, y1), after suppressing doubles."""
     rows, columns = (s for a, s in enumerate(box) if a != SLICE_AXIS[plane])

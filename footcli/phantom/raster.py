@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ CLASS_OF: dict[str, int] = {
     "tibia": BONE_ID["Tibia"], "fibula": BONE_ID["Fibula"], "talus": BONE_ID["Talus"], "calcaneus": BONE_ID["Calcaneus"],
     **{name: BONE_ID["MidFoot"] for name in MIDFOOT}, **{f"metatarsal{i}": BONE_ID["MidFoot"] + i for i in range(1, 6)},
 }  # fmt: skip
+TARGETS: Mapping[str, np.float32] = {"lucent": np.float32(-1), "sclerotic": np.float32(1), "bone": np.float32(0)}  # of Raster.tissue
 EXTRA = 11  # piece ids from here on belong to no class
 
 
@@ -172,12 +174,13 @@ def rasterize(subject: Subject, grid: Grid) -> Raster:
         second[box] = np.where(nearer, a, np.minimum(b, d))
         piece[box] = np.where(nearer, index, piece[box])
         first[box] = np.where(nearer, d, a)
-    gap = np.full(grid.shape, subject.gap_mm, np.float32) if bridges else np.float32(subject.gap_mm)
-    for spot in bridges:
+    narrow = [s for s in subject.spots if s.kind in ("bridge", "contact")]
+    gap = np.full(grid.shape, subject.gap_mm, np.float32) if narrow else np.float32(subject.gap_mm)
+    for spot in narrow:
         found = region_gauge(grid, spot.region)
         if found is not None and isinstance(gap, np.ndarray):
             box, gauge = found
-            inside = -8.0 if "osseous" in spot.bones else 0.35
+            inside = -8.0 if "osseous" in spot.bones else 0.15 if spot.kind == "contact" else 0.6
             gap[box] = np.where(gauge < 1.1, inside, gap[box])
     carved = np.maximum(first, (first - second + gap) / 2)
     tissue, lesion = _tissue(subject, grid, piece, pieces), _lesions(subject, grid)
@@ -187,14 +190,13 @@ def rasterize(subject: Subject, grid: Grid) -> Raster:
 def _tissue(subject: Subject, grid: Grid, piece: NDArray[np.uint8], pieces: tuple[str, ...]) -> F32:
     tissue = np.zeros(grid.shape, np.float32)
     for spot in subject.spots:
-        found = region_gauge(grid, spot.region) if spot.kind != "bridge" else None
+        found = region_gauge(grid, spot.region) if spot.kind in TARGETS else None
         if found is None:
             continue
         box, gauge = found
         owners = [pieces.index(name) + 1 for name in spot.bones if name in pieces]
         soft = np.clip((1.12 - gauge) / 0.24, 0, 1) * np.isin(piece[box], owners)
-        target = np.float32(-1 if spot.kind == "lucent" else 1)
-        tissue[box] += soft * (target - tissue[box])
+        tissue[box] += soft * (TARGETS[spot.kind] - tissue[box])
     return tissue
 
 

@@ -8,6 +8,8 @@ TUNE_SEEDS: tuple[int, ...] = tuple(range(5001, 5013))  # thresholds are chosen 
 RANGE_SEEDS: tuple[int, ...] = tuple(range(201, 249))  # severe flat to severe cavus, varus to valgus, for the angles
 HARD_SEEDS: tuple[int, ...] = tuple(range(301, 325))  # with noise, metal or a cut-off field, for the points' scores
 SCORE_SEEDS: tuple[int, ...] = tuple(range(5101, 5149))  # points' scores are calibrated on these, every second one made hard
+LESION_SEEDS: tuple[int, ...] = tuple(range(401, 481))  # ten of each lesion class, half of them subtle, and twenty healthy
+LESION_TUNE_SEEDS: tuple[int, ...] = tuple(range(5201, 5281))  # thresholds of lesions are chosen on these
 DEMO_SEED = 42
 # surfaces (name prefixes of files in --shapes) that no training ever sees
 TEST_SHAPES: tuple[str, ...] = ("leg12", "leg13", "leg14", "hind_norm03R", "hind_nontta10R", "hind_tta10L")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from footcli.anatomy.shape import Bone, Tube, reshaped, section_sd, surface_points
+from footcli.anatomy.shape import Bone, Tube, distance, reshaped, section_sd, surface_points
 from footcli.domain import Side
 from footcli.geometry import Array, rotation
 
@@ -16,6 +17,7 @@ X, Y, Z = np.eye(3)
 MEDIAL = ("navicular", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral", "metatarsal1", "metatarsal2", "metatarsal3",
           "sesamoid_medial", "sesamoid_lateral", *(f"phalanx_{p}{i}" for p in ("prox", "mid", "dist") for i in (1, 2, 3)))  # fmt: skip
 LATERAL = ("cuboid", "metatarsal4", "metatarsal5", *(f"phalanx_{p}{i}" for p in ("prox", "mid", "dist") for i in (4, 5)))
+HEIGHTS = np.arange(-12.0, 14.0, 0.25)  # mm about the talar dome, for looking up and down a line
 HALLUX = ("phalanx_prox1", "phalanx_dist1")
 
 
@@ -38,9 +40,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Changed tissue. lucent and sclerotic change what a bone is made of; bridge joins two bones where it lies."""
+    """Changed tissue, in the order in which it comes. lucent and sclerotic change what a bone is made of, bone makes it as it was; bridge
+    adds bone to those named, and joins two where it lies; contact lets a joint close."""
 
-    kind: Literal["lucent", "sclerotic", "bridge"]
+    kind: Literal["lucent", "sclerotic", "bone", "bridge", "contact"]
     region: Region
     bones: tuple[str, ...] = ()
 
@@ -51,7 +54,7 @@ class Subject:
 
     landmarks: LANDMARKS names -> (3,) mm, measured on the moved bones. lesions: (label, region) in the label's wording.
     gap_mm: least width of a joint. diseases: names of findings that are true. sole: (4, 4) foot frame -> frame whose z = 0 is the
-    sole's level (mm). loaded: whether the foot stands on that level.
+    sole's level (mm). loaded: whether the foot stands on that level. stage: of the disease, as the literature has it.
     """
 
     bones: Mapping[str, Bone]
@@ -65,6 +68,7 @@ class Subject:
     sex: Literal["F", "M"]
     sole: Array = field(default_factory=lambda: np.eye(4))
     loaded: bool = True
+    stage: str = ""
 
     @property
     def scale(self) -> float:
@@ -129,6 +133,25 @@ def stand(foot: dict[str, Bone], stance: Stance, rng: np.random.Generator) -> No
         jitter = rotation(rng.normal(size=3), rng.normal(0, 1.5))
         foot[name] = foot[name].moved(jitter, foot[name].pos, rng.normal(0, 0.3, 3))
     _level(foot)
+
+
+def inside(bone: Bone, points: Array) -> NDArray[np.bool_]:
+    """(N,) whether foot-frame points (N, 3) lie in a bone."""
+    local = (points - bone.pos) @ bone.axes.T / bone.scale
+    return np.asarray(distance(bone, local.T.astype(np.float32)) < 0)
+
+
+def close_ankle(foot: dict[str, Bone], space_mm: float) -> None:
+    """Bring tibia and fibula down or up until the joint is so wide over the dome (median of four places); below nothing the bones meet."""
+    edges = foot["talus"].point("dome_medial_edge"), foot["talus"].point("dome_lateral_edge")
+    spaces = []
+    for share in (0.2, 0.4, 0.6, 0.8):
+        line = edges[0] + share * (edges[1] - edges[0]) + HEIGHTS[:, None] * Z
+        roof, dome = (HEIGHTS[inside(foot[name], line)] for name in ("tibia", "talus"))
+        if len(roof) and len(dome):
+            spaces.append(float(roof.min() - dome.max()))
+    if spaces:
+        _move(foot, ("tibia", "fibula"), np.eye(3), np.zeros(3), Z * (space_mm - np.median(spaces)))
 
 
 def ankle_axis(foot: Mapping[str, Bone]) -> Array:

@@ -62,7 +62,7 @@ def write_case(root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tupl
             write_atomic(source / plane / f"{name}.dcm", _dicom(picture, affine, plane, index, seed, side))
             if labels:
                 mask, found = np.take(truth, index, axis), np.take(bits, index, axis)
-                write_slice_label(label / plane / f"{name}.json", _polygons(mask), _boxes(found, plane), clinical)
+                write_slice_label(label / plane / f"{name}.json", _polygons(mask), lesion_boxes(found, plane), clinical)
     return source
 
 
@@ -71,7 +71,7 @@ def _polygons(mask: NDArray[np.uint8]) -> dict[str, list[Array]]:
     return {BONES[k - 1].name: polygons_of_mask(mask == k) for k in present if k}
 
 
-def _boxes(bits: NDArray[np.uint8], plane: Plane) -> dict[str, list[tuple[float, float, float, float]]]:
+def lesion_boxes(bits: NDArray[np.uint8], plane: Plane) -> dict[str, list[tuple[float, float, float, float]]]:
     """Boxes of the lesions labelled in this plane: (x0, y0, x1, y1), corners of the outermost pixels."""
     found = {}
     for i, term in enumerate(LESIONS):

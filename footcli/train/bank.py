@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 
 from footcli.anatomy.shape import surface_points
-from footcli.names import BONES
+from footcli.names import BONES, LESIONS
 from footcli.phantom.disease import draw_subject
+from footcli.phantom.lesions import sites
 from footcli.phantom.pose import flexed
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
@@ -24,6 +26,9 @@ LOW, HIGH = np.array([-75.0, -40.0, -26.0]), np.array([65.0, 225.0, 142.0])  # f
 ROUND_MM = 24.0  # soft tissue and air kept around a foot that hangs free
 LYING_SHARE = 0.25  # of a wide population: scanned lying, the foot hanging free
 FLEXION_DEG = (-15.0, 45.0)  # plus is plantar
+SITE = -101  # key of Entry.points from which on the places of lesions stand, present or not
+SITE_SD_MM = 3.0
+LESION_SPREAD = 0.3  # feet from which lesions are learnt vary less than others: a flat one that is not called flat would mislead
 LYING_SWAY_DEG = (12.0, 6.0, 12.0)  # sd of how such a leg lies in the scan: turned about its axis, tilted sideways, tilted forward
 SamplePoints = dict[int, torch.Tensor]
 Change = Callable[[Subject, np.random.Generator], Subject]
@@ -35,7 +40,8 @@ class Entry:
     """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue. ids: uint8 (2, z, y, x) piece, lesion bits.
 
     sway_deg: sd of further turns about z, y, x when a slice is cut.
-    classes: (pieces + 1,) class of each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -i for lesion bit i.
+    classes: (pieces + 1,) class of each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -1 - i for lesion bit i;
+    SITE - i for where such a lesion would lie.
     """
 
     seed: int
@@ -58,7 +64,7 @@ def subject_box(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     return low, np.array([*high[:2], top])
 
 
-def _together(volumes: list[np.ndarray]) -> torch.Tensor:
+def together(volumes: list[np.ndarray]) -> torch.Tensor:
     """(C, z, y, x) whose channels lie side by side in memory: a point's values are read at once."""
     return torch.from_numpy(np.stack(volumes, -1)).permute(3, 0, 1, 2)
 
@@ -69,8 +75,11 @@ def somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generato
     return torch.from_numpy(np.stack(np.unravel_index(picked, shape), -1).astype(np.float32))
 
 
-def to_entry(seed: int, raster: Raster, rng: np.random.Generator, sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Entry:
-    """A raster as an entry of the bank."""
+def to_entry(
+    seed: int, raster: Raster, rng: np.random.Generator, sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    where_lesions_lie: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({}),
+) -> Entry:  # fmt: skip
+    """A raster as an entry of the bank. where_lesions_lie: label -> foot-frame points (3,)."""
     labels = raster.labels
     points: SamplePoints = {}
     for c in range(1, len(BONES) + 1):
@@ -81,8 +90,12 @@ def to_entry(seed: int, raster: Raster, rng: np.random.Generator, sway_deg: tupl
         where = np.flatnonzero(raster.lesion & (1 << bit))
         if where.size:
             points[-1 - bit] = somewhere(where, labels.shape, rng)
+    for bit, term in enumerate(LESIONS):
+        if near := [raster.grid.voxels(at)[::-1] for at in where_lesions_lie.get(term.name, ())]:
+            some = np.stack(near)[rng.integers(len(near), size=400)] + rng.normal(0, SITE_SD_MM / SPACING_MM, (400, 3))
+            points[SITE - bit] = torch.from_numpy(some.astype(np.float32))
     classes = torch.tensor([0, *(CLASS_OF.get(name, 0) for name in raster.pieces)])
-    fields, ids = _together([raster.depth, raster.skin, raster.tissue]), _together([raster.piece, raster.lesion])
+    fields, ids = together([raster.depth, raster.skin, raster.tissue]), together([raster.piece, raster.lesion])
     return Entry(seed, raster.pieces, fields, ids, classes, points, sway_deg)
 
 
@@ -93,17 +106,20 @@ def wide_subject(seed: int) -> Subject:
     return flexed(subject, rng.uniform(*FLEXION_DEG)) if rng.random() < LYING_SHARE else subject
 
 
-def make_entry(seed: int, change: Change | None = None, wide: bool = False) -> Entry:
-    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on a grid.
+def lesion_subject(seed: int) -> Subject:
+    """A subject of the population that lesions are learnt from."""
+    return draw_subject(seed, spread=LESION_SPREAD, with_mimics=True)
 
-    wide: draw from the wide population instead of the one that test subjects come from.
-    """
+
+def make_entry(seed: int, change: Change | None = None, draw: Callable[[int], Subject] = wide_subject) -> Entry:
+    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on a grid."""
     rng = np.random.default_rng([seed, 5])
-    subject = wide_subject(seed) if wide else draw_subject(seed)
+    subject = draw(seed)
     if change is not None:
         subject = change(subject, rng)
     grid = make_grid(subject, SPACING_MM, *subject_box(subject), np.eye(3))
-    return to_entry(seed, rasterize(subject, grid), rng, (0.0, 0.0, 0.0) if subject.loaded else LYING_SWAY_DEG)
+    sway = (0.0, 0.0, 0.0) if subject.loaded else LYING_SWAY_DEG
+    return to_entry(seed, rasterize(subject, grid), rng, sway, sites(subject.bones))
 
 
 class Bank(Generic[T]):

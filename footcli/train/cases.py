@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from footcli.assets import models_dir
 from footcli.domain import Plane, Point, Volume
 from footcli.errors import CaseError, SetupError, TruthError
+from footcli.evaluate.boxes import LESION_ID
 from footcli.evaluate.truth import Truth, read_truth
 from footcli.infer.bones import on_input_grid, segment
+from footcli.infer.lesions import NEEDS
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import Canonical, canonical, orientation, oriented
 from footcli.infer.session import Session, open_session
 from footcli.infer.spec import ModelSpec
 from footcli.labels import mask_of_polygons
-from footcli.names import BONE_ID, RAYS
+from footcli.names import BONE_ID, LESIONS, RAYS
 from footcli.phantom.tissue import AIR_HU
 from footcli.polygons import source_names
 from footcli.read import read_case
-from footcli.train.bank import SPACING_MM, SamplePoints, somewhere
+from footcli.train.bank import SITE, SPACING_MM, SamplePoints, somewhere, together
 from footcli.train.draw import Cut, cut_field_of_view, place
 from footcli.walk import CasePlace, find_places
 
@@ -40,18 +42,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name, voxels (x, y, z)."""
+    """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name, voxels (x, y, z).
+
+    lesions: uint8 (z, y, x), bit i for LESIONS[i] in the boxes of its own plane; None where nobody looked.
+    """
 
     volume: Volume
     labels: Labels
     points: Mapping[str, Point] = field(default_factory=dict)
+    lesions: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A labelled scan in the bank. fields: float32 (1, z, y, x) HU; ids: uint8 (1, z, y, x) classes; both SPACING_MM, canonical order.
+    """A labelled scan in the bank. fields: float32 (1, z, y, x) HU; ids: uint8 (2, z, y, x) classes, lesion bits; both SPACING_MM,
+    canonical order.
 
-    points: class -> (K, 3) random voxels (z, y, x) inside it.
+    points: as in Entry; a lesion that is not there would lie at the bone that it needs.
     """
 
     fields: torch.Tensor
@@ -89,7 +96,7 @@ def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None 
         return _cropped(volume, truth, truth.whole)
     if outline is None:
         raise TruthError("no plane is labelled without gaps: its bones cannot be put together")
-    return Labelled(volume, outline(volume), truth.points)
+    return Labelled(volume, outline(volume), truth.points, _lesion_bits(truth))
 
 
 def by_shipped_model(volume: Volume) -> Labels:
@@ -122,7 +129,19 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     less = np.eye(3)[plane.axis] * first
     points = {name: (float(x), float(y), float(z)) for name, at in truth.points.items() for x, y, z in [np.subtract(at, less)]}
     cropped = Volume(hu, affine, (), "", spacing_known=volume.spacing_known, orientation_known=volume.orientation_known, tags=volume.tags)
-    return Labelled(cropped, np.ascontiguousarray(labels[tuple(within)]), points)
+    lesions = np.ascontiguousarray(_lesion_bits(truth)[tuple(within)])
+    return Labelled(cropped, np.ascontiguousarray(labels[tuple(within)]), points, lesions)
+
+
+def _lesion_bits(truth: Truth) -> Labels:
+    """uint8 (z, y, x), bit i where a box of LESIONS[i] in its own plane lies."""
+    bits = np.zeros(truth.shape, np.uint8)
+    for item in truth.boxes():
+        if item.in_own_plane:
+            x0, y0, x1, y1 = (round(edge) for edge in item.box)
+            picture = np.moveaxis(bits, 2 - item.plane.axis, 0)[item.index]
+            picture[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] |= np.uint8(1 << (LESION_ID[item.label] - 1))
+    return bits
 
 
 def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels:
@@ -140,7 +159,14 @@ def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
     grid = canonical(case.volume, SPACING_MM, turned)
     ids = on_canonical_grid(case.labels, grid, case.volume)
     points = {k: somewhere(np.flatnonzero(ids == k), ids.shape, rng) for k in BONE_ID.values() if (ids == k).any()}
-    return Scan(torch.from_numpy(grid.hu)[None], torch.from_numpy(ids)[None], points)
+    bits = np.zeros_like(ids) if case.lesions is None else on_canonical_grid(case.lesions, grid, case.volume)
+    for bit, term in enumerate(LESIONS if case.lesions is not None else ()):
+        where = np.flatnonzero(bits & (1 << bit))
+        if where.size:
+            points[-1 - bit] = somewhere(where, ids.shape, rng)
+        elif (owner := BONE_ID[NEEDS[term.name][0]]) in points:
+            points[SITE - bit] = points[owner]
+    return Scan(torch.from_numpy(grid.hu)[None], together([ids, bits]), points)
 
 
 def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
@@ -172,10 +198,18 @@ def from_any(places: Sequence[CasePlace], seed: int, make: Callable[[CasePlace, 
 
 def scan_picture(entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """HU (C, H, W) of a slice with neighbours, turned, stretched and changed a little, and the classes (H, W) of the middle one."""
+    image, ids, keep = scan_slice(entry, plane, centre, cut, rng)
+    target = ids[0, len(cut.offsets_mm) // 2]
+    return image, torch.where(keep, target, torch.zeros_like(target))
+
+
+def scan_slice(
+    entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator, chance: float = 0.3
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As scan_picture: HU, the ids (2, C, H, W), and what a field of view cut smaller now and then (chance) leaves, bool (H, W)."""
     fields, ids = place(entry.fields, entry.ids, (AIR_HU,), plane, centre, cut, rng)
     g = torch.Generator(device=entry.fields.device).manual_seed(int(rng.integers(1 << 62)))
     image = fields[0] * rng.uniform(*GAIN) + rng.normal(0, OFFSET_HU)
     image = image + rng.uniform(*NOISE_HU) * torch.randn(image.shape, generator=g, device=image.device)
-    image, keep = cut_field_of_view(image, rng)
-    target = ids[0, len(cut.offsets_mm) // 2]
-    return image, torch.where(keep, target, torch.zeros_like(target))
+    image, keep = cut_field_of_view(image, rng, chance)
+    return image, ids, keep

@@ -12,21 +12,27 @@ from torch import nn
 
 from footcli.domain import CaseResult, Plane, Volume
 from footcli.errors import CaseError, SetupError, TruthError
+from footcli.evaluate.boxes import LESION_ID, SliceBox, found_boxes
+from footcli.evaluate.coco import average_precision
 from footcli.evaluate.points import poses
 from footcli.evaluate.scores import dice
+from footcli.evaluate.tables import box_columns
 from footcli.frame import foot_frame
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
+from footcli.infer.lesions import find_lesions
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import VIEW_MM
 from footcli.names import BONES
 from footcli.phantom.scanner import scan
 from footcli.phantom.subject import Subject
+from footcli.phantom.write import lesion_boxes
 from footcli.train.bank import wide_subject
 from footcli.train.cases import Labelled, on_canonical_grid, read_labelled
 from footcli.train.export import WithSoftmax
 from footcli.train.gu2net import OneDomain
+from footcli.train.yolo import Decoded, Detector
 from footcli.walk import CasePlace
 
 PHANTOM_MM = 1.2  # spacing of held-out phantoms: coarse, so that judging takes little of the training's time
@@ -52,7 +58,7 @@ def held_phantoms(seeds: Sequence[int], draw: Callable[[int], Subject] = wide_su
     for seed in seeds:
         seen = scan(draw(seed), PHANTOM_MM, seed)
         points = {name: (float(x), float(y), float(z)) for name, (x, y, z) in seen.points.items()}
-        out.append(Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, points))
+        out.append(Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, points, seen.raster.lesion))
     return out
 
 
@@ -84,6 +90,24 @@ def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Ma
             found.setdefault(k, []).append(value)
     numbers = {BONES[k - 1].name: float(np.mean(values)) for k, values in sorted(found.items())}
     return {"score": float(np.mean(list(numbers.values()))) if numbers else 0.0, **numbers}
+
+
+def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
+    """score: mean over classes of AP at IoU 0.5 over the slices of each lesion's own plane, as evaluation counts it; and each class's."""
+    runner, real, seen = TorchRunner(Decoded(net)), [], []
+    for item in held:
+        grid = canonical(item.volume, spec.pixel_mm)
+        found = find_lesions(item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec)
+        counts = {plane: item.volume.hu.shape[2 - plane.axis] for plane in Plane}
+        seen.append(found_boxes(found, {plane: frozenset(range(n)) for plane, n in counts.items()}))
+        bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
+        real.append([
+            SliceBox(name, plane, index, box) for plane, n in counts.items() for index in range(n)
+            for name, boxes in lesion_boxes(np.take(bits, index, 2 - plane.axis), plane).items() for box in boxes
+        ])  # fmt: skip
+    precision, _ = average_precision(box_columns(real), box_columns(seen), tuple(LESION_ID))
+    numbers = {name: precision.of(name)["ap50"] for name in LESION_ID}
+    return {"score": precision.mean()["map50"] or 0.0, **{name: value for name, value in numbers.items() if value is not None}}
 
 
 def judge_landmarks(net: nn.Module, held: Sequence[Labelled], specs: Mapping[Plane, ModelSpec]) -> Mapping[str, float]:

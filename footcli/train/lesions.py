@@ -1,4 +1,4 @@
-"""Train the lesion detector on slices of synthetic subjects, each lesion in its own plane."""
+"""Train the lesion detector on slices, each lesion in its own plane: as often with it as of the same place without it."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ from torch.nn import functional as F
 
 from footcli.infer.prepare import window
 from footcli.names import LESION_PLANE, LESIONS
-from footcli.train.bank import Bank, Entry
+from footcli.train.bank import SITE, Bank, Entry
+from footcli.train.cases import Scan, scan_slice
 from footcli.train.draw import Cut, cut_field_of_view, paint, sample
-from footcli.train.loop import Plan, quick, train_from
+from footcli.train.loop import Judge, Plan, quick, train_from
 from footcli.train.yolo import Detector, assign, flatten, giou, points
 
 PIXEL_MM = 0.8
 WINDOW = (-500.0, 1500.0)
 OFFSETS_MM = (-2.4, 0.0, 2.4)
 SIDE_PX = 224
+CUT = Cut(PIXEL_MM, SIDE_PX, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5)
+CUT_OFF = 0.15  # share of pictures whose field of view ends early
 CLASSES = tuple(term.name for term in LESIONS)
 LEAST_PX = 3  # a thinner rest of a box at the edge is not a box
-# Bones (class ids of names.BONES) around which slices without a lesion are cut, for each plane
+ILL, SITES = 0.45, 0.4  # shares of pictures with a lesion, and of a lesion's place without it; the others show bones anywhere
+# Bones (class ids of names.BONES) around which those are cut, for each plane
 NEAR = {"AXL": (5, 6), "COR": (3, 4, 5, 1), "SAG": (3, 6, 4)}
 Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
 
 
-def _centre(entry: Entry, key: int, rng: np.random.Generator) -> torch.Tensor:
-    found = entry.points[key]
-    return found[int(rng.integers(len(found)))]
-
-
-def draw_one(bank: Bank[Entry], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw_one(bank: Bank[Entry | Scan], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,)."""
-    ill = [(e, -key - 1) for e in bank.entries for key in e.points if key < 0]
-    if ill and rng.random() < 0.65:
-        kinds = sorted({bit for _, bit in ill})
-        bit = kinds[int(rng.integers(len(kinds)))]
-        fitting = [e for e, b in ill if b == bit]
-        entry = fitting[int(rng.integers(len(fitting)))]
-        plane, centre = LESION_PLANE[CLASSES[bit]].value, _centre(entry, -1 - bit, rng)
+    entries = bank.entries  # another thread may put a new list in its place
+    bit, roll = int(rng.integers(len(CLASSES))), rng.random()
+    key = -1 - bit if roll < ILL else SITE - bit
+    fitting = [e for e in entries if key in e.points and (key == -1 - bit or -1 - bit not in e.points)]
+    if fitting and roll < ILL + SITES:
+        entry, plane = fitting[int(rng.integers(len(fitting)))], LESION_PLANE[CLASSES[bit]].value
     else:
-        entry = bank.entries[int(rng.integers(len(bank.entries)))]
-        plane = str(rng.choice(list(NEAR)))
-        centre = _centre(entry, int(rng.choice([k for k in NEAR[plane] if k in entry.points])), rng)
-    fields, ids = sample(entry, plane, centre, Cut(PIXEL_MM, SIDE_PX, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5), rng)
-    image, keep = cut_field_of_view(paint(entry, fields, ids, PIXEL_MM, rng), rng, 0.15)
+        entry, plane = entries[int(rng.integers(len(entries)))], str(rng.choice(list(NEAR)))
+        key = int(rng.choice([k for k in NEAR[plane] if k in entry.points] or [k for k in entry.points if k > 0]))
+    centre = entry.points[key][int(rng.integers(len(entry.points[key])))]
+    if isinstance(entry, Scan):
+        image, ids, keep = scan_slice(entry, plane, centre, CUT, rng, CUT_OFF)
+    else:
+        fields, ids = sample(entry, plane, centre, CUT, rng)
+        image, keep = cut_field_of_view(paint(entry, fields, ids, PIXEL_MM, rng), rng, CUT_OFF)
     boxes, classes = _boxes(ids[1, len(OFFSETS_MM) // 2], keep, plane)
     return window(torch, image, *WINDOW), boxes, classes
 
@@ -95,12 +96,12 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     return cls + 1.5 * box, {"cls": float(cls.detach()), "box": float(box.detach())}
 
 
-def draw_batch(bank: Bank[Entry], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
+def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
     """(N, C, H, W) windowed pictures, and for each its boxes and classes."""
     drawn = [draw_one(bank, rng) for _ in range(size)]
     return torch.stack([d[0] for d in drawn]).to(device), [(d[1].to(device), d[2].to(device)) for d in drawn]
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry]) -> nn.Module:
-    """Train and return the averaged network, ready for export."""
-    return train_from(Detector(len(OFFSETS_MM), len(CLASSES)), plan, bank, draw_batch, loss, say, refresh=20)
+def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None) -> nn.Module:
+    """Train and return the averaged network, the best one where it is judged, ready for export."""
+    return train_from(Detector(len(OFFSETS_MM), len(CLASSES)), plan, bank, draw_batch, loss, say, judge, refresh=20)

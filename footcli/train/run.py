@@ -13,21 +13,21 @@ from torch import nn
 
 from footcli.assets import models_dir
 from footcli.domain import Plane
-from footcli.errors import SetupError
 from footcli.files import write_atomic
 from footcli.infer.manifest import load_manifest, verify, write_entry
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import CHANNELS, IMAGES, VIEW_MM, view_geometry
 from footcli.names import BONES
-from footcli.phantom.disease import draw_subject
-from footcli.phantom.seeds import TUNE_SEEDS
+from footcli.phantom.disease import DISEASES, draw_subject
+from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
+from footcli.phantom.subject import Subject
 from footcli.train import bones, landmarks, lesions
-from footcli.train.bank import Bank, Entry, make_entry
+from footcli.train.bank import Bank, Entry, lesion_subject, make_entry
 from footcli.train.calibrate import ROUNDS, thresholds
-from footcli.train.cases import Labelled, Scan, find_labelled, from_any, read_labelled, split, to_scan
+from footcli.train.cases import Labelled, Scan, by_shipped_model, find_labelled, from_any, read_labelled, split, to_scan
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
-from footcli.train.judge import held_cases, held_phantoms, judge_bones, judge_landmarks
+from footcli.train.judge import held_cases, held_phantoms, judge_bones, judge_landmarks, judge_lesions
 from footcli.train.loop import CHECKPOINT, Plan, read_curve
 from footcli.train.samples import PLANES, WINDOW, Sample, drawn, labelled, pointed
 from footcli.train.shapes import ShapeSwap
@@ -72,16 +72,8 @@ def train_and_export(task: str, plan: Plan, models: Path, material: Material, sa
 
     Raises SetupError for labels that cannot be learnt from.
     """
-    if material.data is not None and task == "lesions":
-        raise SetupError("train lesions: learns from phantoms alone; leave the folder out")
-    if task == "landmarks":
-        written = _train_landmarks(plan, models, material, say)
-    elif task == "lesions":
-        change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
-        subjects = Bank(plan.bank, lambda seed: make_entry(seed, change))
-        written = export_lesions(lesions.run(plan, say, subjects), models, str(material), _facts(plan), say)
-    else:
-        written = _train_bones(plan, models, material, say)
+    train = {"bones": _train_bones, "landmarks": _train_landmarks, "lesions": _train_lesions}[task]
+    written = train(plan, models, material, say)
     complete(models)
     return written
 
@@ -93,7 +85,7 @@ def _train_bones(plan: Plan, models: Path, material: Material, say: Say) -> tupl
 
     def make(seed: int) -> Entry | Scan:
         if material.draws(seed):
-            return make_entry(seed, change, wide=True)
+            return make_entry(seed, change)
         return from_any(learn, seed, lambda place, rng: to_scan(read_labelled(place), rng))
 
     spec = bone_spec(str(material))
@@ -114,6 +106,30 @@ def _train_landmarks(plan: Plan, models: Path, material: Material, say: Say) -> 
     net = landmarks.run(plan, say, Bank(plan.bank, make), lambda module: judge_landmarks(module, held, specs))
     who = _who(keep, held)
     return export_landmarks(net, models, str(material), _facts(plan) | {"judged on": who}, say, read_curve(plan), who)
+
+
+def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
+    change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
+    learn, keep = material.split()
+
+    def ill(seed: int) -> Subject:
+        return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True)
+
+    def read(place: CasePlace) -> Labelled:
+        return read_labelled(place, by_shipped_model)
+
+    held = held_cases(keep, read) if keep else held_phantoms(LESION_TUNE_SEEDS[-len(DISEASES) :], ill)
+
+    def make(seed: int) -> Entry | Scan:
+        if material.draws(seed):
+            return make_entry(seed, change, lesion_subject)
+        return from_any(learn, seed, lambda place, rng: to_scan(read(place), rng))
+
+    spec = lesion_spec(str(material))
+    bank: Bank[Entry | Scan] = Bank(plan.bank, make)
+    net = lesions.run(plan, say, bank, lambda module: judge_lesions(module, held, spec))
+    who = _who(keep, held)
+    return export_lesions(net, models, str(material), _facts(plan) | {"judged on": who}, say, curve=read_curve(plan), who=who)
 
 
 def _who(keep: Sequence[CasePlace], held: Sequence[Labelled]) -> str:
@@ -202,20 +218,29 @@ def export_landmarks(
     return written
 
 
+def lesion_spec(data: str) -> ModelSpec:
+    """The entry of a lesion network before it has a file."""
+    return ModelSpec(
+        file="lesions.onnx", sha256="0" * 64, task="lesions", planes=tuple(Plane), pixel_mm=lesions.PIXEL_MM, window=lesions.WINDOW,
+        decoder="yolo", input_channels=len(lesions.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
+        classes=lesions.CLASSES, offsets_mm=lesions.OFFSETS_MM,
+    )  # fmt: skip
+
+
 def export_lesions(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say, rounds: int = ROUNDS
-) -> tuple[Path, ...]:
-    """Export a lesion detector with its decoding inside; suppression of doubles stays outside.
+    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say, rounds: int = ROUNDS,
+    curve: Sequence[Mapping[str, float]] = (), who: str = "",
+) -> tuple[Path, ...]:  # fmt: skip
+    """Export a lesion detector with its decoding inside; suppression of doubles stays outside. curve, who: as for bones.
 
     rounds: subjects of each disease on which the classes' thresholds are chosen; 0 leaves the scores as they are.
     """
     if not isinstance(net, Detector):
         raise TypeError("the lesion network must be a Detector")
-    spec = ModelSpec(
-        file="lesions.onnx", sha256="0" * 64, task="lesions", planes=tuple(Plane), pixel_mm=lesions.PIXEL_MM, window=lesions.WINDOW,
-        decoder="yolo", input_channels=len(lesions.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
-        classes=lesions.CLASSES, offsets_mm=lesions.OFFSETS_MM,
-    )  # fmt: skip
+    spec = lesion_spec(data)
+    if curve:
+        best = max(curve, key=lambda point: point["score"])
+        spec = replace(spec, quality={"measured_on": who, "map50": round(best["score"], 3)})
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
     spec, difference = export(Decoded(net), spec, models, example, axes)
@@ -223,4 +248,5 @@ def export_lesions(
         spec = replace(spec, thresholds=thresholds(spec, models, say, rounds))
         write_entry(models, spec)
         facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
-    return _done(spec, models, write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference), difference, say)
+    card = write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference, curve)
+    return _done(spec, models, card, difference, say)

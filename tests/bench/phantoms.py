@@ -1,9 +1,11 @@
 """Score the shipped models on the fixed test subjects: drawn, written as labelled cases, analysed, and scored by `evaluate`.
 
-python tests/bench/phantoms.py [--seeds 101 102] [--shapes DIR] [--spacing 0.8] [--models DIR] [--quality standard] [--baseline] [--record]
+python tests/bench/phantoms.py [--set test|lesions] [--seeds 101 102] [--shapes DIR] [--spacing 0.8] [--models DIR]
+                               [--quality standard] [--baseline] [--record]
 
 A third of the subjects, TEST_SHAPED, wear measured surfaces that no training saw, where --shapes has them; their key points are those of
-the parametric bones and do not count. baseline: threshold and watershed, each basin named by the truth, an upper bound.
+the parametric bones and do not count. baseline: threshold and watershed, each basin named by the truth, an upper bound. lesions: ten
+subjects of each class, every second one subtle, then twenty healthy ones, all with what looks like a lesion and is none.
 """
 
 from __future__ import annotations
@@ -24,23 +26,36 @@ from skimage.segmentation import watershed
 from footcli.assets import models_dir
 from footcli.batch import run_batch
 from footcli.evaluate.listing import listings
+from footcli.evaluate.patients import SURE
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.scores import dice
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.names import ANGLE_PLANE, BONES
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
-from footcli.phantom.seeds import TEST_SEEDS, TEST_SHAPED
-from footcli.phantom.write import write_case
+from footcli.phantom.seeds import LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
+from footcli.phantom.subject import Subject
+from footcli.phantom.write import case_name, write_case
 from footcli.pipeline import Options
+from footcli.results import load_result
 from footcli.walk import find_cases
 
+ILL = (("hallux_valgus",), ("olt",), ("accessory_navicular",), ("tarsal_coalition",), ("ankle_arthritis",), ("flat_foot", "cavus_foot"))
 SHAPES = Path(__file__).resolve().parents[3] / "shared" / "data" / "shapes"
+
+
+def lesion_subject(seed: int) -> Subject:
+    """One of LESION_SEEDS."""
+    place = LESION_SEEDS.index(seed)
+    if place >= 10 * len(ILL):
+        return draw_subject(seed, "normal", with_mimics=True)
+    kinds = ILL[place // 10]
+    return draw_subject(seed, kinds[place % 4 // 2 % len(kinds)], subtle=place % 2 == 0, with_mimics=True)
 
 
 def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]:
     """The subject of a seed in a scanner, and whether it wears measured surfaces."""
-    subject = draw_subject(seed)
+    subject = lesion_subject(seed) if seed in LESION_SEEDS else draw_subject(seed)
     shaped = shapes is not None and seed in TEST_SHAPED
     if shaped and shapes is not None:
         from footcli.train.shapes import ShapeSwap
@@ -59,6 +74,25 @@ def baseline(hu: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[int,
     votes = np.zeros((basins.max() + 1, 11), np.int64)
     np.add.at(votes, (basins.ravel(), truth.ravel()), 1)
     return dice(votes.argmax(1).astype(np.uint8)[basins] * (basins > 0), truth, 10)
+
+
+def healthy(out: Path, seeds: list[int]) -> dict[str, float]:
+    """Label -> how often it is said, at the score of a finding, of a healthy foot."""
+    counts: dict[str, float] = {}
+    well = [case_name(s, "normal") for s in seeds if s in LESION_SEEDS[10 * len(ILL) :]]
+    for name in well:
+        for label in {x.label for x in load_result(out / name).lesions if x.score >= SURE}:
+            counts[label] = counts.get(label, 0) + 1 / len(well)
+    return counts
+
+
+def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, float], seeds: list[int]) -> None:
+    """Write what was measured of lesions into the manifest's quality table."""
+    spec = load_manifest(folder).get("lesions")
+    quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
+    for name, own in found["lesions"]["per_class"].items():
+        quality |= {f"ap50 {name}": round(own["ap50"], 3), f"sensitivity {name}": round(own["sensitivity"], 2)}
+    write_entry(folder, replace(spec, quality=quality | {"false_findings_in_a_healthy_foot": round(sum(false.values()), 2)}))
 
 
 def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:
@@ -83,7 +117,8 @@ def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--seeds", type=int, nargs="+", default=list(TEST_SEEDS))
+    args.add_argument("--set", choices=("test", "lesions"), default="test")
+    args.add_argument("--seeds", type=int, nargs="+", default=None)
     args.add_argument("--shapes", type=Path, default=SHAPES if SHAPES.exists() else None)
     args.add_argument("--spacing", type=float, default=0.8)
     args.add_argument("--models", type=Path, default=None)
@@ -93,12 +128,13 @@ def main() -> None:
     args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
     given = args.parse_args()
     models = given.models or models_dir()
+    seeds = given.seeds or list(LESION_SEEDS if given.set == "lesions" else TEST_SEEDS)
     os.fsync = lambda handle: None  # type: ignore[assignment]  # thousands of files that nobody keeps
     base: dict[int, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.out or Path(scratch)
         tree, out = folder / "tree", folder / "out"
-        for seed in given.seeds:
+        for seed in seeds:
             began = time.perf_counter()
             seen, shaped = draw(seed, given.spacing, given.shapes)
             source = write_case(tree, replace(seen, points={}) if shaped else seen, seed)
@@ -110,8 +146,12 @@ def main() -> None:
             print(f"{seed} {source.name} {'measured surfaces ' if shaped else ''}{time.perf_counter() - began:.0f} s", flush=True)
         (out / "run.json").unlink()  # it holds the last case alone; the folders say the rest
         found = evaluate(out, tree, jobs=2)
+        false = healthy(out, seeds)
+    if given.set == "lesions":
+        said = ", ".join(f"{name} {share:.2f}" for name, share in sorted(false.items()))
+        print(f"\nfalse findings in a healthy foot: {sum(false.values()):.2f} ({said or 'none'})")
     if given.record:
-        record(models, found, given.seeds)
+        record_lesions(models, found, false, seeds) if given.set == "lesions" else record(models, found, seeds)
     for listing in listings(found):
         sys.stdout.write(f"\n**{listing.title}**\n\n| {' | '.join(listing.columns)} |\n|{'---|' * len(listing.columns)}\n")
         sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in listing.rows)
