@@ -23,7 +23,8 @@ _CUTOFF = {"flat_foot": "flat", "cavus_foot": "cavus", "hallux_valgus": "valgus"
 _OPPOSITE = {"cavus_foot": "flat"}
 # Angles that get a line beside a finding and never change its level: beyond the same cut-off, or outside the profile's range.
 _SUPPORT = {"flat_foot": ("TCA", "TCA_AP", "HAA", "FAO"), "cavus_foot": ("HAA", "TCA_AP", "TCA"), "hallux_valgus": ("IMA",)}
-_BESIDE = {"ankle_arthritis": ("TT", "MTASA")}
+_BESIDE = {"ankle_arthritis": ("JSW_M", "JSW_C", "JSW_L", "TT", "MTASA")}
+_NARROW, _TILTED = ("JSW_M", "JSW_L"), ("TT",)  # what goes with the box of ankle arthritis
 _BOX = {
     "hallux_valgus": "Hallux Valgus",
     "ankle_arthritis": "Ankle Arthritis",
@@ -96,10 +97,22 @@ def _verdict(name: str, angles: Angles, lesions: Sequence[Lesion], unseen: Mappi
     if name not in _BOX:
         return _any_of(name, angles)
     boxes = _boxes(name, lesions, unseen)
+    if name == "ankle_arthritis":
+        return _with_joint_space(boxes, angles)
     if all(angles[a].value is None for a in _ANY_OF.get(name, ())):
         return boxes
     pair = sorted((_any_of(name, angles), boxes), key=lambda v: -_RANK.index(v.level))
     return _Verdict(pair[0].level, [*pair[0].lines, *pair[1].lines], pair[0].angles)
+
+
+def _with_joint_space(boxes: _Verdict, angles: Angles) -> _Verdict:
+    """A narrow ankle joint makes a suspicious box sure; narrow and tilted, it is worth a look without any box."""
+    narrow, tilted = ([line for level, line in map(angles.in_range, wanted) if level is Level.PRESENT] for wanted in (_NARROW, _TILTED))
+    if boxes.level is Level.BORDERLINE and narrow:
+        return _Verdict(Level.PRESENT, [*boxes.lines, *narrow])
+    if boxes.level is Level.NOT_SEEN and narrow and tilted:
+        return _Verdict(Level.BORDERLINE, [*narrow, *tilted, *boxes.lines])
+    return boxes
 
 
 def _sides(name: str, wanted: Sequence[str], angles: Angles) -> tuple[dict[str, Side], list[str]]:

@@ -68,13 +68,17 @@ FURTHER: tuple[Term, ...] = (
     Term("HVA", "hallux valgus angle", "무지 외반각"),
     Term("IMA", "1st to 2nd intermetatarsal angle", "제1·제2중족골간 각"),
     Term("FAO", "foot ankle offset", "족부-족관절 편위"),
+    Term("JSW_M", "ankle joint space, medial", "발목 관절 간격 (내측)"),
+    Term("JSW_C", "ankle joint space, central", "발목 관절 간격 (중앙)"),
+    Term("JSW_L", "ankle joint space, lateral", "발목 관절 간격 (외측)"),
 )
 MEASURES: tuple[Term, ...] = (*ANGLES, *FURTHER)
-PERCENT: frozenset[str] = frozenset({"FAO"})  # the others are in degrees
+UNIT: dict[str, str] = {"FAO": "percent", "JSW_M": "mm", "JSW_C": "mm", "JSW_L": "mm"}  # the others are in degrees
 AGREE_DEG = 3.0  # landmarks and masks further apart than this do not support each other
 ANGLE_PLANE: dict[str, Plane] = {
     "CPA": Plane.SAG, "TMA": Plane.SAG, "TCA": Plane.SAG, "HAA": Plane.COR, "MTASA": Plane.COR,
     "MTASA_B": Plane.COR, "TT": Plane.COR, "TCA_AP": Plane.AXL, "HVA": Plane.AXL, "IMA": Plane.AXL, "FAO": Plane.AXL,
+    "JSW_M": Plane.COR, "JSW_C": Plane.COR, "JSW_L": Plane.COR,
 }  # fmt: skip
 
 # The seven findings are the data set's diseases; the aliases are how clinical files write them.

@@ -133,7 +133,7 @@ class _Scene:
             p1, p2, p3, p4 = self.project(m.points_vox)
             colour = ANGLE_COLOURS.get(m.name, OTHER_COLOUR)
             dash = "6 4" if m.source == "masks" else None
-            crossing = None if m.name in names.PERCENT else svg.crossing(p1, p2, p3, p4)
+            crossing = None if m.name in names.UNIT else svg.crossing(p1, p2, p3, p4)
             seen = crossing is not None and self._inside(crossing)
             pairs = (svg.run_on(a, b, crossing if seen else None) for a, b in ((p1, p2), (p3, p4)))
             parts = [svg.segment(*ends, stroke=colour, stroke_dasharray=dash) for ends in pairs]

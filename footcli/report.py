@@ -28,7 +28,7 @@ FINDING_LESION = {
     "tarsal_coalition": "Tarsal Coalition",
 }
 PLANES = (Plane.SAG, Plane.COR, Plane.AXL)
-HIDDEN_FIRST = ("MTASA_B", "TT")  # their lines lie on those of MTASA: shown when asked for
+HIDDEN_FIRST = ("MTASA_B", "TT", "JSW_M", "JSW_C", "JSW_L")  # their lines lie on those of MTASA: shown when asked for
 
 Strings = Mapping[str, str]
 

@@ -212,6 +212,21 @@ def test_other_angles_support_a_finding_without_making_one() -> None:
     assert tilted["normal"].level is Level.NOT_SEEN
 
 
+def _joint(medial: float, tilt: float) -> tuple[Measurement, ...]:
+    return Measurement("JSW_M", "mm", "masks", value=medial), Measurement("TT", "deg", "masks", value=tilt)
+
+
+@pytest.mark.parametrize(("score", "medial", "tilt", "level"), [
+    (0.0, 2.5, 0.0, Level.NOT_SEEN), (0.0, 0.9, 0.0, Level.NOT_SEEN), (0.0, 0.9, 6.0, Level.BORDERLINE),
+    (0.0, 1.4, 6.0, Level.NOT_SEEN), (0.4, 2.5, 6.0, Level.BORDERLINE), (0.4, 0.9, 0.0, Level.PRESENT), (0.7, 2.5, 0.0, Level.PRESENT),
+])  # fmt: skip
+def test_joint_space_and_tilt_add_to_the_box_of_ankle_arthritis(score: float, medial: float, tilt: float, level: Level) -> None:
+    boxes = (box("Ankle Arthritis", score),) if score else ()
+    answer = found(lesions=boxes, extra=_joint(medial, tilt))["ankle_arthritis"]
+    assert answer.level is level
+    assert any("JSW_M 0.9 mm, outside the normal range" in line for line in answer.evidence) is (medial == 0.9)
+
+
 @pytest.mark.parametrize("name", [a.name for a in ANGLES])
 def test_no_foot_is_normal_with_an_angle_missing(name: str) -> None:
     normal = found(feet(**{name: None}))["normal"]

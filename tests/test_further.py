@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from footcli.frame import FootFrame, foot_frame
-from footcli.geometry import Array, apply
+from footcli.geometry import Array, apply, rotation
 from footcli.measure import mask_points, measure_both
 from footcli.measure.hallux import NOT_FOUND, OUTSIDE, phalanx
+from footcli.measure.joint_space import joint_spaces
 from footcli.measure.rules import angle_deg, true_angles
-from footcli.names import BONE_ID, FURTHER, PERCENT
+from footcli.names import BONE_ID, FURTHER, UNIT
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.subject import Subject
@@ -67,13 +68,13 @@ def test_further_angles_of_true_masks_are_near_the_truth(toe_out: tuple[Subject,
     points = mask_points(frame, partial(phalanx, seen.hu, seen.raster.labels, frame))
     found = {m.name: m for m in measure_both((), points, frame) if m.name in {term.name for term in FURTHER}}
     move = frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
-    marks = further(subject.bones, seen.subject.landmarks)
+    marks = further(subject.bones, seen.subject.landmarks, subject.gap_mm)
     wanted = true_angles({name: apply(move, at) for name, at in marks.items()}, FURTHER)
     assert set(found) == set(wanted)
     for name, m in found.items():
-        assert m.unit == ("percent" if name in PERCENT else "deg")
+        assert m.unit == UNIT.get(name, "deg")
         assert m.source == "masks"
-        assert m.value == pytest.approx(wanted[name], abs=6.0 if name == "HVA" else 4.0), name
+        assert m.value == pytest.approx(wanted[name], abs=6.0 if name == "HVA" else 1.2 if m.unit == "mm" else 4.0), name
     assert wanted["HVA"] > 25  # a toe that is straight would show nothing
 
 
@@ -93,3 +94,27 @@ def test_a_toe_that_the_scan_cuts_off_or_does_not_show_has_no_angle(toe_out: tup
     assert phalanx(lost, labels, frame, base, head) == OUTSIDE
     soft = np.where(labels > 0, hu, np.clip(hu, None, 60)).astype(np.int16)
     assert phalanx(soft, labels, frame, base, head) == NOT_FOUND
+
+
+def _plate(height: float, slope: float = 0.0, edge: float = 0.5) -> Array:
+    """Outermost voxels of a bone that ends at a height, rising towards lateral."""
+    x, y = (a.ravel() for a in np.meshgrid(np.arange(-15, 15, edge), np.arange(-10, 10, edge)))
+    return np.stack([x, y, height - slope * x], axis=1)
+
+
+def test_the_joint_space_is_what_lies_between_the_outermost_voxels() -> None:
+    medial, lateral = np.array([12.0, 0, 30]), np.array([-12.0, 0, 30])
+    for roof, wanted in ((_plate(33.0), (2.5, 2.5, 2.5)), (_plate(33.0, 0.1), (1.66, 2.5, 3.34)), (_plate(30.25), (0.0, 0.0, 0.0))):
+        found = joint_spaces(roof, _plate(30.0), 0.5, medial, lateral)
+        widths = [float(np.linalg.norm(ends[0] - ends[1])) for ends in found.values() if ends is not None]
+        np.testing.assert_allclose(widths, wanted, atol=0.1)
+    assert set(joint_spaces(_plate(33.0)[:0], _plate(30.0), 0.5, medial, lateral).values()) == {None}
+    beside = _plate(33.0)[_plate(33.0)[:, 0] > 4.0]  # lateral half of the tibia is not there
+    assert [ends is None for ends in joint_spaces(beside, _plate(30.0), 0.5, medial, lateral).values()] == [False, True, True]
+
+
+def test_a_tilted_joint_is_measured_square_to_the_dome() -> None:
+    turn = rotation([0, 1, 0], 12.0)
+    roof, dome = (plate @ turn.T for plate in (_plate(33.0), _plate(30.0)))
+    found = joint_spaces(roof, dome, 0.5, turn @ np.array([12.0, 0, 30]), turn @ np.array([-12.0, 0, 30]))
+    assert all(ends is not None and np.linalg.norm(ends[0] - ends[1]) == pytest.approx(2.5, abs=0.15) for ends in found.values())

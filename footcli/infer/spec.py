@@ -10,10 +10,10 @@ from typing import Any
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.names import BONES, LESIONS, MEASURES, PERCENT, bone_name, landmark_names, lesion_name
+from footcli.names import BONES, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
 
 TASKS = ("bones", "landmarks", "lesions")
-_WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in PERCENT)
+_WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in UNIT)
 _POINTS = {point for angle in _WITH_POINTS for point in landmark_names(angle)}
 _POINT_WORDS = (
     f"lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of {', '.join(_WITH_POINTS)}"

@@ -10,9 +10,10 @@ import numpy as np
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
+from footcli.measure.joint_space import PLACES
 from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, Toe, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg
-from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, MEASURES, PERCENT, landmark_names
+from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, MEASURES, UNIT, landmark_names
 
 MIN_SCORE = 0.3  # a key point that the network is less sure of is not used
 MASK_CONFIDENCE = 0.9  # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
@@ -25,6 +26,7 @@ FLOOR_WORDS = {
 NEEDED = {
     "CPA": ("Calcaneus",), "TMA": ("Talus", "1st Metatarsal"), "TCA": ("Talus", "Calcaneus"), "HAA": ("Tibia", "Talus", "Calcaneus"),
     "MTASA": ("Tibia", "Talus"), "MTASA_B": ("Tibia", "Talus"), "TT": ("Tibia", "Talus"), "TCA_AP": ("Talus", "Calcaneus"),
+    **dict.fromkeys(PLACES, ("Tibia", "Talus")),
     "HVA": ("1st Metatarsal",), "IMA": ("1st Metatarsal", "2nd Metatarsal"),
     "FAO": ("Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
 }  # fmt: skip
@@ -116,7 +118,7 @@ def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: Foot
 
 
 def _measure(name: str, found: Mapping[str, Array | str], frame: FootFrame, source: Source, confidence: float) -> Measurement:
-    plane, unit = ANGLE_PLANE[name], "percent" if name in PERCENT else "deg"
+    plane, unit = ANGLE_PLANE[name], UNIT.get(name, "deg")
     points = [found.get(n, f"{n} was not looked for") for n in landmark_names(name)]
     note = ""
     if name == "CPA":

@@ -20,7 +20,8 @@ DENSE = 0.35
 YAW_DEG, PITCH_DEG = range(-15, 66, 3), range(-30, 31, 5)  # directions tried: from medial to lateral, from down to up
 RAY_MM, RAY_FROM_MM, RAY_TO_MM = 6.0, 9.0, 32.0  # the bone along a direction counts in this tube
 TUBE_MM, FROM_MM, TO_MM = 12.0, 3.0, 42.0  # the phalanx lies in this one
-LEAST_ML = 2.5
+LEAST_ML, SHORTEST_MM = 2.5, 18.0  # in the mean foot 30 mm between the middles of base and head
+RIM_MM = 2  # a piece this near to the end of the data is cut off there
 OUTSIDE = "the first phalanx of the big toe is outside the field of view"
 NOT_FOUND = "the first phalanx of the big toe was not found"
 
@@ -55,9 +56,15 @@ def phalanx(hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, 
     if count == 0 or (sizes := np.bincount(pieces.ravel())[1:]).max() < LEAST_ML * 1000:
         return NOT_FOUND
     solid = pieces == sizes.argmax() + 1
+    if (ndimage.binary_dilation(solid, iterations=RIM_MM) & ~there).any():
+        return OUTSIDE
     turn = _turn(way, np.array([0.0, 1.0, 0.0]))  # as it lies in the mean foot, roughly
     laid = lay(BONE, at[solid & ~ndimage.binary_erosion(solid)] @ turn.T)
-    return laid.point("base_centre") @ turn + head, laid.point("head_centre") @ turn + head
+    ends = laid.point("base_centre") @ turn + head, laid.point("head_centre") @ turn + head
+    if np.linalg.norm(ends[1] - ends[0]) < SHORTEST_MM:  # what is left of it, or another toe
+        ahead = (at @ unit(head - base) > RAY_FROM_MM) & (np.linalg.norm(at, axis=-1) < RAY_TO_MM)
+        return NOT_FOUND if there[ahead].all() else OUTSIDE
+    return ends
 
 
 def _way(at: Array, density: Array, along: Array) -> Array | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from footcli.frame import FootFrame, long_axis, low_point
 from footcli.geometry import Array, apply
+from footcli.measure.joint_space import PLACES, joint_spaces
 from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
 from footcli.names import BONES, landmark_names
 
@@ -47,7 +48,7 @@ Found = dict[str, Array | str]  # point name -> foot frame (3,), or why it is mi
 class BonePoints:
     """A bone in the foot frame (mm): points all through it (N, 3) and on its surface (M, 3), where it is cut off.
 
-    volume_ml: of its largest piece. share: that piece's part of all voxels with the bone's label.
+    volume_ml: of its largest piece. share: that piece's part of all voxels with the bone's label. edge_mm: of a voxel.
     """
 
     solid: Array
@@ -55,13 +56,15 @@ class BonePoints:
     cut: frozenset[str]
     volume_ml: float
     share: float
+    edge_mm: float
 
 
 def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
     """The bones that the angles need, by name; absent ones are left out."""
     return {
         name: BonePoints(
-            apply(frame.to_foot, b.inner), apply(frame.to_foot, b.surface), b.cut(frame.to_foot), b.volume_mm3 / 1000, b.share
+            apply(frame.to_foot, b.inner), apply(frame.to_foot, b.surface), b.cut(frame.to_foot), b.volume_mm3 / 1000, b.share,
+            float(b.size_mm.mean()),
         ) for name, b in frame.bones.items() if name in LEAST_ML
     }  # fmt: skip
 
@@ -81,6 +84,7 @@ def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found
     last = _of(bones, "5th Metatarsal", ("front",), ("low",), _ball)
     shaft = _of(bones, "Tibia", ("bottom",), ("upper", "lower"), lambda tibia: _shaft(tibia, dome))
     roof = _of(bones, "Tibia", ("bottom",), ("medial", "lateral"), lambda tibia: _plafond(tibia, dome))
+    space = _of(bones, "Tibia", ("bottom",), tuple(PLACES), lambda tibia: _spaces(tibia, bones.get("Talus"), dome))
     hallux = _hallux(ray, toe)
     lines = {
         "CPA": (heel["tuberosity"], heel["anterior"], *_floor(heel["contact"], ray["low"], last["low"])),
@@ -95,6 +99,7 @@ def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found
         "IMA": (ray["base"], ray["head"], second["base"], second["head"]),
         "FAO": _offset(heel["contact"], ray["low"], last["low"], dome),
     }
+    lines |= {name: (ends,) * 4 if isinstance(ends, str) else (*ends, *ends) for name, ends in space.items()}
     return {name: p for angle, points in lines.items() for name, p in zip(landmark_names(angle), points, strict=True)}
 
 
@@ -168,6 +173,15 @@ def _plafond(tibia: BonePoints, dome: Found) -> Found:
         return dict.fromkeys(("medial", "lateral"), "too little of the lower end of the tibia is in the field of view")
     laid = lay("tibia", end)
     return {"medial": laid.point("plafond_medial_edge"), "lateral": laid.point("plafond_lateral_edge")}
+
+
+def _spaces(tibia: BonePoints, talus: BonePoints | None, dome: Found) -> Found:
+    """Ends of the joint space on tibia and talus (2, 3), at its three places."""
+    medial, lateral = dome["medial"], dome["lateral"]
+    if talus is None or isinstance(medial, str) or isinstance(lateral, str):
+        return dict.fromkeys(PLACES, str(medial))
+    found = joint_spaces(tibia.surface, talus.surface, tibia.edge_mm, medial, lateral)
+    return {name: "the tibia does not lie above the talus" if ends is None else ends for name, ends in found.items()}
 
 
 def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | str, Array | str]:

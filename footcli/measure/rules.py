@@ -52,9 +52,14 @@ def _offset_percent(length: Array, back_to_line: Array) -> float:
     return float(100 * (length[0] * back_to_line[1] - length[1] * back_to_line[0]) / (length @ length))
 
 
+def _length(across: Array, _: Array) -> float:
+    """mm from P1 to P2."""
+    return float(np.linalg.norm(across))
+
+
 @dataclass(frozen=True, slots=True)
 class AngleRule:
-    """view: the two foot frame axes of the picture. rule: (2,) directions P1->P2 and P3->P4 -> degrees."""
+    """view: the two foot frame axes of the picture. rule: (2,) directions P1->P2 and P3->P4 -> degrees, percent or mm (names.UNIT)."""
 
     view: tuple[int, int]
     rule: Rule
@@ -72,6 +77,7 @@ RULES: dict[str, AngleRule] = {
     "HVA": AngleRule(AXIAL, _more_medial),
     "IMA": AngleRule(AXIAL, _more_medial),
     "FAO": AngleRule(AXIAL, _offset_percent),
+    **dict.fromkeys(("JSW_M", "JSW_C", "JSW_L"), AngleRule(CORONAL, _length)),
 }
 
 

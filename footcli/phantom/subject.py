@@ -17,7 +17,7 @@ X, Y, Z = np.eye(3)
 MEDIAL = ("navicular", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral", "metatarsal1", "metatarsal2", "metatarsal3",
           "sesamoid_medial", "sesamoid_lateral", *(f"phalanx_{p}{i}" for p in ("prox", "mid", "dist") for i in (1, 2, 3)))  # fmt: skip
 LATERAL = ("cuboid", "metatarsal4", "metatarsal5", *(f"phalanx_{p}{i}" for p in ("prox", "mid", "dist") for i in (4, 5)))
-HEIGHTS = np.arange(-12.0, 14.0, 0.25)  # mm about the talar dome, for looking up and down a line
+HEIGHTS = np.arange(-12.0, 14.0, 0.125)  # mm about the talar dome, for looking up and down a line
 HALLUX = ("phalanx_prox1", "phalanx_dist1")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from footcli.anatomy.shape import Bone, surface_points
 from footcli.geometry import Array
 from footcli.names import landmark_names
+from footcli.phantom.subject import HEIGHTS, inside
 
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
 
@@ -45,8 +46,8 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
     return _named(lines)
 
 
-def further(foot: Mapping[str, Bone], points: Mapping[str, Array]) -> dict[str, Array]:
-    """The points of the further angles, foot frame mm. points: those of the five, as `landmarks` gives them."""
+def further(foot: Mapping[str, Bone], points: Mapping[str, Array], gap_mm: float = 0.0) -> dict[str, Array]:
+    """The points of the further measures, foot frame mm. points: those of the five, as `landmarks` gives them; gap_mm: as of Subject."""
 
     def axis(bone: str, back: str = "base_centre", front: str = "head_centre") -> tuple[Array, Array]:
         return foot[bone].point(back), foot[bone].point(front)
@@ -60,8 +61,22 @@ def further(foot: Mapping[str, Bone], points: Mapping[str, Array]) -> dict[str, 
         "MTASA_B": (*shaft, *roof), "TT": (*roof, *dome),
         "TCA_AP": (*axis("talus", "body_centre"), *axis("calcaneus", "tuberosity_centre", "cuboid_facet_centre")),
         "HVA": (*axis("metatarsal1"), *axis("phalanx_prox1")), "IMA": (*axis("metatarsal1"), *axis("metatarsal2")),
-        "FAO": (heel, ball, over, beside),
+        "FAO": (heel, ball, over, beside), **_spaces(foot, *dome, gap_mm),
     })  # fmt: skip
+
+
+def _spaces(foot: Mapping[str, Bone], medial: Array, lateral: Array, gap_mm: float) -> dict[str, tuple[Array, ...]]:
+    """Ends of the ankle joint's space at three places of the dome, tibia and talus, twice; gap_mm apart where they are cut apart."""
+    along = lateral - medial
+    up = np.array([-along[2], 0.0, along[0]]) * np.sign(along[0] or 1.0) / np.hypot(along[0], along[2])
+    found: dict[str, tuple[Array, ...]] = {}
+    for name, share in (("JSW_M", 0.15), ("JSW_C", 0.5), ("JSW_L", 0.85)):
+        at = medial + share * along
+        roof, top = (HEIGHTS[inside(foot[bone], at + HEIGHTS[:, None] * up)] for bone in ("tibia", "talus"))
+        low, high = roof.min(initial=HEIGHTS[-1]), top.max(initial=HEIGHTS[0])
+        low, high = (low + high) / 2 + np.array([0.5, -0.5]) * max(low - high, gap_mm)
+        found[name] = (at + low * up, at + high * up) * 2
+    return found
 
 
 def _named(lines: Mapping[str, tuple[Array, ...]]) -> dict[str, Array]:

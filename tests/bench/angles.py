@@ -133,7 +133,7 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
         found[m.source][m.name] = m.value
     truth = true_angles({k: apply(true_frame.to_foot, v) for k, v in points.items()})
     move = true_frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
-    truth |= true_angles({k: apply(move, v) for k, v in further(subject.bones, seen.subject.landmarks).items()}, FURTHER)
+    truth |= true_angles({k: apply(move, v) for k, v in further(subject.bones, seen.subject.landmarks, subject.gap_mm).items()}, FURTHER)
     marks = []
     for mark in located.landmarks:
         if mark.name in located.missing:
