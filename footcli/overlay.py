@@ -16,7 +16,7 @@ from footcli.measure import MIN_SCORE
 
 # Okabe and Ito's colour-blind-safe hues (jfly.uni-koeln.de/color), with four of Tol's light ones (personal.sron.nl/~pault) to make ten.
 BONE_COLOURS: tuple[str, ...] = (
-    "#56b4e9", "#f0e442", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#99ddff", "#bbcc33", "#ffaabb", "#dddddd",
+    "#56b4e9", "#f0e442", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#99ddff", "#bbcc33", "#a59bff", "#dddddd",
 )  # fmt: skip
 # One hue an angle in each view, light enough for black film (contrast at least 6:1).
 ANGLE_COLOURS: dict[str, str] = {
