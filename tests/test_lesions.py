@@ -11,7 +11,7 @@ from grids import SOME_ORDERS, Order, new_to_old, reordered, volume_of
 from numpy.typing import NDArray
 
 from footcli.domain import Lesion, Plane, Volume
-from footcli.infer.lesions import SEARCHED, calibrated, find_lesions, iou, not_assessable, suppress
+from footcli.infer.lesions import SEARCHED, find_lesions, iou, not_assessable, suppress
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, LESION_PLANE, LESIONS
@@ -239,7 +239,8 @@ def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
 
 
 def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
-    assert calibrated(0.7, 0.7) == pytest.approx(0.5)
-    assert calibrated(0.0, 0.7) == 0.0
-    assert calibrated(1.0, 0.7) == pytest.approx(1.0)
-    assert calibrated(0.35, 0.7) == pytest.approx(0.25)
+    spec = replace(SPEC, thresholds=(0.7,) * len(CLASSES))
+    assert [spec.reported(raw, 0) for raw in (0.0, 0.35, 0.7, 1.0)] == pytest.approx([0.0, 0.25, 0.5, 1.0])
+    points = replace(spec, task="landmarks")
+    assert [points.reported(raw, 0) for raw in (0.0, 0.35, 0.7, 1.0)] == pytest.approx([0.0, 0.4, 0.8, 1.0])
+    assert SPEC.reported(0.35, 0) == 0.35

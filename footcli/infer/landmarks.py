@@ -41,8 +41,8 @@ def locate(
         view = slab(grid.hu, labels, foot_to_grid, plane, spec.window)
         slabs.append(view)
         heat = session.run(view.image[None, : spec.input_channels])[0][0]
-        for names, channel in zip(spec.points, heat, strict=True):
-            pixel, score = peak(channel)
+        for i, (names, channel) in enumerate(zip(spec.points, heat, strict=True)):
+            pixel, top = peak(channel)
             depth = third(view, names[0], pixel)
             if depth is None:
                 missing.update(dict.fromkeys(names, OUT_OF_VIEW))
@@ -52,7 +52,7 @@ def locate(
             mm = volume.to_mm(vox)
             xyz = (float(vox[0]), float(vox[1]), float(vox[2]))
             lps = (float(mm[0]), float(mm[1]), float(mm[2])) if volume.spacing_known else None
-            found += [Landmark(name, xyz, lps, score) for name in names]
+            found += [Landmark(name, xyz, lps, spec.reported(top, i)) for name in names]
     return Located(tuple(found), missing, tuple(slabs))
 
 

@@ -75,15 +75,10 @@ def find_lesions(
                 _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
         least = max(2, int(np.ceil(LEAST_THICK_MM / grid.pixel_mm)))
         for track in tracks:
-            score = calibrated(track.score, spec.thresholds[spec.classes.index(track.label)]) if spec.thresholds else track.score
+            score = spec.reported(track.score, spec.classes.index(track.label))
             if score >= LEAST_SCORE_LINKED and len(track.boxes) >= least:
                 lesions.append(_lesion(track, score, plane, volume, grid))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
-
-
-def calibrated(score: float, threshold: float) -> float:
-    """A raw score on a scale where 0.5 is the class's own threshold; 0 and 1 stay."""
-    return 0.5 * score / threshold if score < threshold else 0.5 + 0.5 * (score - threshold) / (1 - threshold)
 
 
 def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:

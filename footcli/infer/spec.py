@@ -20,6 +20,10 @@ _POINT_WORDS = (
 )
 
 
+# A lesion is said to be there from 0.5 on; 95 of 100 points at 0.8 and more lie within 3 mm.
+REPORTED = {"lesions": 0.5, "landmarks": 0.8}
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One [[model]] entry.
@@ -29,7 +33,7 @@ class ModelSpec:
     points: for landmarks, the names that each output channel stands for; empty otherwise.
     planes: slices it was trained on. pixel_mm: edge of its square pixel. window: HU that become 0 and 1.
     offsets_mm: distance along the normal of each input channel that is a slice (0 the slice itself); empty where channels are no slices.
-    thresholds: for lesions, the raw score of each class that is reported as 0.5; empty for scores as they are.
+    thresholds: the raw score of each output channel that is reported as REPORTED of its task; empty for scores as they are.
     quality: what was measured, free words. exported_by: footcli version.
     """
 
@@ -49,6 +53,13 @@ class ModelSpec:
     offsets_mm: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
+
+    def reported(self, score: float, channel: int) -> float:
+        """A raw score of an output channel on the scale that is reported: straight from 0 to the threshold, and on to 1."""
+        if not self.thresholds:
+            return score
+        raw, shown = self.thresholds[channel], REPORTED[self.task]
+        return shown * score / raw if score < raw else shown + (1 - shown) * (score - raw) / (1 - raw)
 
 
 # Each check takes what TOML gave and returns what ModelSpec holds, or raises ValueError saying what is allowed.
@@ -180,8 +191,8 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
         raise SetupError(f"{where}: a {spec.task} model has classes and no points")
     if len(spec.offsets_mm) > spec.input_channels:
         raise SetupError(f"{where}: offsets_mm must be at most input_channels ({spec.input_channels}) numbers, got {len(spec.offsets_mm)}")
-    if spec.thresholds and (spec.task != "lesions" or len(spec.thresholds) != len(spec.classes)):
-        raise SetupError(f"{where}: thresholds must be one number for each class of a lesions model")
+    if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)):
+        raise SetupError(f"{where}: thresholds must be one number for each class of a lesions model, or output of a landmarks model")
     if spec.task == "landmarks":
         return spec
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)
