@@ -19,6 +19,7 @@ from footcli.train.view import blur
 
 SIGMA_PX = 3.0
 BLURRED, BLUR_PX = 0.5, (0.4, 1.2)
+BEND_PX, BEND_STEP_PX = 4.0, 40
 Batch = tuple[int, torch.Tensor, torch.Tensor]
 
 
@@ -47,6 +48,7 @@ def heat_maps(points: Array, shape: tuple[int, int] | torch.Size, device: torch.
 
 def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tuple[torch.Tensor, Array]:
     h, w = image.shape[1:]
+    image, points = _bent(image, points, rng)
     angle, scale = np.radians(rng.normal(0, 5)), rng.uniform(0.88, 1.14)
     shift = rng.normal(0, 5, 2)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -65,6 +67,21 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
     lost = (moved < 0).any(1) | (moved[:, 0] > w - 1) | (moved[:, 1] > h - 1)
     moved[lost] = np.nan
     return image.clamp(0, 1), moved
+
+
+def _bent(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tuple[torch.Tensor, Array]:
+    """Picture and points moved smoothly by a few pixels: the anatomy of somebody else."""
+    h, w = image.shape[1:]
+    coarse = rng.normal(0, 0.5, (1, 2, h // BEND_STEP_PX + 2, w // BEND_STEP_PX + 2)) * rng.uniform(0, BEND_PX)
+    small = torch.tensor(coarse, dtype=torch.float32, device=image.device)
+    field = F.interpolate(small, size=(h, w), mode="bicubic", align_corners=True)[0]  # (column, row) from which a pixel comes, less its own
+    rows, columns = torch.meshgrid(*(torch.arange(n, device=image.device, dtype=torch.float32) for n in (h, w)), indexing="ij")
+    grid = torch.stack([2 * (columns + field[0]) / (w - 1) - 1, 2 * (rows + field[1]) / (h - 1) - 1], -1)
+    moved, step = points, field.cpu().numpy()
+    for _ in range(3):  # the pixel that comes from the point
+        at = np.nan_to_num(moved).round().astype(int).clip(0, (w - 1, h - 1))
+        moved = points - step[:, at[:, 1], at[:, 0]].T
+    return F.grid_sample(image[None], grid[None], align_corners=True)[0], moved
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
