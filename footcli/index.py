@@ -29,6 +29,10 @@ def write_index(out: Path, run: Mapping[str, Any], lang: str = "en") -> Path:
     text = page(
         "index.html.j2",
         lang,
+        "index.js",
+        heads=(("0", t["case"]), ("1", t["side"]), ("2", t["outcome"]), ("rank", t["findings"])),
+        findings=[(term.name, term_title(names.FINDINGS, term.name, lang)) for term in names.FINDINGS],
+        levels=[(level.value, t[f"level.{level.value}"]) for level in (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE)],
         rows=sorted(rows, key=lambda row: (row["rank"], row["title"])),
         total=t["total"].format(len(run.get("cases", ())), failed),
     )
@@ -42,7 +46,7 @@ def _index_rows(out: Path, case: Mapping[str, Any], t: Strings, lang: str) -> li
     case_id, outcome = str(case.get("case_id", "?")), str(case.get("outcome", "done"))
     if outcome == "failed":
         reason = " ".join(str(case[key]) for key in ("message", "code") if case.get(key))
-        row: dict[str, Any] = {"title": case_id, "link": None, "side": "", "chips": [], "text": reason, "rank": (-1, 0)}
+        row: dict[str, Any] = {"title": case_id, "link": None, "side": "", "chips": [], "text": reason, "rank": (-1, 0), "found": ""}
         return [{**row, "state": "outside", "word": t["outcome.failed"]}]
     word = t.get(f"outcome.{outcome}", outcome)
     return [_index_row(out, str(folder), word, t, lang) for folder in case.get("folders", (case_id,))]
@@ -50,7 +54,7 @@ def _index_rows(out: Path, case: Mapping[str, Any], t: Strings, lang: str) -> li
 
 def _index_row(out: Path, folder: str, word: str, t: Strings, lang: str) -> dict[str, Any]:
     link = urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
-    row: dict[str, Any] = {"title": folder, "link": link, "state": "within", "word": word, "side": "", "chips": [], "text": ""}
+    row: dict[str, Any] = {"title": folder, "link": link, "state": "within", "word": word, "side": "", "chips": [], "text": "", "found": ""}
     try:
         if Path(folder).name != folder:
             raise CaseError("bad_folder", "a result lies in a folder of the output folder")
@@ -62,4 +66,5 @@ def _index_row(out: Path, folder: str, word: str, t: Strings, lang: str) -> dict
     chips = [(LEVEL_STATE[f.level], term_title(names.FINDINGS, f.name, lang)) for f in found]
     if not found and any(f.name == "normal" and f.level is Level.PRESENT for f in result.findings):
         chips = [("within", term_title(names.FINDINGS, "normal", lang))]
-    return {**row, "side": t[f"side.{result.side}"], "chips": chips, "rank": rank}
+    told = " ".join(f"{f.name}:{f.level.value}" for f in result.findings)
+    return {**row, "side": t[f"side.{result.side}"], "chips": chips, "rank": rank, "found": told}

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from footcli import messages, names, overlay, svg
-from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, View
+from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Source, View
 from footcli.files import write_atomic
 from footcli.page import LEVEL_STATE, page, term_title
 from footcli.results import load_case
@@ -175,6 +175,7 @@ def _angles(measurements: Sequence[Measurement], profile: Mapping[str, Any], t: 
                 "about": ". ".join(filter(None, about)),
                 "cells": [_angle_cell(both.get(way), low, high, band, t) for way in ("landmarks", "masks")],
                 "range": _range_text(low, high, unit, t),
+                "bar": _bar(name, both, low, high, band, t),
                 "source": str(bounds.get("source") or ""),
                 "band": f"{t['band']} ±{messages.number(band, unit)}" if band and bounds else "",
                 "notes": notes,
@@ -201,6 +202,13 @@ def _angle_cell(m: Measurement | None, low: float | None, high: float | None, ba
     detail = [f"{t['slice']} {m.slice}"] if m.slice is not None else []
     detail += [f"{t['confidence']} {m.confidence:.2f}"] if m.confidence is not None else []
     return {"value": messages.number(m.value, m.unit), "state": state, "word": t[f"state.{state}"], "detail": ", ".join(detail)}
+
+
+def _bar(name: str, both: Mapping[Source, Measurement], low: float | None, high: float | None, band: float, t: Strings) -> Markup:
+    values = {way: m.value for way, m in both.items() if m.value is not None}
+    said = ", ".join(f"{t[f'source.{way}']} {messages.number(value, both[way].unit)}" for way, value in values.items())
+    unit = next(iter(both.values())).unit
+    return svg.range_bar(values, low, high, band, f"{name}: {said}; {t['range']}: {_range_text(low, high, unit, t)}")
 
 
 def _range_text(low: float | None, high: float | None, unit: str, t: Strings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from footcli import geometry, messages
+from footcli.domain import Source
 
 JPEG_QUALITY = 80
+BAR_WIDE = 200
 EXTEND = 0.12  # lines run on beyond their points by this share of their length
 
 Array = NDArray[np.float64]
@@ -72,3 +75,30 @@ def towards(origin: Array, target: Array) -> Array:
 def segment(a: Array, b: Array, **attributes: str | float | None) -> Markup:
     """A <line> from a to b."""
     return tag("line", x1=a[0], y1=a[1], x2=b[0], y2=b[1], **attributes)
+
+
+def range_bar(values: Mapping[Source, float], low: float | None, high: float | None, band: float, words: str) -> Markup:
+    """The normal range as a bar, its guard band on either side of a limit, and a mark for each value: round from landmarks, square from
+    masks. words: the same for who does not see it. Nothing without a limit or without a value.
+    """
+    limits = [limit for limit in (low, high) if limit is not None]
+    if not limits or not values:
+        return Markup("")
+    ends = [*limits, *values.values()]
+    margin = max(0.3 * (max(ends) - min(ends)), 2 * band, 1.0)
+    start, stop = min(ends) - margin, max(ends) + margin
+
+    def at(value: float) -> float:
+        return BAR_WIDE * (value - start) / (stop - start)
+
+    def zone(a: float, b: float, class_: str) -> Markup:
+        return tag("rect", x=at(max(a, start)), y=6, width=at(min(b, stop)) - at(max(a, start)), height=8, class_=class_)
+
+    parts = [zone(start, stop, "track"), zone(start if low is None else low, stop if high is None else high, "normal")]
+    parts += [zone(limit - band, limit + band, "guard") for limit in limits if band > 0]
+    for source, value in values.items():
+        if source == "masks":
+            parts.append(tag("rect", x=at(value) - 4, y=6, width=8, height=8, class_=source))
+        else:
+            parts.append(tag("circle", cx=at(value), cy=10, r=5, class_=source))
+    return tag("svg", *parts, viewBox=f"0 0 {BAR_WIDE} 20", class_="rangebar", role="img", aria_label=words)

@@ -22,6 +22,7 @@ from footcli.errors import CaseError, SetupError
 from footcli.index import write_index
 from footcli.report import angle_state, render, write_report
 from footcli.results import save_case
+from footcli.svg import range_bar
 
 
 class _Page(HTMLParser):
@@ -327,6 +328,46 @@ def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
     page = _Page(write_index(tmp_path / "out", run).read_text(encoding="utf-8"))
     links = [str(attrs["href"]) for tag, attrs in page.tags if tag == "a"]
     assert links == ["x%20y%252F/report.html"]
+
+
+@needs_chromium
+def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
+    flat = (Finding("flat_foot", Level.PRESENT, ()), Finding("olt", Level.BORDERLINE, ()))
+    for name, findings in (("case-10", flat), ("case-9", (Finding("olt", Level.PRESENT, ()),)), ("case-2", ())):
+        _save(tmp_path / name, findings=findings)
+    run = {"cases": [{"case_id": n, "outcome": "done", "folders": [n]} for n in ("case-10", "case-9", "case-2")]}
+    text = write_index(tmp_path, run).read_text(encoding="utf-8")
+    as_opened = opened(tmp_path / "index.html")
+    assert "CONSOLE" not in as_opened.stderr
+    assert "3 of 3 shown" in as_opened.stdout
+
+    def after(steps: str) -> str:
+        """What is shown of the table once a reader did something: the page without its policy, and a script that does it."""
+        listing = "document.title = [...document.querySelectorAll('tbody tr')].filter((r) => !r.hidden).map((r) => r.cells[0].textContent)"
+        free = re.sub(r"<meta http-equiv=[^>]*>", "", text)
+        (tmp_path / "driven.html").write_text(f"{free}<script>{steps};{listing}.join(' ')</script>", encoding="utf-8")
+        found = re.search(r"<title>(.*?)</title>", opened(tmp_path / "driven.html").stdout)
+        assert found is not None
+        return found[1]
+
+    set_ = "const e = document.getElementById('{}'); e.value = '{}'; e.dispatchEvent(new Event('input'))"
+    click = "document.querySelectorAll('th button')[0].click()"
+    assert after("") == "case-10 case-9 case-2"
+    assert after(set_.format("finding", "olt")) == "case-10 case-9"
+    assert after(set_.format("level", "PRESENT") + ";{" + set_.format("finding", "olt") + "}") == "case-9"
+    assert after(set_.format("words", "CASE-1")) == "case-10"
+    assert after(click) == "case-2 case-9 case-10"
+    assert after(f"{click};{click}") == "case-10 case-9 case-2"
+
+
+def test_the_bar_of_a_range_marks_both_values_on_one_scale() -> None:
+    bar = range_bar({"landmarks": 10.0, "masks": 20.0}, 15.0, None, 1.0, "CPA: 10, 20")
+    assert 'aria-label="CPA: 10, 20"' in bar
+    circle, square = (float(re.search(pattern, bar)[1]) for pattern in (r'<circle cx="([\d.]+)"', r'<rect x="([\d.]+)"[^>]*class="masks"'))  # type: ignore[index]
+    normal = re.search(r'<rect x="([\d.]+)" y="6" width="([\d.]+)" height="8" class="normal"', bar)
+    assert normal is not None
+    assert circle < float(normal[1]) < square + 4 < float(normal[1]) + float(normal[2])
+    assert range_bar({}, 1.0, 2.0, 0.0, "") == range_bar({"masks": 1.0}, None, None, 0.0, "") == ""
 
 
 def test_an_empty_run_has_an_index(tmp_path: Path) -> None:
