@@ -17,6 +17,7 @@ from footcli.results import load_case
 
 IMPRESSION_LINES = 5
 HASH_SHOWN = 12
+PRINTED_SLICES = 3  # pictures of single slices on paper, beside those across the whole foot
 
 FINDING_LESION = {
     "flat_foot": "Flatfoot or Cavus",
@@ -219,10 +220,15 @@ def _range_text(low: float | None, high: float | None, unit: str, t: Strings) ->
 
 
 def _planes(result: CaseResult, views: Sequence[View], t: Strings, lang: str) -> list[dict[str, Any]]:
+    """The pictures of each plane. On paper: those across the whole foot, and of each finding of the impression its own."""
+    told = {_view_of(f, result.lesions, views) for f in result.findings if f.level in (Level.PRESENT, Level.BORDERLINE)}
+    slabs = [number for number, view in enumerate(views, start=1) if view.index is None]
+    printed = {*slabs, *sorted(number for number in told - {None, *slabs} if number is not None)[:PRINTED_SLICES]}
     groups = []
     for plane in PLANES:
         shown = [
-            {"number": number, "svg": overlay.picture(view, result, lang), "title": overlay.title(view, t), "caption": view.caption}
+            {"number": number, "svg": overlay.picture(view, result, lang), "title": overlay.title(view, t), "caption": view.caption,
+             "printed": number in printed}
             for number, view in enumerate(views, start=1)
             if view.plane is plane
         ]

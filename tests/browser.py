@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,11 +15,22 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not in
 
 def opened(page: Path) -> subprocess.CompletedProcess[str]:
     """The page's document on stdout once its script has run; console messages, marked CONSOLE, on stderr."""
+    return _chromium(page, "--enable-logging=stderr", "--dump-dom")
+
+
+def printed_pages(page: Path) -> int:
+    """How many sheets the page takes on paper."""
+    pdf = page.with_suffix(".pdf")
+    _chromium(page, "--no-pdf-header-footer", f"--print-to-pdf={pdf}")
+    return len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
+
+
+def _chromium(page: Path, *wanted: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            f"--user-data-dir={page.parent / 'profile'}", "--enable-logging=stderr", "--dump-dom", page.as_uri(),
+            f"--user-data-dir={page.parent / 'profile'}", *wanted, page.as_uri(),
         ],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import needs_chromium, opened
+from browser import needs_chromium, opened, printed_pages
 from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 from numpy import uint8, zeros
 
@@ -20,6 +20,7 @@ from footcli.assets import templates_dir
 from footcli.domain import CaseFailure, Finding, Level, Measurement, Notice
 from footcli.errors import CaseError, SetupError
 from footcli.index import write_index
+from footcli.names import FINDINGS, LESIONS, MEASURES
 from footcli.report import angle_state, render, write_report
 from footcli.results import save_case
 from footcli.svg import range_bar
@@ -90,7 +91,7 @@ def test_the_impression_ranks_present_before_borderline_with_grade_evidence_and_
     assert "Not judged: hallux valgus." in text
     links = re.findall(r'<a href="#(view-\d)">see', html)
     assert links[:2] == ["view-1", "view-2"]  # the sagittal slab, and the coronal slice with the box
-    assert all(f'<figure id="{link}">' in html for link in links)
+    assert all(f'<figure id="{link}"' in html for link in links)
 
 
 def test_the_impression_holds_five_lines_at_most_and_says_so() -> None:
@@ -328,6 +329,22 @@ def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
     page = _Page(write_index(tmp_path / "out", run).read_text(encoding="utf-8"))
     links = [str(attrs["href"]) for tag, attrs in page.tags if tag == "a"]
     assert links == ["x%20y%252F/report.html"]
+
+
+@needs_chromium
+@pytest.mark.parametrize("lang", messages.LANGUAGES)
+def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
+    result = make_result()
+    # as much as there can be: all measures both ways, every finding present with three lines, six lesions
+    every = tuple(
+        replace(result.measurements[0], name=term.name, source=way) for term in MEASURES for way in ("landmarks", "masks")  # type: ignore[arg-type]
+    )
+    said = tuple(Finding(term.name, Level.PRESENT, ("a line of evidence that is as long as such lines are",) * 3) for term in FINDINGS[:-1])
+    boxes = tuple(replace(result.lesions[0], label=term.name) for term in LESIONS)
+    full = replace(result, measurements=every, findings=said, lesions=boxes)
+    views = [replace(view, index=None if number < 3 else view.index) for number, view in enumerate([*make_views()] * 3)]
+    (tmp_path / "report.html").write_text(render(full, views, lang=lang), encoding="utf-8")
+    assert printed_pages(tmp_path / "report.html") == 2
 
 
 @needs_chromium
