@@ -10,10 +10,12 @@ from typing import Any
 from markupsafe import Markup
 
 from footcli import messages, names, overlay, svg
-from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Source, View
+from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, View
 from footcli.files import write_atomic
-from footcli.page import LEVEL_STATE, page, term_title
+from footcli.page import page, term_title
 from footcli.results import load_case
+from footcli.rows import angle_rows, finding_row, mapping, missing_row, said
+from footcli.signoff import SCHEMA, VERDICTS, SignOff, load_signoff
 
 IMPRESSION_LINES = 5
 HASH_SHOWN = 12
@@ -34,29 +36,40 @@ HIDDEN_FIRST = ("MTASA_B", "TT", "JSW_M", "JSW_C", "JSW_L")  # their lines lie o
 Strings = Mapping[str, str]
 
 
-def render(result: CaseResult, views: Sequence[View], *, lang: str = "en", failure: CaseFailure | None = None) -> str:
-    """The report as one HTML page. `failure`: why the case stopped early, shown on top. Raises SetupError for an unknown language."""
+def render(
+    result: CaseResult, views: Sequence[View], *, lang: str = "en", failure: CaseFailure | None = None, signed: SignOff | None = None
+) -> str:
+    """The report as one HTML page. Raises SetupError for an unknown language.
+
+    failure: why the case stopped early, shown on top. signed: what a reader said of its lines.
+    """
     t = messages.strings(lang)
-    profile = _mapping(result.provenance.get("profile"))
+    profile = mapping(result.provenance.get("profile"))
     return page(
         "report.html.j2",
         lang,
         case_id=result.case_id,
         side=result.side,
         side_word=t[f"side.{result.side}"],
-        head=_head(_mapping(result.provenance.get("input")), t),
+        head=_head(mapping(result.provenance.get("input")), t),
         failure=failure,
         warnings=result.warnings,
         impression=_impression(result, views, t, lang),
-        angles=_angles(result.measurements, profile, t, lang),
+        angles=angle_rows(result.measurements, profile, t, lang, signed),
         profile=_profile_name(profile, t),
         planes=_planes(result, views, t, lang),
         toggles=_toggles(result.measurements),
         legend=[(term_title(names.BONES, bone.name, lang), colour) for bone, colour in zip(names.BONES, overlay.BONE_COLOURS, strict=True)],
         swatch=_swatch,
         lesions=[_lesion_row(lesion, views, t, lang) for lesion in result.lesions],
-        findings=[_finding_row(f, t, lang) for f in result.findings],
-        missing=[_missing_row(m, t, lang) for m in result.measurements if m.value is None],
+        findings=[{**finding_row(f, t, lang), "line": f"finding:{f.name}", "said": said(signed, f"finding:{f.name}", "", t)}
+                  for f in result.findings],
+        signed=signed,
+        levels=[(level.value, t[f"level.{level.value}"]) for level in Level],
+        verdicts=[(word, t[f"verdict.{word}"]) for word in VERDICTS],
+        input_sha256=str(mapping(result.provenance.get("input")).get("sha256") or ""),
+        signoff_schema=SCHEMA,
+        missing=[missing_row(m, t, lang) for m in result.measurements if m.value is None],
         trace=_trace(result.provenance, profile, t),
     )
 
@@ -65,24 +78,8 @@ def write_report(folder: Path, lang: str = "en") -> Path:
     """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError."""
     result, views = load_case(folder)
     path = folder / "report.html"
-    write_atomic(path, render(result, views, lang=lang).encode("utf-8"))
+    write_atomic(path, render(result, views, lang=lang, signed=load_signoff(folder)).encode("utf-8"))
     return path
-
-
-def angle_state(value: float | None, low: float | None, high: float | None, band: float = 0.0) -> str:
-    """within, borderline (nearer than `band` to a limit), outside, no_range (no limit known) or missing (no value)."""
-    if value is None:
-        return "missing"
-    limits = [limit for limit in (low, high) if limit is not None]
-    if not limits:
-        return "no_range"
-    if any(abs(value - limit) < band for limit in limits):
-        return "borderline"
-    return "outside" if (low is not None and value < low) or (high is not None and value > high) else "within"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _swatch(colour: str) -> Markup:
@@ -91,7 +88,7 @@ def _swatch(colour: str) -> Markup:
 
 
 def _head(given: Mapping[str, Any], t: Strings) -> list[tuple[str, str]]:
-    shape, spacing, skipped = given.get("shape"), given.get("spacing_mm"), _mapping(given.get("skipped"))
+    shape, spacing, skipped = given.get("shape"), given.get("spacing_mm"), mapping(given.get("skipped"))
     bearing = given.get("weight_bearing")
     rows = [
         (t["weight_bearing"], t["unknown"] if bearing is None else t["yes"] if bearing in (True, "yes") else t["no"]),
@@ -111,7 +108,7 @@ def _impression(result: CaseResult, views: Sequence[View], t: Strings, lang: str
     ranked = [f for level in (Level.PRESENT, Level.BORDERLINE) for f in diseases if f.level is level]
     lead = {Level.PRESENT: t["consistent"], Level.BORDERLINE: t["borderline_for"]}
     lines = [
-        {"lead": _capital(lead[f.level]), "view": _view_of(f, result.lesions, views), **_finding_row(f, t, lang)}
+        {"lead": _capital(lead[f.level]), "view": _view_of(f, result.lesions, views), **finding_row(f, t, lang)}
         for f in ranked[:IMPRESSION_LINES]
     ]
 
@@ -131,16 +128,6 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
-    state = LEVEL_STATE[f.level]
-    word = t[f"level.{f.level.value}"]
-    if f.name == "normal":  # "present" is the good news here
-        state = "within" if f.level is Level.PRESENT else "missing"
-        word = t["yes"] if f.level is Level.PRESENT else t["no"]
-    grade = t.get(f"grade.{f.grade}", f.grade)
-    return {"title": term_title(names.FINDINGS, f.name, lang), "state": state, "word": word, "grade": grade, "evidence": f.evidence}
-
-
 def _view_of(f: Finding, lesions: Sequence[Lesion], views: Sequence[View]) -> int | None:
     """Number of the picture that shows a finding best: its lesion's, else its plane's slab, else its plane's first."""
     label = FINDING_LESION.get(f.name)
@@ -155,68 +142,6 @@ def _view_of(f: Finding, lesions: Sequence[Lesion], views: Sequence[View]) -> in
 
 def _view_of_lesion(lesion: Lesion, views: Sequence[View]) -> int | None:
     return next((number for number, view in enumerate(views, start=1) if overlay.shows_box(view, lesion)), None)
-
-
-def _angles(measurements: Sequence[Measurement], profile: Mapping[str, Any], t: Strings, lang: str) -> list[dict[str, Any]]:
-    rows = []
-    for name in dict.fromkeys(m.name for m in measurements):
-        both = {m.source: m for m in measurements if m.name == name}
-        bounds = _mapping(_mapping(profile.get("ranges")).get(name))
-        low, high = bounds.get("low"), bounds.get("high")
-        band = float(_mapping(profile.get("guard_band")).get(name) or 0.0)
-        unit = next(iter(both.values())).unit
-        values = [m.value for m in both.values() if m.value is not None]
-        notes = list(dict.fromkeys(m.note for m in both.values() if m.note))
-        if unit == "deg" and len(values) == 2 and abs(values[0] - values[1]) > names.AGREE_DEG:
-            notes.insert(0, t["differ"].format(messages.number(abs(values[0] - values[1]))))
-        about = (_other(term_title(names.MEASURES, name, lang), name), t.get(f"define.{name}", ""))
-        rows.append(
-            {
-                "name": name,
-                "about": ". ".join(filter(None, about)),
-                "cells": [_angle_cell(both.get(way), low, high, band, t) for way in ("landmarks", "masks")],
-                "range": _range_text(low, high, unit, t),
-                "bar": _bar(name, both, low, high, band, t),
-                "source": str(bounds.get("source") or ""),
-                "band": f"{t['band']} ±{messages.number(band, unit)}" if band and bounds else "",
-                "notes": notes,
-            }
-        )
-    return rows
-
-
-def _missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
-    what = ": ".join(filter(None, (m.name, _other(term_title(names.MEASURES, m.name, lang), m.name))))
-    return what, t[f"source.{m.source}"], m.why_missing or ""
-
-
-def _other(text: str, than: str) -> str:
-    return "" if text == than else text
-
-
-def _angle_cell(m: Measurement | None, low: float | None, high: float | None, band: float, t: Strings) -> dict[str, str]:
-    if m is None:
-        return {"value": "", "state": "missing", "word": t["not_taken"], "detail": ""}
-    state = angle_state(m.value, low, high, band)
-    if m.value is None:
-        return {"value": "", "state": state, "word": t[f"state.{state}"], "detail": m.why_missing or ""}
-    detail = [f"{t['slice']} {m.slice}"] if m.slice is not None else []
-    detail += [f"{t['confidence']} {m.confidence:.2f}"] if m.confidence is not None else []
-    return {"value": messages.number(m.value, m.unit), "state": state, "word": t[f"state.{state}"], "detail": ", ".join(detail)}
-
-
-def _bar(name: str, both: Mapping[Source, Measurement], low: float | None, high: float | None, band: float, t: Strings) -> Markup:
-    values = {way: m.value for way, m in both.items() if m.value is not None}
-    said = ", ".join(f"{t[f'source.{way}']} {messages.number(value, both[way].unit)}" for way, value in values.items())
-    unit = next(iter(both.values())).unit
-    return svg.range_bar(values, low, high, band, f"{name}: {said}; {t['range']}: {_range_text(low, high, unit, t)}")
-
-
-def _range_text(low: float | None, high: float | None, unit: str, t: Strings) -> str:
-    ends = [messages.number(limit, unit) for limit in (low, high) if limit is not None]
-    if len(ends) == 2:
-        return f"{ends[0]} … {ends[1]}"
-    return t["state.no_range"] if not ends else ("≥ " if high is None else "≤ ") + ends[0]
 
 
 def _planes(result: CaseResult, views: Sequence[View], t: Strings, lang: str) -> list[dict[str, Any]]:
@@ -269,9 +194,9 @@ def _profile_name(profile: Mapping[str, Any], t: Strings) -> str:
 def _trace(provenance: Mapping[str, Any], profile: Mapping[str, Any], t: Strings) -> list[tuple[str, str]]:
     """What made the result. Models: a list of {"name", "sha256"} or a mapping of name to either a hash or {"sha256"}."""
     given = provenance.get("models") or ()
-    pairs = given.items() if isinstance(given, Mapping) else [(_mapping(m).get("name", "?"), m) for m in given]
-    models = [(f"{t['model']}: {name}", str(_mapping(m).get("sha256") or "") if isinstance(m, Mapping) else str(m)) for name, m in pairs]
-    digest = _mapping(provenance.get("input")).get("sha256") or provenance.get("input_sha256")
+    pairs = given.items() if isinstance(given, Mapping) else [(mapping(m).get("name", "?"), m) for m in given]
+    models = [(f"{t['model']}: {name}", str(mapping(m).get("sha256") or "") if isinstance(m, Mapping) else str(m)) for name, m in pairs]
+    digest = mapping(provenance.get("input")).get("sha256") or provenance.get("input_sha256")
     return [
         (t["version"], "footcli " + str(provenance.get("version") or t["not_recorded"])),
         *((label, value[:HASH_SHOWN] or t["not_recorded"]) for label, value in models),

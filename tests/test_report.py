@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -21,8 +23,10 @@ from footcli.domain import CaseFailure, Finding, Level, Measurement, Notice
 from footcli.errors import CaseError, SetupError
 from footcli.index import write_index
 from footcli.names import FINDINGS, LESIONS, MEASURES
-from footcli.report import angle_state, render, write_report
+from footcli.report import render, write_report
 from footcli.results import save_case
+from footcli.rows import angle_state
+from footcli.signoff import load_signoff, merge_signoff
 from footcli.svg import range_bar
 
 
@@ -65,7 +69,7 @@ def _save(folder: Path, **changes: Any) -> None:
 
 def test_the_sections_stand_in_the_order_of_the_layout() -> None:
     ids = [attrs["id"] for tag, attrs in _page().tags if tag == "section"]
-    assert ids == ["head", "impression", "angles", "pictures", "lesions", "findings", "missing", "trace"]
+    assert ids == ["head", "impression", "angles", "pictures", "lesions", "findings", "signoff", "missing", "trace"]
     assert _page().text.index("Research use only. Not a medical device.") < _page().text.index("case-01", 60)
 
 
@@ -331,6 +335,65 @@ def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
     assert links == ["x%20y%252F/report.html"]
 
 
+def _driven(page: Path, text: str, steps: str, answer: str) -> str:
+    """The page without its policy, after a script has done what a reader does; the script's answer."""
+    free = re.sub(r"<meta http-equiv=[^>]*>", "", text)
+    (page.parent / "driven.html").write_text(f"{free}<script>{steps};document.title = {answer}</script>", encoding="utf-8")
+    found = re.search(r"<title>(.*?)</title>", opened(page.parent / "driven.html").stdout, re.S)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+@needs_chromium
+def test_a_sign_off_goes_from_the_page_to_the_result_and_back_into_the_report(tmp_path: Path) -> None:
+    result = make_result()
+    folder = tmp_path / result.case_id
+    _save(folder)
+    steps = """
+      const fill = (input, value) => { input.value = value; input.dispatchEvent(new Event("input")); };
+      const say = (line, verdict, to, comment) => {
+        const at = document.querySelector(`[data-line="${line}"]`);
+        fill(at.querySelector("select"), verdict);
+        if (to !== null) fill(at.querySelector(".to"), to);
+        fill(at.querySelector(".comment"), comment);
+      };
+      say("finding:flat_foot", "accept", null, "");
+      say("angle:CPA", "edit", "17.5", "<b>lower</b> \\u2028");
+      say("finding:olt", "edit", "NOT_SEEN", "");
+      fill(document.getElementById("reader"), "\\ud310\\ub3c5\\uc758")"""
+    saved = _driven(folder / "report.html", write_report(folder).read_text("utf-8"), steps,
+                    'decodeURIComponent(document.getElementById("save").href.split(",").slice(1).join(","))')  # fmt: skip
+    (tmp_path / "signoff.json").write_text(saved, encoding="utf-8")
+    assert merge_signoff(tmp_path / "signoff.json", tmp_path) == folder
+    signed = load_signoff(folder)
+    assert signed is not None
+    assert signed.reader == "판독의"
+    assert {k: (v.word, v.to) for k, v in signed.lines.items()} == {
+        "finding:flat_foot": ("accept", None), "angle:CPA": ("edit", 17.5), "finding:olt": ("edit", Level.NOT_SEEN),
+    }  # fmt: skip
+    page = _Page(write_report(folder).read_text(encoding="utf-8"))
+    assert "Reader: changed to 17.5°: <b>lower</b>" in page.text
+    assert "Reader: changed to not seen" in page.text
+    assert "Signed by 판독의" in page.text
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"schema": "x"}, "no sign-off of this version"), ({"lines": []}, "holds no lines"), ({"case_id": "other"}, "does not hold"),
+    ({"input_sha256": "0" * 64}, "another scan"), ({"lines": {"angle:XYZ": {"verdict": "accept"}}}, "no report has"),
+    ({"lines": {"angle:CPA": {"verdict": "maybe"}}}, "one of accept, edit, reject"),
+    ({"lines": {"angle:CPA": {"verdict": "edit", "to": "PRESENT"}}}, "needs what it should say"), ({"reader": "x" * 3000}, "at most 2000"),
+])  # fmt: skip
+def test_a_sign_off_that_does_not_fit_is_refused_and_nothing_is_kept(change: dict[str, Any], why: str, tmp_path: Path) -> None:
+    result = make_result()
+    _save(tmp_path / result.case_id)
+    digest = str(result.provenance.get("input", {}).get("sha256", ""))
+    data = {"schema": "footcli-signoff/1", "case_id": result.case_id, "input_sha256": digest, "reader": "", "signed": "", "lines": {}}
+    (tmp_path / "s.json").write_text(json.dumps({**data, **change}), encoding="utf-8")
+    with pytest.raises(SetupError, match=why):
+        merge_signoff(tmp_path / "s.json", tmp_path)
+    assert load_signoff(tmp_path / result.case_id) is None
+
+
 @needs_chromium
 @pytest.mark.parametrize("lang", messages.LANGUAGES)
 def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
@@ -359,13 +422,9 @@ def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
     assert "3 of 3 shown" in as_opened.stdout
 
     def after(steps: str) -> str:
-        """What is shown of the table once a reader did something: the page without its policy, and a script that does it."""
-        listing = "document.title = [...document.querySelectorAll('tbody tr')].filter((r) => !r.hidden).map((r) => r.cells[0].textContent)"
-        free = re.sub(r"<meta http-equiv=[^>]*>", "", text)
-        (tmp_path / "driven.html").write_text(f"{free}<script>{steps};{listing}.join(' ')</script>", encoding="utf-8")
-        found = re.search(r"<title>(.*?)</title>", opened(tmp_path / "driven.html").stdout)
-        assert found is not None
-        return found[1]
+        """What is shown of the table once a reader did something."""
+        listing = "[...document.querySelectorAll('tbody tr')].filter((r) => !r.hidden).map((r) => r.cells[0].textContent).join(' ')"
+        return _driven(tmp_path / "index.html", text, steps, listing)
 
     set_ = "const e = document.getElementById('{}'); e.value = '{}'; e.dispatchEvent(new Event('input'))"
     click = "document.querySelectorAll('th button')[0].click()"

@@ -119,6 +119,7 @@ def report(
     out: Annotated[Path, typer.Argument(help="A results folder of analyze.")],
     lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.en,
     open_it: Annotated[bool, typer.Option("--open", help="Open the index in the browser.")] = False,
+    signoff: Annotated[list[Path] | None, typer.Option(help="A sign-off saved from a report, to be kept beside its result.")] = None,
 ) -> None:
     """Write every report.html and index.html again from the JSON, masks and pictures; no models needed.
 
@@ -130,6 +131,7 @@ def report(
         from footcli.errors import SetupError
         from footcli.index import write_index
         from footcli.report import write_report
+        from footcli.signoff import merge_signoff
 
         path = out / "run.json"
         if not path.is_file():
@@ -139,6 +141,8 @@ def report(
             folders = [str(name) for record in run["cases"] for name in record["folders"] if Path(name).name == name]
         except (ValueError, KeyError, TypeError) as error:
             raise SetupError(f"{path}: is damaged; run footcli analyze again, finished cases are kept") from error
+        for file in signoff or ():
+            merge_signoff(file, out)
         for name in folders:
             typer.echo(str(write_report(out / name, lang.value)))
         index = write_index(out, run, lang.value)
