@@ -15,6 +15,7 @@ from footcli.infer.lesions import SEARCHED, find_lesions, iou, not_assessable, s
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, LESION_PLANE, LESIONS
+from footcli.train.calibrate import FALSE_RATE, LOOK_RATE, chosen
 
 CLASSES = tuple(term.name for term in LESIONS)
 SPEC = ModelSpec(
@@ -244,3 +245,15 @@ def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
     points = replace(spec, task="landmarks")
     assert [points.reported(raw, 0) for raw in (0.0, 0.35, 0.7, 1.0)] == pytest.approx([0.0, 0.4, 0.8, 1.0])
     assert SPEC.reported(0.35, 0) == 0.35
+    look = replace(spec, suspicious=(0.6,) * len(CLASSES))
+    assert [look.reported(raw, 0) for raw in (0.0, 0.3, 0.6, 0.65, 0.7, 1.0)] == pytest.approx([0.0, 0.15, 0.3, 0.4, 0.5, 1.0])
+
+
+def test_thresholds_are_chosen_by_the_share_of_false_finds() -> None:
+    false = [i / 100 for i in range(100)]
+    scores = {name: ([0.5, 0.99], false) for name in CLASSES}
+    scores[CLASSES[0]] = ([0.8, 0.9], [0.1, 0.2, 0.4])
+    spec = chosen(SPEC, scores)
+    assert spec.thresholds[0] == pytest.approx(0.6)  # the middle of the gap
+    assert all(np.mean(np.array(false) >= t) == pytest.approx(FALSE_RATE, abs=0.011) for t in spec.thresholds[1:])
+    assert all(np.mean(np.array(false) >= s) == pytest.approx(LOOK_RATE, abs=0.011) for s in spec.suspicious[1:])

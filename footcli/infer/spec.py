@@ -22,6 +22,7 @@ _POINT_WORDS = (
 
 # A lesion is said to be there from 0.5 on; 95 of 100 points at 0.8 and more lie within 3 mm.
 REPORTED = {"lesions": 0.5, "landmarks": 0.8}
+SUSPICIOUS = 0.3  # from here on a lesion is worth a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class ModelSpec:
     planes: slices it was trained on. pixel_mm: edge of its square pixel. window: HU that become 0 and 1.
     offsets_mm: distance along the normal of each input channel that is a slice (0 the slice itself); empty where channels are no slices.
     thresholds: the raw score of each output channel that is reported as REPORTED of its task; empty for scores as they are.
+    suspicious: for lesions, the raw score of each class that is reported as SUSPICIOUS, below its threshold; empty for none.
     quality: what was measured, free words. exported_by: footcli version.
     """
 
@@ -52,14 +54,19 @@ class ModelSpec:
     points: tuple[tuple[str, ...], ...] = ()
     offsets_mm: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = ()
+    suspicious: tuple[float, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
 
     def reported(self, score: float, channel: int) -> float:
-        """A raw score of an output channel on the scale that is reported: straight from 0 to the threshold, and on to 1."""
+        """A raw score of an output channel on the scale that is reported: straight from 0 to each threshold, and on to 1."""
         if not self.thresholds:
             return score
-        raw, shown = self.thresholds[channel], REPORTED[self.task]
-        return shown * score / raw if score < raw else shown + (1 - shown) * (score - raw) / (1 - raw)
+        raw, shown = [0.0, self.thresholds[channel], 1.0], [0.0, REPORTED[self.task], 1.0]
+        if self.suspicious:
+            raw.insert(1, self.suspicious[channel])
+            shown.insert(1, SUSPICIOUS)
+        i = max(i for i in range(len(raw) - 1) if raw[i] <= max(score, 0.0))
+        return shown[i] + (shown[i + 1] - shown[i]) * (score - raw[i]) / (raw[i + 1] - raw[i])
 
 
 # Each check takes what TOML gave and returns what ModelSpec holds, or raises ValueError saying what is allowed.
@@ -159,9 +166,10 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "points": _points,
     "offsets_mm": lambda value: tuple(_number(x, -200, 200) for x in _items(value, "numbers")),
     "thresholds": lambda value: tuple(_number(x, 0.01, 0.99) for x in _items(value, "numbers")),
+    "suspicious": lambda value: tuple(_number(x, 0.01, 0.99) for x in _items(value, "numbers")),
     "quality": _quality,
 }
-_OPTIONAL = ("classes", "points", "offsets_mm", "thresholds", "quality")
+_OPTIONAL = ("classes", "points", "offsets_mm", "thresholds", "suspicious", "quality")
 
 
 def parse_spec(where: str, entry: Any) -> ModelSpec:
@@ -193,6 +201,11 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
         raise SetupError(f"{where}: offsets_mm must be at most input_channels ({spec.input_channels}) numbers, got {len(spec.offsets_mm)}")
     if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)):
         raise SetupError(f"{where}: thresholds must be one number for each class of a lesions model, or output of a landmarks model")
+    if spec.suspicious and (
+        spec.task != "lesions" or len(spec.suspicious) != len(spec.thresholds)
+        or any(a >= b for a, b in zip(spec.suspicious, spec.thresholds, strict=True))
+    ):  # fmt: skip
+        raise SetupError(f"{where}: suspicious must be one number for each threshold of a lesions model, and below it")
     if spec.task == "landmarks":
         return spec
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +20,13 @@ from footcli.phantom.seeds import LESION_TUNE_SEEDS
 LOWEST, HIGHEST = 0.05, 0.95
 ROUNDS = 6  # subjects of each disease
 FALSE_RATE = 0.04  # of the feet without it, so many may be said to have a lesion: of six kinds together, every fourth foot
+LOOK_RATE = 0.12  # so many may get a box that is worth a look
 
 
-def thresholds(spec: ModelSpec, folder: Path, say: Callable[[str], None], rounds: int = ROUNDS) -> tuple[float, ...]:
-    """One threshold a class, from subjects of LESION_TUNE_SEEDS with each disease in turn and their true masks."""
+def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], rounds: int = ROUNDS) -> ModelSpec:
+    """The entry with its thresholds, from subjects of LESION_TUNE_SEEDS with each disease in turn and their true masks."""
     session = open_session(folder / spec.file, "auto", None, spec)
-    raw = replace(spec, thresholds=(LOWEST,) * len(spec.classes))  # keeps every box that could count
+    raw = replace(spec, thresholds=(LOWEST,) * len(spec.classes), suspicious=())  # keeps every box that could count
     best: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in spec.classes}
     for number in range(rounds * len(DISEASES)):
         seed, disease = LESION_TUNE_SEEDS[number], DISEASES[number % len(DISEASES)]
@@ -37,7 +38,14 @@ def thresholds(spec: ModelSpec, folder: Path, say: Callable[[str], None], rounds
             scores = [_raw(x.score) for x in found if x.label == name]
             (true if name in ill else false).append(max(scores, default=0.0))
         say(f"thresholds: {disease}, {len(found)} boxes")
-    return tuple(_between(*best[name]) for name in spec.classes)
+    return chosen(spec, best)
+
+
+def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:
+    """The entry with thresholds for each class's scores of feet with and without it."""
+    sure = tuple(_between(*scores[name]) for name in spec.classes)
+    look = tuple(min(_reached(scores[name][1], LOOK_RATE), t - 0.01) for name, t in zip(spec.classes, sure, strict=True))
+    return replace(spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look))
 
 
 def _raw(score: float) -> float:
@@ -47,7 +55,12 @@ def _raw(score: float) -> float:
 
 def _between(true: Sequence[float], false: Sequence[float]) -> float:
     """The lowest threshold that FALSE_RATE of the false at most reach; the middle of the gap where true and false lie apart."""
-    cut = float(np.quantile(false, 1 - FALSE_RATE, method="higher")) if len(false) else LOWEST
+    cut = _reached(false, FALSE_RATE)
     above = [score for score in true if score > cut]
     cut = (cut + min(above)) / 2 if above and len(above) == len(true) else cut + 1e-3
     return float(np.clip(round(cut, 3), LOWEST, HIGHEST))
+
+
+def _reached(false: Sequence[float], rate: float) -> float:
+    """The score that this share of the false reach."""
+    return float(np.quantile(false, 1 - rate, method="higher")) if len(false) else LOWEST

@@ -23,7 +23,7 @@ from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.train import bones, landmarks, lesions
 from footcli.train.bank import Bank, Entry, lesion_subject, make_entry
-from footcli.train.calibrate import ROUNDS, thresholds
+from footcli.train.calibrate import ROUNDS, calibrate
 from footcli.train.cases import Labelled, Scan, by_shipped_model, find_labelled, from_any, read_labelled, split, to_scan
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
@@ -245,7 +245,7 @@ def export_lesions(
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
     spec, difference = export(Decoded(net), spec, models, example, axes)
     if rounds:
-        spec = replace(spec, thresholds=thresholds(spec, models, say, rounds))
+        spec = calibrate(spec, models, say, rounds)
         write_entry(models, spec)
         facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
     card = write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference, curve)
