@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from footcli.domain import Side
 from footcli.errors import InferenceError
 from footcli.frame import FootFrame, foot_frame
 from footcli.frame.masks import find_bones
@@ -19,8 +22,8 @@ MM = 1.5
 Case = tuple[Subject, np.ndarray, Array, Array]  # subject, labels, affine, voxel -> true foot frame
 
 
-def _case(seed: int, field: Field) -> Case:
-    subject = draw_subject(seed)
+def _case(seed: int, field: Field, side: Side) -> Case:
+    subject = replace(draw_subject(seed), side=side)
     low, high = (corner * subject.scale for corner in FIELDS[field])
     grid = make_grid(subject, MM, low, high, np.eye(3))
     return subject, rasterize(subject, grid).labels, grid.affine, grid.to_foot @ grid.affine
@@ -28,12 +31,12 @@ def _case(seed: int, field: Field) -> Case:
 
 @pytest.fixture(scope="module")
 def left() -> Case:
-    return _case(5004, "foot")
+    return _case(5004, "foot", "L")
 
 
 @pytest.fixture(scope="module")
 def right_ankle() -> Case:
-    return _case(5003, "ankle")
+    return _case(5003, "ankle", "R")
 
 
 def _frame(case: Case, **change: object) -> FootFrame:
