@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from footcli.domain import Finding, Lesion, Level, Measurement, Plane
+from footcli.infer.spec import REPORTED, SUSPICIOUS
 from footcli.names import ANGLES, FINDINGS, LESIONS, lesion_name
 from footcli.profiles import Profile
 from footcli.profiles.compare import Angles, Side
 
-SURE = 0.5  # a box with this score or more is a finding
-SUSPICIOUS = 0.3  # from here on a box is worth a look
+SURE = REPORTED["lesions"]  # a box with this score or more is a finding
 ADULT_YEARS = 18.0  # the cut-offs and grades were taken from adults
 MIN_SLICES = {"OLT": 2}  # consecutive slices that a box must span to count, where that is more than one
 

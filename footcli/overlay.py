@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from footcli import geometry, messages, names, svg
-from footcli.domain import CaseResult, Landmark, Lesion, Measurement, Point, View
+from footcli.domain import Box, CaseResult, Landmark, Lesion, Measurement, Plane, Point, View
 from footcli.measure import MIN_SCORE
 
 # Okabe and Ito's colour-blind-safe hues (jfly.uni-koeln.de/color), with four of Tol's light ones (personal.sron.nl/~pault) to make ten.
@@ -67,7 +67,11 @@ def title(view: View, t: Mapping[str, str]) -> str:
 
 def shows_box(view: View, lesion: Lesion) -> bool:
     """Whether a picture is a slice that holds a lesion's box."""
-    return view.index is not None and view.plane is lesion.plane and lesion.slices[0] <= view.index <= lesion.slices[1]
+    return _box_in(view, lesion) is not None
+
+
+def _box_in(view: View, lesion: Lesion) -> Box | None:
+    return None if view.index is None or view.plane is not lesion.plane else lesion.box_in(view.index)
 
 
 def _shows(view: View, m: Measurement) -> bool:
@@ -104,12 +108,9 @@ def _smoothed(loop: Array) -> Array:
     return np.concatenate([even, even[:1]])
 
 
-def _corners(lesion: Lesion, index: int | None) -> list[Point]:
-    """Two opposite corners of a lesion's box in a slice, voxels; half-open, so its edges lie between voxel centres."""
-    box = None if index is None else lesion.box_in(index)
-    if box is None:
-        return []
-    x, y = (axis for axis in range(3) if axis != lesion.plane.axis)
+def _corners(box: Box, plane: Plane, index: int) -> list[Point]:
+    """Two opposite corners of a box in a slice, voxels; half-open, so its edges lie between voxel centres."""
+    x, y = (axis for axis in range(3) if axis != plane.axis)
     ends = np.full((2, 3), index, float)
     ends[:, [x, y]] = np.reshape(box, (2, 2)) - 0.5
     return [(float(a), float(b), float(c)) for a, b, c in ends]
@@ -192,8 +193,11 @@ class _Scene:
 
     def boxes(self, lesions: Sequence[Lesion]) -> Iterable[Markup]:
         """The boxes of this plane whose slices hold this picture's."""
-        for lesion in (lesion for lesion in lesions if shows_box(self.view, lesion)):
-            corners = self.project(_corners(lesion, self.view.index))
+        for lesion in lesions:
+            box, index = _box_in(self.view, lesion), self.view.index
+            if box is None or index is None:
+                continue
+            corners = self.project(_corners(box, lesion.plane, index))
             (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
             dots = None if lesion.score >= SURE_SCORE else "2 4"
             frame = {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}

@@ -28,10 +28,12 @@ def angle_state(value: float | None, low: float | None, high: float | None, band
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
+    """The value where it is a mapping, else an empty one: provenance may hold anything."""
     return value if isinstance(value, Mapping) else {}
 
 
 def finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
+    """Title, state, word of its level, grade and evidence of a finding."""
     state = LEVEL_STATE[f.level]
     word = t[f"level.{f.level.value}"]
     if f.name == "normal":  # "present" is the good news here
@@ -54,6 +56,7 @@ def said(signed: SignOff | None, line: str, unit: str, t: Strings) -> str:
 def angle_rows(
     measurements: Sequence[Measurement], profile: Mapping[str, Any], t: Strings, lang: str, signed: SignOff | None
 ) -> list[dict[str, Any]]:
+    """A row for each angle: both ways of measuring, its range as text and as a bar, notes, what a reader said."""
     rows = []
     for name in dict.fromkeys(m.name for m in measurements):
         both = {m.source: m for m in measurements if m.name == name}
@@ -84,6 +87,7 @@ def angle_rows(
 
 
 def missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
+    """What was not measured, in which way, and why."""
     what = ": ".join(filter(None, (m.name, _other(term_title(names.MEASURES, m.name, lang), m.name))))
     return what, t[f"source.{m.source}"], m.why_missing or ""
 

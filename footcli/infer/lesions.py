@@ -12,7 +12,7 @@ from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
 from footcli.infer.session import Runner
-from footcli.infer.spec import ModelSpec
+from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.names import BONE_ID, LESION_PLANE
 
 F32 = NDArray[np.float32]
@@ -21,7 +21,6 @@ LEAST_SCORE = 0.15  # a fainter box is not looked at
 SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
 LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
 LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
-LEAST_SCORE_LINKED = 0.3
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 MARGIN_MM = 10.0
 # bones whose surroundings are searched in each plane
@@ -76,7 +75,7 @@ def find_lesions(
         least = max(2, int(np.ceil(LEAST_THICK_MM / grid.pixel_mm)))
         for track in tracks:
             score = spec.reported(track.score, spec.classes.index(track.label))
-            if score >= LEAST_SCORE_LINKED and len(track.boxes) >= least:
+            if score >= SUSPICIOUS and len(track.boxes) >= least:
                 lesions.append(_lesion(track, score, plane, volume, grid))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 

@@ -17,11 +17,10 @@ def joint_spaces(roof: Array, dome: Array, edge_mm: float, medial: Array, latera
     roof, dome: (N, 3) outermost voxels of tibia and talus; edge_mm: of a voxel, half of which lies beyond its middle; medial, lateral:
     the dome's edges. All in the foot frame, mm.
     """
-    along = lateral - medial
-    up = unit(np.array([-along[2], 0.0, along[0]]) * np.sign(along[0] or 1.0))
+    up = square_to(medial, lateral)
     found: dict[str, Array | None] = {}
     for name, share in PLACES.items():
-        at = medial + share * along
+        at = medial + share * (lateral - medial)
         below = _columns(dome, at, up, max(edge_mm, LEAST_MM), np.inf)
         above = _columns(roof, at, up, max(edge_mm, LEAST_MM), max(below.values(), default=0.0) - COLUMN_MM)
         pairs = np.array([(above[column], below[column]) for column in above.keys() & below.keys()])
@@ -33,6 +32,12 @@ def joint_spaces(roof: Array, dome: Array, edge_mm: float, medial: Array, latera
         middle, width = float(pairs.mean()), max(0.0, float(usual.mean()) - edge_mm)
         found[name] = at + np.outer((middle + width / 2, middle - width / 2), up)
     return found
+
+
+def square_to(medial: Array, lateral: Array) -> Array:
+    """(3,) unit direction upwards in the coronal view, square to the line between the dome's edges (3,)."""
+    along = lateral - medial
+    return unit(np.array([-along[2], 0.0, along[0]]) * np.sign(along[0] or 1.0))
 
 
 def _columns(surface: Array, at: Array, up: Array, edge_mm: float, floor: float) -> dict[tuple[int, int], float]:

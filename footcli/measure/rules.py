@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from footcli.geometry import Array, line_angle_deg, signed_angle_deg, unit
+from footcli.measure.joint_space import PLACES
 from footcli.names import ANGLES, Term, landmark_names
 
 Rule = Callable[[Array, Array], float]
@@ -77,7 +78,7 @@ RULES: dict[str, AngleRule] = {
     "HVA": AngleRule(AXIAL, _more_medial),
     "IMA": AngleRule(AXIAL, _more_medial),
     "FAO": AngleRule(AXIAL, _offset_percent),
-    **dict.fromkeys(("JSW_M", "JSW_C", "JSW_L"), AngleRule(CORONAL, _length)),
+    **dict.fromkeys(PLACES, AngleRule(CORONAL, _length)),
 }
 
 

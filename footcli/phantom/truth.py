@@ -8,6 +8,7 @@ import numpy as np
 
 from footcli.anatomy.shape import Bone, surface_points
 from footcli.geometry import Array
+from footcli.measure.joint_space import PLACES, square_to
 from footcli.names import landmark_names
 from footcli.phantom.subject import HEIGHTS, inside
 
@@ -67,11 +68,10 @@ def further(foot: Mapping[str, Bone], points: Mapping[str, Array], gap_mm: float
 
 def _spaces(foot: Mapping[str, Bone], medial: Array, lateral: Array, gap_mm: float) -> dict[str, tuple[Array, ...]]:
     """Ends of the ankle joint's space at three places of the dome, tibia and talus, twice; gap_mm apart where they are cut apart."""
-    along = lateral - medial
-    up = np.array([-along[2], 0.0, along[0]]) * np.sign(along[0] or 1.0) / np.hypot(along[0], along[2])
+    up = square_to(medial, lateral)
     found: dict[str, tuple[Array, ...]] = {}
-    for name, share in (("JSW_M", 0.15), ("JSW_C", 0.5), ("JSW_L", 0.85)):
-        at = medial + share * along
+    for name, share in PLACES.items():
+        at = medial + share * (lateral - medial)
         roof, top = (HEIGHTS[inside(foot[bone], at + HEIGHTS[:, None] * up)] for bone in ("tibia", "talus"))
         low, high = roof.min(initial=HEIGHTS[-1]), top.max(initial=HEIGHTS[0])
         low, high = (low + high) / 2 + np.array([0.5, -0.5]) * max(low - high, gap_mm)
