@@ -58,7 +58,7 @@ def _save(foot: Foot, ref: CaseRef, out: Path, options: Options) -> str:
         # a plain folder's file names may tell who the patient is; the data set's are pseudonyms
         planes = tuple(Plane) if ref.layout == "dataset" else ()
         names = {plane: source_names(plane, foot.labels.shape, foot.volume, ref) for plane in planes}
-        save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views, names)
+        save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
         write_report(folder, options.lang)
         if options.polygons:
             write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)

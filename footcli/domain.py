@@ -198,6 +198,23 @@ class View:
     caption: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """The scan about one foot as a reader scrolls it: slices of equal voxels, x to the patient's left, y back, z up.
+
+    sheets: grey JPEG files; each shows `per_sheet` slices of rows x columns below one another, lowest z on top of the first.
+    shape: (slices, rows, columns). curve: (HU, grey) knots between which grey values run straight.
+    to_vox: float64 (4, 4), stack voxel (x, y, z, 1) -> input voxel. voxel_mm: edge of a voxel, None if unknown.
+    """
+
+    sheets: tuple[bytes, ...]
+    per_sheet: int
+    shape: tuple[int, int, int]
+    curve: tuple[tuple[float, float], ...]
+    to_vox: NDArray[np.float64]
+    voxel_mm: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class CaseResult:
     """All that one foot of one case gave; what result.json holds."""

@@ -29,7 +29,7 @@ def write_index(out: Path, run: Mapping[str, Any], lang: str = "en") -> Path:
     text = page(
         "index.html.j2",
         lang,
-        "index.js",
+        ("index.js",),
         heads=(("0", t["case"]), ("1", t["side"]), ("2", t["outcome"]), ("rank", t["findings"])),
         findings=[(term.name, term_title(names.FINDINGS, term.name, lang)) for term in names.FINDINGS],
         levels=[(level.value, t[f"level.{level.value}"]) for level in (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE)],

@@ -137,6 +137,28 @@ _TABLE: dict[str, tuple[str, str]] = {
     "define.JSW_C": ("Space between tibia and talus at the middle of the dome.", "거골 천장 중앙에서 경골과 거골 사이 간격."),
     "define.JSW_L": ("Space between tibia and talus at the lateral shoulder of the dome.", "거골 천장 외측에서 경골과 거골 사이 간격."),
     "define.FAO": ("Foot ankle offset, share of the foot length; valgus is plus.", "족부-족관절 편위, 발 길이에 대한 비율. 외반이 양수."),
+    "viewer": ("Slices and surfaces", "슬라이스와 3차원 표면"),
+    "viewer_how": (
+        "Wheel, slider or arrow keys: slices. Click or drag: cross-hair in all planes. Ctrl and wheel, + and -: zoom; shift and drag: "
+        "move. Lines of angles are fainter where their points lie in other slices.",
+        "휠, 슬라이더, 화살표 키: 슬라이스 이동. 클릭이나 끌기: 모든 단면의 십자선 이동. Ctrl+휠, + -: 확대와 축소, Shift+끌기: 화면 이동. "
+        "각도 선은 점이 다른 슬라이스에 있으면 흐리게 보입니다.",
+    ),
+    "window": ("Window", "윈도우"),
+    "window.bone": ("bone (−500 to 1500 HU)", "뼈 (−500~1500 HU)"),
+    "window.soft": ("soft tissue (−160 to 240 HU)", "연부조직 (−160~240 HU)"),
+    "zoom_in": ("enlarge", "확대"),
+    "zoom_out": ("make smaller", "축소"),
+    "zoom_off": ("whole picture", "전체 보기"),
+    "surface": ("Bones in 3D", "뼈 3차원 보기"),
+    "surface_how": (
+        "Surfaces of the bones from their masks. Drag or arrow keys turn them.", "골 분할로 만든 뼈 표면. 끌거나 화살표 키로 돌립니다.",
+    ),
+    "from.lateral": ("lateral", "외측"),
+    "from.medial": ("medial", "내측"),
+    "from.front": ("front", "앞"),
+    "from.above": ("above", "위"),
+    "jump": ("show in the slices", "슬라이스에서 보기"),
     "pictures": ("Pictures", "그림"),
     "no_pictures": ("No pictures were saved.", "저장된 그림이 없습니다."),
     "show": ("Show", "표시"),

@@ -36,11 +36,12 @@ def _shown(value: Any) -> Any:
     return messages.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def page(template: str, lang: str, script_file: str = "report.js", **content: Any) -> str:
-    """A template filled in: self-contained HTML with one script. Raises SetupError for an unknown language or missing templates."""
+def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **content: Any) -> str:
+    """A template filled in: self-contained HTML, its scripts as one. Raises SetupError for an unknown language or missing templates."""
     folder = assets.templates_dir()
     try:
-        script, style = ((folder / name).read_text(encoding="utf-8") for name in (script_file, "style.css"))
+        *parts, style = ((folder / name).read_text(encoding="utf-8") for name in (*scripts, "style.css"))
+        script = "\n".join(parts)
         source = _environment().get_template(template)
     except (OSError, TemplateError) as error:
         raise SetupError(f"a template of this installation is missing or damaged ({template}): reinstall footcli") from error

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from footcli import __version__
 from footcli.clinical import age_band
-from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, View, Volume
+from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, Stack, View, Volume
 from footcli.errors import SetupError
 from footcli.findings import decide
 from footcli.frame import FootFrame, foot_frame
@@ -33,6 +33,7 @@ from footcli.names import BONES
 from footcli.pictures import BONE_WINDOW, build_views
 from footcli.profiles import Profile, load_profile
 from footcli.read import read_case
+from footcli.stack import build_stack
 
 Quality = Literal["fast", "standard", "best"]
 
@@ -74,6 +75,7 @@ class Foot:
     result: CaseResult
     labels: NDArray[np.uint8]
     views: tuple[View, ...]
+    stack: Stack | None
     volume: Volume
 
 
@@ -150,7 +152,8 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     with clock("pictures"):
         above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
         views = build_views(volume, labels, frame, (*located.slabs, above), lesions, foot.turned)
-    return Foot(result, labels, views, volume)
+        stack = build_stack(volume, labels, frame, foot.turned)
+    return Foot(result, labels, views, stack, volume)
 
 
 def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float) -> NDArray[np.uint8]:

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from footcli import messages, names, overlay, svg
-from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, View
+from footcli import messages, names, overlay, svg, viewer
+from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View
 from footcli.files import write_atomic
 from footcli.page import page, term_title
-from footcli.results import load_case
+from footcli.results import load_case, load_masks, load_stack
 from footcli.rows import angle_rows, finding_row, mapping, missing_row, said
 from footcli.signoff import SCHEMA, VERDICTS, SignOff, load_signoff
 
@@ -30,6 +32,7 @@ FINDING_LESION = {
     "accessory_navicular": "Accessory Navicular",
     "tarsal_coalition": "Tarsal Coalition",
 }
+FINDING_ANGLE = {"flat_foot": "CPA", "cavus_foot": "CPA", "hallux_valgus": "HVA", "ankle_arthritis": "TT"}
 PLANES = (Plane.SAG, Plane.COR, Plane.AXL)
 HIDDEN_FIRST = ("MTASA_B", "TT", "JSW_M", "JSW_C", "JSW_L")  # their lines lie on those of MTASA: shown when asked for
 
@@ -37,17 +40,21 @@ Strings = Mapping[str, str]
 
 
 def render(
-    result: CaseResult, views: Sequence[View], *, lang: str = "en", failure: CaseFailure | None = None, signed: SignOff | None = None
-) -> str:
+    result: CaseResult, views: Sequence[View], *, lang: str = "en", failure: CaseFailure | None = None, signed: SignOff | None = None,
+    stack: Stack | None = None, labels: NDArray[np.uint8] | None = None,
+) -> str:  # fmt: skip
     """The report as one HTML page. Raises SetupError for an unknown language.
 
-    failure: why the case stopped early, shown on top. signed: what a reader said of its lines.
+    failure: why the case stopped early, shown on top. signed: what a reader said of its lines. stack, labels: the slices to scroll
+    through and the masks, uint8 (z, y, x) on the input's grid; without them the page has its pictures alone.
     """
     t = messages.strings(lang)
     profile = mapping(result.provenance.get("profile"))
+    places = {} if stack is None else viewer.places(result, stack)
     return page(
         "report.html.j2",
         lang,
+        ("report.js", "viewer.js", "surface.js"),
         case_id=result.case_id,
         side=result.side,
         side_word=t[f"side.{result.side}"],
@@ -62,8 +69,13 @@ def render(
         legend=[(term_title(names.BONES, bone.name, lang), colour) for bone, colour in zip(names.BONES, overlay.BONE_COLOURS, strict=True)],
         swatch=_swatch,
         lesions=[_lesion_row(lesion, views, t, lang) for lesion in result.lesions],
-        findings=[{**finding_row(f, t, lang), "line": f"finding:{f.name}", "said": said(signed, f"finding:{f.name}", "", t)}
-                  for f in result.findings],
+        findings=[
+            {
+                **finding_row(f, t, lang), "line": f"finding:{f.name}", "said": said(signed, f"finding:{f.name}", "", t),
+                "at": places.get(FINDING_LESION.get(f.name, ""), places.get(FINDING_ANGLE.get(f.name, ""))),
+            }
+            for f in result.findings
+        ],
         signed=signed,
         levels=[(level.value, t[f"level.{level.value}"]) for level in Level],
         verdicts=[(word, t[f"verdict.{word}"]) for word in VERDICTS],
@@ -71,6 +83,10 @@ def render(
         signoff_schema=SCHEMA,
         missing=[missing_row(m, t, lang) for m in result.measurements if m.value is None],
         trace=_trace(result.provenance, profile, t),
+        scene=None if stack is None or labels is None else viewer.scene(result, labels, stack, lang),
+        sheets=[] if stack is None else [svg.data_uri(sheet) for sheet in stack.sheets],
+        panes=[(str(plane), t[f"plane.{plane}"]) for plane in (Plane.AXL, Plane.COR, Plane.SAG)],
+        places=places,
     )
 
 
@@ -78,7 +94,8 @@ def write_report(folder: Path, lang: str = "en") -> Path:
     """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError."""
     result, views = load_case(folder)
     path = folder / "report.html"
-    write_atomic(path, render(result, views, lang=lang, signed=load_signoff(folder)).encode("utf-8"))
+    text = render(result, views, lang=lang, signed=load_signoff(folder), stack=load_stack(folder), labels=load_masks(folder)[0])
+    write_atomic(path, text.encode("utf-8"))
     return path
 
 
@@ -184,6 +201,7 @@ def _lesion_row(lesion: Lesion, views: Sequence[View], t: Strings, lang: str) ->
         "slices": f"{first}–{last}",
         "size": " × ".join(f"{v:.1f}" for v in lesion.size_mm) if lesion.size_mm else t["unknown"],
         "view": _view_of_lesion(lesion, views),
+        "label": lesion.label,
     }
 
 

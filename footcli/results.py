@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Notice, Plane, Point, View
+from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Notice, Plane, Point, Stack, View
 from footcli.errors import CaseError
 from footcli.files import write_atomic
+from footcli.npz import npz_bytes, read_npz
+from footcli.viewsfile import read_stack, read_views, views_npz
 
 SCHEMA_VERSION = "footcli-result/1"
 DECIMALS = 3  # a thousandth of a degree, millimetre or voxel: finer than anything measured here
 SCHEMA_FILE = Path(__file__).resolve().parent / "schema.json"
-
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same result gives the same bytes on any day
-_T = TypeVar("_T")
 
 
 def to_json(result: CaseResult) -> dict[str, Any]:
@@ -166,12 +162,13 @@ def _rounded(value: Any) -> Any:
 
 def save_case(
     folder: Path, result: CaseResult, labels: NDArray[np.uint8], affine: NDArray[np.float64], views: Sequence[View],
-    slice_names: Mapping[Plane, Sequence[str]] | None = None,
+    slice_names: Mapping[Plane, Sequence[str]] | None = None, stack: Stack | None = None,
 ) -> None:  # fmt: skip
     """Write masks.npz, views.npz and, last, result.json: where that file is, the others are whole.
 
     labels: uint8 (z, y, x) on the input's grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
     slice_names: source name of each slice of a plane, in index order, so that labels of those slices find their place again.
+    stack: the slices to scroll through, kept beside the views.
     Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or labels of another type.
     """
     if labels.dtype != np.uint8 or labels.ndim != 3 or affine.shape != (4, 4):
@@ -180,14 +177,19 @@ def save_case(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").unlink(missing_ok=True)
     named = {f"slices_{plane.value}": np.array(list(names)) for plane, names in (slice_names or {}).items() if names}
-    write_atomic(folder / "masks.npz", _npz({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}))
-    write_atomic(folder / "views.npz", _views_npz(views))
+    write_atomic(folder / "masks.npz", npz_bytes({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}))
+    write_atomic(folder / "views.npz", views_npz(views, stack))
     write_atomic(folder / "result.json", text.encode("utf-8"))
 
 
 def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
     """What `save_case` wrote, without the masks. Raises CaseError (no_result, bad_result) where a file is missing or damaged."""
-    return load_result(folder), _guarded(folder / "views.npz", _read_views)
+    return load_result(folder), read_npz(folder / "views.npz", read_views)
+
+
+def load_stack(folder: Path) -> Stack | None:
+    """The slices to scroll through; None where the case was analysed without. Raises CaseError (bad_result)."""
+    return read_npz(folder / "views.npz", read_stack)
 
 
 def load_result(folder: Path) -> CaseResult:
@@ -204,12 +206,12 @@ def load_result(folder: Path) -> CaseResult:
 
 def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """(labels uint8 (z, y, x), affine float64 (4, 4)) of masks.npz. Raises CaseError (bad_result)."""
-    return _guarded(folder / "masks.npz", _read_masks)
+    return read_npz(folder / "masks.npz", _read_masks)
 
 
 def load_slice_names(folder: Path) -> dict[Plane, tuple[str, ...]]:
     """Source names of the slices of each plane that masks.npz knows. Raises CaseError (bad_result)."""
-    return _guarded(
+    return read_npz(
         folder / "masks.npz",
         lambda arrays: {p: tuple(arrays[f"slices_{p.value}"].tolist()) for p in Plane if f"slices_{p.value}" in arrays},
     )
@@ -217,65 +219,3 @@ def load_slice_names(folder: Path) -> dict[Plane, tuple[str, ...]]:
 
 def _read_masks(arrays: Any) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     return arrays["labels"].astype(np.uint8), arrays["affine"].astype(np.float64)
-
-
-def _guarded(path: Path, use: Callable[[Any], _T]) -> _T:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return use(arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CaseError("bad_result", f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again") from error
-
-
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An .npz file whose bytes depend on the arrays alone (numpy.savez writes the time)."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(member, "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _views_npz(views: Sequence[View]) -> bytes:
-    arrays: dict[str, NDArray[Any]] = {}
-    rest = []
-    for number, view in enumerate(views):
-        arrays[f"image_{number:03d}"] = np.asarray(view.image, dtype=np.uint8)
-        arrays[f"labels_{number:03d}"] = np.asarray(view.labels, dtype=np.uint8)
-        rest.append(
-            {
-                "key": view.key,
-                "plane": view.plane.value,
-                "index": view.index,
-                "vox_to_px": view.vox_to_px,
-                "edges": view.edges,
-                "pixel_mm": view.pixel_mm,
-                "caption": view.caption,
-            }
-        )
-    # not `dumps`: rounding the projection would move what is drawn with it
-    text = json.dumps(_plain(rest), allow_nan=False, sort_keys=True)
-    return _npz({"views": np.array(text), **arrays})
-
-
-def _read_views(arrays: Any) -> tuple[View, ...]:
-    views = []
-    for number, rest in enumerate(json.loads(str(arrays["views"]))):
-        left, right, top, bottom = (str(edge) for edge in rest["edges"])
-        views.append(
-            View(
-                key=str(rest["key"]),
-                plane=Plane(rest["plane"]),
-                index=_maybe(rest["index"], int),
-                image=arrays[f"image_{number:03d}"].astype(np.uint8),
-                labels=arrays[f"labels_{number:03d}"].astype(np.uint8),
-                vox_to_px=np.asarray(rest["vox_to_px"], dtype=np.float64).reshape(2, 4),
-                edges=(left, right, top, bottom),
-                pixel_mm=_maybe(rest["pixel_mm"], float),
-                caption=str(rest["caption"]),
-            )
-        )
-    return tuple(views)

@@ -38,7 +38,12 @@ def jpeg(image: NDArray[np.uint8]) -> str:
     """Grey uint8 (rows, columns) -> data URI."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(buffer.getvalue())
+
+
+def data_uri(file: bytes) -> str:
+    """A JPEG file -> data URI."""
+    return "data:image/jpeg;base64," + base64.b64encode(file).decode("ascii")
 
 
 def path(points: Array) -> str:

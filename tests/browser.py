@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -11,6 +12,17 @@ import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("/usr/bin/chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+needs_driver = pytest.mark.skipif(
+    CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="chromium or playwright is not installed"
+)
+
+
+def axe_script() -> str:
+    """axe-core, which checks a page for accessibility."""
+    files = importlib.util.find_spec("axe_playwright_python")
+    assert files is not None
+    assert files.submodule_search_locations is not None
+    return next(Path(files.submodule_search_locations[0]).rglob("axe.min.js")).read_text("utf-8")
 
 
 def opened(page: Path) -> subprocess.CompletedProcess[str]:

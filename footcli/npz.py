@@ -1,0 +1,40 @@
+"""Files of arrays: the same content gives the same bytes, and a damaged one is a case's fault."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.errors import CaseError
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same result gives the same bytes on any day
+_T = TypeVar("_T")
+
+
+def read_npz(path: Path, use: Callable[[Any], _T]) -> _T:
+    """What `use` makes of the arrays. Raises CaseError (bad_result) for a file that is missing, damaged or lacks one."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return use(arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CaseError("bad_result", f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again") from error
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An .npz file whose bytes depend on the arrays alone (numpy.savez writes the time)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+    return buffer.getvalue()
+
