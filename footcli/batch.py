@@ -22,6 +22,7 @@ from footcli.pipeline import Clock, Foot, Models, Options, analyze_case, load_mo
 from footcli.polygons import source_names, write_polygons
 from footcli.report import write_report
 from footcli.results import dumps, load_result, save_case
+from footcli.sides import partner
 from footcli.spreadsheet import measurements_csv
 
 JOURNAL = "journal.jsonl"  # one line a finished case; what a later run trusts
@@ -36,7 +37,7 @@ def analyze_to_disk(ref: CaseRef, out: Path, models: Models, options: Options) -
     try:
         feet = analyze_case(ref, models, options, clock)
         with clock("save"):
-            record["folders"] = [_save(foot, ref, out, options) for foot in feet]
+            record["folders"] = _save(feet, ref, out, options)
         record["outcome"] = "done"
         record["result_sha256"] = {name: _digest(out / name) for name in record["folders"]}
     except CaseError as error:
@@ -52,20 +53,24 @@ def analyze_to_disk(ref: CaseRef, out: Path, models: Models, options: Options) -
     return record
 
 
-def _save(foot: Foot, ref: CaseRef, out: Path, options: Options) -> str:
-    folder = out / slug(foot.result.case_id)
+def _save(feet: Sequence[Foot], ref: CaseRef, out: Path, options: Options) -> list[str]:
+    """Save a case's feet and write their reports; returns the names of their folders."""
+    folders = [out / slug(foot.result.case_id) for foot in feet]
     try:
-        # a plain folder's file names may tell who the patient is; the data set's are pseudonyms
-        planes = tuple(Plane) if ref.layout == "dataset" else ()
-        names = {plane: source_names(plane, foot.labels.shape, foot.volume, ref) for plane in planes}
-        save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
-        write_report(folder, options.lang)
-        if options.polygons:
-            write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)
+        for foot, folder in zip(feet, folders, strict=True):
+            # a plain folder's file names may tell who the patient is; the data set's are pseudonyms
+            planes = tuple(Plane) if ref.layout == "dataset" else ()
+            names = {plane: source_names(plane, foot.labels.shape, foot.volume, ref) for plane in planes}
+            save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
+            if options.polygons:
+                write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, ref)
+        for folder in folders:  # once all are there: each shows the other
+            write_report(folder, options.lang)
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)  # half a result is none
+        for folder in folders:  # half a result is none
+            shutil.rmtree(folder, ignore_errors=True)
         raise
-    return folder.name
+    return [folder.name for folder in folders]
 
 
 def _digest(folder: Path) -> str:
@@ -123,6 +128,7 @@ def run_batch(
             with (out / JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(record, ensure_ascii=False) + "\n")
             tell(record)
+        _again(out, [records[r.case_id] for r in todo if records[r.case_id]["outcome"] == "done"], options.lang)
     finally:
         run = {
             "schema": "footcli-run/1",
@@ -180,6 +186,14 @@ def _work(ref: CaseRef, out: Path, options: Options) -> Record:
     if _models is None:
         raise SetupError("a worker started without models")
     return analyze_to_disk(ref, out, _models, options)
+
+
+def _again(out: Path, fresh: Sequence[Record], lang: str) -> None:
+    """Write the reports again of feet whose other side is another case: it may have been finished after them."""
+    folders = {out / name for record in fresh for name in record["folders"] if len(record["folders"]) == 1}
+    for folder in sorted(folders | {beside for folder in folders if (beside := partner(folder)) is not None}):
+        if partner(folder) is not None:
+            write_report(folder, lang)
 
 
 def _finish(out: Path, run: Record, lang: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from footcli import messages, names
 from footcli.domain import Level
 from footcli.errors import CaseError
 from footcli.files import write_atomic
-from footcli.page import LEVEL_STATE, page, term_title
+from footcli.page import LEVEL_STATE, page, report_link, term_title
 from footcli.results import load_result
 
 Strings = Mapping[str, str]
@@ -53,8 +52,8 @@ def _index_rows(out: Path, case: Mapping[str, Any], t: Strings, lang: str) -> li
 
 
 def _index_row(out: Path, folder: str, word: str, t: Strings, lang: str) -> dict[str, Any]:
-    link = urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
-    row: dict[str, Any] = {"title": folder, "link": link, "state": "within", "word": word, "side": "", "chips": [], "text": "", "found": ""}
+    row: dict[str, Any] = {"title": folder, "link": report_link(folder), "state": "within", "word": word}
+    row |= {"side": "", "chips": [], "text": "", "found": ""}
     try:
         if Path(folder).name != folder:
             raise CaseError("bad_folder", "a result lies in a folder of the output folder")

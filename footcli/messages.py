@@ -137,6 +137,19 @@ _TABLE: dict[str, tuple[str, str]] = {
     "define.JSW_C": ("Space between tibia and talus at the middle of the dome.", "거골 천장 중앙에서 경골과 거골 사이 간격."),
     "define.JSW_L": ("Space between tibia and talus at the lateral shoulder of the dome.", "거골 천장 외측에서 경골과 거골 사이 간격."),
     "define.FAO": ("Foot ankle offset, share of the foot length; valgus is plus.", "족부-족관절 편위, 발 길이에 대한 비율. 외반이 양수."),
+    "sides": ("Left beside right", "좌우 비교"),
+    "sides.within": ("alike", "차이 없음"),
+    "sides.outside": ("differ", "차이 있음"),
+    "sides.no_range": ("no guard band", "기준 폭 없음"),
+    "apart": ("Difference", "차이"),
+    "measured_from": ("From", "방법"),
+    "sides_note": (
+        "Called different beyond twice the borderline width. Some difference is usual: in one series of patients the median was 1.2° for "
+        "calcaneal inclination and 5.8° for the axial talus to 1st metatarsal angle (doi 10.1177/24730114261454986).",
+        "경계 폭의 두 배를 넘으면 차이로 표시합니다. 어느 정도의 좌우 차이는 흔하며, 한 환자군에서 그 중앙값은 종골 경사각 1.2°, "
+        "축상면 거골-제1중족골각 5.8°였습니다 (doi 10.1177/24730114261454986).",
+    ),
+    "other_report": ("report of the other foot", "반대쪽 발 보고서"),
     "viewer": ("Slices and surfaces", "슬라이스와 3차원 표면"),
     "viewer_how": (
         "Wheel, slider or arrow keys: slices. Click or drag: cross-hair in all planes. Ctrl and wheel, + and -: zoom; shift and drag: "

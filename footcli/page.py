@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import urllib.parse
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -59,6 +60,11 @@ def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **co
         symbol=SYMBOL,
         **content,
     )
+
+
+def report_link(folder: str, above: str = "") -> str:
+    """The address of a case's report, from the page of the run or, with "../", from another case's."""
+    return above + urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
 
 
 def term_title(terms: Sequence[names.Term], name: str, lang: str) -> str:

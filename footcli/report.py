@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from footcli import messages, names, overlay, svg, viewer
 from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View
-from footcli.files import write_atomic
-from footcli.page import page, term_title
-from footcli.results import load_case, load_masks, load_stack
+from footcli.files import slug, write_atomic
+from footcli.page import page, report_link, term_title
+from footcli.results import load_case, load_masks, load_result, load_stack
 from footcli.rows import angle_rows, finding_row, mapping, missing_row, said
+from footcli.sides import partner, side_rows
 from footcli.signoff import SCHEMA, VERDICTS, SignOff, load_signoff
 
 IMPRESSION_LINES = 5
@@ -41,12 +42,13 @@ Strings = Mapping[str, str]
 
 def render(
     result: CaseResult, views: Sequence[View], *, lang: str = "en", failure: CaseFailure | None = None, signed: SignOff | None = None,
-    stack: Stack | None = None, labels: NDArray[np.uint8] | None = None,
+    stack: Stack | None = None, labels: NDArray[np.uint8] | None = None, other: CaseResult | None = None,
 ) -> str:  # fmt: skip
     """The report as one HTML page. Raises SetupError for an unknown language.
 
     failure: why the case stopped early, shown on top. signed: what a reader said of its lines. stack, labels: the slices to scroll
-    through and the masks, uint8 (z, y, x) on the input's grid; without them the page has its pictures alone.
+    through and the masks, uint8 (z, y, x) on the input's grid; without them the page has its pictures alone. other: the result of the
+    other foot, whose folder lies beside.
     """
     t = messages.strings(lang)
     profile = mapping(result.provenance.get("profile"))
@@ -83,6 +85,8 @@ def render(
         signoff_schema=SCHEMA,
         missing=[missing_row(m, t, lang) for m in result.measurements if m.value is None],
         trace=_trace(result.provenance, profile, t),
+        sides=[] if other is None else side_rows(result, other, lang),
+        other_link="" if other is None else report_link(slug(other.case_id), "../"),
         scene=None if stack is None or labels is None else viewer.scene(result, labels, stack, lang),
         sheets=[] if stack is None else [svg.data_uri(sheet) for sheet in stack.sheets],
         panes=[(str(plane), t[f"plane.{plane}"]) for plane in (Plane.AXL, Plane.COR, Plane.SAG)],
@@ -94,7 +98,11 @@ def write_report(folder: Path, lang: str = "en") -> Path:
     """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError."""
     result, views = load_case(folder)
     path = folder / "report.html"
-    text = render(result, views, lang=lang, signed=load_signoff(folder), stack=load_stack(folder), labels=load_masks(folder)[0])
+    beside = partner(folder)
+    text = render(
+        result, views, lang=lang, signed=load_signoff(folder), stack=load_stack(folder), labels=load_masks(folder)[0],
+        other=None if beside is None else load_result(beside),
+    )  # fmt: skip
     write_atomic(path, text.encode("utf-8"))
     return path
 

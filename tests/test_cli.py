@@ -38,7 +38,7 @@ def _foot(case_id: str, mark: int = 1) -> Foot:
     labels = np.zeros(SHAPE_ZYX, np.uint8)
     labels[20:30, 30:40, 10:20] = mark
     volume = Volume(labels.astype(np.int16), AFFINE, tuple(f"s{i:04d}" for i in range(SHAPE_ZYX[0])), "0" * 64)
-    return Foot(make_result(case_id=case_id), labels, make_views(), volume)
+    return Foot(make_result(case_id=case_id), labels, make_views(), None, volume)
 
 
 class Analyst:

@@ -274,7 +274,7 @@ def test_the_surface_turns_and_has_a_still_picture_without_webgl(opened: _Opened
     assert opened.pixels(".surface") == before
     bare = browser.new_page()
     bare.add_init_script("""const get = HTMLCanvasElement.prototype.getContext;
-      HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind === "webgl" ? null : get.call(this, kind, ...rest); };""")
+      HTMLCanvasElement.prototype.getContext = function (kind, ...r) { return kind === "webgl" ? null : get.call(this, kind, ...r); };""")
     still = _Opened(bare, report)
     assert bare.get_attribute("#viewer", "data-surface") == "still"
     colours = np.asarray(Image.open(io.BytesIO(still.pixels(".surface"))).convert("RGB")).reshape(-1, 3)
@@ -299,7 +299,7 @@ def test_a_sign_off_downloads_as_json(opened: _Opened) -> None:
 @needs_driver
 @pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("ko", "dark")])
 @pytest.mark.parametrize("width", [1200, 320])
-def test_pages_are_accessible_and_fit_a_small_screen(lang: str, scheme: str, width: int, browser: Any, report: Path, tmp_path: Path) -> None:
+def test_pages_are_accessible_and_fit_a_small_screen(lang: str, scheme: str, width: int, browser: Any, tmp_path: Path) -> None:
     folder = tmp_path / "case-01"
     save_case(folder, make_result(), _labels(), AFFINE, make_views(), stack=_stack())
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
