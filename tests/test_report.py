@@ -26,7 +26,7 @@ from footcli.names import FINDINGS, LESIONS, MEASURES
 from footcli.report import render, write_report
 from footcli.results import save_case
 from footcli.rows import angle_state
-from footcli.signoff import load_signoff, merge_signoff
+from footcli.signoff import SignOff, Verdict, load_signoff, merge_signoff
 from footcli.svg import range_bar
 
 
@@ -406,7 +406,9 @@ def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
     boxes = tuple(replace(result.lesions[0], label=term.name) for term in LESIONS)
     full = replace(result, measurements=every, findings=said, lesions=boxes)
     views = [replace(view, index=None if number < 3 else view.index) for number, view in enumerate([*make_views()] * 3)]
-    (tmp_path / "report.html").write_text(render(full, views, lang=lang), encoding="utf-8")
+    lines = [*(f"angle:{term.name}" for term in MEASURES), *(f"finding:{term.name}" for term in FINDINGS)]
+    signed = SignOff(full.case_id, "", "A. Reader", "2026-01-01T00:00:00Z", {line: Verdict("reject", None, "words " * 60) for line in lines})
+    (tmp_path / "report.html").write_text(render(full, views, lang=lang, signed=signed), encoding="utf-8")
     assert printed_pages(tmp_path / "report.html") == 2
 
 
