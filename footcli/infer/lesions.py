@@ -21,6 +21,7 @@ LEAST_SCORE = 0.15  # a fainter box is not looked at
 SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
 LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
 LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
+SLICE_MM = 1.2  # slices are looked at in steps of this, or of the grid where that is coarser
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 MARGIN_MM = 10.0
 # bones whose surroundings are searched in each plane
@@ -69,14 +70,15 @@ def find_lesions(
             continue
         box = _box(near, round(MARGIN_MM / grid.pixel_mm), SLICE_AXIS[plane])
         tracks: list[_Track] = []
-        for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop):
+        step = max(1, round(SLICE_MM / grid.pixel_mm))
+        for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop, step):
             for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
                 _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
-        least = max(2, int(np.ceil(LEAST_THICK_MM / grid.pixel_mm)))
+        least = max(2, int(np.ceil(LEAST_THICK_MM / (step * grid.pixel_mm))))
         for track in tracks:
             score = spec.reported(track.score, spec.classes.index(track.label))
             if score >= SUSPICIOUS and len(track.boxes) >= least:
-                lesions.append(_lesion(track, score, plane, volume, grid))
+                lesions.append(_lesion(track, score, plane, volume, grid, step))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
 
@@ -149,10 +151,12 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
     tracks.append(_Track(label, [(index, xyxy, score)]))
 
 
-def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical) -> Lesion:
+def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int) -> Lesion:
+    """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in."""
     strong = [b for b in track.boxes if b[2] >= 0.5 * max(s for _, _, s in track.boxes)]
     at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
-    low, high = _ends(at[0], at[-1], np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
+    half = (step - 1) / 2
+    low, high = _ends(at[0] - half, at[-1] + half, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
     size = tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
     normal = _input_axis(grid, SLICE_AXIS[plane])
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL

@@ -65,7 +65,7 @@ def olt(foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions,
     if stage == "4":
         away = at - inward * (width / 2 + rng.uniform(1.5, 3.5)) + UP * rng.uniform(-1, 2)
         foot["fragment"] = pebble("fragment", away, np.maximum(radii * rng.uniform(0.45, 0.65), 1.2), foot["sesamoid_medial"], rng)
-    lesions.append(("OLT", hole.grown(1.0, 1.0)))
+    lesions.append(("OLT", replace(hole.grown(1.0, 1.0), n=4)))  # a reader's boxes do not shrink to a point in the last slices
     return f"Ferkel {stage}"
 
 
@@ -240,4 +240,5 @@ def _arch(foot: Mapping[str, Bone]) -> Region:
     back, front = foot["talus"].point("posterior_point"), foot["metatarsal1"].point("head_centre")
     top = foot["talus"].point("trochlea_top")[2]
     centre = np.array([(foot["talus"].pos[0] + front[0]) / 2, (back[1] + front[1]) / 2, top / 2])
-    return Region(centre, np.array([9.0, (front[1] - back[1]) / 2, top / 2]), n=8)
+    wide = abs(float(foot["talus"].pos[0] - front[0])) / 2 + 9.0  # all slices that show talus or ray
+    return Region(centre, np.array([wide, (front[1] - back[1]) / 2, top / 2]), n=8)

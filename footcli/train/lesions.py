@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,11 +18,12 @@ from footcli.train.draw import Cut, cut_field_of_view, paint, sample
 from footcli.train.loop import Judge, Plan, quick, train_from
 from footcli.train.yolo import Detector, assign, flatten, giou, points
 
-PIXEL_MM = 0.8
+PIXEL_MM = 0.6  # an osteochondral lesion of 3 mm still has 5 pixels
 WINDOW = (-500.0, 1500.0)
-OFFSETS_MM = (-2.4, 0.0, 2.4)
-SIDE_PX = 224
-CUT = Cut(PIXEL_MM, SIDE_PX, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5)
+OFFSETS_MM = (-10.0, -2.4, 0.0, 2.4, 10.0)  # the outer ones show talus and ray together, and a joint's other end
+CUT = Cut(PIXEL_MM, 160, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5)
+WIDE = ("Flatfoot or Cavus",)  # their boxes are as long as the foot: in larger pictures, fewer at a time
+WIDE_PX, WIDE_SHARE = 320, 0.3  # side of these pictures, and how many batches hold them
 CUT_OFF = 0.15  # share of pictures whose field of view ends early
 CLASSES = tuple(term.name for term in LESIONS)
 LEAST_PX = 3  # a thinner rest of a box at the edge is not a box
@@ -31,24 +33,27 @@ NEAR = {"AXL": (5, 6), "COR": (3, 4, 5, 1), "SAG": (3, 6, 4)}
 Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
 
 
-def draw_one(bank: Bank[Entry | Scan], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,)."""
+def draw_one(
+    bank: Bank[Entry | Scan], rng: np.random.Generator, wide: bool = False
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,); `wide` for the classes of WIDE."""
     entries = bank.entries  # another thread may put a new list in its place
-    bit, roll = int(rng.integers(len(CLASSES))), rng.random()
+    names, cut = [c for c in CLASSES if (c in WIDE) == wide], replace(CUT, side_px=WIDE_PX) if wide else CUT
+    bit, roll = CLASSES.index(names[int(rng.integers(len(names)))]), rng.random()
     key = -1 - bit if roll < ILL else SITE - bit
     fitting = [e for e in entries if key in e.points and (key == -1 - bit or -1 - bit not in e.points)]
     if fitting and roll < ILL + SITES:
         entry, plane = fitting[int(rng.integers(len(fitting)))], LESION_PLANE[CLASSES[bit]].value
     else:
-        entry, plane = entries[int(rng.integers(len(entries)))], str(rng.choice(list(NEAR)))
+        entry, plane = entries[int(rng.integers(len(entries)))], str(rng.choice(sorted({LESION_PLANE[name].value for name in names})))
         key = int(rng.choice([k for k in NEAR[plane] if k in entry.points] or [k for k in entry.points if k > 0]))
     centre = entry.points[key][int(rng.integers(len(entry.points[key])))]
     if isinstance(entry, Scan):
-        image, ids, keep = scan_slice(entry, plane, centre, CUT, rng, CUT_OFF)
+        image, ids, keep = scan_slice(entry, plane, centre, cut, rng, CUT_OFF)
     else:
-        fields, ids = sample(entry, plane, centre, CUT, rng)
-        image, keep = cut_field_of_view(paint(entry, fields, ids, PIXEL_MM, rng), rng, CUT_OFF)
-    boxes, classes = _boxes(ids[1, len(OFFSETS_MM) // 2], keep, plane)
+        fields, ids = sample(entry, plane, centre, cut, rng)
+        image, keep = cut_field_of_view(paint(entry, fields, ids, cut.pixel_mm, rng), rng, CUT_OFF)
+    boxes, classes = _boxes(ids[1, len(cut.offsets_mm) // 2], keep, plane)
     return window(torch, image, *WINDOW), boxes, classes
 
 
@@ -97,8 +102,10 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 
 
 def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """(N, C, H, W) windowed pictures, and for each its boxes and classes."""
-    drawn = [draw_one(bank, rng) for _ in range(size)]
+    """(N, C, H, W) windowed pictures, and for each its boxes and classes. Of wide ones, as many as weigh the same as `size` others."""
+    wide = bool(rng.random() < WIDE_SHARE)
+    count = max(1, round(size * (CUT.side_px / WIDE_PX) ** 2)) if wide else size
+    drawn = [draw_one(bank, rng, wide) for _ in range(count)]
     return torch.stack([d[0] for d in drawn]).to(device), [(d[1].to(device), d[2].to(device)) for d in drawn]
 
 
