@@ -56,7 +56,7 @@ def render(
     return page(
         "report.html.j2",
         lang,
-        ("report.js", "viewer.js", "surface.js"),
+        ("report.js", "slices.js", "viewer.js", "surface.js"),
         case_id=result.case_id,
         side=result.side,
         side_word=t[f"side.{result.side}"],
