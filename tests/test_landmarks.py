@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
-from footcli.infer.landmarks import OUT_OF_VIEW, Located, locate, peak
+from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, Located, locate, looked, peak, turning
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, IMAGES, OWNER, VIEW_MM, slab, third, view_geometry
@@ -143,11 +143,14 @@ class Seer:
     def __init__(self, plane: Plane, truth: dict[str, NDArray[np.float64]], to_foot: NDArray[np.float64]) -> None:
         (self.shape, to_px), self.plane = view_geometry(plane), plane
         at = [apply(to_foot, truth[names[0]]) for names in CHANNELS[plane]]
-        self.pixels = [to_px[:, :3] @ p + to_px[:, 3] for p in at]
+        self.pixels = np.array([to_px[:, :3] @ p + to_px[:, 3] for p in at])
+        self.seen: list[NDArray[np.float32]] = []
 
     def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
         assert image.shape == (1, 2, *self.shape)
-        return [np.stack([_gauss(self.shape, *p) for p in self.pixels])[None]]
+        move = turning(LOOKS[len(self.seen)], self.shape)
+        self.seen.append(image[0])
+        return [np.stack([_gauss(self.shape, *p) for p in self.pixels @ move[:, :2].T + move[:, 2]])[None]]
 
 
 def _spec(plane: Plane) -> ModelSpec:
@@ -199,6 +202,27 @@ def test_a_point_in_the_middle_of_its_bone_is_found_within_a_millimetre(seen: Sc
     at = {m.name: np.array(m.xyz_mm) for m in found.landmarks}
     for name in ("HAA_Line1_Pt1", "HAA_Line1_Pt2", "TMA_Line1_Pt1", "TMA_Line2_Pt2", "CPA_Line1_Pt1"):
         assert np.linalg.norm(at[name] - volume.to_mm(seen.points[name])) < 1.0, name
+
+
+class Bright:
+    """A network that points at the brightest pixel of what it is shown; at one look, `fooled`, at the corner."""
+
+    def __init__(self, fooled: int | None) -> None:
+        self.fooled, self.looks = fooled, 0
+
+    def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
+        row, column = np.unravel_index(int(image[0, 0].argmax()), image.shape[2:])
+        at = (0.0, 0.0) if self.looks == self.fooled else (float(column), float(row))
+        self.looks += 1
+        return [_gauss(image.shape[2:], *at)[None, None]]
+
+
+@pytest.mark.parametrize("fooled", [None, 0, 3])
+def test_a_view_is_looked_at_turned_and_its_points_turn_back(fooled: int | None) -> None:
+    image = np.stack([_gauss((96, 128), 88.0, 21.0, sigma=2.0)] * 2)
+    found, tops = looked(image, Bright(fooled))
+    np.testing.assert_allclose(found, [(88.0, 21.0)], atol=0.6)
+    assert tops == pytest.approx([1.0], abs=0.05)
 
 
 def test_points_of_a_bone_that_was_not_found_are_missing_with_the_reason(seen: Scan) -> None:

@@ -21,7 +21,7 @@ LEAST_SCORE = 0.15  # a fainter box is not looked at
 SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
 LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
 LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
-SLICE_MM = 1.2  # slices are looked at in steps of this, or of the grid where that is coarser
+SLICE_MM = 1.2  # slices are looked at in steps of so much at most, or of the grid where that is coarser
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 MARGIN_MM = 10.0
 # bones whose surroundings are searched in each plane
@@ -70,7 +70,7 @@ def find_lesions(
             continue
         box = _box(near, round(MARGIN_MM / grid.pixel_mm), SLICE_AXIS[plane])
         tracks: list[_Track] = []
-        step = max(1, round(SLICE_MM / grid.pixel_mm))
+        step = max(1, int(SLICE_MM / grid.pixel_mm + 1e-6))
         for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop, step):
             for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
                 _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from footcli.anatomy.shape import Bone, surface_points
+from footcli.anatomy.shape import Bone, distance, surface_points
 from footcli.geometry import Array
 from footcli.measure.joint_space import PLACES, square_to
 from footcli.names import landmark_names
@@ -35,7 +35,7 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
     floor = np.array([1.0, 1.0, 0.0])
     plafond = tibia.landmarks["plafond_centre"][0]
     size = tibia.scale[0]
-    top, low = (tibia.centre_line(plafond + h / size) for h in (shaft_top_mm, shaft_low_mm(shaft_top_mm)))
+    top, low = (_section_middle(tibia, plafond + h / size) for h in (shaft_top_mm, shaft_low_mm(shaft_top_mm)))
     axis = (talus.point("body_centre"), talus.point("head_centre"))
     lines = {
         "CPA": (low_back, low_front, heel * floor, ball * floor),
@@ -45,6 +45,14 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
         "MTASA": (top, low, talus.point("dome_medial_edge"), talus.point("dome_lateral_edge")),
     }
     return _named(lines)
+
+
+def _section_middle(bone: Bone, t: float) -> Array:
+    """(3,) middle of a bone's whole section at t mm along e1, foot frame: of the tube, and of what is joined to it there."""
+    across = np.arange(-45.0, 46.0)
+    local = np.stack(np.meshgrid([t], across, across, indexing="ij")).reshape(3, -1)
+    section = local[:, distance(bone, local.astype(np.float32)) < 0]
+    return bone.to_foot(section.mean(1)) if section.shape[1] else bone.centre_line(t)
 
 
 def further(foot: Mapping[str, Bone], points: Mapping[str, Array], gap_mm: float = 0.0) -> dict[str, Array]:

@@ -1,6 +1,6 @@
 """Score angles and key points on fixed subjects of the whole range of feet, and the points' scores on scans made hard.
 
-python tests/bench/angles.py [--set range|hard|score] [--models DIR] [--spacing 0.8] [--jobs 2] [--points FILE]
+python tests/bench/angles.py [--set range|hard|score] [--models DIR] [--spacing 0.8] [--jobs 2] [--points FILE] [--record]
 
 range: RANGE_SEEDS, severe flat to severe cavus, varus to valgus. hard: HARD_SEEDS, a third each with noise, metal, a cut-off field.
 score: SCORE_SEEDS, every second one hard, on which scores are calibrated. points: a JSON list of what each point was scored and missed by.
@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from footcli.frame import foot_frame
 from footcli.geometry import Array, apply, rotation
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
+from footcli.infer.manifest import load_manifest, write_entry
 from footcli.measure import mask_points, measure_both
 from footcli.measure.hallux import phalanx
 from footcli.measure.rules import true_angles
@@ -176,6 +178,21 @@ def report(cases: list[dict[str, Any]]) -> None:
     print(f"all: {len(every)} points scored {SURE} and more, of these within {NEAR_MM:.0f} mm {near:.3f}")
 
 
+def record(folder: Path, cases: list[dict[str, Any]]) -> None:
+    """Write the errors of the landmarks' angles and points into the manifest's quality tables."""
+    seeds = [c["seed"] for c in cases]
+    for spec in load_manifest(folder).models:
+        if spec.task != "landmarks":
+            continue
+        quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {min(seeds)}-{max(seeds)}"}
+        for name in (n for n in ANGLE_PLANE if n in cases[0]["found"]["landmarks"] and ANGLE_PLANE[n] in spec.planes):
+            gaps = [c["found"]["landmarks"][name] - c["truth"][name] for c in cases if c["found"]["landmarks"].get(name) is not None]
+            quality[f"mae_deg {name}"] = round(float(np.abs(gaps).mean()), 2)
+        named = {name for names in spec.points for name in names}
+        quality["mean_radial_error_mm"] = round(float(np.mean([p["off_mm"] for c in cases for p in c["points"] if p["name"] in named])), 2)
+        write_entry(folder, replace(spec, quality=quality))
+
+
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--set", choices=tuple(SETS), default="range")
@@ -184,6 +201,7 @@ def main() -> None:
     args.add_argument("--spacing", type=float, default=0.8)
     args.add_argument("--jobs", type=int, default=2)
     args.add_argument("--points", type=Path, default=None)
+    args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
     given = args.parse_args()
     seeds = given.seeds or list(SETS[given.set])
     began = time.perf_counter()
@@ -194,6 +212,8 @@ def main() -> None:
         cases = [f.result() for f in futures]
     if given.points is not None:
         given.points.write_text(json.dumps(cases), "utf-8")
+    if given.record:
+        record(given.models or models_dir(), cases)
     report(cases)
     print(f"{len(cases)} subjects in {time.perf_counter() - began:.0f} s")
 

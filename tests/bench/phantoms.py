@@ -30,7 +30,7 @@ from footcli.evaluate.patients import SURE
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.scores import dice
 from footcli.infer.manifest import load_manifest, write_entry
-from footcli.names import ANGLE_PLANE, BONES
+from footcli.names import BONES
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.seeds import LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
@@ -96,23 +96,14 @@ def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, float],
 
 
 def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:
-    """Write what was measured into the manifest's quality tables."""
+    """Write what was measured of bones into the manifest's quality table; that of landmarks is measured by angles.py."""
     bones = found["bones"]
     for spec in load_manifest(folder).models:
         quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
         if spec.task == "bones":
             quality |= {"mean_dice": round(bones["dice"], 3), "mean_hd95_mm": round(bones["hd95_mm"], 2)}
             quality |= {f"dice {b.name}": round(bones["per_class"][b.name]["dice"], 3) for b in BONES}
-        elif spec.task == "landmarks":
-            own_points = [s for s in seeds if s not in TEST_SHAPED]
-            quality = {"measured_on": f"{len(own_points)} unseen synthetic subjects, seeds {own_points[0]}-{own_points[-1]}"}
-            quality |= {
-                f"mae_deg {name}": round(own["mae_deg"], 2)
-                for name, own in found["angles"].items() if ANGLE_PLANE[name] in spec.planes and own["mae_deg"] is not None
-            }  # fmt: skip
-        else:
-            continue
-        write_entry(folder, replace(spec, quality=quality))
+            write_entry(folder, replace(spec, quality=quality))
 
 
 def main() -> None:
