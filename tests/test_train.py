@@ -577,7 +577,7 @@ def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -
     export_lesions(net, tmp_path, "test subjects", {}, lambda text: None, rounds=0)
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
-    for shape in ((1, 3, 64, 96), (1, 3, 128, 32)):
+    for shape in ((1, len(lesions.OFFSETS_MM), 64, 96), (1, len(lesions.OFFSETS_MM), 128, 32)):
         got, x = _answers(tmp_path, spec, shape)
         with torch.no_grad():
             np.testing.assert_allclose(got, Decoded(net)(x).numpy(), atol=1e-3, rtol=1e-3)
@@ -591,7 +591,7 @@ def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path
     say: Callable[[str], None] = lambda text: None  # noqa: E731
     for data in ("first", "second"):
         export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
-        export_lesions(Detector(3, 6, SMALL, 8), tmp_path, data, {}, say, rounds=0)
+        export_lesions(Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, data, {}, say, rounds=0)
     models = load_manifest(tmp_path).models
     assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
     assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")
