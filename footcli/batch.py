@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +191,12 @@ def _work(ref: CaseRef, out: Path, options: Options) -> Record:
 
 def _again(out: Path, fresh: Sequence[Record], lang: str) -> None:
     """Write the reports again of feet whose other side is another case: it may have been finished after them."""
-    folders = {out / name for record in fresh for name in record["folders"] if len(record["folders"]) == 1}
-    for folder in sorted(folders | {beside for folder in folders if (beside := partner(folder)) is not None}):
-        if partner(folder) is not None:
+    again: set[Path] = set()
+    for folder in (out / name for record in fresh for name in record["folders"] if len(record["folders"]) == 1):
+        if (beside := partner(folder)) is not None:
+            again |= {folder, beside}
+    for folder in sorted(again):
+        with suppress(CaseError, OSError):  # the report that is there stays whole, and the case is done
             write_report(folder, lang)
 
 

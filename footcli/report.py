@@ -15,9 +15,9 @@ from footcli import messages, names, overlay, svg, viewer
 from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View
 from footcli.files import slug, write_atomic
 from footcli.page import page, report_link, term_title
-from footcli.results import load_case, load_masks, load_result, load_stack
+from footcli.results import load_case, load_masks, load_stack
 from footcli.rows import angle_rows, finding_row, mapping, missing_row, said
-from footcli.sides import partner, side_rows
+from footcli.sides import other_foot, side_rows
 from footcli.signoff import SCHEMA, VERDICTS, SignOff, load_signoff
 
 IMPRESSION_LINES = 5
@@ -98,10 +98,9 @@ def write_report(folder: Path, lang: str = "en") -> Path:
     """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError."""
     result, views = load_case(folder)
     path = folder / "report.html"
-    beside = partner(folder)
     text = render(
         result, views, lang=lang, signed=load_signoff(folder), stack=load_stack(folder), labels=load_masks(folder)[0],
-        other=None if beside is None else load_result(beside),
+        other=other_foot(folder),
     )  # fmt: skip
     write_atomic(path, text.encode("utf-8"))
     return path

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from footcli import messages, names
 from footcli.domain import CaseResult, Source
+from footcli.errors import CaseError
 from footcli.page import term_title
+from footcli.results import load_result
 from footcli.rows import mapping
 
 SIDE_WORD = re.compile(r"(?<=[-_])[LR](?=[-_]|$)")  # the side in a case's name: the last such letter that stands alone
@@ -24,6 +26,15 @@ def partner(folder: Path) -> Path | None:
     at = found[-1].start()
     beside = folder.with_name(folder.name[:at] + OTHER[folder.name[at]] + folder.name[at + 1 :])
     return beside if (beside / "result.json").is_file() else None
+
+
+def other_foot(folder: Path) -> CaseResult | None:
+    """The result of the other foot; None where there is none, or where it cannot be read: that is its own case's fault."""
+    beside = partner(folder)
+    try:
+        return None if beside is None else load_result(beside)
+    except CaseError:
+        return None
 
 
 def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from footcli.domain import Stack, Volume
@@ -15,12 +13,12 @@ from footcli.frame import FootFrame
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import canonical
 from footcli.names import BONES
+from footcli.svg import jpeg_file
 
 MARGIN_MM, TOES_MM = 18.0, 60.0  # shown around the bones; in front of them, where the toes have no mask
 MOST_VOXELS = 16_000_000  # finer would make the page heavy
 # (HU, grey): soft tissue gets half of the greys, so that its window still shows something
 CURVE = ((-1024.0, 0.0), (-250.0, 24.0), (300.0, 150.0), (2000.0, 255.0))
-QUALITY = 80
 BLOCK = 8  # slices and columns end with JPEG's blocks, so that none bleeds into the next
 SHEET_ROWS = 8000
 
@@ -42,7 +40,7 @@ def build_stack(volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, tur
     grey = np.interp(grid.hu, [h for h, _ in CURVE], [g for _, g in CURVE]).astype(np.uint8)
     grey = np.pad(grey, ((0, 0), *((0, -n % BLOCK) for n in shape[1:])))
     per_sheet = max(1, min(shape[0], SHEET_ROWS // grey.shape[1]))
-    sheets = tuple(_jpeg(grey[i : i + per_sheet]) for i in range(0, shape[0], per_sheet))
+    sheets = tuple(jpeg_file(grey[i : i + per_sheet].reshape(-1, grey.shape[2])) for i in range(0, shape[0], per_sheet))
     return Stack(sheets, per_sheet, (shape[0], grey.shape[1], grey.shape[2]), CURVE, to_vox, edge if volume.spacing_known else None)
 
 
@@ -59,9 +57,3 @@ def _around(labels: NDArray[np.uint8], frame: FootFrame, volume: Volume) -> list
         start, stop = min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)
         out.append((max(0, int(start - low / step)), min(n, int(stop + high / step) + 1)))
     return out
-
-
-def _jpeg(slices: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(slices.reshape(-1, slices.shape[2])).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()

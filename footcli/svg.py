@@ -36,9 +36,14 @@ def _value(value: str | float) -> str:
 
 def jpeg(image: NDArray[np.uint8]) -> str:
     """Grey uint8 (rows, columns) -> data URI."""
+    return data_uri(jpeg_file(image))
+
+
+def jpeg_file(image: NDArray[np.uint8]) -> bytes:
+    """Grey uint8 (rows, columns) -> a JPEG file."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return data_uri(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def data_uri(file: bytes) -> str:

@@ -28,7 +28,7 @@ class Slices {
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
   go(index) {
-    this.all.at[this.n] = Math.min(this.all.size[this.n] - 1, Math.max(0, Math.round(index)));
+    moveTo(this.all, this.n, index);
     redraw();
   }
   key(event) {
@@ -65,7 +65,7 @@ class Slices {
       this.draw();
     } else {
       const voxel = this.voxel(at);
-      [this.u, this.v].forEach((axis, i) => { this.all.at[axis] = Math.min(this.all.size[axis] - 1, Math.max(0, Math.round(voxel[i]))); });
+      [this.u, this.v].forEach((axis, i) => moveTo(this.all, axis, voxel[i]));
       redraw();
     }
   }

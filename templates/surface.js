@@ -11,7 +11,7 @@ class Surface {
     Object.assign(this, {pane, bones, canvas: pane.querySelector("canvas"), zoom: 1, yaw: 0, pitch: 0});
     this.side = scene.side === "R" ? -1 : 1;
     this.voxel = scene.mm || 0.6;
-    const ends = [0, 1, 2].map((axis) => [Infinity, -Infinity]);
+    const ends = [0, 1, 2].map(() => [Infinity, -Infinity]);
     for (const {corners} of bones) for (let i = 0; i < corners.length; i++) {
       const end = ends[i % 3];
       if (corners[i] < end[0]) end[0] = corners[i];
@@ -96,11 +96,11 @@ class Surface {
     gl.uniformMatrix3fv(this.place("turn"), false, [0, 1, 2].flatMap((axis) => rows.map((row) => row[axis])));
     gl.uniform3fv(this.place("middle"), this.middle);
     gl.uniform2f(this.place("scale"), 2 * scale / w, 2 * scale / h);
-    const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
+    const share = (hex) => rgb(hex).map((v) => v / 255);
     gl.uniform1f(this.place("flat_"), 0);
     this.bones.forEach((bone) => {
       if (hiddenBones.has(bone.id)) return;
-      gl.uniform3fv(this.place("colour"), rgb(bone.colour));
+      gl.uniform3fv(this.place("colour"), share(bone.colour));
       [bone.at, bone.out].forEach((buffer, i) => {
         gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
         gl.enableVertexAttribArray(this.inputs[i]);
@@ -116,7 +116,7 @@ class Surface {
     gl.vertexAttribPointer(this.inputs[0], 3, gl.FLOAT, false, 0, 0);
     for (const angle of this.shown()) {
       gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(angle.points.flat().map((v) => v * this.voxel)), gl.DYNAMIC_DRAW);
-      gl.uniform3fv(this.place("colour"), rgb(angle.colour));
+      gl.uniform3fv(this.place("colour"), share(angle.colour));
       gl.drawArrays(gl.LINES, 0, 4);
     }
     gl.enable(gl.DEPTH_TEST);
@@ -142,7 +142,7 @@ class Surface {
     }
     faces.sort((a, b) => a[0] - b[0]);
     for (const [, a, b, c, shade, colour] of faces) {
-      pen.fillStyle = pen.strokeStyle = `rgb(${[1, 3, 5].map((i) => Math.round(parseInt(colour.slice(i, i + 2), 16) * shade))})`;
+      pen.fillStyle = pen.strokeStyle = `rgb(${rgb(colour).map((v) => Math.round(v * shade))})`;
       pen.beginPath();
       for (const p of [a, b, c]) pen.lineTo(w / 2 + p[0] * scale, h / 2 - p[1] * scale);
       pen.closePath();

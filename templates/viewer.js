@@ -10,12 +10,14 @@ async function unpack(text, type) {
   return new type(await new Response(stream).arrayBuffer());
 }
 const switchedOff = () => new Set(boxes.filter((box) => !box.checked).map((box) => box.dataset.layer));
+const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+const moveTo = (all, axis, voxel) => { all.at[axis] = Math.min(all.size[axis] - 1, Math.max(0, Math.round(voxel))); };
 const redraw = () => ready.forEach((draw) => draw());
 
 async function startSlices() {
   const [slices, rows, columns] = scene.shape, size = [columns, rows, slices];
   const all = {size, at: size.map((n) => n >> 1), look: new Uint8ClampedArray(256), colours: [null]};
-  for (const bone of scene.bones) all.colours.push([1, 3, 5].map((i) => parseInt(bone.colour.slice(i, i + 2), 16)));
+  for (const bone of scene.bones) all.colours.push(rgb(bone.colour));
   const choice = document.getElementById("window");
   const setWindow = () => {
     const [low, high] = choice.value.split(" ").map(Number);
@@ -42,12 +44,12 @@ async function startSlices() {
   all.grey = grey;
   const panes = [...viewer.querySelectorAll(".pane[data-plane]")].map((pane) => new Slices(pane, all));
   ready.push(() => panes.forEach((pane) => pane.draw()));
-  for (const link of document.querySelectorAll("[data-at]")) link.addEventListener("click", () => {
-    link.dataset.at.split(",").forEach((v, axis) => { all.at[axis] = Math.min(size[axis] - 1, Math.max(0, Number(v))); });
+  const links = [...document.querySelectorAll("[data-at]")], jump = (link) => {
+    link.dataset.at.split(",").forEach((voxel, axis) => moveTo(all, axis, Number(voxel)));
     redraw();
-  });
-  const first = document.querySelector("[data-at]");
-  if (first) first.dataset.at.split(",").forEach((v, axis) => { all.at[axis] = Number(v); });
+  };
+  for (const link of links) link.addEventListener("click", () => jump(link));
+  if (links.length) jump(links[0]);
   viewer.dataset.ready = "slices";
   redraw();
 }

@@ -59,3 +59,10 @@ def test_reports_show_the_other_foot_where_it_is_there(tmp_path: Path) -> None:
         assert 'id="sides"' in text
         assert f'href="../{other}/report.html"' in text
         assert "9.0°" in text
+
+
+def test_another_foot_that_cannot_be_read_costs_its_own_report_only(tmp_path: Path) -> None:
+    _saved(tmp_path / "foot-L")
+    _saved(tmp_path / "foot-R", "R")
+    (tmp_path / "foot-R" / "result.json").write_text("{", "utf-8")
+    assert 'id="sides"' not in write_report(tmp_path / "foot-L").read_text("utf-8")

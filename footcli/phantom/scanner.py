@@ -51,10 +51,10 @@ def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", 
     hu = _paint(raster, rng)
     if faults:
         hu = _faults(hu, rng)
-    points = {k: v for k, v in _points(subject, raster).items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
-    return Scan(
-        replace(subject, landmarks=landmarks(subject.bones, _shaft_top(raster))), raster, np.clip(hu, -1024, 3071).astype(np.int16), points
-    )
+    marks = landmarks(subject.bones, _shaft_top(raster))
+    voxels = {k: grid.voxels(v) for k, v in marks.items()}
+    points = {k: v for k, v in voxels.items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
+    return Scan(replace(subject, landmarks=marks), raster, np.clip(hu, -1024, 3071).astype(np.int16), points)
 
 
 def _shaft_top(raster: Raster) -> float:
@@ -62,10 +62,6 @@ def _shaft_top(raster: Raster) -> float:
     tibia = raster.labels == 1
     heights = np.flatnonzero(tibia.any((1, 2)))
     return 70.0 if heights.size == 0 else float(min(70.0, max(20.0, (heights.max() - heights.min()) * raster.grid.spacing_mm - 15.0)))
-
-
-def _points(subject: Subject, raster: Raster) -> dict[str, Array]:
-    return {k: raster.grid.voxels(v) for k, v in landmarks(subject.bones, _shaft_top(raster)).items()}
 
 
 def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:
