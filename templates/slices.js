@@ -4,7 +4,7 @@ class Slices {
   static PLANES = {AXL: {u: 0, v: 1, n: 2, up: false, edges: "RLAP"}, COR: {u: 0, v: 2, n: 1, up: true, edges: "RLSI"},
     SAG: {u: 1, v: 2, n: 0, up: true, edges: "APSI"}};
   constructor(pane, all) {
-    Object.assign(this, Slices.PLANES[pane.dataset.plane], {pane, all, zoom: 1, pan: [0, 0]});
+    Object.assign(this, Slices.PLANES[pane.dataset.plane], {pane, all, zoom: 1, pan: [0, 0], touches: new Map()});
     this.canvas = pane.querySelector("canvas");
     this.slider = pane.querySelector("input");
     this.cut = document.createElement("canvas");
@@ -23,6 +23,7 @@ class Slices {
     }, {passive: false});
     this.canvas.addEventListener("pointerdown", (event) => this.hold(event));
     this.canvas.addEventListener("pointermove", (event) => this.drag(event));
+    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, (event) => this.release(event));
     this.canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.draw()).observe(this.canvas);
@@ -46,6 +47,7 @@ class Slices {
     this.zoom = by === 0 ? 1 : Math.min(12, Math.max(1, this.zoom * by));
     const grown = this.scale() / old, middle = [this.canvas.width / 2, this.canvas.height / 2];
     this.pan = this.zoom === 1 ? [0, 0] : this.pan.map((p, i) => about[i] - middle[i] - (about[i] - middle[i] - p) * grown);
+    this.canvas.style.touchAction = this.zoom === 1 ? "" : "none";  // a finger moves the enlarged picture, else the page
     this.draw();
   }
   local(event) {
@@ -53,21 +55,42 @@ class Slices {
     return [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
   }
   hold(event) {
-    this.from = {at: this.local(event), pan: this.pan, moves: event.shiftKey || event.button > 0};
+    const moves = event.shiftKey || event.button > 0 || (event.pointerType === "touch" && this.zoom > 1);
+    this.touches.set(event.pointerId, this.local(event));
+    this.from = {at: this.local(event), pan: this.pan, moves};
     if (event.pointerType === "mouse") this.canvas.setPointerCapture(event.pointerId);
-    this.drag(event);
+    if (event.pointerType !== "touch") this.drag(event);  // a finger may begin to scroll the page, or be the first of two
   }
   drag(event) {
     if (!event.buttons || !this.from) return;
     const at = this.local(event);
-    if (this.from.moves) {
+    if (this.touches.size > 1) this.pinch(event.pointerId, at);
+    else if (this.from.moves) {
       this.pan = this.from.pan.map((p, i) => p + at[i] - this.from.at[i]);
       this.draw();
-    } else {
-      const voxel = this.voxel(at);
-      [this.u, this.v].forEach((axis, i) => moveTo(this.all, axis, voxel[i]));
-      redraw();
-    }
+    } else this.point(at);
+  }
+  release(event) {
+    const at = this.local(event), tapped = event.type === "pointerup" && event.pointerType === "touch" && this.touches.size === 1;
+    if (tapped && this.from && Math.hypot(at[0] - this.from.at[0], at[1] - this.from.at[1]) < 8) this.point(at);
+    this.touches.delete(event.pointerId);
+    this.from = null;  // the finger that stays of two does nothing more
+  }
+  point(at) {
+    const voxel = this.voxel(at);
+    [this.u, this.v].forEach((axis, i) => moveTo(this.all, axis, voxel[i]));
+    redraw();
+  }
+  pinch(id, at) {
+    const spread = () => {
+      const [a, b] = [...this.touches.values()];
+      return {apart: Math.hypot(a[0] - b[0], a[1] - b[1]), middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]};
+    };
+    const before = spread();
+    this.touches.set(id, at);
+    const now = spread();
+    this.pan = this.pan.map((p, i) => p + now.middle[i] - before.middle[i]);
+    this.magnify(now.apart / Math.max(1, before.apart), now.middle);
   }
   scale() { return this.zoom * Math.min(this.canvas.width / this.size[0], this.canvas.height / this.size[1]); }
   corner() { return [0, 1].map((i) => [this.canvas.width, this.canvas.height][i] / 2 - this.scale() * this.size[i] / 2 + this.pan[i]); }
@@ -164,7 +187,7 @@ class Slices {
       this.line(p[0], p[1], angle.colour, 1.5, dash);
       this.line(p[2], p[3], angle.colour, 1.5, dash);
       where = this.arc(p, angle) || where;
-        this.text(`${angle.name} ${angle.text}`, this.free(where), angle.colour);
+      this.text(`${angle.name} ${angle.text}`, this.free(where), angle.colour);
     }
     if (!off.has("layer-points")) for (const [x, y] of p) {
       pen.fillStyle = angle.colour;

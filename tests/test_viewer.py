@@ -243,6 +243,46 @@ def test_switches_hide_bones_lines_and_boxes_in_slices_and_surface(opened: _Open
 
 
 @needs_driver
+def test_fingers_set_the_cross_hair_enlarge_and_move(browser: Any, report: Path) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True)
+    shown = _Opened(context.new_page(), report)
+    device = context.new_cdp_session(shown.page)
+    canvas = shown.page.locator('.pane[data-plane="AXL"] canvas')
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": px, "y": py, "id": i} for i, (px, py) in enumerate(places)]
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = shown.slice("SAG"), shown.slice("COR")
+    shown.page.touchscreen.tap(x + 30, y + 20)
+    tapped = shown.slice("SAG"), shown.slice("COR")
+    assert all(a != b for a, b in zip(before, tapped, strict=True))
+    small = shown.pixels('[data-plane="AXL"]')
+    touch("touchStart", (x - 20, y), (x + 20, y))
+    touch("touchMove", (x - 40, y), (x + 40, y))
+    touch("touchMove", (x - 60, y), (x + 60, y))
+    touch("touchEnd")
+    large = shown.pixels('[data-plane="AXL"]')
+    assert large != small
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 25, y + 10))
+    touch("touchMove", (x + 50, y + 20))
+    touch("touchEnd")
+    assert shown.pixels('[data-plane="AXL"]') != large
+    assert (shown.slice("SAG"), shown.slice("COR")) == tapped  # the picture moved, not the cross-hair
+    shown.page.touchscreen.tap(x, y)
+    assert (shown.slice("SAG"), shown.slice("COR")) != tapped
+    canvas.press("0")
+    shown.page.touchscreen.tap(x + 30, y + 20)
+    assert (shown.slice("SAG"), shown.slice("COR")) == tapped
+    assert shown.said == []
+    context.close()
+
+
+@needs_driver
 def test_a_row_jumps_to_its_slice(opened: _Opened) -> None:
     result = make_result()
     opened.page.locator(".angles a.jump", has_text="HAA").click()
