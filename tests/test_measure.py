@@ -11,7 +11,7 @@ from footcli.domain import Landmark, Measurement
 from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import Array, apply
 from footcli.measure import MIN_SCORE, difference, measure_landmarks, measure_masks
-from footcli.measure.points import SHAFT_APART_MM, SHAFT_APART_SHARE, bones_in_frame, key_points
+from footcli.measure.points import SHAFT_LOW_MM, SHAFT_LOW_SHARE, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg, true_angles
 from footcli.names import ANGLE_PLANE, ANGLES, BONE_ID, LANDMARKS, landmark_names
 from footcli.phantom.disease import draw_subject
@@ -125,7 +125,7 @@ def test_key_points_from_masks_lie_near_the_true_ones(foot: Case) -> None:
 
 def test_the_shafts_levels_are_those_of_the_truth() -> None:
     for top in (30.0, 45.0, 70.0):
-        assert shaft_low_mm(top) == pytest.approx(top - max(SHAFT_APART_SHARE * top, SHAFT_APART_MM))
+        assert shaft_low_mm(top) == pytest.approx(max(SHAFT_LOW_SHARE * top, SHAFT_LOW_MM))
 
 
 def test_a_mirrored_foot_has_the_same_angles(foot: Case) -> None:

@@ -16,8 +16,8 @@ from footcli.names import BONES, landmark_names
 
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
-SHAFT_APART_MM, SHAFT_APART_SHARE = 15.0, 0.4  # the lower level lies this far below, or this share of its height
-SHAFT_MARGIN_MM = 15.0  # malleolus below the plafond, and a rim at the upper end of the scan
+SHAFT_RIM_MM = 5.0  # else this far below the tibia's end in the scan, which may be a slanted one
+SHAFT_LOW_SHARE, SHAFT_LOW_MM = 0.4, 10.0  # height of the lower level, as a share of the upper one's, at least: above the malleolus' root
 LEAST_SHAFT_MM = 22.0  # a shorter piece of shaft has no axis
 LEAST_SURFACE = 100  # points of the tibia's lower end from which its plafond can be told
 LEVEL_MM = 3.0  # half thickness of the section in which a shaft's middle is taken; points count less towards its faces
@@ -213,12 +213,13 @@ def _shaft(tibia: BonePoints, dome: Found) -> Found:
     over = tibia.surface[np.hypot(*(tibia.surface[:, :2] - middle[:2]).T) < PLAFOND_MM]
     if not len(over):
         return dict.fromkeys(keys, "the tibia does not lie above the talus")
-    upper = min(SHAFT_TOP_MM, float(np.ptp(tibia.surface[:, 2])) - SHAFT_MARGIN_MM)
+    roof = float(over[:, 2].min())
+    upper = min(SHAFT_TOP_MM, float(tibia.surface[:, 2].max()) - roof - SHAFT_RIM_MM)
     if upper < LEAST_SHAFT_MM:
         return dict.fromkeys(keys, "too little of the tibial shaft is in the field of view")
     found: Found = {}
-    for name, height in zip(keys, (upper, upper - max(SHAFT_APART_SHARE * upper, SHAFT_APART_MM)), strict=True):
-        weight = np.maximum(0.0, LEVEL_MM - np.abs(tibia.solid[:, 2] - over[:, 2].min() - height))
+    for name, height in zip(keys, (upper, max(SHAFT_LOW_SHARE * upper, SHAFT_LOW_MM)), strict=True):
+        weight = np.maximum(0.0, LEVEL_MM - np.abs(tibia.solid[:, 2] - roof - height))
         found[name] = np.average(tibia.solid, axis=0, weights=weight) if weight.any() else "the tibia's mask has a gap in its shaft"
     return found
 

@@ -14,7 +14,7 @@ from footcli.geometry import Array, rotation
 from footcli.phantom.raster import Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
 from footcli.phantom.tissue import draw_look, hounsfield
-from footcli.phantom.truth import landmarks
+from footcli.phantom.truth import SHAFT_RIM_MM, SHAFT_TOP_MM, landmarks
 
 F32 = NDArray[np.float32]
 # Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg,
@@ -51,17 +51,19 @@ def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", 
     hu = _paint(raster, rng)
     if faults:
         hu = _faults(hu, rng)
-    marks = landmarks(subject.bones, _shaft_top(raster))
+    marks = landmarks(subject.bones, _shaft_top(raster, subject.bones["tibia"].point("plafond_centre")))
     voxels = {k: grid.voxels(v) for k, v in marks.items()}
     points = {k: v for k, v in voxels.items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
     return Scan(replace(subject, landmarks=marks), raster, np.clip(hu, -1024, 3071).astype(np.int16), points)
 
 
-def _shaft_top(raster: Raster) -> float:
-    """Height above the plafond (mm) to which the grid shows the tibia, at most the reference height."""
-    tibia = raster.labels == 1
-    heights = np.flatnonzero(tibia.any((1, 2)))
-    return 70.0 if heights.size == 0 else float(min(70.0, max(20.0, (heights.max() - heights.min()) * raster.grid.spacing_mm - 15.0)))
+def _shaft_top(raster: Raster, plafond: Array) -> float:
+    """Height above the plafond (foot frame mm) at which the tibial axis' upper point lies."""
+    at = np.argwhere(raster.labels == 1)[:, ::-1]
+    if not len(at):
+        return SHAFT_TOP_MM
+    end = raster.grid.to_foot @ raster.grid.affine @ np.append(at[at[:, 2] == at[:, 2].max()].mean(0), 1.0)
+    return float(np.clip(end[2] - plafond[2] - SHAFT_RIM_MM, 20.0, SHAFT_TOP_MM))
 
 
 def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:

@@ -13,11 +13,12 @@ from footcli.names import landmark_names
 from footcli.phantom.subject import HEIGHTS, inside
 
 SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
+SHAFT_RIM_MM = 5.0  # else this far below the tibia's end
 
 
 def shaft_low_mm(top_mm: float) -> float:
-    """Lower level of the tibial axis above the plafond: far enough below the upper one to give a direction."""
-    return top_mm - max(0.4 * top_mm, 15.0)
+    """Lower level of the tibial axis above the plafond: far below the upper one to give a direction, above the malleolus' root."""
+    return max(0.4 * top_mm, 10.0)
 
 
 def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> dict[str, Array]:
