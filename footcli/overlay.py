@@ -30,6 +30,7 @@ NEAR_SLICES = 4.0  # a slice shows what lies at most this many slices off it
 SURE_SCORE = 0.6  # boxes from here on are drawn solid
 MERGE = 0.02  # points nearer than this share of the picture get one label
 FONT = 0.032  # text height as a share of the picture
+ASIDE, ABOVE = (0.0, -0.55, 0.55, -1.1, 1.1), tuple(step / 2 for step in range(-8, 9))  # where a label goes: parts of its width and height
 BAR_MM = (20, 10, 5, 2)  # the scale bar is the longest of these that fits
 
 Array = NDArray[np.float64]
@@ -237,15 +238,14 @@ class _Scene:
     def _label(
         self, text: str, at: Array, colour: str | None, kind: str, scale: float = 1.0, spans: Sequence[Markup] = ()
     ) -> Markup:
-        """Text centred at a place, or as near above or below as no other label stands, inside the picture."""
+        """Text centred at a place, or as near as no other label stands, inside the picture."""
         rows, columns = self.view.image.shape
         height = FONT * self.size * scale * 1.15
         width = min(0.55 * height * len(text), float(columns))
-        x = min(max(float(at[0]), width / 2), columns - width / 2)
-        y0 = min(max(float(at[1]), height / 2), rows - height / 2)
-        steps = sorted(range(-8, 9), key=lambda step: (abs(step), -step))
-        inside = [y for y in (y0 + 0.5 * height * step for step in steps) if height / 2 <= y <= rows - height / 2]
-        y = next((y for y in inside if not self._is_taken(x, y, width, height)), y0)
+        moves = sorted((math.hypot(dx * width, dy * height), dx * width, dy * height) for dx in ASIDE for dy in ABOVE)
+        held = (np.clip(at + move, (width / 2, height / 2), (columns - width / 2, rows - height / 2)) for _, *move in moves)
+        places = [(float(x), float(y)) for x, y in held]
+        x, y = next((place for place in places if not self._is_taken(*place, width, height)), places[0])
         self._taken.append((x, y, width, height))
         place = {"x": x, "y": y, "font_size": None if scale == 1.0 else FONT * self.size * scale}
         return svg.tag("text", *(spans or (text,)), **place, fill=colour, text_anchor="middle", dominant_baseline="central", class_=kind)

@@ -130,7 +130,7 @@ class Slices {
     pen.fillStyle = "#000";
     pen.fillRect(0, 0, w, h);
     pen.drawImage(this.cut, ...corner, s * this.size[0], s * this.size[1]);
-    this.pen = {pen, w, h, ratio, taken: []};
+    this.pen = {pen, w, h, ratio, taken: [[w / 2, 14 * ratio], [w / 2, h - 14 * ratio]]};
     this.cross();
     for (const angle of scene.angles) if (angle.plane === this.pane.dataset.plane) this.angle(angle, off);
     if (!off.has("layer-boxes")) for (const lesion of scene.boxes) this.lesion(lesion);
