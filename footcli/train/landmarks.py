@@ -20,6 +20,7 @@ from footcli.train.view import blur
 SIGMA_PX = 3.0
 BLURRED, BLUR_PX = 0.5, (0.4, 1.2)
 BEND_PX, BEND_STEP_PX = 4.0, 40
+OTHER_MASK = 0.5  # of the views show bones alone as masks of a network would cut them out, up to a pixel thicker or thinner
 NEAR = 0.05  # of a point's heat map: the window, about 7 px, in which its centre is looked at
 CENTRED = 2e-3  # weight of a pixel that the centre is off; the cross entropy of a trained network is some 4e-3
 Batch = tuple[int, torch.Tensor, torch.Tensor]
@@ -51,6 +52,10 @@ def heat_maps(points: Array, shape: tuple[int, int] | torch.Size, device: torch.
 def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tuple[torch.Tensor, Array]:
     h, w = image.shape[1:]
     image, points = _bent(image, points, rng)
+    if rng.random() < OTHER_MASK:
+        sign, share = float(rng.choice([-1.0, 1.0])), float(rng.uniform(0, 1))
+        other = sign * F.max_pool2d(sign * image[2:], 3, 1, 1)
+        image = torch.cat([image[:2], image[2:] + share * (other - image[2:])])
     angle, scale = np.radians(rng.normal(0, 5)), rng.uniform(0.88, 1.14)
     shift = rng.normal(0, 5, 2)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
