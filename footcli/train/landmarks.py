@@ -54,8 +54,8 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
     image, points = _bent(image, points, rng)
     if rng.random() < OTHER_MASK:
         sign, share = float(rng.choice([-1.0, 1.0])), float(rng.uniform(0, 1))
-        other = sign * F.max_pool2d(sign * image[2:], 3, 1, 1)
-        image = torch.cat([image[:2], image[2:] + share * (other - image[2:])])
+        other = sign * F.max_pool2d(sign * image[-1:], 3, 1, 1)
+        image = torch.cat([image[:-1], image[-1:] + share * (other - image[-1:])])
     angle, scale = np.radians(rng.normal(0, 5)), rng.uniform(0.88, 1.14)
     shift = rng.normal(0, 5, 2)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
