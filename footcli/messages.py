@@ -152,9 +152,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     "other_report": ("report of the other foot", "반대쪽 발 보고서"),
     "viewer": ("Slices and surfaces", "슬라이스와 3차원 표면"),
     "viewer_how": (
-        "Wheel, slider or arrow keys: slices. Click or drag: cross-hair in all planes. Ctrl and wheel, + and -: zoom; shift and drag: "
-        "move. Lines of angles are fainter where their points lie in other slices.",
-        "휠, 슬라이더, 화살표 키: 슬라이스 이동. 클릭이나 끌기: 모든 단면의 십자선 이동. Ctrl+휠, + -: 확대와 축소, Shift+끌기: 화면 이동. "
+        "Wheel, slider or arrow keys: slices. Click or drag: cross-hair in all planes. Ctrl and wheel, + and -, two fingers: zoom; shift "
+        "and drag: move. Lines of angles are fainter where their points lie in other slices.",
+        "휠, 슬라이더, 화살표 키: 슬라이스 이동. 클릭이나 끌기: 모든 단면의 십자선 이동. Ctrl+휠, + -, 두 손가락: 확대와 축소, "
+        "Shift+끌기: 화면 이동. "
         "각도 선은 점이 다른 슬라이스에 있으면 흐리게 보입니다.",
     ),
     "window": ("Window", "윈도우"),

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from footcli import messages, names, overlay, svg, viewer
+from footcli import korean, messages, names, overlay, svg, viewer
 from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View
 from footcli.files import slug, write_atomic
 from footcli.page import page, report_link, term_title
@@ -62,7 +62,7 @@ def render(
         side_word=t[f"side.{result.side}"],
         head=_head(mapping(result.provenance.get("input")), t),
         failure=failure,
-        warnings=result.warnings,
+        warnings=[(korean.line(notice.text, lang), notice.code) for notice in result.warnings],
         impression=_impression(result, views, t, lang),
         angles=angle_rows(result.measurements, profile, t, lang, signed),
         profile=_profile_name(profile, t),
@@ -176,7 +176,8 @@ def _planes(result: CaseResult, views: Sequence[View], t: Strings, lang: str) ->
     groups = []
     for plane in PLANES:
         shown = [
-            {"number": number, "svg": overlay.picture(view, result, lang), "title": overlay.title(view, t), "caption": view.caption,
+            {"number": number, "svg": overlay.picture(view, result, lang), "title": overlay.title(view, t),
+             "caption": korean.line(view.caption, lang),
              "printed": number in printed}
             for number, view in enumerate(views, start=1)
             if view.plane is plane

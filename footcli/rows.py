@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from footcli import messages, names, svg
+from footcli import korean, messages, names, svg
 from footcli.domain import Finding, Level, Measurement, Source
 from footcli.page import LEVEL_STATE, term_title
 from footcli.signoff import SignOff
@@ -40,7 +40,8 @@ def finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
         state = "within" if f.level is Level.PRESENT else "missing"
         word = t["yes"] if f.level is Level.PRESENT else t["no"]
     grade = t.get(f"grade.{f.grade}", f.grade)
-    return {"title": term_title(names.FINDINGS, f.name, lang), "state": state, "word": word, "grade": grade, "evidence": f.evidence}
+    evidence = [korean.line(text, lang) for text in f.evidence]
+    return {"title": term_title(names.FINDINGS, f.name, lang), "state": state, "word": word, "grade": grade, "evidence": evidence}
 
 
 def said(signed: SignOff | None, line: str, unit: str, t: Strings) -> str:
@@ -65,7 +66,7 @@ def angle_rows(
         band = float(mapping(profile.get("guard_band")).get(name) or 0.0)
         unit = next(iter(both.values())).unit
         values = [m.value for m in both.values() if m.value is not None]
-        notes = list(dict.fromkeys(m.note for m in both.values() if m.note))
+        notes = list(dict.fromkeys(korean.line(m.note, lang) for m in both.values() if m.note))
         if unit == "deg" and len(values) == 2 and abs(values[0] - values[1]) > names.AGREE_DEG:
             notes.insert(0, t["differ"].format(messages.number(abs(values[0] - values[1]))))
         about = (_other(term_title(names.MEASURES, name, lang), name), t.get(f"define.{name}", ""))
@@ -73,10 +74,10 @@ def angle_rows(
             {
                 "name": name,
                 "about": ". ".join(filter(None, about)),
-                "cells": [_angle_cell(both.get(way), low, high, band, t) for way in ("landmarks", "masks")],
+                "cells": [_angle_cell(both.get(way), low, high, band, t, lang) for way in ("landmarks", "masks")],
                 "range": _range_text(low, high, unit, t),
                 "bar": _bar(name, both, low, high, band, t),
-                "source": str(bounds.get("source") or ""),
+                "source": korean.line(str(bounds.get("source") or ""), lang),
                 "band": f"{t['band']} ±{messages.number(band, unit)}" if band and bounds else "",
                 "notes": notes,
                 "line": f"angle:{name}",
@@ -89,19 +90,19 @@ def angle_rows(
 def missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
     """What was not measured, in which way, and why."""
     what = ": ".join(filter(None, (m.name, _other(term_title(names.MEASURES, m.name, lang), m.name))))
-    return what, t[f"source.{m.source}"], m.why_missing or ""
+    return what, t[f"source.{m.source}"], korean.line(m.why_missing or "", lang)
 
 
 def _other(text: str, than: str) -> str:
     return "" if text == than else text
 
 
-def _angle_cell(m: Measurement | None, low: float | None, high: float | None, band: float, t: Strings) -> dict[str, str]:
+def _angle_cell(m: Measurement | None, low: float | None, high: float | None, band: float, t: Strings, lang: str) -> dict[str, str]:
     if m is None:
         return {"value": "", "state": "missing", "word": t["not_taken"], "detail": ""}
     state = angle_state(m.value, low, high, band)
     if m.value is None:
-        return {"value": "", "state": state, "word": t[f"state.{state}"], "detail": m.why_missing or ""}
+        return {"value": "", "state": state, "word": t[f"state.{state}"], "detail": korean.line(m.why_missing or "", lang)}
     detail = [f"{t['slice']} {m.slice}"] if m.slice is not None else []
     detail += [f"{t['confidence']} {m.confidence:.2f}"] if m.confidence is not None else []
     return {"value": messages.number(m.value, m.unit), "state": state, "word": t[f"state.{state}"], "detail": ", ".join(detail)}

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 ORDER = (
     "errors", "domain", "names", "assets", "geometry", "anatomy",
     "files", "clinical", "pool", "walk", "read", "labels", "frame", "infer", "measure",
-    "profiles", "findings", "messages", "npz", "viewsfile", "results", "signoff", "spreadsheet", "svg", "overlay",
+    "profiles", "findings", "messages", "korean", "npz", "viewsfile", "results", "signoff", "spreadsheet", "svg", "overlay",
     "page", "rows", "sides", "viewer", "report", "index",
     "pictures", "stack", "polygons", "pipeline", "batch", "phantom", "demo", "evaluate", "stats", "terminal", "doctor", "train", "cli",
 )  # fmt: skip
