@@ -353,6 +353,16 @@ def test_pages_are_accessible_and_fit_a_small_screen(lang: str, scheme: str, wid
 
 
 @needs_driver
+def test_paper_names_every_row(opened: _Opened) -> None:
+    opened.page.emulate_media(media="print")
+    for table in (".angles", "#findings", "#lesions"):
+        heads = opened.page.locator(f"{table} tbody tr > :first-child").all_inner_texts()
+        assert heads
+        assert all(head.strip() for head in heads), (table, heads)
+    assert not opened.page.locator(".impression a").first.is_visible()
+
+
+@needs_driver
 def test_everything_is_reached_by_keyboard(opened: _Opened) -> None:
     """Tab goes through switches, slices and sign-off in the page's order, and shows where it is."""
     reached = []
