@@ -10,7 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from skimage.measure import find_contours
 
-from footcli import geometry, messages, names, svg
+from footcli import geometry, korean, messages, names, svg
 from footcli.domain import Box, CaseResult, Landmark, Lesion, Measurement, Plane, Point, View
 from footcli.measure import MIN_SCORE
 
@@ -48,7 +48,7 @@ def picture(view: View, result: CaseResult, lang: str = "en") -> Markup:
         svg.tag("title", title(view, t)),
         svg.tag("image", href=svg.jpeg(view.image), width=columns, height=rows, preserveAspectRatio="none"),
         svg.tag("g", *_bones(view), class_="layer-bones"),
-        svg.tag("g", *scene.boxes(result.lesions), class_="layer-boxes"),
+        svg.tag("g", *scene.boxes(result.lesions, lang), class_="layer-boxes"),
         svg.tag("g", *scene.lines(shown), class_="layer-lines"),
         svg.tag("g", *scene.points(result.landmarks, shown), class_="layer-points"),
         *marks,
@@ -192,7 +192,7 @@ class _Scene:
     def _has(self, mark: Landmark) -> bool:
         return names.ANGLE_PLANE.get(_angle(mark)) == self.view.plane and _near(self.view, mark.xyz_vox)
 
-    def boxes(self, lesions: Sequence[Lesion]) -> Iterable[Markup]:
+    def boxes(self, lesions: Sequence[Lesion], lang: str) -> Iterable[Markup]:
         """The boxes of this plane whose slices hold this picture's."""
         for lesion in lesions:
             box, index = _box_in(self.view, lesion), self.view.index
@@ -204,7 +204,7 @@ class _Scene:
             frame = {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
             yield svg.tag("rect", **frame, fill="none", stroke=BOX_COLOUR, stroke_dasharray=dots, class_="box")
             above = np.array([(x0 + x1) / 2, y0 - 0.02 * self.size])
-            yield self._label(f"{lesion.label} {lesion.score:.2f}", above, BOX_COLOUR, "reading")
+            yield self._label(f"{korean.line(lesion.label, lang)} {lesion.score:.2f}", above, BOX_COLOUR, "reading")
 
     def marks(self, side: str | None, t: Mapping[str, str]) -> Iterable[Markup]:
         """Side, edge letters, slice number and scale bar."""
