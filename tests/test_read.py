@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from dicom_files import SHAPE, UID_ROOT, ct, pattern, save, series
 from PIL import Image
@@ -480,6 +481,27 @@ def test_weight_bearing_is_read_from_the_series_words(tmp_path: Path, words: str
     assert volume.tags.weight_bearing is expected
     assert volume.tags.side is None
     assert read(tmp_path, weight_bearing=True).tags.weight_bearing is True
+
+
+@pytest.mark.parametrize("charset", [["", "ISO 2022 IR 149"], "ISO_IR 192", "ISO_IR 100", "NONSENSE 7"])
+def test_text_of_any_kind_in_tags_is_read_past(tmp_path: Path, charset: str | list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """Korean, markup, quotes, 10,000 characters, bytes of no letters: the words still count, nothing leaks."""
+    folder = series(tmp_path / "case", 9)
+    plain = read(folder)
+    long = b'standing "><script>alert(1)</script> ' + b"x" * 10_000
+    for number, path in enumerate(sorted(folder.iterdir())):
+        data = pydicom.dcmread(path)
+        data.SpecificCharacterSet = charset
+        data.add_new("PatientName", "PN", b"\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf" if number % 2 else b"\xff\xfe\x80^\xed\xa0\x80")
+        data.add_new("InstitutionName", "LO", b"\x1b$)C\xba\xb4\xbf\xf8\x1b\x1b\xff <script>")
+        data.add_new("SeriesDescription", "LO", long)
+        data.save_as(path)
+    volume = read(folder)
+    np.testing.assert_array_equal(volume.hu, plain.hu)
+    assert volume.tags.weight_bearing is True
+    assert volume.tags.side == plain.tags.side
+    assert all("script" not in notice.text for notice in volume.notices)
+    assert "script" not in caplog.text
 
 
 def dataset(root: Path, plane: Plane, cube: np.ndarray[Any, Any], **changes: Any) -> None:
