@@ -69,6 +69,8 @@ _WORDS = {
         "파일 이름의 번호가 헤더의 위치와 다름: 위치를 사용함",
 }  # fmt: skip
 _N = r"-?[\d.]+"
+_BETWEEN = {"; ": "; ", ", ": ", ", " and ": ", "}
+_LONGEST = 1000  # no line of ours is longer
 _SLOT = re.compile(r"\{(\d)(~?)\}")
 # English pattern -> Korean; {1} as it stands, {1~} itself put into Korean. The first that fits the whole line is taken.
 _SENTENCES = tuple((re.compile(pattern), korean) for pattern, korean in (
@@ -130,9 +132,6 @@ _SENTENCES = tuple((re.compile(pattern), korean) for pattern, korean in (
     (r"low: (.+); high: (.+)", "하한: {1}; 상한: {2}"),
     (r"low: (.+)", "하한: {1}"),
     (r"high: (.+)", "상한: {1}"),
-    (r"(.+?); (.+)", "{1~}; {2~}"),
-    (r"(.+?), (.+)", "{1~}, {2~}"),
-    (r"(.+?) and (.+)", "{1~}, {2~}"),
 ))  # fmt: skip
 
 
@@ -144,6 +143,16 @@ def line(text: str, lang: str) -> str:
 def _korean(text: str) -> str:
     if text in _WORDS:
         return _WORDS[text]
-    fitting = ((korean, found) for pattern, korean in _SENTENCES if (found := pattern.fullmatch(text)))
-    korean, found = next(fitting, (text, None))
-    return korean if found is None else _SLOT.sub(lambda slot: _korean(found[int(slot[1])]) if slot[2] else found[int(slot[1])], korean)
+    if len(text) > _LONGEST:
+        return text
+    for pattern, korean in _SENTENCES:
+        if found := pattern.fullmatch(text):
+            return _filled(korean, found)
+    for between, korean in _BETWEEN.items():
+        if between in text:
+            return korean.join(map(_korean, text.split(between)))
+    return text
+
+
+def _filled(korean: str, found: re.Match[str]) -> str:
+    return _SLOT.sub(lambda slot: _korean(found[int(slot[1])]) if slot[2] else found[int(slot[1])], korean)

@@ -45,6 +45,12 @@ def test_an_unknown_line_stays_whole() -> None:
     assert line("something nobody foresaw", "ko") == "something nobody foresaw"
 
 
+@pytest.mark.parametrize("part", ["a, ", "a; ", "supporting: ", "x: PRESENT: ", "(", "box a, score 1, "])
+def test_a_line_from_a_stranger_ends(part: str) -> None:
+    for times in (80, 20_000):
+        assert line(part * times, "ko")
+
+
 @pytest.mark.parametrize("profile", ["general", "korea"])
 def test_every_line_of_evidence_is_put_into_korean(profile: str) -> None:
     rng = np.random.default_rng(4)
