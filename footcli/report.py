@@ -177,8 +177,7 @@ def _planes(result: CaseResult, views: Sequence[View], t: Strings, lang: str) ->
     for plane in PLANES:
         shown = [
             {"number": number, "svg": overlay.picture(view, result, lang), "title": overlay.title(view, t),
-             "caption": korean.line(view.caption, lang),
-             "printed": number in printed}
+             "caption": korean.line(view.caption, lang), "printed": number in printed}
             for number, view in enumerate(views, start=1)
             if view.plane is plane
         ]

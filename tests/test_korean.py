@@ -54,12 +54,12 @@ def test_a_line_from_a_stranger_ends(part: str) -> None:
 @pytest.mark.parametrize("profile", ["general", "korea"])
 def test_every_line_of_evidence_is_put_into_korean(profile: str) -> None:
     rng = np.random.default_rng(4)
+    spread = {"CPA": (5, 40), "TMA": (-20, 25), "TCA": (15, 55), "HAA": (-15, 20), "HVA": (0, 50), "MTASA": (70, 105)}
     unseen = not_assessable({})
     seen: set[str] = set()
     for _ in range(400):
         measured = []
         for term in MEASURES:
-            spread = {"CPA": (5, 40), "TMA": (-20, 25), "TCA": (15, 55), "HAA": (-15, 20), "HVA": (0, 50), "MTASA": (70, 105)}
             for source in ("landmarks", "masks"):
                 known = rng.random() < 0.8
                 value = float(rng.uniform(*spread.get(term.name, (-5, 40)))) if known else None

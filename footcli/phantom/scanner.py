@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from footcli.geometry import Array, rotation
+from footcli.measure.points import SHAFT_RIM_MM, SHAFT_TOP_MM
 from footcli.phantom.raster import Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
 from footcli.phantom.tissue import draw_look, hounsfield
-from footcli.phantom.truth import SHAFT_RIM_MM, SHAFT_TOP_MM, landmarks
+from footcli.phantom.truth import landmarks
 
 F32 = NDArray[np.float32]
 # Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg,

@@ -9,11 +9,9 @@ import numpy as np
 from footcli.anatomy.shape import Bone, distance, surface_points
 from footcli.geometry import Array
 from footcli.measure.joint_space import PLACES, square_to
+from footcli.measure.points import SHAFT_TOP_MM
 from footcli.names import landmark_names
 from footcli.phantom.subject import HEIGHTS, inside
-
-SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
-SHAFT_RIM_MM = 5.0  # else this far below the tibia's end
 
 
 def shaft_low_mm(top_mm: float) -> float:
