@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
-from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, Located, locate, looked, peak, turning
+from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, TURNS, Located, agreed, locate, looked, peak, turned, turning
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, IMAGES, OWNER, VIEW_MM, slab, third, view_geometry
@@ -138,19 +138,20 @@ def test_the_maximum_shows_only_the_bones_that_the_view_is_about() -> None:
 
 
 class Seer:
-    """A perfect network for one view of one scan: a heat map about each true point."""
+    """A perfect network for one plane's views of one scan: a heat map about each true point."""
 
     def __init__(self, plane: Plane, truth: dict[str, NDArray[np.float64]], to_foot: NDArray[np.float64]) -> None:
         (self.shape, to_px), self.plane = view_geometry(plane), plane
-        at = [apply(to_foot, truth[names[0]]) for names in CHANNELS[plane]]
-        self.pixels = np.array([to_px[:, :3] @ p + to_px[:, 3] for p in at])
+        at = np.array([apply(to_foot, truth[names[0]]) for names in CHANNELS[plane]])
+        self.pixels = [apply(turned(turn), at) @ to_px[:, :3].T + to_px[:, 3] for turn in TURNS[plane]]
         self.seen: list[NDArray[np.float32]] = []
 
     def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
         assert image.shape == (1, 2, *self.shape)
-        move = turning(LOOKS[len(self.seen)], self.shape)
+        view, look = divmod(len(self.seen), len(LOOKS[self.plane]))
+        move = turning(LOOKS[self.plane][look], self.shape)
         self.seen.append(image[0])
-        return [np.stack([_gauss(self.shape, *p) for p in self.pixels @ move[:, :2].T + move[:, 2]])[None]]
+        return [np.stack([_gauss(self.shape, *p) for p in self.pixels[view] @ move[:, :2].T + move[:, 2]])[None]]
 
 
 def _spec(plane: Plane) -> ModelSpec:
@@ -221,9 +222,14 @@ class Bright:
 @pytest.mark.parametrize("fooled", [None, 0, 3])
 def test_a_view_is_looked_at_turned_and_its_points_turn_back(fooled: int | None) -> None:
     image = np.stack([_gauss((96, 128), 88.0, 21.0, sigma=2.0)] * 2)
-    found, tops = looked(image, Bright(fooled))
+    found, tops = looked(image, Bright(fooled), LOOKS[Plane.SAG])
     np.testing.assert_allclose(found, [(88.0, 21.0)], atol=0.6)
     assert tops == pytest.approx([1.0], abs=0.05)
+
+
+def test_what_strays_from_the_other_looks_does_not_count() -> None:
+    at = np.array([[[1.0, 0, 0], [0, 0, 0]], [[2.0, 0, 0], [50, 0, 0]], [[3.0, 0, 0], [0, 0, 90]], [[30.0, 0, 0], [90, 0, 0]]])
+    np.testing.assert_allclose(agreed(at), [[2, 0, 0], [35, 0, 22.5]])  # the second: no two agree, all count
 
 
 def test_points_of_a_bone_that_was_not_found_are_missing_with_the_reason(seen: Scan) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +13,26 @@ from scipy import ndimage
 
 from footcli.domain import Landmark, Plane, Volume
 from footcli.frame import FootFrame
-from footcli.geometry import Array, apply
+from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import Canonical
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import DEPTH, Slab, slab, third
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
-# (turn in degrees, size) of the view each time that it is looked at: a network's errors differ, and their mean is smaller
-LOOKS = ((0.0, 1.0), (4.0, 1.05), (4.0, 0.95), (-4.0, 1.05), (-4.0, 0.95))
-STRAY_PX = 3.0  # a peak farther from the others' median does not count
+# A network's errors differ from look to look, and their mean is smaller (measured: models/landmarks-cor.md). From the side a view is
+# looked at several times, turned (degrees) and scaled; along the foot there are several views instead, of the foot's frame turned about
+# the leg and about the axis across (degrees), which show the talar dome's edges on other rays.
+ONCE = (0.0, 1.0)
+LOOKS = {Plane.SAG: (ONCE, (4.0, 1.05), (4.0, 0.95), (-4.0, 1.05), (-4.0, 0.95)), Plane.COR: (ONCE,)}
+TURNS = {Plane.SAG: ((0.0, 0.0),), Plane.COR: ((0.0, 0.0), (12.0, 0.0), (-12.0, 0.0), (0.0, 8.0), (0.0, -8.0))}
+STRAY = 3.0  # what is found farther (pixels, mm) from the median of all looks does not count
 OUT_OF_VIEW = "its bone was not found where the point should lie"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """landmarks: what was found, whatever its score. missing: point name -> why there is none. slabs: the views that were looked at."""
+    """landmarks: what was found, whatever its score. missing: point name -> why there is none. slabs: each plane's view, not turned."""
 
     landmarks: tuple[Landmark, ...]
     missing: Mapping[str, str]
@@ -42,21 +48,31 @@ def locate(
     missing: dict[str, str] = {}
     slabs = []
     for plane, (session, spec) in models.items():
-        view = slab(grid.hu, labels, foot_to_grid, plane, spec.window)
-        slabs.append(view)
-        pixels, tops = looked(view.image[: spec.input_channels], session)
-        for i, (names, pixel, top) in enumerate(zip(spec.points, pixels, tops.tolist(), strict=True)):
-            depth = third(view, names[0], pixel)
+        turns = [turned(turn) for turn in TURNS[plane]]
+        to_grid = [foot_to_grid @ turn.T for turn in turns]
+        with ThreadPoolExecutor(2) as pool:  # two at once: each takes some 50 MB while it is made
+            views = list(pool.map(slab, repeat(grid.hu), repeat(labels), to_grid, repeat(plane), repeat(spec.window)))
+        slabs.append(views[0])
+        pixels, tops = zip(*(looked(view.image[: spec.input_channels], session, LOOKS[plane]) for view in views), strict=True)
+        for i, (names, top) in enumerate(zip(spec.points, np.mean(tops, axis=0).tolist(), strict=True)):
+            depth = third(views[0], names[0], pixels[0][i])
             if depth is None:
                 missing.update(dict.fromkeys(names, OUT_OF_VIEW))
                 continue
-            foot = _to_foot(view, pixel, depth)
+            foot = agreed(np.array([_to_foot(view, turn, at[i], depth) for view, turn, at in zip(views, turns, pixels, strict=True)]))
             vox = apply(np.linalg.inv(frame.to_foot), foot)
             mm = volume.to_mm(vox)
             xyz = (float(vox[0]), float(vox[1]), float(vox[2]))
             lps = (float(mm[0]), float(mm[1]), float(mm[2])) if volume.spacing_known else None
             found += [Landmark(name, xyz, lps, spec.reported(top, i)) for name in names]
     return Located(tuple(found), missing, tuple(slabs))
+
+
+def turned(turn: tuple[float, float]) -> Array:
+    """(4, 4) map of the foot's frame to that frame turned about the leg (z) and then about the axis across (x), degrees."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation([0, 0, 1], turn[0]) @ rotation([1, 0, 0], turn[1])
+    return matrix
 
 
 def turning(look: tuple[float, float], shape: tuple[int, ...]) -> Array:
@@ -67,22 +83,26 @@ def turning(look: tuple[float, float], shape: tuple[int, ...]) -> Array:
     return np.column_stack([matrix, middle - matrix @ middle])
 
 
-def looked(image: NDArray[np.float32], session: Runner) -> tuple[Array, Array]:
-    """(K, 2) column, row of each channel's point in a view (C, rows, columns), and (K,) heights of their peaks, over all LOOKS."""
+def looked(image: NDArray[np.float32], session: Runner, looks: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
+    """(K, 2) column, row of each channel's point in a view (C, rows, columns), (K,) heights of their peaks. looks: degrees, size."""
     found, tops = [], []
-    for look in LOOKS:
+    for look in looks:
         move = turning(look, image.shape)
         back = np.linalg.inv(np.vstack([move, [0, 0, 1]]))[:2]
         seen = image
-        if look != (0.0, 1.0):
+        if look != ONCE:
             seen = np.stack([ndimage.affine_transform(channel, back[::-1, 1::-1], back[::-1, 2], order=1) for channel in image])
         peaks = [peak(channel) for channel in session.run(seen[None])[0][0]]
         found.append(np.array([at for at, _ in peaks]) @ back[:, :2].T + back[:, 2])
         tops.append([top for _, top in peaks])
-    at = np.array(found)
-    near = np.linalg.norm(at - np.median(at, axis=0), axis=2) <= STRAY_PX
+    return agreed(np.array(found)), np.asarray(np.mean(tops, axis=0))
+
+
+def agreed(at: Array) -> Array:
+    """(..., D) mean of what was found in several looks (looks, ..., D), without what strays."""
+    near = np.linalg.norm(at - np.median(at, axis=0), axis=-1) <= STRAY
     near |= ~near.any(0)  # all stray: all count
-    return (at * near[..., None]).sum(0) / near.sum(0)[:, None], np.asarray(np.mean(tops, axis=0))
+    return np.asarray((at * near[..., None]).sum(0) / near.sum(0)[..., None])
 
 
 def peak(heat: NDArray[np.float32]) -> tuple[Array, float]:
@@ -96,11 +116,14 @@ def peak(heat: NDArray[np.float32]) -> tuple[Array, float]:
     return np.array([c0 + (columns * weight).sum() / weight.sum(), r0 + (rows * weight).sum() / weight.sum()]), min(1.0, max(0.0, top))
 
 
-def _to_foot(view: Slab, pixel: Array, depth: float) -> Array:
-    """Foot mm of a view pixel (column, row) at a depth along the view."""
+def _to_foot(view: Slab, turn: Array, pixel: Array, depth: float) -> Array:
+    """Foot mm of a pixel (column, row) in a view of the turned frame, at a depth along the view that is not turned.
+
+    An error of that depth moves what opposite turns give to opposite sides.
+    """
     axis = DEPTH[view.plane]
     in_view = [i for i in range(3) if i != axis]
-    foot = np.zeros(3)
-    foot[in_view] = np.linalg.solve(view.to_px[:, in_view], pixel - view.to_px[:, 3])
-    foot[axis] = depth
-    return foot
+    at = np.zeros(3)
+    at[in_view] = np.linalg.solve(view.to_px[:, in_view], pixel - view.to_px[:, 3])
+    at, along = apply(turn.T, at), turn.T[:3, axis]
+    return np.asarray(at + along * (depth - at[axis]) / along[axis])
