@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from footcli.domain import Plane
 from footcli.names import BONE_ID, LESIONS
 from footcli.phantom.disease import DISEASES, draw_subject
-from footcli.phantom.lesions import MAKERS, sites, takakura
+from footcli.phantom.lesions import ARCH, MAKERS, sites, takakura
 from footcli.phantom.raster import Raster, make_grid, rasterize
+from footcli.phantom.scanner import scan
 from footcli.phantom.subject import Subject
+from footcli.phantom.write import lesion_boxes
 
 SEEDS = range(1, 25)
 STAGES = {  # (of the lesser half of severities, of the greater)
@@ -116,3 +119,13 @@ def test_mimics_add_bones_and_spots_and_no_lesion(disease: str) -> None:
         added |= set(more.bones) - set(plain.bones)
         assert all(np.allclose(more.bones[name].pos, bone.pos) for name, bone in plain.bones.items())
     assert added == {"os_trigonum", "os_peroneum"}
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_the_arch_is_boxed_from_end_to_end_in_each_sagittal_slice_that_shows_talus_or_ray(seed: int) -> None:
+    raster = scan(draw_subject(seed, "flat_foot"), 1.5, seed).raster
+    shown = np.isin(raster.labels, [BONE_ID["Talus"], BONE_ID["1st Metatarsal"]]).any((0, 1))
+    boxes = [lesion_boxes(raster.lesion[:, :, x], Plane.SAG).get(ARCH, []) for x in range(raster.lesion.shape[2])]
+    assert [len(found) for found in boxes] == shown.astype(int).tolist()
+    long = [x1 - x0 for ((x0, _, x1, _),) in filter(None, boxes)]
+    assert min(long) > 0.93 * max(long)

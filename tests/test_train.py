@@ -31,6 +31,7 @@ from footcli.phantom.pose import LEG, flexed  # noqa: E402
 from footcli.phantom.raster import make_grid, rasterize  # noqa: E402
 from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS  # noqa: E402
 from footcli.phantom.subject import Subject  # noqa: E402
+from footcli.phantom.write import lesion_boxes  # noqa: E402
 from footcli.train import artefacts, bones, landmarks, lesions, samples  # noqa: E402
 from footcli.train.bank import LYING_SHARE, SPACING_MM, TRAIN_SEEDS, Ahead, Bank, Entry, subject_box, to_entry, wide_subject  # noqa: E402
 from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample  # noqa: E402
@@ -119,6 +120,16 @@ def test_a_batch_for_the_bones_has_classes_that_are_there_and_values_from_zero_t
     assert images.min() >= 0
     assert images.max() <= 1
     assert 0 < targets.max() < bones.CLASSES
+
+
+def test_two_lesions_of_a_class_in_a_picture_have_a_box_each() -> None:
+    bits = torch.zeros(64, 64, dtype=torch.long)
+    olt = [term.name for term in LESIONS].index("OLT")
+    bits[10:20, 10:20] = bits[12:22, 40:50] = 1 << olt
+    boxes, classes = lesions._boxes(bits, torch.ones_like(bits, dtype=torch.bool), "COR")
+    assert boxes.tolist() == [[10, 10, 20, 20], [40, 12, 50, 22]]
+    assert classes.tolist() == [olt, olt]
+    assert lesion_boxes(bits.numpy().astype(np.uint8), Plane.COR) == {"OLT": [(10, 10, 20, 20), (40, 12, 50, 22)]}
 
 
 def test_lesion_boxes_enclose_the_lesion_bits_of_their_own_plane() -> None:
@@ -574,7 +585,7 @@ def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) 
 
 def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -> None:
     net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
-    export_lesions(net, tmp_path, "test subjects", {}, lambda text: None, rounds=0)
+    export_lesions(net, tmp_path, "test subjects", {}, lambda text: None)
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
     for shape in ((1, len(lesions.OFFSETS_MM), 64, 96), (1, len(lesions.OFFSETS_MM), 128, 32)):
@@ -591,7 +602,7 @@ def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path
     say: Callable[[str], None] = lambda text: None  # noqa: E731
     for data in ("first", "second"):
         export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
-        export_lesions(Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, data, {}, say, rounds=0)
+        export_lesions(Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, data, {}, say)
     models = load_manifest(tmp_path).models
     assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
     assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")

@@ -137,7 +137,7 @@ def test_pictures_of_a_scan_show_the_bone_asked_for_with_its_class(tree: Path) -
 
 
 def test_a_judge_gives_full_marks_to_a_perfect_network_and_none_to_a_blind_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = judge.held_phantoms([6005])
+    held = list(judge.held_phantoms([6005]))
     spec = run.bone_spec("")
 
     class Blind(torch.nn.Module):  # type: ignore[name-defined,misc]
@@ -208,7 +208,6 @@ def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(tmp_path: Path,
     monkeypatch.setattr(lesions, "CUT", replace(lesions.CUT, pixel_mm=MM, side_px=64, offsets_mm=(-4.0, 0.0, 4.0)))
     monkeypatch.setattr(lesions, "Detector", lambda channels, classes: Detector(channels, classes, (12, 16, 24, 32, 48), 24))
     monkeypatch.setattr(lesions, "WIDE_SHARE", 0.0)  # the tree has a class of small pictures only, and their losses compare
-    monkeypatch.setattr(run, "ROUNDS", 0)
     for seed in (6101, 6102, 6103):
         write_case(tmp_path / "tree", _with_hallux_valgus(seed), seed, (Plane.AXL,))
     models, curve, card = _trained("lesions", tmp_path / "tree", tmp_path, 90, 6, "lesions.md")
@@ -255,7 +254,7 @@ def test_boxes_of_a_labelled_case_are_the_lesions_of_the_subject(tmp_path: Path)
 
 
 def test_a_judge_of_lesions_counts_as_evaluation_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = judge.held_phantoms([6107], lambda seed: draw_subject(seed, "flat_foot"))
+    held = list(judge.held_phantoms([6107], lambda seed: draw_subject(seed, "flat_foot")))
     bits = held[0].lesions
     assert bits is not None
     sag = [(i, boxes["Flatfoot or Cavus"][0]) for i in range(bits.shape[2]) if (boxes := lesion_boxes(bits[:, :, i], Plane.SAG))]

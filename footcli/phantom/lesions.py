@@ -20,6 +20,8 @@ Lesions = list[tuple[str, Region]]
 Maker = Callable[[Foot, np.random.Generator, float, Lesions, list[Spot]], str]
 """(foot, rng, severity, lesions, spots) -> the stage; adds to what it is given."""
 UP = np.array([0.0, 0.0, 1.0])
+ARCH, ARCH_BONES = "Flatfoot or Cavus", ("Talus", "1st Metatarsal")
+ARCH_BESIDE_MM = 60.0  # beyond talus and ray, so that a slice 20 degrees askew of the foot still shows the arch from end to end
 
 
 def hallux_valgus(foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]) -> str:
@@ -30,7 +32,7 @@ def hallux_valgus(foot: Foot, rng: np.random.Generator, severity: float, lesions
 
 def flat_or_cavus(foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]) -> str:
     """The arch, which the stance has made; in the lateral view from talus to the head of the 1st metatarsal."""
-    lesions.append(("Flatfoot or Cavus", _arch(foot)))
+    lesions.append((ARCH, _arch(foot)))
     return ""
 
 
@@ -174,7 +176,7 @@ def sites(foot: Mapping[str, Bone]) -> dict[str, tuple[Array, ...]]:
     return {
         "Hallux Valgus": (_toe_joint(foot),), "OLT": edges, "Accessory Navicular": (foot["navicular"].point("medial_most"),),
         "Tarsal Coalition": tuple((start + end) / 2 for start, end in _bridges(foot).values()),
-        "Ankle Arthritis": ((edges[0] + edges[1]) / 2,), "Flatfoot or Cavus": (_arch(foot).centre,),
+        "Ankle Arthritis": ((edges[0] + edges[1]) / 2,), ARCH: (_arch(foot).centre,),
     }  # fmt: skip
 
 
@@ -236,9 +238,9 @@ def _nearest(points: Array, at: Array) -> Array:
 
 
 def _arch(foot: Mapping[str, Bone]) -> Region:
-    """Around the medial ray, from talus to the head of the 1st metatarsal."""
+    """Around the medial ray, from talus to the head of the 1st metatarsal; it counts in sagittal slices that show one of ARCH_BONES."""
     back, front = foot["talus"].point("posterior_point"), foot["metatarsal1"].point("head_centre")
     top = foot["talus"].point("trochlea_top")[2]
     centre = np.array([(foot["talus"].pos[0] + front[0]) / 2, (back[1] + front[1]) / 2, top / 2])
-    wide = abs(float(foot["talus"].pos[0] - front[0])) / 2 + 9.0  # all slices that show talus or ray
+    wide = abs(float(foot["talus"].pos[0] - front[0])) / 2 + ARCH_BESIDE_MM
     return Region(centre, np.array([wide, (front[1] - back[1]) / 2, top / 2]), n=8)

@@ -12,6 +12,8 @@ from scipy import ndimage
 
 from footcli.geometry import Array, rotation
 from footcli.measure.points import SHAFT_RIM_MM, SHAFT_TOP_MM
+from footcli.names import BONE_ID, LESIONS
+from footcli.phantom.lesions import ARCH, ARCH_BONES
 from footcli.phantom.raster import Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
 from footcli.phantom.tissue import draw_look, hounsfield
@@ -49,6 +51,7 @@ def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", 
     low, high = (corner * subject.scale for corner in FIELDS[field])
     grid = make_grid(subject, spacing_mm, low, high - np.array([0.0, 0.0, lower_top_mm]), turn)
     raster = rasterize(subject, grid)
+    _only_seen(raster)
     hu = _paint(raster, rng)
     if faults:
         hu = _faults(hu, rng)
@@ -56,6 +59,13 @@ def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", 
     voxels = {k: grid.voxels(v) for k, v in marks.items()}
     points = {k: v for k, v in voxels.items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
     return Scan(replace(subject, landmarks=marks), raster, np.clip(hu, -1024, 3071).astype(np.int16), points)
+
+
+def _only_seen(raster: Raster) -> None:
+    """Take the arch's label, in place, from the sagittal slices that do not show it."""
+    arch = np.uint8(1 << [term.name for term in LESIONS].index(ARCH))
+    seen = np.isin(raster.labels, [BONE_ID[name] for name in ARCH_BONES]).any((0, 1))
+    raster.lesion[:, :, ~seen] &= ~arch
 
 
 def _shaft_top(raster: Raster, plafond: Array) -> float:

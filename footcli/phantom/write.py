@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from footcli.clinical import Clinical, write_clinical
 from footcli.domain import Plane
@@ -72,12 +73,12 @@ def _polygons(mask: NDArray[np.uint8]) -> dict[str, list[Array]]:
 
 
 def lesion_boxes(bits: NDArray[np.uint8], plane: Plane) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Boxes of the lesions labelled in this plane: (x0, y0, x1, y1), corners of the outermost pixels."""
+    """Boxes of the lesions labelled in this plane, one about each piece: (x0, y0, x1, y1), corners of the outermost pixels."""
     found = {}
     for i, term in enumerate(LESIONS):
         if LESION_PLANE[term.name] is plane and (bits & (1 << i)).any():
-            rows, columns = np.nonzero(bits & (1 << i))
-            found[term.name] = [(float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))]
+            pieces = ndimage.find_objects(ndimage.label(bits & (1 << i), np.ones((3, 3)))[0])
+            found[term.name] = [(float(c.start), float(r.start), float(c.stop), float(r.stop)) for r, c in pieces]
     return found
 
 

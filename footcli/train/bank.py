@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from footcli.anatomy.shape import surface_points
-from footcli.names import BONES, LESIONS
+from footcli.names import BONE_ID, BONES, LESIONS
 from footcli.phantom.disease import draw_subject
-from footcli.phantom.lesions import sites
+from footcli.phantom.lesions import ARCH, ARCH_BONES, sites
 from footcli.phantom.pose import flexed
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
@@ -86,8 +86,11 @@ def to_entry(
         where = np.flatnonzero(labels == c)
         if where.size:
             points[c] = somewhere(where, labels.shape, rng)
-    for bit in range(8):
-        where = np.flatnonzero(raster.lesion & (1 << bit))
+    for bit, term in enumerate(LESIONS):
+        there = raster.lesion & (1 << bit) > 0
+        if term.name == ARCH:
+            there &= np.isin(labels, [BONE_ID[name] for name in ARCH_BONES])
+        where = np.flatnonzero(there)
         if where.size:
             points[-1 - bit] = somewhere(where, labels.shape, rng)
     for bit, term in enumerate(LESIONS):

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from footcli.domain import Volume
+from footcli.evaluate.boxes import LESION_ID
 from footcli.infer.lesions import find_lesions
-from footcli.infer.prepare import canonical
 from footcli.infer.session import open_session
 from footcli.infer.spec import ModelSpec
-from footcli.phantom.disease import DISEASES, draw_subject
-from footcli.phantom.scanner import scan
-from footcli.phantom.seeds import LESION_TUNE_SEEDS
+from footcli.train.cases import Labelled, on_canonical_grid
 
 LOWEST, HIGHEST = 0.05, 0.95
-ROUNDS = 6  # subjects of each disease
 FALSE_RATE = 0.04  # of the feet without it, so many may be said to have a lesion: of six kinds together, every fourth foot
 LOOK_RATE = 0.12  # so many may get a box that is worth a look
 
 
-def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], rounds: int = ROUNDS) -> ModelSpec:
-    """The entry with its thresholds, from subjects of LESION_TUNE_SEEDS with each disease in turn and their true masks."""
+def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: Iterable[Labelled]) -> ModelSpec:
+    """The entry with its thresholds, from labelled scans that nobody trains or tests on; without any, the entry as it is."""
     session = open_session(folder / spec.file, "auto", None, spec)
     raw = replace(spec, thresholds=(LOWEST,) * len(spec.classes), suspicious=())  # keeps every box that could count
     best: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in spec.classes}
-    for number in range(rounds * len(DISEASES)):
-        seed, disease = LESION_TUNE_SEEDS[number], DISEASES[number % len(DISEASES)]
-        seen = scan(draw_subject(seed, disease, with_mimics=True), spec.pixel_mm, seed)
-        volume = Volume(seen.hu, seen.raster.grid.affine, (), "")
-        found = find_lesions(volume, canonical(volume, spec.pixel_mm), seen.raster.labels, session, raw)
-        ill = {label for label, _ in seen.subject.lesions}
+    seen = 0
+    for case in cases:
+        grid = case.canonical(spec.pixel_mm)
+        found = find_lesions(case.volume, grid, on_canonical_grid(case.labels, grid, case.volume), session, raw)
+        bits = 0 if case.lesions is None else int(np.bitwise_or.reduce(case.lesions, axis=None))
         for name, (true, false) in best.items():
             scores = [_raw(x.score) for x in found if x.label == name]
-            (true if name in ill else false).append(max(scores, default=0.0))
-        say(f"thresholds: {disease}, {len(found)} boxes")
-    return chosen(spec, best)
+            (true if bits & 1 << (LESION_ID[name] - 1) else false).append(max(scores, default=0.0))
+        seen += 1
+        say(f"thresholds: scan {seen}, {len(found)} boxes")
+    return chosen(spec, best) if seen else spec
 
 
 def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:

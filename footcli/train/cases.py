@@ -44,13 +44,20 @@ T = TypeVar("T")
 class Labelled:
     """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name, voxels (x, y, z).
 
-    lesions: uint8 (z, y, x), bit i for LESIONS[i] in the boxes of its own plane; None where nobody looked.
+    lesions: uint8 (z, y, x), bit i for LESIONS[i] in the boxes of its own plane; None where nobody looked. boxed: slices of each plane that
+    somebody looked at, None for all.
     """
 
     volume: Volume
     labels: Labels
     points: Mapping[str, Point] = field(default_factory=dict)
     lesions: Labels | None = None
+    boxed: Mapping[Plane, frozenset[int]] | None = None
+
+    def canonical(self, pixel_mm: float) -> Canonical:
+        """The volume on its canonical grid, turned by its bones where the file does not say how it lies."""
+        turned = (False, False) if self.volume.orientation_known else turn_of(self.labels, self.volume.affine)
+        return canonical(self.volume, pixel_mm, turned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +103,7 @@ def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None 
         return _cropped(volume, truth, truth.whole)
     if outline is None:
         raise TruthError("no plane is labelled without gaps: its bones cannot be put together")
-    return Labelled(volume, outline(volume), truth.points, _lesion_bits(truth))
+    return Labelled(volume, outline(volume), truth.points, _lesion_bits(truth), _boxed(truth))
 
 
 def by_shipped_model(volume: Volume) -> Labels:
@@ -130,7 +137,12 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     points = {name: (float(x), float(y), float(z)) for name, at in truth.points.items() for x, y, z in [np.subtract(at, less)]}
     cropped = Volume(hu, affine, (), "", spacing_known=volume.spacing_known, orientation_known=volume.orientation_known, tags=volume.tags)
     lesions = np.ascontiguousarray(_lesion_bits(truth)[tuple(within)])
-    return Labelled(cropped, np.ascontiguousarray(labels[tuple(within)]), points, lesions)
+    boxed = _boxed(truth) | {plane: frozenset(index - first for index in truth.slices[plane])}
+    return Labelled(cropped, np.ascontiguousarray(labels[tuple(within)]), points, lesions, boxed)
+
+
+def _boxed(truth: Truth) -> dict[Plane, frozenset[int]]:
+    return {plane: frozenset(slices) for plane, slices in truth.slices.items()}
 
 
 def _lesion_bits(truth: Truth) -> Labels:
@@ -155,8 +167,7 @@ def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels
 
 def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
     """A labelled volume as an entry of the bank."""
-    turned = (False, False) if case.volume.orientation_known else turn_of(case.labels, case.volume.affine)
-    grid = canonical(case.volume, SPACING_MM, turned)
+    grid = case.canonical(SPACING_MM)
     ids = on_canonical_grid(case.labels, grid, case.volume)
     points = {k: somewhere(np.flatnonzero(ids == k), ids.shape, rng) for k in BONE_ID.values() if (ids == k).any()}
     bits = np.zeros_like(ids) if case.lesions is None else on_canonical_grid(case.lesions, grid, case.volume)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from footcli.frame import foot_frame
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions
-from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import VIEW_MM
 from footcli.names import BONES
@@ -52,14 +51,14 @@ class TorchRunner:
             return [self._net(torch.from_numpy(array).to(self._device)).float().cpu().numpy()]
 
 
-def held_phantoms(seeds: Sequence[int], draw: Callable[[int], Subject] = wide_subject) -> list[Labelled]:
-    """Synthetic subjects, of the wide population if not said otherwise."""
-    out = []
+def held_phantoms(
+    seeds: Iterable[int], draw: Callable[[int], Subject] = wide_subject, spacing_mm: float = PHANTOM_MM
+) -> Iterator[Labelled]:
+    """Synthetic subjects, of the wide population if not said otherwise, drawn as they are asked for."""
     for seed in seeds:
-        seen = scan(draw(seed), PHANTOM_MM, seed)
+        seen = scan(draw(seed), spacing_mm, seed)
         points = {name: (float(x), float(y), float(z)) for name, (x, y, z) in seen.points.items()}
-        out.append(Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, points, seen.raster.lesion))
-    return out
+        yield Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, points, seen.raster.lesion)
 
 
 def held_cases(places: Sequence[CasePlace], read: Callable[[CasePlace], Labelled] = read_labelled, most: int = 8) -> list[Labelled]:
@@ -96,13 +95,13 @@ def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> M
     """score: mean over classes of AP at IoU 0.5 over the slices of each lesion's own plane, as evaluation counts it; and each class's."""
     runner, real, seen = TorchRunner(Decoded(net)), [], []
     for item in held:
-        grid = canonical(item.volume, spec.pixel_mm)
+        grid = item.canonical(spec.pixel_mm)
         found = find_lesions(item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec)
-        counts = {plane: item.volume.hu.shape[2 - plane.axis] for plane in Plane}
-        seen.append(found_boxes(found, {plane: frozenset(range(n)) for plane, n in counts.items()}))
+        looked = item.boxed or {plane: frozenset(range(item.volume.hu.shape[2 - plane.axis])) for plane in Plane}
+        seen.append(found_boxes(found, looked))
         bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
         real.append([
-            SliceBox(name, plane, index, box) for plane, n in counts.items() for index in range(n)
+            SliceBox(name, plane, index, box) for plane, indices in looked.items() for index in sorted(indices)
             for name, boxes in lesion_boxes(np.take(bits, index, 2 - plane.axis), plane).items() for box in boxes
         ])  # fmt: skip
     precision, _ = average_precision(box_columns(real), box_columns(seen), tuple(LESION_ID))
@@ -122,7 +121,7 @@ def judge_landmarks(net: nn.Module, held: Sequence[Labelled], specs: Mapping[Pla
         frame = foot_frame(
             item.labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing
         )
-        grid = canonical(volume, VIEW_MM)
+        grid = item.canonical(VIEW_MM)
         located = locate(volume, grid, on_canonical_grid(item.labels, grid, volume), frame, models)
         found = CaseResult("", None, (), located.landmarks, (), (), (), {})
         for pose in poses(item.points, [found], volume.spacing_mm, item.labels):

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
 from footcli.infer.prepare import window
-from footcli.names import LESION_PLANE, LESIONS
+from footcli.names import BONE_ID, LESION_PLANE, LESIONS
+from footcli.phantom.lesions import ARCH, ARCH_BONES
 from footcli.train.bank import SITE, Bank, Entry
 from footcli.train.cases import Scan, scan_slice
 from footcli.train.draw import Cut, cut_field_of_view, paint, sample
@@ -22,7 +24,7 @@ PIXEL_MM = 0.6  # an osteochondral lesion of 3 mm still has 5 pixels
 WINDOW = (-500.0, 1500.0)
 OFFSETS_MM = (-10.0, -2.4, 0.0, 2.4, 10.0)  # the outer ones show talus and ray together, and a joint's other end
 CUT = Cut(PIXEL_MM, 160, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5)
-WIDE = ("Flatfoot or Cavus",)  # their boxes are as long as the foot: in larger pictures, fewer at a time
+WIDE = (ARCH,)  # their boxes are as long as the foot: in larger pictures, fewer at a time
 WIDE_PX, WIDE_SHARE = 320, 0.3  # side of these pictures, and how many batches hold them
 CUT_OFF = 0.15  # share of pictures whose field of view ends early
 CLASSES = tuple(term.name for term in LESIONS)
@@ -48,33 +50,39 @@ def draw_one(
         entry, plane = entries[int(rng.integers(len(entries)))], str(rng.choice(sorted({LESION_PLANE[name].value for name in names})))
         key = int(rng.choice([k for k in NEAR[plane] if k in entry.points] or [k for k in entry.points if k > 0]))
     centre = entry.points[key][int(rng.integers(len(entry.points[key])))]
+    middle = len(cut.offsets_mm) // 2
     if isinstance(entry, Scan):
         image, ids, keep = scan_slice(entry, plane, centre, cut, rng, CUT_OFF)
+        bits = ids[1, middle]
     else:
         fields, ids = sample(entry, plane, centre, cut, rng)
         image, keep = cut_field_of_view(paint(entry, fields, ids, cut.pixel_mm, rng), rng, CUT_OFF)
-    boxes, classes = _boxes(ids[1, len(cut.offsets_mm) // 2], keep, plane)
+        bits = ids[1, middle]
+        shown = torch.where(fields[0, middle] > 0, entry.classes[ids[0, middle]], 0)
+        if not torch.isin(shown, torch.tensor([BONE_ID[name] for name in ARCH_BONES], device=shown.device)).any():
+            bits = bits & ~(1 << CLASSES.index(ARCH))
+    boxes, classes = _boxes(bits, keep, plane)
     return window(torch, image, *WINDOW), boxes, classes
 
 
 def _boxes(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Boxes (n, 4) and classes (n,) of the pieces of each class, as far as they lie in `keep`; too small a rest is none."""
     boxes, classes = [], []
     for i, name in enumerate(CLASSES):
         mask = (bits & (1 << i)) > 0
         if LESION_PLANE[name].value != plane or not mask.any():
             continue
-        rows, columns = torch.nonzero(mask & keep, as_tuple=True)
-        if (
-            len(rows) < 0.5 * int(mask.sum())
-            or len(rows) == 0
-            or min(int(rows.max() - rows.min()), int(columns.max() - columns.min())) < LEAST_PX
-        ):
-            continue
-        boxes.append(torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]).float())
-        classes.append(i)
-    return (torch.stack(boxes) if boxes else torch.zeros(0, 4, device=bits.device)), torch.tensor(
-        classes, dtype=torch.long, device=bits.device
-    )
+        pieces, count = ndimage.label(mask.cpu().numpy(), np.ones((3, 3)))
+        inside = pieces * keep.cpu().numpy()
+        for number, place in enumerate(ndimage.find_objects(inside, count), start=1):
+            if place is None or (inside == number).sum() < 0.5 * (pieces == number).sum():
+                continue
+            rows, columns = place
+            if min(rows.stop - rows.start, columns.stop - columns.start) > LEAST_PX:
+                boxes.append([columns.start, rows.start, columns.stop, rows.stop])
+                classes.append(i)
+    where = {"device": bits.device}
+    return torch.tensor(boxes, dtype=torch.float32, **where).reshape(-1, 4), torch.tensor(classes, dtype=torch.long, **where)
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.train import bones, landmarks, lesions
 from footcli.train.bank import Bank, Entry, lesion_subject, make_entry
-from footcli.train.calibrate import ROUNDS, calibrate
+from footcli.train.calibrate import calibrate
 from footcli.train.cases import Labelled, Scan, by_shipped_model, find_labelled, from_any, read_labelled, split, to_scan
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
@@ -39,6 +39,7 @@ LICENCE = "Apache-2.0"
 FREE_SIZE = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 2: "h", 3: "w"}}
 SHAPES_CHANCE = 0.4  # share of subjects that wear measured surfaces
 HELD_PHANTOMS = 4
+CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesions, and their spacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def train_and_export(task: str, plan: Plan, models: Path, material: Material, sa
 def _train_bones(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
     change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
     learn, keep = material.split()
-    held = held_cases(keep) if keep else held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS])
+    held = held_cases(keep) if keep else list(held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS]))
 
     def make(seed: int) -> Entry | Scan:
         if material.draws(seed):
@@ -97,7 +98,7 @@ def _train_bones(plan: Plan, models: Path, material: Material, say: Say) -> tupl
 
 def _train_landmarks(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
     learn, keep = material.split()
-    held = held_cases(keep, pointed) if keep else held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS], draw_subject)
+    held = held_cases(keep, pointed) if keep else list(held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS], draw_subject))
 
     def make(seed: int) -> Sample:
         return drawn(seed) if material.draws(seed) else from_any(learn, seed, lambda place, rng: labelled(pointed(place), rng))
@@ -112,13 +113,10 @@ def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tu
     change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
     learn, keep = material.split()
 
-    def ill(seed: int) -> Subject:
-        return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True)
-
     def read(place: CasePlace) -> Labelled:
         return read_labelled(place, by_shipped_model)
 
-    held = held_cases(keep, read) if keep else held_phantoms(LESION_TUNE_SEEDS[-len(DISEASES) :], ill)
+    held = held_cases(keep, read) if keep else list(held_phantoms(LESION_TUNE_SEEDS[-len(DISEASES) :], ill_in_turn))
 
     def make(seed: int) -> Entry | Scan:
         if material.draws(seed):
@@ -129,7 +127,14 @@ def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tu
     bank: Bank[Entry | Scan] = Bank(plan.bank, make)
     net = lesions.run(plan, say, bank, lambda module: judge_lesions(module, held, spec))
     who = _who(keep, held)
-    return export_lesions(net, models, str(material), _facts(plan) | {"judged on": who}, say, curve=read_curve(plan), who=who)
+    # thresholds are for the feet that the network is meant for: a user's own, where there are any
+    tuned = held if keep else held_phantoms(LESION_TUNE_SEEDS[:CALIBRATED_ON], ill_in_turn, CALIBRATION_MM)
+    return export_lesions(net, models, str(material), _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
+
+
+def ill_in_turn(seed: int) -> Subject:
+    """A subject with one of the diseases, each in turn, and with what looks like a lesion and is none."""
+    return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True)
 
 
 def _who(keep: Sequence[CasePlace], held: Sequence[Labelled]) -> str:
@@ -228,12 +233,12 @@ def lesion_spec(data: str) -> ModelSpec:
 
 
 def export_lesions(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say, rounds: int = ROUNDS,
+    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say, tuned: Iterable[Labelled] = (),
     curve: Sequence[Mapping[str, float]] = (), who: str = "",
 ) -> tuple[Path, ...]:  # fmt: skip
     """Export a lesion detector with its decoding inside; suppression of doubles stays outside. curve, who: as for bones.
 
-    rounds: subjects of each disease on which the classes' thresholds are chosen; 0 leaves the scores as they are.
+    tuned: subjects on which the classes' thresholds are chosen; none leave the scores as they are.
     """
     if not isinstance(net, Detector):
         raise TypeError("the lesion network must be a Detector")
@@ -244,8 +249,9 @@ def export_lesions(
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
     spec, difference = export(Decoded(net), spec, models, example, axes)
-    if rounds:
-        spec = calibrate(spec, models, say, rounds)
+    calibrated = calibrate(spec, models, say, tuned)
+    if calibrated != spec:
+        spec = calibrated
         write_entry(models, spec)
         facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
     card = write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference, curve)

@@ -15,6 +15,9 @@ import os
 import sys
 import tempfile
 import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +65,16 @@ def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]
 
         subject = ShapeSwap(shapes, 1.0, held_out=True)(subject, np.random.default_rng([seed, 5]))
     return scan(subject, spacing_mm, seed), shaped
+
+
+def drawn(seeds: list[int], spacing_mm: float, shapes: Path | None) -> Iterator[tuple[Scan, bool]]:
+    """draw() of each seed in turn, the next ones made meanwhile."""
+    with ProcessPoolExecutor(2) as pool:
+        waiting = deque(pool.submit(draw, seed, spacing_mm, shapes) for seed in seeds[:2])
+        for following in [*seeds[2:], None, None][: len(seeds)]:
+            yield waiting.popleft().result()
+            if following is not None:
+                waiting.append(pool.submit(draw, following, spacing_mm, shapes))
 
 
 def baseline(hu: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[int, float]:
@@ -125,9 +138,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.out or Path(scratch)
         tree, out = folder / "tree", folder / "out"
-        for seed in seeds:
+        for seed, (seen, shaped) in zip(seeds, drawn(seeds, given.spacing, given.shapes), strict=True):
             began = time.perf_counter()
-            seen, shaped = draw(seed, given.spacing, given.shapes)
             source = write_case(tree, replace(seen, points={}) if shaped else seen, seed)
             if given.baseline:
                 for k, v in baseline(seen.hu.astype(np.float32), seen.raster.labels).items():
