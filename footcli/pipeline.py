@@ -134,7 +134,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
         masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
-        unseen = not_assessable(_whole(foot, masks))
+        unseen = _not_assessable(foot, masks)
     with clock("lesions"):
         session, spec = models.lesions
         grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
@@ -162,11 +162,14 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
     return labels[np.ix_(*at)]
 
 
-def _whole(foot: Segmented, masks: MaskPoints) -> dict[str, bool]:
-    """Bone name -> whether enough of it is there to judge what lies at it. The 1st metatarsal must show its head."""
+def _not_assessable(foot: Segmented, masks: MaskPoints) -> dict[str, str]:
+    """Lesion name -> why it cannot be judged: too little is there of what it lies at."""
     present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
-    present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable
-    return present
+    present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable  # its head
+    unseen = not_assessable(present)
+    if toe := masks.unusable.get("HVA_Line2_Pt1"):  # the joint of the big toe takes both of its bones
+        unseen.setdefault("Hallux Valgus", toe)
+    return unseen
 
 
 def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from footcli.domain import Lesion, Plane, Volume
 from footcli.infer.lesions import SEARCHED, find_lesions, iou, not_assessable, suppress
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import ModelSpec
+from footcli.measure import MaskPoints, hallux
 from footcli.names import BONE_ID, LESION_PLANE, LESIONS
+from footcli.pipeline import _not_assessable
 from footcli.train.calibrate import FALSE_RATE, LOOK_RATE, chosen
 
 CLASSES = tuple(term.name for term in LESIONS)
@@ -237,6 +240,13 @@ def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
     without = not_assessable(everything | {"1st Metatarsal": False})
     assert set(without) == {"Hallux Valgus", "Flatfoot or Cavus"}
     assert "1st metatarsal is outside the field of view" in without["Hallux Valgus"]
+
+
+def test_a_bunion_is_not_judged_where_the_toe_is_outside_the_scan() -> None:
+    foot: Any = SimpleNamespace(confidence=dict.fromkeys(BONE_ID.values(), 0.9))
+    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": np.zeros(3)})) == {}
+    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.NOT_FOUND})) == {}
+    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.OUTSIDE})) == {"Hallux Valgus": hallux.OUTSIDE}
 
 
 def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
