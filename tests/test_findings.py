@@ -12,7 +12,7 @@ import pytest
 import footcli.profiles
 from footcli.domain import Finding, Lesion, Level, Measurement, Plane, Source
 from footcli.errors import SetupError
-from footcli.findings import SURE, SUSPICIOUS, decide
+from footcli.findings import SURE, SUSPICIOUS, arch_by_angles, decide
 from footcli.names import ANGLES, FINDINGS, LESION_PLANE
 from footcli.profiles import UNSOURCED, load_profile, profile_names
 
@@ -193,6 +193,20 @@ def test_a_measured_hallux_angle_counts_beside_the_box() -> None:
     assert found(feet(HVA=16.0))["hallux_valgus"].level is Level.BORDERLINE
     assert found(feet(HVA=8.0), lesions=(box("Hallux Valgus", 0.8),))["hallux_valgus"].level is Level.PRESENT
     assert found(feet(HVA=43.0), lesions=(box("Hallux Valgus", 0.8),), age=None)["hallux_valgus"].grade is None
+
+
+@pytest.mark.parametrize(
+    ("cpa", "tma", "score"),
+    [(14.2, 11.0, 0.85), (18.0, 11.0, 0.5), (32.0, -10.0, 0.73), (17.0, 2.0, 0.38), (22.0, 1.0, None), (14.0, None, 0.4),
+     (None, None, 0.4)],
+)  # fmt: skip
+def test_a_box_of_the_arch_is_as_sure_as_the_angles_that_define_it(cpa: float | None, tma: float | None, score: float | None) -> None:
+    measured = [angle("CPA", cpa, why="out of view"), angle("TMA", tma, why="out of view")]
+    lesions = (box("OLT", 0.6), box("Flatfoot or Cavus", 0.4), box("Tarsal Coalition", 0.31))
+    judged = arch_by_angles(lesions, measured, load_profile("general"))
+    assert [x.score for x in judged if x.label == "Flatfoot or Cavus"] == ([] if score is None else [pytest.approx(score, abs=0.006)])
+    assert [x.score for x in judged if x.label != "Flatfoot or Cavus"] == [0.6, 0.31]
+    assert sorted(judged, key=lambda x: -x.score) == list(judged)
 
 
 def test_the_flat_or_cavus_box_only_supports() -> None:

@@ -19,11 +19,17 @@ F32 = NDArray[np.float32]
 STRIDE = 32
 LEAST_SCORE = 0.15  # a fainter box is not looked at
 SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
+MEAN_IOU = 0.6  # the box that stays is the mean, weighted by score, of those that overlap it more
 LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
 LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
 SLICE_MM = 1.2  # slices are looked at in steps of so much at most, or of the grid where that is coarser
+# A lesion's score is the mean of its best slices over so much of its thickness; what is thinner lacks some.
+SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
+# Slices with less than this share of the best one's score do not count to its extent: whole joints end sharply, small lesions fade.
+EDGE, EDGE_SHARP = 0.5, {"Hallux Valgus": 0.7, "Ankle Arthritis": 0.7}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 MARGIN_MM = 10.0
+WHOLE = ("Flatfoot or Cavus",)  # the shape of the whole foot: the same box in all slices
 # bones whose surroundings are searched in each plane
 SEARCHED = {
     Plane.AXL: ("MidFoot", "1st Metatarsal"),
@@ -48,18 +54,20 @@ class _Track:
     label: str
     boxes: list[tuple[int, F32, float]] = field(default_factory=list)
 
-    @property
-    def score(self) -> float:
-        best = sorted((s for _, _, s in self.boxes), reverse=True)[:3]
-        return float(np.mean(best)) * min(1.0, len(self.boxes) / 3)
+    def score(self, step_mm: float) -> float:
+        """step_mm: from one slice that is looked at to the next."""
+        count = max(1, round(SCORED_SMALL_MM.get(self.label, SCORED_MM) / step_mm))
+        return sum(sorted((s for _, _, s in self.boxes), reverse=True)[:count]) / count
 
 
 def find_lesions(
-    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Runner, spec: ModelSpec, unseen: Iterable[str] = ()
-) -> tuple[Lesion, ...]:
+    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Runner, spec: ModelSpec, unseen: Iterable[str] = (),
+    faint: Iterable[str] = (),
+) -> tuple[Lesion, ...]:  # fmt: skip
     """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
 
-    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for.
+    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for. faint: those that are reported whatever
+    their score, for something else to judge.
     """
     lesions: list[Lesion] = []
     for plane in Plane:
@@ -74,10 +82,11 @@ def find_lesions(
         for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop, step):
             for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
                 _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
-        least = max(2, int(np.ceil(LEAST_THICK_MM / (step * grid.pixel_mm))))
+        step_mm = step * grid.pixel_mm
+        least = max(2, int(np.ceil(LEAST_THICK_MM / step_mm)))
         for track in tracks:
-            score = spec.reported(track.score, spec.classes.index(track.label))
-            if score >= SUSPICIOUS and len(track.boxes) >= least:
+            score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
+            if (score >= SUSPICIOUS or track.label in faint) and len(track.boxes) >= least:
                 lesions.append(_lesion(track, score, plane, volume, grid, step))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
@@ -118,8 +127,10 @@ def _detect(
     for name in classes:
         scores = out[:, 4 + spec.classes.index(name)]
         keep = np.flatnonzero(scores >= LEAST_SCORE)
-        for i in suppress(out[keep, :4], scores[keep]):
-            found.append((name, out[keep[i], :4] + shift, float(scores[keep[i]])))
+        boxes, scores = out[keep, :4], scores[keep]
+        for i in suppress(boxes, scores):
+            same = iou(boxes[i], boxes) >= MEAN_IOU
+            found.append((name, np.average(boxes[same], axis=0, weights=scores[same]).astype(np.float32) + shift, float(scores[i])))
     return found
 
 
@@ -143,18 +154,21 @@ def suppress(boxes: F32, scores: F32) -> list[int]:
 
 
 def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float, gap: float) -> None:
-    for track in tracks:
-        last_index, last_box, _ = track.boxes[-1]
-        if track.label == label and 0 < index - last_index <= gap and iou(xyxy, last_box[None])[0] >= LINK_IOU:
-            track.boxes.append((index, xyxy, score))
-            return
-    tracks.append(_Track(label, [(index, xyxy, score)]))
+    fitting = [t for t in tracks if t.label == label and 0 < index - t.boxes[-1][0] <= gap]
+    overlaps = [float(iou(xyxy, t.boxes[-1][1][None])[0]) for t in fitting]
+    if overlaps and max(overlaps) >= LINK_IOU:
+        fitting[int(np.argmax(overlaps))].boxes.append((index, xyxy, score))
+    else:
+        tracks.append(_Track(label, [(index, xyxy, score)]))
 
 
 def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int) -> Lesion:
     """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in."""
-    strong = [b for b in track.boxes if b[2] >= 0.5 * max(s for _, _, s in track.boxes)]
+    edge = EDGE_SHARP.get(track.label, EDGE) * max(s for _, _, s in track.boxes)
+    strong = [b for b in track.boxes if b[2] >= edge]
     at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
+    if track.label in WHOLE:
+        flat[:] = np.median(flat, axis=0)
     half = (step - 1) / 2
     low, high = _ends(at[0] - half, at[-1] + half, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
     size = tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None

@@ -9,6 +9,7 @@ RANGE_SEEDS: tuple[int, ...] = tuple(range(201, 249))  # severe flat to severe c
 HARD_SEEDS: tuple[int, ...] = tuple(range(301, 325))  # with noise, metal or a cut-off field, for the points' scores
 SCORE_SEEDS: tuple[int, ...] = tuple(range(5101, 5149))  # points' scores are calibrated on these, every second one made hard
 LESION_SEEDS: tuple[int, ...] = tuple(range(401, 481))  # ten of each lesion class, half of them subtle, and twenty healthy
+CLEAR_SEEDS: tuple[int, ...] = tuple(range(481, 488))  # one plain case of each disease
 LESION_TUNE_SEEDS: tuple[int, ...] = tuple(range(5201, 5281))  # thresholds of lesions are chosen on these
 DEMO_SEED = 42
 # surfaces (name prefixes of files in --shapes) that no training ever sees

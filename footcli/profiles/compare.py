@@ -66,6 +66,14 @@ class Angles:
             return Side.BEYOND, f"{angle.text}, {limit}"
         return Side.SHORT, f"{angle.text}, not {limit}"
 
+    def beyond(self, name: str, cutoff_name: str) -> float | None:
+        """How far beyond the profile's cut-off the angle lies, in guard bands; minus: short of it. None: not measured."""
+        value, cutoff = self[name].value, self.profile.cutoffs[name][cutoff_name]
+        if value is None:
+            return None
+        apart = (value - cutoff.value) / (self.profile.guard_band.get(name) or 1.0)
+        return apart if cutoff.op.startswith(">") else -apart
+
     def in_range(self, name: str) -> tuple[Level, str]:
         """PRESENT: outside the profile's range by the guard band or more; BORDERLINE: by less; NOT_SEEN: inside, or there is no range."""
         angle, limits = self[name], self.profile.shown.get(name)

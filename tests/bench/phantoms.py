@@ -1,11 +1,12 @@
 """Score the shipped models on the fixed test subjects: drawn, written as labelled cases, analysed, and scored by `evaluate`.
 
-python tests/bench/phantoms.py [--set test|lesions] [--seeds 101 102] [--shapes DIR] [--spacing 0.8] [--models DIR]
+python tests/bench/phantoms.py [--set test|lesions|clear] [--seeds 101 102] [--shapes DIR] [--spacing 0.8] [--models DIR]
                                [--quality standard] [--baseline] [--record]
 
 A third of the subjects, TEST_SHAPED, wear measured surfaces that no training saw, where --shapes has them; their key points are those of
 the parametric bones and do not count. baseline: threshold and watershed, each basin named by the truth, an upper bound. lesions: ten
 subjects of each class, every second one subtle, then twenty healthy ones, all with what looks like a lesion and is none.
+clear: one plain case of each disease.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ from skimage.segmentation import watershed
 
 from footcli.assets import models_dir
 from footcli.batch import run_batch
+from footcli.domain import Level
 from footcli.evaluate.listing import listings
 from footcli.evaluate.patients import SURE
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.scores import dice
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.names import BONES
-from footcli.phantom.disease import draw_subject
+from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.scanner import Scan, scan
-from footcli.phantom.seeds import LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
+from footcli.phantom.seeds import CLEAR_SEEDS, LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import case_name, write_case
 from footcli.pipeline import Options
@@ -48,7 +50,9 @@ SHAPES = Path(__file__).resolve().parents[3] / "shared" / "data" / "shapes"
 
 
 def lesion_subject(seed: int) -> Subject:
-    """One of LESION_SEEDS."""
+    """One of LESION_SEEDS or CLEAR_SEEDS."""
+    if seed in CLEAR_SEEDS:
+        return draw_subject(seed, DISEASES[1 + CLEAR_SEEDS.index(seed)], subtle=False)
     place = LESION_SEEDS.index(seed)
     if place >= 10 * len(ILL):
         return draw_subject(seed, "normal", with_mimics=True)
@@ -58,7 +62,7 @@ def lesion_subject(seed: int) -> Subject:
 
 def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]:
     """The subject of a seed in a scanner, and whether it wears measured surfaces."""
-    subject = lesion_subject(seed) if seed in LESION_SEEDS else draw_subject(seed)
+    subject = lesion_subject(seed) if seed in LESION_SEEDS + CLEAR_SEEDS else draw_subject(seed)
     shaped = shapes is not None and seed in TEST_SHAPED
     if shaped and shapes is not None:
         from footcli.train.shapes import ShapeSwap
@@ -89,14 +93,18 @@ def baseline(hu: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[int,
     return dice(votes.argmax(1).astype(np.uint8)[basins] * (basins > 0), truth, 10)
 
 
-def healthy(out: Path, seeds: list[int]) -> dict[str, float]:
-    """Label -> how often it is said, at the score of a finding, of a healthy foot."""
-    counts: dict[str, float] = {}
-    well = [case_name(s, "normal") for s in seeds if s in LESION_SEEDS[10 * len(ILL) :]]
-    for name in well:
-        for label in {x.label for x in load_result(out / name).lesions if x.score >= SURE}:
-            counts[label] = counts.get(label, 0) + 1 / len(well)
-    return counts
+def told(out: Path, case: str) -> tuple[set[str], set[str]]:
+    """Lesions of a case at the score of a finding, and its findings that are PRESENT."""
+    result = load_result(out / case)
+    present = {f.name for f in result.findings if f.level is Level.PRESENT and f.name != "normal"}
+    return {x.label for x in result.lesions if x.score >= SURE}, present
+
+
+def healthy(out: Path, seeds: list[int]) -> tuple[dict[str, float], dict[str, float]]:
+    """How often a lesion, and a finding, is said of a healthy foot: name -> share of feet."""
+    cases = [told(out, case_name(s, "normal")) for s in seeds if s in LESION_SEEDS[10 * len(ILL) :]]
+    shares = [{n: sum(n in case[i] for case in cases) / len(cases) for case in cases for n in sorted(case[i])} for i in (0, 1)]
+    return shares[0], shares[1]
 
 
 def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, float], seeds: list[int]) -> None:
@@ -104,7 +112,8 @@ def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, float],
     spec = load_manifest(folder).get("lesions")
     quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
     for name, own in found["lesions"]["per_class"].items():
-        quality |= {f"ap50 {name}": round(own["ap50"], 3), f"sensitivity {name}": round(own["sensitivity"], 2)}
+        if own["n_patients"]:
+            quality |= {f"ap50 {name}": round(own["ap50"], 3), f"sensitivity {name}": round(own["sensitivity"], 2)}
     write_entry(folder, replace(spec, quality=quality | {"false_findings_in_a_healthy_foot": round(sum(false.values()), 2)}))
 
 
@@ -121,7 +130,7 @@ def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--set", choices=("test", "lesions"), default="test")
+    args.add_argument("--set", choices=("test", "lesions", "clear"), default="test")
     args.add_argument("--seeds", type=int, nargs="+", default=None)
     args.add_argument("--shapes", type=Path, default=SHAPES if SHAPES.exists() else None)
     args.add_argument("--spacing", type=float, default=0.8)
@@ -132,7 +141,7 @@ def main() -> None:
     args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
     given = args.parse_args()
     models = given.models or models_dir()
-    seeds = given.seeds or list(LESION_SEEDS if given.set == "lesions" else TEST_SEEDS)
+    seeds = given.seeds or list({"test": TEST_SEEDS, "lesions": LESION_SEEDS, "clear": CLEAR_SEEDS}[given.set])
     os.fsync = lambda handle: None  # type: ignore[assignment]  # thousands of files that nobody keeps
     base: dict[int, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -149,10 +158,15 @@ def main() -> None:
             print(f"{seed} {source.name} {'measured surfaces ' if shaped else ''}{time.perf_counter() - began:.0f} s", flush=True)
         (out / "run.json").unlink()  # it holds the last case alone; the folders say the rest
         found = evaluate(out, tree, jobs=2)
-        false = healthy(out, seeds)
+        false, wrong = healthy(out, seeds)
+        if given.set == "clear":
+            for seed, kind in zip(seeds, DISEASES[1:], strict=False):
+                boxes, present = told(out, case_name(seed, kind))
+                print(f"{kind}: lesions {', '.join(sorted(boxes)) or 'none'}; findings {', '.join(sorted(present)) or 'none'}")
     if given.set == "lesions":
-        said = ", ".join(f"{name} {share:.2f}" for name, share in sorted(false.items()))
-        print(f"\nfalse findings in a healthy foot: {sum(false.values()):.2f} ({said or 'none'})")
+        for what, shares in (("lesions", false), ("findings", wrong)):
+            said = ", ".join(f"{name} {share:.2f}" for name, share in sorted(shares.items()))
+            print(f"\nfalse {what} in a healthy foot: {sum(shares.values()):.2f} ({said or 'none'})")
     if given.record:
         record_lesions(models, found, false, seeds) if given.set == "lesions" else record(models, found, seeds)
     for listing in listings(found):
