@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from footcli.domain import Finding, Lesion, Level, Measurement, Plane
 from footcli.infer.spec import REPORTED, SUSPICIOUS
-from footcli.names import ANGLES, FINDINGS, LESIONS, lesion_name
+from footcli.names import ANGLES, ARCH, FINDINGS, LESIONS, lesion_name
 from footcli.profiles import Profile
 from footcli.profiles.compare import Angles, Side
 
@@ -32,7 +32,6 @@ _BOX = {
     "accessory_navicular": "Accessory Navicular",
     "tarsal_coalition": "Tarsal Coalition",
 }
-SHAPE_BOX = "Flatfoot or Cavus"
 _TITLE = {term.name: term.en for term in FINDINGS}
 _PLANE_WORD = {Plane.AXL: "axial", Plane.COR: "coronal", Plane.SAG: "sagittal"}
 _RAISED = (Level.PRESENT, Level.BORDERLINE)
@@ -73,14 +72,15 @@ def decide(
 def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement], profile: Profile) -> tuple[Lesion, ...]:
     """The lesions, with boxes of the arch scored by the angles that make a foot flat or cavus: how far both lie beyond a cut-off.
 
-    A network sees the arch and hardly its degrees: at 4 false ones in 100 drawn feet the angles find 72 of 100, the network 21.
+    For models whose entry says so (ModelSpec.by_angles): the shipped one sees the arch and hardly its degrees. At 4 false ones in 100 drawn
+    feet the angles find 72 of 100, that network 21.
     Where one of the angles is not measured the box keeps its score. What is not worth a look is left out.
     """
     angles = Angles.of(measurements, profile)
     apart = [[angles.beyond(a, _CUTOFF[name]) for a in _ALL_OF["flat_foot"]] for name in ("flat_foot", "cavus_foot")]
     known = [min(x for x in both if x is not None) for both in apart if None not in both]
     score = 1 / (1 + math.exp(-max(known) / 2)) if known else None
-    judged = [replace(x, score=score) if score is not None and lesion_name(x.label) == SHAPE_BOX else x for x in lesions]
+    judged = [replace(x, score=score) if score is not None and lesion_name(x.label) == ARCH else x for x in lesions]
     return tuple(sorted((x for x in judged if x.score >= SUSPICIOUS), key=lambda x: -x.score))
 
 
@@ -209,7 +209,7 @@ def _beside(name: str, verdict: _Verdict, angles: Angles, lesions: Sequence[Lesi
     """Lines that never change a level: other angles, and the box of flat and cavus feet."""
     lines = []
     if name not in _BOX:
-        lines += [f"{_box_line(x)}: supports {_TITLE[name]} only beside the angles" for x in _found(SHAPE_BOX, lesions)]
+        lines += [f"{_box_line(x)}: supports {_TITLE[name]} only beside the angles" for x in _found(ARCH, lesions)]
     if verdict.level in _RAISED and name in _CUTOFF:
         key = _CUTOFF[name]
         compared = [angles.compare(a, key) for a in _SUPPORT.get(name, ()) if key in angles.profile.cutoffs.get(a, {})]
@@ -237,7 +237,7 @@ def _normal(findings: Sequence[Finding], angles: Angles, lesions: Sequence[Lesio
     checks = [angles.in_range(a.name) for a in ANGLES]
     lines = [line for wanted in (Level.PRESENT, Level.BORDERLINE) for level, line in checks if level is wanted]
     lines += [gap for a in ANGLES if (gap := angles[a.name].gap)]
-    lines += [f"{_box_line(x)}: no angle is beyond its cut-off" for x in _found(SHAPE_BOX, lesions)]
+    lines += [f"{_box_line(x)}: no angle is beyond its cut-off" for x in _found(ARCH, lesions)]
     level = Level.BORDERLINE if lines else Level.PRESENT
     if any(found is Level.PRESENT for found, _ in checks):
         level = Level.NOT_SEEN

@@ -44,6 +44,7 @@ LESIONS: tuple[Term, ...] = (
     Term("Ankle Arthritis", "ankle arthritis", "발목 관절염", ("ankle osteoarthritis", "ankle OA")),
     Term("Flatfoot or Cavus", "flat foot or cavus foot", "평발 또는 요족", ("flatfoot", "cavus", "flat foot", "pes planus", "pes cavus")),
 )
+ARCH = "Flatfoot or Cavus"  # the lesion that is the shape of the whole foot
 LESION_PLANE: dict[str, Plane] = {
     "Hallux Valgus": Plane.AXL,
     "OLT": Plane.COR,

@@ -17,7 +17,7 @@ from footcli import __version__
 from footcli.clinical import age_band
 from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, Stack, View, Volume
 from footcli.errors import SetupError
-from footcli.findings import SHAPE_BOX, arch_by_angles, decide
+from footcli.findings import arch_by_angles, decide
 from footcli.frame import FootFrame, foot_frame
 from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import locate
@@ -139,10 +139,11 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         session, spec = models.lesions
         grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
         near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
-        boxes = find_lesions(volume, grid, near, session, spec, unseen, faint=(SHAPE_BOX,))
+        lesions = find_lesions(volume, grid, near, session, spec, unseen)
     with clock("measure"):
         values = measure_both(located.landmarks, masks, frame, located.missing)
-        lesions = arch_by_angles(boxes, values, models.profile)
+        if spec.by_angles:
+            lesions = arch_by_angles(lesions, values, models.profile)
         findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)

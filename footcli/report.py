@@ -25,8 +25,8 @@ HASH_SHOWN = 12
 PRINTED_SLICES = 3  # pictures of single slices on paper, beside those across the whole foot
 
 FINDING_LESION = {
-    "flat_foot": "Flatfoot or Cavus",
-    "cavus_foot": "Flatfoot or Cavus",
+    "flat_foot": names.ARCH,
+    "cavus_foot": names.ARCH,
     "hallux_valgus": "Hallux Valgus",
     "ankle_arthritis": "Ankle Arthritis",
     "olt": "OLT",

@@ -9,9 +9,9 @@ import pytest
 from scipy import ndimage
 
 from footcli.domain import Plane
-from footcli.names import BONE_ID, LESIONS
+from footcli.names import ARCH, BONE_ID, LESIONS
 from footcli.phantom.disease import DISEASES, draw_subject
-from footcli.phantom.lesions import ARCH, MAKERS, sites, takakura
+from footcli.phantom.lesions import MAKERS, sites, takakura
 from footcli.phantom.raster import Raster, make_grid, rasterize
 from footcli.phantom.scanner import scan
 from footcli.phantom.subject import Subject

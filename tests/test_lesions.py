@@ -16,7 +16,7 @@ from footcli.infer.lesions import SEARCHED, _link, _Track, find_lesions, iou, no
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import ModelSpec
 from footcli.measure import MaskPoints, hallux
-from footcli.names import BONE_ID, LESION_PLANE, LESIONS
+from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
 from footcli.pipeline import _not_assessable
 from footcli.train.calibrate import FALSE_RATE, LOOK_RATE, chosen
 
@@ -253,12 +253,10 @@ def test_a_box_goes_to_the_track_that_it_overlaps_most() -> None:
     assert [[float(box[0]) for _, box, _ in track.boxes] for track in tracks] == [[0, 0], [4, 4]]
 
 
-def test_a_faint_box_is_kept_where_something_else_judges_it() -> None:
-    volume, arch = _volume(), "Flatfoot or Cavus"
-    grid = canonical(volume, 1.0)
-    session: Any = Finder(arch, "OLT", score=0.2)
-    assert find_lesions(volume, grid, _labels("Talus"), session, SPEC) == ()
-    assert [x.label for x in find_lesions(volume, grid, _labels("Talus"), session, SPEC, faint=(arch,))] == [arch]
+def test_a_faint_box_is_kept_where_the_angles_judge_it() -> None:
+    session = Finder(ARCH, "OLT", score=0.2)
+    assert _find(_volume(), session) == ()
+    assert [x.label for x in _find(_volume(), session, spec=replace(SPEC, by_angles=(ARCH,)))] == [ARCH]
 
 
 def test_what_cannot_be_judged_is_said_with_the_reason() -> None:

@@ -134,6 +134,8 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("points", '[["CPA_Line1_Pt1"]]', "a lesions model has classes and no points"),
         ("points", '[["CPA_Line3_Pt1"]]', "points must be lists of names"),
         ("offsets_mm", "[0.0, 4.0]", "offsets_mm must be at most input_channels"),
+        ("by_angles", '["OLT"]', "by_angles may hold 'Flatfoot or Cavus' alone, where it is one of the classes"),
+        ("by_angles", '["Flatfoot or Cavus"]', "where it is one of the classes"),
         ("quality", "[1]", "quality must be a table"),
         ("quality", "{ day = 2024-01-01 }", "quality must be finite numbers"),
         ("colour", '"blue"', "unknown key 'colour': allowed are file, sha256"),

@@ -13,7 +13,7 @@ from footcli.geometry import Array, apply
 from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
 from footcli.infer.session import Runner
 from footcli.infer.spec import SUSPICIOUS, ModelSpec
-from footcli.names import BONE_ID, LESION_PLANE
+from footcli.names import ARCH, BONE_ID, LESION_PLANE
 
 F32 = NDArray[np.float32]
 STRIDE = 32
@@ -29,7 +29,6 @@ SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
 EDGE, EDGE_SHARP = 0.5, {"Hallux Valgus": 0.7, "Ankle Arthritis": 0.7}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 MARGIN_MM = 10.0
-WHOLE = ("Flatfoot or Cavus",)  # the shape of the whole foot: the same box in all slices
 # bones whose surroundings are searched in each plane
 SEARCHED = {
     Plane.AXL: ("MidFoot", "1st Metatarsal"),
@@ -43,7 +42,7 @@ NEEDS = {
     "Accessory Navicular": ("MidFoot", "the navicular was not found"),
     "Tarsal Coalition": ("Calcaneus", "the calcaneus was not found"),
     "Ankle Arthritis": ("Tibia", "the tibia was not found"),
-    "Flatfoot or Cavus": ("1st Metatarsal", "the 1st metatarsal is outside the field of view"),
+    ARCH: ("1st Metatarsal", "the 1st metatarsal is outside the field of view"),
 }
 
 
@@ -61,13 +60,12 @@ class _Track:
 
 
 def find_lesions(
-    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Runner, spec: ModelSpec, unseen: Iterable[str] = (),
-    faint: Iterable[str] = (),
-) -> tuple[Lesion, ...]:  # fmt: skip
+    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Runner, spec: ModelSpec, unseen: Iterable[str] = ()
+) -> tuple[Lesion, ...]:
     """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
 
-    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for. faint: those that are reported whatever
-    their score, for something else to judge.
+    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for. Those of spec.by_angles are
+    returned whatever their score.
     """
     lesions: list[Lesion] = []
     for plane in Plane:
@@ -86,7 +84,7 @@ def find_lesions(
         least = max(2, int(np.ceil(LEAST_THICK_MM / step_mm)))
         for track in tracks:
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
-            if (score >= SUSPICIOUS or track.label in faint) and len(track.boxes) >= least:
+            if (score >= SUSPICIOUS or track.label in spec.by_angles) and len(track.boxes) >= least:
                 lesions.append(_lesion(track, score, plane, volume, grid, step))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
@@ -167,7 +165,7 @@ def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Can
     edge = EDGE_SHARP.get(track.label, EDGE) * max(s for _, _, s in track.boxes)
     strong = [b for b in track.boxes if b[2] >= edge]
     at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
-    if track.label in WHOLE:
+    if track.label == ARCH:  # the same box in all slices
         flat[:] = np.median(flat, axis=0)
     half = (step - 1) / 2
     low, high = _ends(at[0] - half, at[-1] + half, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)

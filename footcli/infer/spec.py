@@ -10,7 +10,7 @@ from typing import Any
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.names import BONES, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
+from footcli.names import ARCH, BONES, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
 
 TASKS = ("bones", "landmarks", "lesions")
 _WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in UNIT)
@@ -36,6 +36,7 @@ class ModelSpec:
     offsets_mm: distance along the normal of each input channel that is a slice (0 the slice itself); empty where channels are no slices.
     thresholds: the raw score of each output channel that is reported as REPORTED of its task; empty for scores as they are.
     suspicious: for lesions, the raw score of each class that is reported as SUSPICIOUS, below its threshold; empty for none.
+    by_angles: lesion names whose boxes the model places and the measured angles score; empty for a model that can tell them itself.
     quality: what was measured, free words. exported_by: footcli version.
     """
 
@@ -55,6 +56,7 @@ class ModelSpec:
     offsets_mm: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = ()
     suspicious: tuple[float, ...] = ()
+    by_angles: tuple[str, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
 
     def reported(self, score: float, channel: int) -> float:
@@ -167,9 +169,10 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "offsets_mm": lambda value: tuple(_number(x, -200, 200) for x in _items(value, "numbers")),
     "thresholds": lambda value: tuple(_number(x, 0.01, 0.99) for x in _items(value, "numbers")),
     "suspicious": lambda value: tuple(_number(x, 0.01, 0.99) for x in _items(value, "numbers")),
+    "by_angles": _texts,
     "quality": _quality,
 }
-_OPTIONAL = ("classes", "points", "offsets_mm", "thresholds", "suspicious", "quality")
+_OPTIONAL = ("classes", "points", "offsets_mm", "thresholds", "suspicious", "by_angles", "quality")
 
 
 def parse_spec(where: str, entry: Any) -> ModelSpec:
@@ -206,6 +209,8 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
         or any(a >= b for a, b in zip(spec.suspicious, spec.thresholds, strict=True))
     ):  # fmt: skip
         raise SetupError(f"{where}: suspicious must be one number for each threshold of a lesions model, and below it")
+    if not set(spec.by_angles) <= {ARCH} & set(spec.classes):
+        raise SetupError(f"{where}: by_angles may hold {ARCH!r} alone, where it is one of the classes")
     if spec.task == "landmarks":
         return spec
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)

@@ -13,6 +13,7 @@ import numpy as np
 
 from footcli.anatomy.shape import Bone, Tube, surface_points
 from footcli.geometry import Array, rotation, unit
+from footcli.names import ARCH
 from footcli.phantom.subject import HEIGHTS, Region, Spot, Stance, inside
 
 Foot = dict[str, Bone]
@@ -20,7 +21,7 @@ Lesions = list[tuple[str, Region]]
 Maker = Callable[[Foot, np.random.Generator, float, Lesions, list[Spot]], str]
 """(foot, rng, severity, lesions, spots) -> the stage; adds to what it is given."""
 UP = np.array([0.0, 0.0, 1.0])
-ARCH, ARCH_BONES = "Flatfoot or Cavus", ("Talus", "1st Metatarsal")
+ARCH_BONES = ("Talus", "1st Metatarsal")
 ARCH_BESIDE_MM = 60.0  # beyond talus and ray, so that a slice 20 degrees askew of the foot still shows the arch from end to end
 
 

@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from footcli.geometry import Array, rotation
 from footcli.measure.points import SHAFT_RIM_MM, SHAFT_TOP_MM
-from footcli.names import BONE_ID, LESIONS
-from footcli.phantom.lesions import ARCH, ARCH_BONES
+from footcli.names import ARCH, BONE_ID, LESIONS
+from footcli.phantom.lesions import ARCH_BONES
 from footcli.phantom.raster import Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
 from footcli.phantom.tissue import draw_look, hounsfield

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from footcli.anatomy.shape import surface_points
-from footcli.names import BONE_ID, BONES, LESIONS
+from footcli.names import ARCH, BONE_ID, BONES, LESIONS
 from footcli.phantom.disease import draw_subject
-from footcli.phantom.lesions import ARCH, ARCH_BONES, sites
+from footcli.phantom.lesions import ARCH_BONES, sites
 from footcli.phantom.pose import flexed
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject

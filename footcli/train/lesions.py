@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.infer.prepare import window
-from footcli.names import BONE_ID, LESION_PLANE, LESIONS
-from footcli.phantom.lesions import ARCH, ARCH_BONES
+from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
+from footcli.phantom.lesions import ARCH_BONES
 from footcli.train.bank import SITE, Bank, Entry
 from footcli.train.cases import Scan, scan_slice
 from footcli.train.draw import Cut, cut_field_of_view, paint, sample
