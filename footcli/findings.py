@@ -73,15 +73,16 @@ def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement
     """The lesions, with boxes of the arch scored by the angles that make a foot flat or cavus: how far both lie beyond a cut-off.
 
     For models whose entry says so (ModelSpec.by_angles): the shipped one sees the arch and hardly its degrees. At 4 false ones in 100 drawn
-    feet the angles find 72 of 100, that network 21.
-    Where one of the angles is not measured the box keeps its score. What is not worth a look is left out.
+    feet the angles find 72 of 100, that network 21. Where one of the angles is not measured a box keeps its score. What is not worth a look
+    is left out.
     """
     angles = Angles.of(measurements, profile)
     apart = [[angles.beyond(a, _CUTOFF[name]) for a in _ALL_OF["flat_foot"]] for name in ("flat_foot", "cavus_foot")]
     known = [min(x for x in both if x is not None) for both in apart if None not in both]
-    score = 1 / (1 + math.exp(-max(known) / 2)) if known else None
-    judged = [replace(x, score=score) if score is not None and lesion_name(x.label) == ARCH else x for x in lesions]
-    return tuple(sorted((x for x in judged if x.score >= SUSPICIOUS), key=lambda x: -x.score))
+    arches, others = ([x for x in lesions if (lesion_name(x.label) == ARCH) is arch] for arch in (True, False))
+    if known:  # a foot has one arch: the network's best box
+        arches = [replace(max(arches, key=lambda x: x.score), score=1 / (1 + math.exp(-max(known) / 2)))] if arches else []
+    return tuple(sorted((x for x in (*arches, *others) if x.score >= SUSPICIOUS), key=lambda x: -x.score))
 
 
 def _finding(name: str, angles: Angles, lesions: Sequence[Lesion], age_years: float | None, unseen: Mapping[str, str]) -> Finding:

@@ -202,7 +202,7 @@ def test_a_measured_hallux_angle_counts_beside_the_box() -> None:
 )  # fmt: skip
 def test_a_box_of_the_arch_is_as_sure_as_the_angles_that_define_it(cpa: float | None, tma: float | None, score: float | None) -> None:
     measured = [angle("CPA", cpa, why="out of view"), angle("TMA", tma, why="out of view")]
-    lesions = (box("OLT", 0.6), box("Flatfoot or Cavus", 0.4), box("Tarsal Coalition", 0.31))
+    lesions = (box("OLT", 0.6), box("Flatfoot or Cavus", 0.4), box("Tarsal Coalition", 0.31), box("Flatfoot or Cavus", 0.1))
     judged = arch_by_angles(lesions, measured, load_profile("general"))
     assert [x.score for x in judged if x.label == "Flatfoot or Cavus"] == ([] if score is None else [pytest.approx(score, abs=0.006)])
     assert [x.score for x in judged if x.label != "Flatfoot or Cavus"] == [0.6, 0.31]
