@@ -140,6 +140,8 @@ def main() -> None:
     args.add_argument("--baseline", action="store_true")
     args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
     given = args.parse_args()
+    if given.record and given.set == "clear":
+        args.error("--record goes with the test subjects or the lesions: plain cases are no measure")
     models = given.models or models_dir()
     seeds = given.seeds or list({"test": TEST_SEEDS, "lesions": LESION_SEEDS, "clear": CLEAR_SEEDS}[given.set])
     os.fsync = lambda handle: None  # type: ignore[assignment]  # thousands of files that nobody keeps
