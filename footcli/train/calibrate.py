@@ -20,21 +20,19 @@ LOOK_RATE = 0.12  # so many may get a box that is worth a look
 
 
 def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: Iterable[Labelled]) -> ModelSpec:
-    """The entry with its thresholds, from labelled scans that nobody trains or tests on; without any, the entry as it is."""
+    """The entry with its thresholds, from labelled scans that nobody trains or tests on."""
     session = open_session(folder / spec.file, "auto", None, spec)
     raw = replace(spec, thresholds=(LOWEST,) * len(spec.classes), suspicious=())  # keeps every box that could count
     best: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in spec.classes}
-    seen = 0
-    for case in cases:
+    for number, case in enumerate(cases, start=1):
         grid = case.canonical(spec.pixel_mm)
         found = find_lesions(case.volume, grid, on_canonical_grid(case.labels, grid, case.volume), session, raw)
         bits = 0 if case.lesions is None else int(np.bitwise_or.reduce(case.lesions, axis=None))
         for name, (true, false) in best.items():
             scores = [_raw(x.score) for x in found if x.label == name]
             (true if bits & 1 << (LESION_ID[name] - 1) else false).append(max(scores, default=0.0))
-        seen += 1
-        say(f"thresholds: scan {seen}, {len(found)} boxes")
-    return chosen(spec, best) if seen else spec
+        say(f"thresholds: scan {number}, {len(found)} boxes")
+    return chosen(spec, best)
 
 
 def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:

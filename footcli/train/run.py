@@ -249,9 +249,8 @@ def export_lesions(
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
     spec, difference = export(Decoded(net), spec, models, example, axes)
-    calibrated = calibrate(spec, models, say, tuned)
-    if calibrated != spec:
-        spec = calibrated
+    if tuned:
+        spec = calibrate(spec, models, say, tuned)
         write_entry(models, spec)
         facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
     card = write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference, curve)
