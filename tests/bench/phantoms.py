@@ -16,10 +16,9 @@ import os
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,9 @@ from footcli.assets import models_dir
 from footcli.batch import run_batch
 from footcli.domain import Level
 from footcli.evaluate.listing import listings
-from footcli.evaluate.patients import SURE
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.scores import dice
+from footcli.findings import SURE
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.names import BONES
 from footcli.phantom.disease import DISEASES, draw_subject
@@ -71,14 +70,11 @@ def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]
     return scan(subject, spacing_mm, seed), shaped
 
 
-def drawn(seeds: list[int], spacing_mm: float, shapes: Path | None) -> Iterator[tuple[Scan, bool]]:
-    """draw() of each seed in turn, the next ones made meanwhile."""
-    with ProcessPoolExecutor(2) as pool:
-        waiting = deque(pool.submit(draw, seed, spacing_mm, shapes) for seed in seeds[:2])
-        for following in [*seeds[2:], None, None][: len(seeds)]:
-            yield waiting.popleft().result()
-            if following is not None:
-                waiting.append(pool.submit(draw, following, spacing_mm, shapes))
+def prepare(seed: int, tree: Path, spacing_mm: float, shapes: Path | None, with_baseline: bool) -> dict[int, float]:
+    """Write the labelled case of a seed; the Dice of the baseline on it, if wanted."""
+    seen, shaped = draw(seed, spacing_mm, shapes)
+    write_case(tree, replace(seen, points={}) if shaped else seen, seed)
+    return baseline(seen.hu.astype(np.float32), seen.raster.labels) if with_baseline else {}
 
 
 def baseline(hu: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[int, float]:
@@ -149,16 +145,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.out or Path(scratch)
         tree, out = folder / "tree", folder / "out"
-        for seed, (seen, shaped) in zip(seeds, drawn(seeds, given.spacing, given.shapes), strict=True):
-            began = time.perf_counter()
-            source = write_case(tree, replace(seen, points={}) if shaped else seen, seed)
-            if given.baseline:
-                for k, v in baseline(seen.hu.astype(np.float32), seen.raster.labels).items():
+        began = time.perf_counter()
+        ready = partial(prepare, tree=tree, spacing_mm=given.spacing, shapes=given.shapes, with_baseline=given.baseline)
+        with ProcessPoolExecutor(2) as pool:
+            for own in pool.map(ready, seeds):
+                for k, v in own.items():
                     base.setdefault(k, []).append(v)
-            ref = next(r for r in find_cases(tree) if r.folder == source.resolve())
-            run_batch([ref], out, Options(models, device="cpu", quality=given.quality))  # type: ignore[arg-type]
-            print(f"{seed} {source.name} {'measured surfaces ' if shaped else ''}{time.perf_counter() - began:.0f} s", flush=True)
-        (out / "run.json").unlink()  # it holds the last case alone; the folders say the rest
+        print(f"{len(seeds)} cases drawn in {time.perf_counter() - began:.0f} s", flush=True)
+        options = Options(models, device="cpu", quality=given.quality)
+        run_batch(find_cases(tree), out, options, jobs=2, tell=lambda case: print(case["case_id"], case["outcome"], flush=True))
+        print(f"all done in {time.perf_counter() - began:.0f} s", flush=True)
         found = evaluate(out, tree, jobs=2)
         false, wrong = healthy(out, seeds)
         if given.set == "clear":
