@@ -134,12 +134,12 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
         masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
-        unseen = _not_assessable(foot, masks)
+        hidden, unseen = _not_assessable(foot, masks)
     with clock("lesions"):
         session, spec = models.lesions
         grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
         near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
-        lesions = find_lesions(volume, grid, near, session, spec, unseen)
+        lesions = find_lesions(volume, grid, near, session, spec, hidden)
     with clock("measure"):
         values = measure_both(located.landmarks, masks, frame, located.missing)
         if spec.by_angles:
@@ -164,14 +164,14 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
     return labels[np.ix_(*at)]
 
 
-def _not_assessable(foot: Segmented, masks: MaskPoints) -> dict[str, str]:
-    """Lesion name -> why it cannot be judged: too little is there of what it lies at."""
+def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str], dict[str, str]]:
+    """Lesion name -> why it cannot be judged: not looked for, too little is there of what it lies at; and not ruled out either."""
     present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
     present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable  # its head
-    unseen = not_assessable(present)
-    if toe := masks.unusable.get("HVA_Line2_Pt1"):  # the joint of the big toe takes both of its bones
-        unseen.setdefault("Hallux Valgus", toe)
-    return unseen
+    hidden = not_assessable(present)
+    # of a toe that is cut off the joint may still be seen
+    toe = masks.unusable.get("HVA_Line2_Pt1")
+    return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden
 
 
 def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, ...]]:

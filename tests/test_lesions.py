@@ -268,11 +268,11 @@ def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
     assert "1st metatarsal is outside the field of view" in without["Hallux Valgus"]
 
 
-def test_a_bunion_is_not_judged_where_the_toe_is_outside_the_scan() -> None:
+def test_a_bunion_is_looked_for_and_not_ruled_out_where_the_toe_is_outside_the_scan() -> None:
     foot: Any = SimpleNamespace(confidence=dict.fromkeys(BONE_ID.values(), 0.9))
-    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": np.zeros(3)})) == {}
-    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.NOT_FOUND})) == {}
-    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.OUTSIDE})) == {"Hallux Valgus": hallux.OUTSIDE}
+    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": np.zeros(3)})) == ({}, {})
+    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.NOT_FOUND})) == ({}, {})
+    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.OUTSIDE})) == ({}, {"Hallux Valgus": hallux.OUTSIDE})
 
 
 def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
