@@ -20,12 +20,14 @@ from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
 from footcli.infer.views import OWNER
 from footcli.labels import mask_of_polygons, read_angle_label, read_slice_label
-from footcli.names import BONE_ID, BONES, LANDMARKS, LESION_PLANE, LESIONS
-from footcli.phantom.disease import DISEASES, MIX, draw_subject
+from footcli.measure.rules import true_angles
+from footcli.names import BONE_ID, BONES, FURTHER, LANDMARKS, LESION_PLANE, LESIONS
+from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, scan
 from footcli.phantom.seeds import DEMO_SEED, TEST_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
+from footcli.phantom.truth import further
 from footcli.phantom.write import GROUP, case_name, write_case
 from footcli.read import read_case
 from footcli.walk import find_cases
@@ -209,6 +211,18 @@ def test_normal_feet_have_normal_angles_on_average() -> None:
     cpa, tma = np.mean([_angles(draw_subject(seed, "normal")) for seed in range(20)], axis=0)
     assert 14 < cpa < 26
     assert -6 < tma < 8
+
+
+@pytest.mark.parametrize("disease", ["normal", "flat_foot", "hallux_valgus", "olt"])
+def test_a_foot_drawn_by_definition_is_healthy_in_all_that_its_disease_leaves_alone(disease: str) -> None:
+    subject = draw_subject(31, disease, by_definition=True)
+    points = further(subject.bones, subject.landmarks, subject.gap_mm)
+    found = true_angles(subject.landmarks) | true_angles(points, FURTHER)
+    for name, (_, _, _, least, most) in HEALTHY.items():
+        assert name in ILL_IN.get(disease, ()) or least - 0.5 <= found[name] <= most + 0.5, name
+    assert abs(found["TT"]) < 2.5
+    plain = draw_subject(31, disease)
+    assert (subject.side, subject.stage, subject.age_years) == (plain.side, plain.stage, plain.age_years)
 
 
 def test_a_hallux_valgus_turns_the_great_toe_laterally() -> None:

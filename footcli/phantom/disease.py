@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 
 from footcli.anatomy.shape import Bone, reference_foot
 from footcli.geometry import rotation
+from footcli.measure.rules import true_angles
+from footcli.names import FURTHER
 from footcli.phantom.lesions import MAKERS, Lesions, afflicted, ankle_space_mm, mimics
 from footcli.phantom.subject import Region, Spot, Stance, Subject, bend_shaft, close_ankle, stand, vary
-from footcli.phantom.truth import landmarks
+from footcli.phantom.truth import further, landmarks
 
 DISEASES = ("normal", "flat_foot", "cavus_foot", "hallux_valgus", "ankle_arthritis", "olt", "accessory_navicular", "tarsal_coalition")
 MIX = (0.16, 0.13, 0.11, 0.12, 0.12, 0.12, 0.12, 0.12)
 ARCH = (0.7, 1.6)  # how much flatter, or higher, than a healthy foot's the arch is in disease
+# Angle -> the part of the stance that turns it, and mean, sd, least and largest value (deg) of a foot that is healthy in that angle:
+# within the cut-offs of the general profile. The bones' own variety alone leaves a third of the healthy feet flat by these.
+HEALTHY = {
+    "CPA": ("pitch", 23.5, 2.5, 19.0, 29.0), "TMA": ("talus_down", 0.0, 1.5, -3.0, 3.0),
+    "HVA": ("hallux", 9.5, 2.5, 2.0, 13.5), "IMA": ("intermetatarsal", 7.0, 1.0, 4.0, 8.5),
+}  # fmt: skip
+ILL_IN = {"flat_foot": ("CPA", "TMA"), "cavus_foot": ("CPA", "TMA"), "hallux_valgus": ("HVA", "IMA")}
 
 
 def draw_subject(
-    seed: int, disease: str | None = None, spread: float = 0.0, subtle: bool | None = None, with_mimics: bool = False
-) -> Subject:
+    seed: int, disease: str | None = None, spread: float = 0.0, subtle: bool | None = None, with_mimics: bool = False,
+    by_definition: bool = False,
+) -> Subject:  # fmt: skip
     """The subject of a seed: same seed, same subject. `disease` is one of DISEASES; None draws one. Raises ValueError if unknown.
 
     spread: how much more feet vary beyond what a disease brings: 0 not, 1 for training (flat to cavus, varus to valgus, size).
     subtle: of the lesser half of a disease's severities, or of the greater; None either. with_mimics: with what healthy feet have
-    that looks like a lesion.
+    that looks like a lesion. by_definition: angles that the disease does not change are those of a healthy foot, and the ankle joint
+    tilts as the disease has it.
     """
     rng = np.random.default_rng([seed, 71])
     drawn = str(rng.choice(DISEASES, p=MIX))
@@ -42,6 +54,8 @@ def draw_subject(
     stance = afflicted(_spread(_stance(disease, rng, subtle), spread, more), disease, severity, ill)
     for name in ("tibia", "fibula"):
         foot[name] = bend_shaft(foot[name], stance.bend)
+    if by_definition:
+        stance = _healthy(foot, stance, disease, rng, np.random.default_rng([seed, 75]))
     stand(foot, stance, rng)
     close_ankle(foot, ankle_space_mm(disease, severity, ill))
     lesions: Lesions = []
@@ -81,6 +95,20 @@ def _spread(stance: Stance, by: float, rng: np.random.Generator) -> Stance:
         valgus=stance.valgus + 6 * flat + by * rng.normal(0, 5), abduction=stance.abduction + 6 * flat + by * rng.normal(0, 3),
         lean_medial=stance.lean_medial + by * rng.normal(0, 2),
     )  # fmt: skip
+
+
+def _healthy(foot: dict[str, Bone], stance: Stance, disease: str, jitter: np.random.Generator, rng: np.random.Generator) -> Stance:
+    """The stance in which the angles of HEALTHY, but those that the disease changes, and the tilt of the ankle joint are as drawn."""
+    wanted = {name: float(np.clip(rng.normal(*own[1:3]), *own[3:])) for name, own in HEALTHY.items()}
+    fields = {name: own[0] for name, own in HEALTHY.items() if name not in ILL_IN.get(disease, ())}
+    wanted["TT"], fields["TT"] = stance.tilt, "tilt"
+    for _ in range(3):  # angles turn nearly with their part of the stance
+        posed = dict(foot)
+        stand(posed, stance, deepcopy(jitter))
+        points = landmarks(posed)
+        found = true_angles(points) | true_angles(further(posed, points), FURTHER)
+        stance = replace(stance, **{field: getattr(stance, field) + wanted[name] - found[name] for name, field in fields.items()})
+    return stance
 
 
 def _bone_islands(foot: dict[str, Bone], rng: np.random.Generator) -> list[Spot]:

@@ -111,7 +111,7 @@ def wide_subject(seed: int) -> Subject:
 
 def lesion_subject(seed: int) -> Subject:
     """A subject of the population that lesions are learnt from."""
-    return draw_subject(seed, spread=LESION_SPREAD, with_mimics=True)
+    return draw_subject(seed, spread=LESION_SPREAD, with_mimics=True, by_definition=True)
 
 
 def make_entry(seed: int, change: Change | None = None, draw: Callable[[int], Subject] = wide_subject) -> Entry:
