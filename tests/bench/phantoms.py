@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -96,21 +97,22 @@ def told(out: Path, case: str) -> tuple[set[str], set[str]]:
     return {x.label for x in result.lesions if x.score >= SURE}, present
 
 
-def healthy(out: Path, seeds: list[int]) -> tuple[dict[str, float], dict[str, float]]:
-    """How often a lesion, and a finding, is said of a healthy foot: name -> share of feet."""
+def healthy(out: Path, seeds: list[int]) -> dict[str, dict[str, float]]:
+    """How often a lesion, and a finding, is said of a healthy foot: "lesions" and "findings", each name -> share of feet."""
     cases = [told(out, case_name(s, "normal")) for s in seeds if s in LESION_SEEDS[10 * len(ILL) :]]
-    shares = [{n: sum(n in case[i] for case in cases) / len(cases) for case in cases for n in sorted(case[i])} for i in (0, 1)]
-    return shares[0], shares[1]
+    counts = {what: Counter(name for case in cases for name in case[i]) for i, what in enumerate(("lesions", "findings"))}
+    return {what: {name: n / len(cases) for name, n in sorted(own.items())} for what, own in counts.items()}
 
 
-def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, float], seeds: list[int]) -> None:
+def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, dict[str, float]], seeds: list[int]) -> None:
     """Write what was measured of lesions into the manifest's quality table."""
     spec = load_manifest(folder).get("lesions")
     quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
     for name, own in found["lesions"]["per_class"].items():
         if own["n_patients"]:
             quality |= {f"ap50 {name}": round(own["ap50"], 3), f"sensitivity {name}": round(own["sensitivity"], 2)}
-    write_entry(folder, replace(spec, quality=quality | {"false_findings_in_a_healthy_foot": round(sum(false.values()), 2)}))
+    quality |= {f"false_{what}_in_a_healthy_foot": round(sum(shares.values()), 2) for what, shares in false.items()}
+    write_entry(folder, replace(spec, quality=quality))
 
 
 def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:
@@ -156,14 +158,15 @@ def main() -> None:
         run_batch(find_cases(tree), out, options, jobs=2, tell=lambda case: print(case["case_id"], case["outcome"], flush=True))
         print(f"all done in {time.perf_counter() - began:.0f} s", flush=True)
         found = evaluate(out, tree, jobs=2)
-        false, wrong = healthy(out, seeds)
+        false = healthy(out, seeds)
         if given.set == "clear":
-            for seed, kind in zip(seeds, DISEASES[1:], strict=False):
+            for seed in seeds:
+                kind = lesion_subject(seed).diseases[0]
                 boxes, present = told(out, case_name(seed, kind))
                 print(f"{kind}: lesions {', '.join(sorted(boxes)) or 'none'}; findings {', '.join(sorted(present)) or 'none'}")
     if given.set == "lesions":
-        for what, shares in (("lesions", false), ("findings", wrong)):
-            said = ", ".join(f"{name} {share:.2f}" for name, share in sorted(shares.items()))
+        for what, shares in false.items():
+            said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
             print(f"\nfalse {what} in a healthy foot: {sum(shares.values()):.2f} ({said or 'none'})")
     if given.record:
         record_lesions(models, found, false, seeds) if given.set == "lesions" else record(models, found, seeds)
