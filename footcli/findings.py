@@ -70,14 +70,18 @@ def decide(
 
 
 def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement], profile: Profile) -> tuple[Lesion, ...]:
-    """The lesions, with boxes of the arch scored by the angles that make a foot flat or cavus: how far both lie beyond a cut-off.
+    """The lesions, with boxes of the arch scored by the angles that make a foot flat or cavus: how far they lie beyond a cut-off.
 
-    For models whose entry says so (ModelSpec.by_angles): the shipped one sees the arch and hardly its degrees (numbers: its card). Where
-    one of the angles is not measured a box keeps its score. What is not worth a look is left out.
+    As for the findings: both of them for a flat foot, any one for a cavus foot. For models whose entry says so (ModelSpec.by_angles):
+    the shipped one sees the arch and hardly its degrees (numbers: its card). Where one of the angles is not measured a box keeps its
+    score. What is not worth a look is left out.
     """
     angles = Angles.of(measurements, profile)
-    apart = [[angles.beyond(a, _CUTOFF[name]) for a in _ALL_OF["flat_foot"]] for name in ("flat_foot", "cavus_foot")]
-    known = [min(tma, cpa) for tma, cpa in apart if tma is not None and cpa is not None]
+    apart = [
+        (counts, [angles.beyond(a, _CUTOFF[name]) for a in wanted[name]])
+        for counts, wanted, name in ((min, _ALL_OF, "flat_foot"), (max, _ANY_OF, "cavus_foot"))
+    ]
+    known = [counts(gap for gap in gaps if gap is not None) for counts, gaps in apart if None not in gaps]
     arches, others = ([x for x in lesions if (lesion_name(x.label) == ARCH) is arch] for arch in (True, False))
     if known:  # a foot has one arch: the network's best box
         arches = [replace(max(arches, key=lambda x: x.score), score=1 / (1 + math.exp(-max(known) / 2)))] if arches else []

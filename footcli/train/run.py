@@ -133,8 +133,8 @@ def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tu
 
 
 def ill_in_turn(seed: int) -> Subject:
-    """A subject with one of the diseases, each in turn, and with what looks like a lesion and is none."""
-    return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True)
+    """A subject with one of the diseases, each in turn, healthy in all else, and with what looks like a lesion and is none."""
+    return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True, by_definition=True)
 
 
 def _who(keep: Sequence[CasePlace], held: Sequence[Labelled]) -> str:

@@ -52,12 +52,12 @@ SHAPES = Path(__file__).resolve().parents[3] / "shared" / "data" / "shapes"
 def lesion_subject(seed: int) -> Subject:
     """One of LESION_SEEDS or CLEAR_SEEDS."""
     if seed in CLEAR_SEEDS:
-        return draw_subject(seed, DISEASES[1 + CLEAR_SEEDS.index(seed)], subtle=False)
+        return draw_subject(seed, DISEASES[1 + CLEAR_SEEDS.index(seed)], subtle=False, by_definition=True)
     place = LESION_SEEDS.index(seed)
     if place >= 10 * len(ILL):
-        return draw_subject(seed, "normal", with_mimics=True)
+        return draw_subject(seed, "normal", with_mimics=True, by_definition=True)
     kinds = ILL[place // 10]
-    return draw_subject(seed, kinds[place % 4 // 2 % len(kinds)], subtle=place % 2 == 0, with_mimics=True)
+    return draw_subject(seed, kinds[place % 4 // 2 % len(kinds)], subtle=place % 2 == 0, with_mimics=True, by_definition=True)
 
 
 def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]:
