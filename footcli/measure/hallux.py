@@ -18,6 +18,9 @@ BODY_HU = -250.0  # what is less dense is no part of the foot
 # masks: 2.2 deg at 0.25, 1.7 at 0.35, 1.7 at 0.4; at 0.5 one phalanx is lost.
 DENSE = 0.35
 YAW_DEG, PITCH_DEG = range(-15, 66, 3), range(-30, 31, 5)  # directions tried: from medial to lateral, from down to up
+# A direction counts the less the further it is turned: otherwise the second toe is taken for the first. On 51 of LESION_TUNE_SEEDS with the
+# network's masks the mean error of HVA falls from 7.7 (sd 17.4) to 0.8 (sd 3.0) deg; the worst one is 10, of a toe turned by 42.
+STRAIGHT_DEG = 60.0
 RAY_MM, RAY_FROM_MM, RAY_TO_MM = 6.0, 9.0, 32.0  # the bone along a direction counts in this tube
 TUBE_MM, FROM_MM, TO_MM = 12.0, 3.0, 42.0  # the phalanx lies in this one
 LEAST_ML, SHORTEST_MM = 2.5, 18.0  # in the mean foot 30 mm between the middles of base and head
@@ -44,7 +47,7 @@ def phalanx(hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, 
         return NOT_FOUND
     none, full = float(np.median(soft)), float(np.median(grey[metatarsal]))
     density = np.where(there & (named == 0), (grey - none) / max(full - none, 1.0), 0.0)
-    way = _way(at, density, head - base)
+    way = _way(at[ndimage.binary_fill_holes(ndimage.binary_closing(density > DENSE))], head - base)
     if way is None:
         return NOT_FOUND
     along, off = _tube(at, way)
@@ -67,20 +70,21 @@ def phalanx(hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, 
     return ends
 
 
-def _way(at: Array, density: Array, along: Array) -> Array | None:
-    """The direction from the metatarsal's head in which most bone lies, of those that a toe can take."""
-    some = density > DENSE
-    points, weight = at[some], np.minimum(density[some], 1.0) - DENSE
+def _way(bone: Array, along: Array) -> Array | None:
+    """The direction from the metatarsal's head in which most bone (N, 3) lies, of those that a toe can take, straight ones first.
+
+    Marrow counts like cortex: a lesser toe that lies close is as bright and narrower.
+    """
     forward = unit(np.array([along[0], along[1], 0.0]))
     best, found = 0.0, None
     for yaw in YAW_DEG:
         level = rotation([0, 0, 1], yaw) @ forward
         for pitch in np.radians(PITCH_DEG):
             way = np.array([*(level[:2] * np.cos(pitch)), np.sin(pitch)])
-            t, off = _tube(points, way)
-            count = float(weight[(off < RAY_MM) & (t > RAY_FROM_MM) & (t < RAY_TO_MM)].sum())
+            t, off = _tube(bone, way)
+            count = np.count_nonzero((off < RAY_MM) & (t > RAY_FROM_MM) & (t < RAY_TO_MM)) * np.exp(-((yaw / STRAIGHT_DEG) ** 2))
             if count > best:
-                best, found = count, way
+                best, found = float(count), way
     return found
 
 
