@@ -72,9 +72,9 @@ def decide(
 def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement], profile: Profile) -> tuple[Lesion, ...]:
     """The lesions, with boxes of the arch scored by the angles that make a foot flat or cavus: how far they lie beyond a cut-off.
 
-    As for the findings: both of them for a flat foot, any one for a cavus foot. For models whose entry says so (ModelSpec.by_angles):
-    the shipped one sees the arch and hardly its degrees (numbers: its card). Where one of the angles is not measured a box keeps its
-    score. What is not worth a look is left out.
+    As for the findings: both of them for a flat foot, any one for a cavus foot; a box is sure where they lie beyond by the guard band.
+    For models whose entry says so (ModelSpec.by_angles): the shipped one sees the arch and hardly its degrees (numbers: its card).
+    Where one of the angles is not measured a box keeps its score. What is not worth a look is left out.
     """
     angles = Angles.of(measurements, profile)
     apart = [
@@ -84,7 +84,7 @@ def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement
     known = [counts(gap for gap in gaps if gap is not None) for counts, gaps in apart if None not in gaps]
     arches, others = ([x for x in lesions if (lesion_name(x.label) == ARCH) is arch] for arch in (True, False))
     if known:  # a foot has one arch: the network's best box
-        arches = [replace(max(arches, key=lambda x: x.score), score=1 / (1 + math.exp(-max(known) / 2)))] if arches else []
+        arches = [replace(max(arches, key=lambda x: x.score), score=1 / (1 + math.exp((1 - max(known)) / 2)))] if arches else []
     return tuple(sorted((x for x in (*arches, *others) if x.score >= SUSPICIOUS), key=lambda x: -x.score))
 
 

@@ -584,14 +584,16 @@ def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) 
 
 
 def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -> None:
-    net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
-    export_lesions(net, tmp_path, "test subjects", {}, lambda text: None)
+    nets = [Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval() for _ in range(2)]
+    export_lesions(nets, tmp_path, "test subjects", {}, lambda text: None)
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
     for shape in ((1, len(lesions.OFFSETS_MM), 64, 96), (1, len(lesions.OFFSETS_MM), 128, 32)):
         got, x = _answers(tmp_path, spec, shape)
         with torch.no_grad():
-            np.testing.assert_allclose(got, Decoded(net)(x).numpy(), atol=1e-3, rtol=1e-3)
+            np.testing.assert_allclose(got, Decoded(*nets)(x).numpy(), atol=1e-3, rtol=1e-3)
+            boxes = [Decoded(net)(x)[..., :4].numpy() for net in nets]
+        np.testing.assert_allclose(got[..., :4], np.mean(boxes, axis=0), atol=1e-3, rtol=1e-3)
         assert got.shape[2] == 4 + len(lesions.CLASSES)
         assert (got[0, :, 2:4] > got[0, :, :2]).all()
         assert 0 <= got[0, :, 4:].min() <= got[0, :, 4:].max() <= 1
@@ -602,7 +604,7 @@ def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path
     say: Callable[[str], None] = lambda text: None  # noqa: E731
     for data in ("first", "second"):
         export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
-        export_lesions(Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, data, {}, say)
+        export_lesions([Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8)], tmp_path, data, {}, say)
     models = load_manifest(tmp_path).models
     assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
     assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")
@@ -621,7 +623,9 @@ def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(tmp_path: Path
     assert load_manifest(tmp_path).get("bones").file == "bones.onnx"
 
 
-@pytest.mark.parametrize("wrong", [export_landmarks, export_lesions])
-def test_the_wrong_network_is_refused(wrong: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "net"), [(export_landmarks, nn.Linear(1, 1)), (export_lesions, [nn.Linear(1, 1)]), (export_lesions, [])]
+)
+def test_the_wrong_network_is_refused(wrong: Callable[..., Any], net: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="must be a"):
-        wrong(nn.Linear(1, 1), tmp_path, "x", {}, lambda text: None)
+        wrong(net, tmp_path, "x", {}, lambda text: None)

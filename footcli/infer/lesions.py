@@ -26,7 +26,7 @@ SLICE_MM = 1.2  # slices are looked at in steps of so much at most, or of the gr
 # A lesion's score is the mean of its best slices over so much of its thickness; what is thinner lacks some.
 SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
 # Slices with less than this share of the best one's score do not count to its extent: whole joints end sharply, small lesions fade.
-EDGE, EDGE_SHARP = 0.5, {"Hallux Valgus": 0.8, "Ankle Arthritis": 0.7, "Tarsal Coalition": 0.7}
+EDGE, EDGE_SHARP = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 MARGIN_MM = 10.0
 # bones whose surroundings are searched in each plane

@@ -129,7 +129,7 @@ def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tu
     who = _who(keep, held)
     # thresholds are for the feet that the network is meant for: a user's own, where there are any
     tuned = held if keep else held_phantoms(LESION_TUNE_SEEDS[:CALIBRATED_ON], ill_in_turn, CALIBRATION_MM)
-    return export_lesions(net, models, str(material), _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
+    return export_lesions([net], models, str(material), _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
 
 
 def ill_in_turn(seed: int) -> Subject:
@@ -233,25 +233,26 @@ def lesion_spec(data: str) -> ModelSpec:
 
 
 def export_lesions(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say, tuned: Iterable[Labelled] = (),
+    nets: Sequence[nn.Module], models: Path, data: str, facts: dict[str, str | int | float], say: Say, tuned: Iterable[Labelled] = (),
     curve: Sequence[Mapping[str, float]] = (), who: str = "",
 ) -> tuple[Path, ...]:  # fmt: skip
-    """Export a lesion detector with its decoding inside; suppression of doubles stays outside. curve, who: as for bones.
+    """Export lesion detectors, of which the mean counts, with their decoding inside; suppression of doubles stays outside.
 
-    tuned: subjects on which the classes' thresholds are chosen; none leave the scores as they are.
+    curve, who: as for bones. tuned: subjects on which the classes' thresholds are chosen; none leave the scores as they are.
     """
-    if not isinstance(net, Detector):
-        raise TypeError("the lesion network must be a Detector")
+    detectors = [net for net in nets if isinstance(net, Detector)]
+    if not nets or len(detectors) < len(nets):
+        raise TypeError("a lesion network must be a Detector")
     spec = lesion_spec(data)
     if curve:
         best = max(curve, key=lambda point: point["score"])
         spec = replace(spec, quality={"measured_on": who, "map50": round(best["score"], 3)})
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
-    spec, difference = export(Decoded(net), spec, models, example, axes)
+    spec, difference = export(decoded := Decoded(*detectors), spec, models, example, axes)
     if tuned:
         spec = calibrate(spec, models, say, tuned)
         write_entry(models, spec)
         facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
-    card = write_card(models, spec, "Lesions: anchor-free detector", _count(net), facts, difference, curve)
+    card = write_card(models, spec, "Lesions: anchor-free detector", _count(decoded), facts, difference, curve)
     return _done(spec, models, card, difference, say)

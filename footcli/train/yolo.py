@@ -83,16 +83,16 @@ def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Ten
 
 
 class Decoded(nn.Module):
-    """A detector as it is exported: (N, A, 4 + K), boxes in pixels, then scores in 0..1."""
+    """Detectors as they are exported, the mean of their boxes and logits: (N, A, 4 + K), boxes in pixels, then scores in 0..1."""
 
-    def __init__(self, net: Detector) -> None:
+    def __init__(self, *nets: Detector) -> None:
         super().__init__()
-        self.net = net
+        self.nets = nn.ModuleList(nets)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, channels, H, W) -> (N, A, 4 + K)."""
-        boxes, logits = flatten(self.net(x))
-        return torch.cat([boxes, torch.sigmoid(logits)], -1)
+        boxes, logits = zip(*(flatten(net(x)) for net in self.nets), strict=True)
+        return torch.cat([torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1)
 
 
 def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
