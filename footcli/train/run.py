@@ -249,7 +249,8 @@ def export_lesions(
         spec = replace(spec, quality={"measured_on": who, "map50": round(best["score"], 3)})
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
-    spec, difference = export(decoded := Decoded(*detectors), spec, models, example, axes)
+    decoded = Decoded(*detectors)
+    spec, difference = export(decoded, spec, models, example, axes)
     if tuned:
         spec = calibrate(spec, models, say, tuned)
         write_entry(models, spec)
