@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from footcli import __version__
 from footcli.clinical import age_band
-from footcli.domain import CaseRef, CaseResult, Notice, Plane, Side, Stack, View, Volume
+from footcli.domain import CaseRef, CaseResult, Lesion, Notice, Plane, Side, Stack, View, Volume
 from footcli.errors import SetupError
 from footcli.findings import arch_by_angles, decide
 from footcli.frame import FootFrame, foot_frame
@@ -59,7 +59,7 @@ class Models:
 
     bones: tuple[Session, ModelSpec]
     landmarks: Mapping[Plane, tuple[Session, ModelSpec]]
-    lesions: tuple[Session, ModelSpec]
+    lesions: tuple[tuple[Session, ModelSpec], ...]
     profile: Profile
 
     @property
@@ -104,7 +104,7 @@ def load_models(options: Options) -> Models:
         return open_session(verify(spec, manifest.folder), options.device, options.threads, spec), spec
 
     landmarks = {plane: opened(manifest.get("landmarks", plane)) for plane in (Plane.SAG, Plane.COR)}
-    return Models(opened(manifest.get("bones")), landmarks, opened(manifest.get("lesions")), profile)
+    return Models(opened(manifest.get("bones")), landmarks, tuple(map(opened, manifest.lesions())), profile)
 
 
 def analyze_case(ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
@@ -136,13 +136,10 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
         hidden, unseen = _not_assessable(foot, masks)
     with clock("lesions"):
-        session, spec = models.lesions
-        grid = foot.grid if spec.pixel_mm == foot.grid.pixel_mm else alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
-        near = foot.labels if grid is foot.grid else _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
-        lesions = find_lesions(volume, grid, near, session, spec, hidden)
+        lesions = _lesions(volume, foot, models, hidden)
     with clock("measure"):
         values = measure_both(located.landmarks, masks, frame, located.missing)
-        if spec.by_angles:
+        if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
         findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
@@ -156,6 +153,18 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         views = build_views(volume, labels, frame, (*located.slabs, above), lesions, foot.turned)
         stack = build_stack(volume, labels, frame, foot.turned)
     return Foot(result, labels, views, stack, volume)
+
+
+def _lesions(volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, str]) -> tuple[Lesion, ...]:
+    """What the lesion models find, best first; those of one pixel size share a grid."""
+    grids = {foot.grid.pixel_mm: (foot.grid, foot.labels)}
+    found: list[Lesion] = []
+    for session, spec in models.lesions:
+        if spec.pixel_mm not in grids:
+            grid = alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
+            grids[spec.pixel_mm] = grid, _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
+        found += find_lesions(volume, *grids[spec.pixel_mm], session, spec, hidden)
+    return tuple(sorted(found, key=lambda lesion: -lesion.score))
 
 
 def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float) -> NDArray[np.uint8]:
@@ -186,7 +195,7 @@ def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, 
 
 
 def _provenance(volume: Volume, models: Models, foot: Segmented) -> dict[str, Any]:
-    specs = [models.bones[1], *(spec for _, spec in models.landmarks.values()), models.lesions[1]]
+    specs = [models.bones[1], *(spec for _, spec in models.landmarks.values()), *(spec for _, spec in models.lesions)]
     return {
         "version": __version__,
         "models": [{"name": s.file, "task": s.task, "sha256": s.sha256} for s in specs],

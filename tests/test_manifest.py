@@ -87,6 +87,26 @@ def test_a_task_may_have_one_model_for_each_plane(tmp_path: Path) -> None:
         manifest.get("lesions", Plane.SAG)
 
 
+def test_lesion_models_share_the_kinds_and_a_new_one_replaces_those_that_tell_one_of_its_own(tmp_path: Path) -> None:
+    other = replace(LESIONS_SPEC, file="other.onnx", classes=("Tarsal Coalition", "Ankle Arthritis"))
+    for spec in (LESIONS_SPEC, other):
+        write_entry(tmp_path, spec)
+    assert load_manifest(tmp_path).lesions() == (LESIONS_SPEC, other)
+    whole = replace(LESIONS_SPEC, file="whole.onnx", classes=("Ankle Arthritis", "Hallux Valgus"), planes=tuple(Plane))
+    write_entry(tmp_path, whole)
+    assert load_manifest(tmp_path).lesions() == (LESIONS_SPEC, whole)
+    text = (tmp_path / "manifest.toml").read_text("utf-8")
+    (tmp_path / "manifest.toml").write_text(text.replace('"Hallux Valgus"', '"OLT"'), encoding="utf-8")
+    with pytest.raises(SetupError, match=r"boxes\.onnx and whole\.onnx are both for OLT: keep one"):
+        load_manifest(tmp_path)
+
+
+def test_without_a_lesion_model_nothing_starts(tmp_path: Path) -> None:
+    write_entry(tmp_path, BONES_SPEC)
+    with pytest.raises(SetupError, match="no model for lesions"):
+        load_manifest(tmp_path).lesions()
+
+
 def test_numbers_of_numpy_are_written_as_numbers(tmp_path: Path) -> None:
     write_entry(tmp_path, replace(BONES_SPEC, pixel_mm=np.float64(0.5), quality={"dice": np.float32(0.5), "n": np.int64(3)}))
     table = tomllib.loads((tmp_path / "manifest.toml").read_text(encoding="utf-8"))["model"][0]
@@ -162,7 +182,7 @@ def test_landmark_channels_may_share_no_name(tmp_path: Path) -> None:
 def test_two_models_for_one_task_and_plane_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path) / "manifest.toml"
     path.write_text(path.read_text() + "\n" + path.read_text())
-    with pytest.raises(SetupError, match="both for lesions in the same plane"):
+    with pytest.raises(SetupError, match="both for OLT, Accessory Navicular"):
         load_manifest(tmp_path)
 
 

@@ -35,10 +35,10 @@ from footcli.phantom.write import lesion_boxes  # noqa: E402
 from footcli.train import artefacts, bones, landmarks, lesions, samples  # noqa: E402
 from footcli.train.bank import LYING_SHARE, SPACING_MM, TRAIN_SEEDS, Ahead, Bank, Entry, subject_box, to_entry, wide_subject  # noqa: E402
 from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample  # noqa: E402
+from footcli.train.entries import export_bones, export_landmarks, export_lesions, lesion_spec  # noqa: E402
 from footcli.train.export import WithSoftmax, export  # noqa: E402
 from footcli.train.gu2net import GU2Net, OneDomain  # noqa: E402
 from footcli.train.loop import Plan, pick_device, train  # noqa: E402
-from footcli.train.run import export_bones, export_landmarks, export_lesions  # noqa: E402
 from footcli.train.unet import UNet  # noqa: E402
 from footcli.train.view import AROUND, RANGE, SCANNER, View  # noqa: E402
 from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points  # noqa: E402
@@ -126,7 +126,7 @@ def test_two_lesions_of_a_class_in_a_picture_have_a_box_each() -> None:
     bits = torch.zeros(64, 64, dtype=torch.long)
     olt = [term.name for term in LESIONS].index("OLT")
     bits[10:20, 10:20] = bits[12:22, 40:50] = 1 << olt
-    boxes, classes = lesions._boxes(bits, torch.ones_like(bits, dtype=torch.bool), "COR")
+    boxes, classes = lesions.boxes_of(bits, torch.ones_like(bits, dtype=torch.bool), "COR")
     assert boxes.tolist() == [[10, 10, 20, 20], [40, 12, 50, 22]]
     assert classes.tolist() == [olt, olt]
     assert lesion_boxes(bits.numpy().astype(np.uint8), Plane.COR) == {"OLT": [(10, 10, 20, 20), (40, 12, 50, 22)]}
@@ -138,12 +138,12 @@ def test_lesion_boxes_enclose_the_lesion_bits_of_their_own_plane() -> None:
     bits[10:20, 30:50] |= 1 << names.index("OLT")
     bits[40:50, 5:25] |= 1 << names.index("Hallux Valgus")
     everything = torch.ones(60, 80, dtype=torch.bool)
-    boxes, classes = lesions._boxes(bits, everything, "COR")
+    boxes, classes = lesions.boxes_of(bits, everything, "COR")
     assert boxes.tolist() == [[30, 10, 50, 20]]
     assert classes.tolist() == [names.index("OLT")]
     half = everything.clone()
     half[:, :45] = False
-    assert lesions._boxes(bits, half, "COR")[0].shape == (0, 4), "a box of which most is cut off is no box"
+    assert lesions.boxes_of(bits, half, "COR")[0].shape == (0, 4), "a box of which most is cut off is no box"
 
 
 def test_heat_maps_stand_at_their_points_and_are_empty_without() -> None:
@@ -585,7 +585,7 @@ def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) 
 
 def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -> None:
     nets = [Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval() for _ in range(2)]
-    export_lesions(nets, tmp_path, "test subjects", {}, lambda text: None)
+    export_lesions(Decoded(*nets), tmp_path, lesion_spec("test subjects"), {}, lambda text: None)
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
     for shape in ((1, len(lesions.OFFSETS_MM), 64, 96), (1, len(lesions.OFFSETS_MM), 128, 32)):
@@ -604,7 +604,7 @@ def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path
     say: Callable[[str], None] = lambda text: None  # noqa: E731
     for data in ("first", "second"):
         export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
-        export_lesions([Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8)], tmp_path, data, {}, say)
+        export_lesions(Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, lesion_spec(data), {}, say)
     models = load_manifest(tmp_path).models
     assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
     assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")
@@ -624,8 +624,8 @@ def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("wrong", "net"), [(export_landmarks, nn.Linear(1, 1)), (export_lesions, [nn.Linear(1, 1)]), (export_lesions, [])]
+    "wrong", [export_landmarks, export_lesions]
 )
-def test_the_wrong_network_is_refused(wrong: Callable[..., Any], net: Any, tmp_path: Path) -> None:
+def test_the_wrong_network_is_refused(wrong: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="must be a"):
-        wrong(net, tmp_path, "x", {}, lambda text: None)
+        wrong(nn.Linear(1, 1), tmp_path, "x", {}, lambda text: None)

@@ -51,11 +51,13 @@ class Protocol(StrEnum):
 
 
 class Task(StrEnum):
-    """The three networks."""
+    """The networks; dome and hindfoot are detectors of some lesions alone."""
 
     bones = "bones"
     landmarks = "landmarks"
     lesions = "lesions"
+    dome = "dome"
+    hindfoot = "hindfoot"
 
 
 @app.callback(invoke_without_command=True)

@@ -13,7 +13,7 @@ from footcli.terminal import COULD_NOT, exits, say
 
 @app.command()
 def train(
-    task: Annotated[Task, typer.Argument(help="bones, landmarks or lesions.")],
+    task: Annotated[Task, typer.Argument(help="bones, landmarks, lesions; dome: OLT alone; hindfoot: coalition, ankle arthritis.")],
     data: Annotated[
         Path | None, typer.Argument(help="Labelled cases in the data set's layout; without, drawn subjects.", show_default=False)
     ] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,14 +26,16 @@ SLICE_MM = 1.2  # slices are looked at in steps of so much at most, or of the gr
 # A lesion's score is the mean of its best slices over so much of its thickness; what is thinner lacks some.
 SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
 # Slices with less than this share of the best one's score do not count to its extent: whole joints end sharply, small lesions fade.
-EDGE, EDGE_SHARP = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6}
+EDGE, EDGE_OF = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6, "Tarsal Coalition": 0.4}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
-MARGIN_MM = 10.0
-# bones whose surroundings are searched in each plane
+# Bones whose surroundings are searched for each lesion, and how far around them (mm) in a slice and along its normal
 SEARCHED = {
-    Plane.AXL: ("MidFoot", "1st Metatarsal"),
-    Plane.COR: ("Talus", "Calcaneus", "MidFoot", "Tibia"),
-    Plane.SAG: ("Talus", "1st Metatarsal"),
+    "Hallux Valgus": (("1st Metatarsal", "MidFoot"), 30.0, 3.0),
+    "OLT": (("Talus",), 12.0, 0.0),
+    "Accessory Navicular": (("MidFoot", "1st Metatarsal"), 30.0, 3.0),
+    "Tarsal Coalition": (("Talus", "Calcaneus"), 12.0, 6.0),
+    "Ankle Arthritis": (("Talus",), 12.0, 3.0),
+    ARCH: (("Talus", "1st Metatarsal"), 30.0, 3.0),
 }
 # without these a lesion cannot be judged; the sentence says why
 NEEDS = {
@@ -70,11 +72,9 @@ def find_lesions(
     lesions: list[Lesion] = []
     for plane in Plane:
         classes = [name for name in spec.classes if LESION_PLANE[name] is plane and name not in unseen]
-        bones = [BONE_ID[name] for name in SEARCHED[plane]]
-        near = np.isin(labels, bones)
-        if not classes or plane not in spec.planes or not near.any():
+        box = searched(labels, classes, grid.pixel_mm, SLICE_AXIS[plane])
+        if plane not in spec.planes or box is None:
             continue
-        box = _box(near, round(MARGIN_MM / grid.pixel_mm), SLICE_AXIS[plane])
         tracks: list[_Track] = []
         step = max(1, int(SLICE_MM / grid.pixel_mm + 1e-6))
         for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop, step):
@@ -104,13 +104,21 @@ def not_assessable(present: Mapping[str, bool]) -> dict[str, str]:
     return {lesion: why for lesion, (bone, why) in NEEDS.items() if not present.get(bone, False)}
 
 
-def _box(near: NDArray[np.bool_], margin: int, axis: int) -> tuple[slice, slice, slice]:
-    out = []
-    for a in range(3):
-        where = np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))
-        grow = margin // 3 if a == axis else 3 * margin
-        out.append(slice(max(0, int(where[0]) - grow), min(near.shape[a], int(where[-1]) + 1 + grow)))
-    return out[0], out[1], out[2]
+def searched(labels: NDArray[np.uint8], classes: Sequence[str], pixel_mm: float, axis: int) -> tuple[slice, slice, slice] | None:
+    """The part of the grid in which these lesions are looked for, in slices along `axis`; None where none of their bones is there."""
+    lows, highs = [], []
+    for name in classes:
+        bones, beside, before = SEARCHED[name]
+        near = np.isin(labels, [BONE_ID[bone] for bone in bones])
+        if near.any():
+            ends = [np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))[[0, -1]] for a in range(3)]
+            grow = [round((before if a == axis else beside) / pixel_mm) for a in range(3)]
+            lows.append([int(low) - more for (low, _), more in zip(ends, grow, strict=True)])
+            highs.append([int(high) + 1 + more for (_, high), more in zip(ends, grow, strict=True)])
+    if not lows:
+        return None
+    z, y, x = (slice(max(0, a), min(n, b)) for a, b, n in zip(np.min(lows, 0), np.max(highs, 0), labels.shape, strict=True))
+    return z, y, x
 
 
 def _detect(
@@ -162,7 +170,7 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
 
 def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int) -> Lesion:
     """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in."""
-    edge = EDGE_SHARP.get(track.label, EDGE) * max(s for _, _, s in track.boxes)
+    edge = EDGE_OF.get(track.label, EDGE) * max(s for _, _, s in track.boxes)
     strong = [b for b in track.boxes if b[2] >= edge]
     at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
     if track.label == ARCH:  # the same box in all slices

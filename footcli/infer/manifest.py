@@ -41,6 +41,10 @@ class Manifest:
             raise SetupError(f"{self.folder / NAME}: {len(found)} models {what} ({', '.join(m.file for m in found)}): keep one")
         return found[0]
 
+    def lesions(self) -> tuple[ModelSpec, ...]:
+        """The models that have the kinds of lesions among them. Raises SetupError if there is none."""
+        return tuple(m for m in self.models if m.task == "lesions") or (self.get("lesions"),)
+
 
 def load_manifest(folder: Path) -> Manifest:
     """The manifest of a models folder, every entry checked; no model file is opened.
@@ -86,7 +90,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_entry(folder: Path, spec: ModelSpec) -> None:
-    """Put the entry into the folder's manifest, in place of one with the same file, or the same task and a plane in common.
+    """Put the entry into the folder's manifest, in place of one with the same file, and of those that clash with it.
 
     The other entries stay; comments in the file do not. The file is replaced whole. Raises SetupError for an entry, or a manifest,
     that load_manifest would refuse.
@@ -94,22 +98,26 @@ def write_entry(folder: Path, spec: ModelSpec) -> None:
     path = folder / NAME
     known = load_manifest(folder).models if path.exists() else ()
     spec = parse_spec(f"{path}, new entry", _entry(spec))
-    kept = [m for m in known if m.file != spec.file and not _clash(m, spec)]
+    kept = [m for m in known if m.file != spec.file and not clash(m, spec)]
     text = "\n".join(_toml(_entry(m)) for m in (*kept, spec))
     beside = folder / f".{NAME}.new"
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 
 
-def _clash(a: ModelSpec, b: ModelSpec) -> bool:
-    return a.task == b.task and not set(a.planes).isdisjoint(b.planes)
+def clash(a: ModelSpec, b: ModelSpec) -> bool:
+    """Whether two models answer for the same: a task and a plane in common, and of lesions a kind."""
+    if a.task != b.task or set(a.planes).isdisjoint(b.planes):
+        return False
+    return a.task != "lesions" or not set(a.classes).isdisjoint(b.classes)
 
 
 def _distinct(path: Path, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
     for i, b in enumerate(models):
         for a in models[:i]:
-            if _clash(a, b):
-                raise SetupError(f"{path}: {a.file} and {b.file} are both for {a.task} in the same plane: keep one")
+            if clash(a, b):
+                what = ", ".join(x for x in a.classes if x in b.classes) if a.task == "lesions" else f"{a.task} in the same plane"
+                raise SetupError(f"{path}: {a.file} and {b.file} are both for {what}: keep one")
     return models
 
 

@@ -21,12 +21,13 @@ from footcli.phantom.truth import landmarks
 
 F32 = NDArray[np.float32]
 # Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg,
-# or hindfoot to metatarsal bases as ankle scans have it
+# or hindfoot to metatarsal bases as ankle scans have it, or for training around talus and calcaneus alone
 FIELDS = {
     "foot": (np.array([-68.0, -38.0, -24.0]), np.array([58.0, 222.0, 138.0])),
     "ankle": (np.array([-62.0, -38.0, -24.0]), np.array([58.0, 112.0, 128.0])),
+    "hindfoot": (np.array([-34.0, -6.0, 8.0]), np.array([42.0, 98.0, 100.0])),
 }
-Field = Literal["foot", "ankle"]
+Field = Literal["foot", "ankle", "hindfoot"]
 SKIN_MM = (-2.0, 12.0)  # how much thicker the soft tissue is than a slim foot's
 SLAB = 24  # slices painted at a time, to bound memory
 

@@ -37,7 +37,7 @@ def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: 
 
 def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:
     """The entry with thresholds for each class's scores of feet with and without it."""
-    sure = tuple(_between(*scores[name]) for name in spec.classes)
+    sure = tuple(float(np.clip(round(_reached(scores[name][1], FALSE_RATE) + 1e-3, 3), LOWEST, HIGHEST)) for name in spec.classes)
     look = tuple(min(_reached(scores[name][1], LOOK_RATE), t - 0.01) for name, t in zip(spec.classes, sure, strict=True))
     return replace(spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look))
 
@@ -45,14 +45,6 @@ def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence
 def _raw(score: float) -> float:
     """The raw score behind one that was calibrated with LOWEST."""
     return score * 2 * LOWEST if score < 0.5 else LOWEST + (score - 0.5) * 2 * (1 - LOWEST)
-
-
-def _between(true: Sequence[float], false: Sequence[float]) -> float:
-    """The lowest threshold that FALSE_RATE of the false at most reach; the middle of the gap where true and false lie apart."""
-    cut = _reached(false, FALSE_RATE)
-    above = [score for score in true if score > cut]
-    cut = (cut + min(above)) / 2 if above and len(above) == len(true) else cut + 1e-3
-    return float(np.clip(round(cut, 3), LOWEST, HIGHEST))
 
 
 def _reached(false: Sequence[float], rate: float) -> float:

@@ -112,7 +112,7 @@ def paint(entry: Entry, fields: torch.Tensor, ids: torch.Tensor, pixel_mm: float
     """HU picture (C, H, W) of sampled fields, with a scanner's faults."""
     g = torch.Generator(device=fields.device).manual_seed(int(rng.integers(1 << 62)))
     image, _ = _tissues(entry, fields, ids, rng, g)
-    return _faults(image, rng, g)
+    return faults(image, rng, g)
 
 
 def _tissues(
@@ -130,7 +130,7 @@ def _tissues(
     return hounsfield(torch, SimpleNamespace(tables=tables, **scalars), fields[0], skin, fields[2], texture, patch), skin
 
 
-def _faults(image: torch.Tensor, rng: np.random.Generator, g: torch.Generator) -> torch.Tensor:
+def faults(image: torch.Tensor, rng: np.random.Generator, g: torch.Generator) -> torch.Tensor:
     """Metal, blur, noise, shading, streaks, rings, gain and offset of a cone-beam scanner, each at random."""
     c, h, w = image.shape
     device = image.device
@@ -209,7 +209,7 @@ def picture(entry: Entry, plane: str, centre: torch.Tensor, cut: Cut, rng: np.ra
     view = View(plane, cut.pixel_mm, offsets, shown.depth, shown.skin, rng, g)
     clean = rng.random() < CLEAN
     image = shown.image if clean else spoil(shown.image, view, AROUND)
-    image = _faults(image, rng, g)
+    image = faults(image, rng, g)
     image = image if clean else spoil(image, view, SCANNER)
     image, keep = cut_field_of_view(image, rng)
     if not clean and rng.random() < FIELD:

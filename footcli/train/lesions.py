@@ -61,11 +61,11 @@ def draw_one(
         shown = torch.where(fields[0, middle] > 0, entry.classes[ids[0, middle]], 0)
         if not torch.isin(shown, torch.tensor([BONE_ID[name] for name in ARCH_BONES], device=shown.device)).any():
             bits = bits & ~(1 << CLASSES.index(ARCH))
-    boxes, classes = _boxes(bits, keep, plane)
+    boxes, classes = boxes_of(bits, keep, plane)
     return window(torch, image, *WINDOW), boxes, classes
 
 
-def _boxes(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.Tensor, torch.Tensor]:
+def boxes_of(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Boxes (n, 4) and classes (n,) of the pieces of each class, as far as they lie in `keep`; too small a rest is none."""
     boxes, classes = [], []
     for i, name in enumerate(CLASSES):
@@ -91,8 +91,9 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     with quick(images.device):
         halves = net(images)
     outputs = [(box.float(), cls.float()) for box, cls in halves]
-    boxes, logits = flatten(outputs)
-    centres, strides = points(outputs)
+    across = tuple(images.shape[-1] // box.shape[-1] for box, _ in outputs)
+    boxes, logits = flatten(outputs, across)
+    centres, strides = points(outputs, across)
     target, overlaps = torch.zeros_like(logits), []
     for n, (wanted, classes) in enumerate(truths):
         owner = assign(centres, strides, wanted)

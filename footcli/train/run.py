@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from footcli.assets import models_dir
-from footcli.domain import Plane
+from footcli.errors import SetupError
 from footcli.files import write_atomic
-from footcli.infer.manifest import load_manifest, verify, write_entry
-from footcli.infer.spec import ModelSpec
-from footcli.infer.views import CHANNELS, IMAGES, VIEW_MM, view_geometry
-from footcli.names import BONES
+from footcli.infer.manifest import NAME, clash, load_manifest, verify, write_entry
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
-from footcli.train import bones, landmarks, lesions
+from footcli.train import bones, hindfoot, landmarks, lesions
 from footcli.train.bank import Bank, Entry, lesion_subject, make_entry
-from footcli.train.calibrate import calibrate
 from footcli.train.cases import Labelled, Scan, by_shipped_model, find_labelled, from_any, read_labelled, split, to_scan
-from footcli.train.export import WithSoftmax, export, write_card
-from footcli.train.gu2net import GU2Net, OneDomain
+from footcli.train.entries import (
+    Say,
+    bone_spec,
+    export_bones,
+    export_landmarks,
+    export_lesions,
+    landmark_spec,
+    lesion_spec,
+    part_spec,
+)  # fmt: skip
 from footcli.train.judge import held_cases, held_phantoms, judge_bones, judge_landmarks, judge_lesions
 from footcli.train.loop import CHECKPOINT, Plan, read_curve
-from footcli.train.samples import PLANES, WINDOW, Sample, drawn, labelled, pointed
+from footcli.train.samples import PLANES, Sample, drawn, labelled, pointed
 from footcli.train.shapes import ShapeSwap
-from footcli.train.yolo import Decoded, Detector
 from footcli.walk import CasePlace
 
-Say = Callable[[str], None]
-LICENCE = "Apache-2.0"
-FREE_SIZE = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 2: "h", 3: "w"}}
 SHAPES_CHANCE = 0.4  # share of subjects that wear measured surfaces
 HELD_PHANTOMS = 4
 CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesions, and their spacing
@@ -73,7 +72,7 @@ def train_and_export(task: str, plan: Plan, models: Path, material: Material, sa
 
     Raises SetupError for labels that cannot be learnt from.
     """
-    train = {"bones": _train_bones, "landmarks": _train_landmarks, "lesions": _train_lesions}[task]
+    train = {"bones": _train_bones, "landmarks": _train_landmarks, "lesions": _train_lesions}.get(task) or partial(_train_part, task)
     written = train(plan, models, material, say)
     complete(models)
     return written
@@ -129,7 +128,31 @@ def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tu
     who = _who(keep, held)
     # thresholds are for the feet that the network is meant for: a user's own, where there are any
     tuned = held if keep else held_phantoms(LESION_TUNE_SEEDS[:CALIBRATED_ON], ill_in_turn, CALIBRATION_MM)
-    return export_lesions([net], models, str(material), _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
+    return export_lesions(net, models, spec, _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
+
+
+def _train_part(task: str, plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
+    part, spec = hindfoot.PARTS[task], part_spec(task, str(material))
+    for other in load_manifest(models).models if (models / NAME).exists() else ():
+        if clash(other, spec) and not set(other.classes) <= set(spec.classes):
+            raise SetupError(f"{models / other.file}: tells {part.classes[0]} and other lesions: name another folder with --models")
+    change = ShapeSwap(material.shapes, 1.0) if material.shapes else None
+    learn, keep = material.split()
+
+    def read(place: CasePlace) -> Labelled:
+        return read_labelled(place, by_shipped_model)
+
+    held = held_cases(keep, read) if keep else list(held_phantoms(LESION_TUNE_SEEDS[-len(DISEASES) :], ill_in_turn))
+
+    def make(seed: int) -> hindfoot.Region:
+        if material.draws(seed):
+            return hindfoot.draw_region(part, seed, change)
+        return from_any(learn, seed, lambda place, rng: hindfoot.region(part, read(place)))
+
+    net = hindfoot.run(part, plan, say, Bank(plan.bank, make), lambda module: judge_lesions(module, held, spec))
+    who = _who(keep, held)
+    tuned = held if keep else held_phantoms(LESION_TUNE_SEEDS[:CALIBRATED_ON], ill_in_turn, CALIBRATION_MM)
+    return export_lesions(net, models, spec, _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
 
 
 def ill_in_turn(seed: int) -> Subject:
@@ -148,7 +171,7 @@ def complete(models: Path) -> None:
         return
     own = load_manifest(models).models
     for spec in shipped.models:
-        if not any(spec.task == o.task and set(spec.planes) & set(o.planes) for o in own):
+        if not any(clash(spec, o) for o in own):
             write_atomic(models / spec.file, verify(spec, shipped.folder).read_bytes())
             write_entry(models, spec)
 
@@ -156,104 +179,3 @@ def complete(models: Path) -> None:
 def _facts(plan: Plan) -> dict[str, str | int | float]:
     saved = torch.load(plan.folder / CHECKPOINT, map_location="cpu", weights_only=True)
     return {"steps": int(saved["step"]), "pictures a step": plan.batch, "highest learning rate": plan.rate}
-
-
-def _count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
-def _done(spec: ModelSpec, models: Path, card: Path, difference: float, say: Say) -> tuple[Path, ...]:
-    say(f"{spec.file}: {(models / spec.file).stat().st_size / 2**20:.1f} MB, torch and ONNX differ by {difference:.1e}")
-    return models / spec.file, card
-
-
-def bone_spec(data: str) -> ModelSpec:
-    """The entry of a bone network before it has a file."""
-    return ModelSpec(
-        file="bones.onnx", sha256="0" * 64, task="bones", planes=tuple(Plane), pixel_mm=bones.PIXEL_MM, window=bones.WINDOW,
-        decoder="softmax", input_channels=len(bones.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
-        classes=tuple(b.name for b in BONES), offsets_mm=bones.OFFSETS_MM,
-    )  # fmt: skip
-
-
-def export_bones(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say,
-    curve: Sequence[Mapping[str, float]] = (), who: str = "",
-) -> tuple[Path, ...]:  # fmt: skip
-    """Export a bone U-Net. curve: its judgements, whose best one becomes the entry's quality; who: whom it was judged on."""
-    spec = bone_spec(data)
-    if curve:
-        best = max(curve, key=lambda point: point["score"])
-        quality: dict[str, Any] = {"measured_on": who, "mean_dice": round(best["score"], 3)}
-        spec = replace(spec, quality=quality | {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best})
-    example = torch.rand(1, spec.input_channels, 96, 128)
-    spec, difference = export(WithSoftmax(net), spec, models, example, FREE_SIZE)
-    card = write_card(models, spec, "Bones: U-Net", _count(net), facts, difference, curve)
-    return _done(spec, models, card, difference, say)
-
-
-def landmark_spec(plane: Plane, data: str) -> ModelSpec:
-    """The entry of one view of a landmark network before it has a file."""
-    return ModelSpec(
-        file=f"landmarks-{plane.value.lower()}.onnx", sha256="0" * 64, task="landmarks", planes=(plane,), pixel_mm=VIEW_MM,
-        window=WINDOW, decoder="gu2net", input_channels=IMAGES, licence=LICENCE, trained_on=data, exported_by="", quality={},
-        points=CHANNELS[plane],
-    )  # fmt: skip
-
-
-def export_landmarks(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say,
-    curve: Sequence[Mapping[str, float]] = (), who: str = "",
-) -> tuple[Path, ...]:  # fmt: skip
-    """Export a GU2Net, one file a view. curve, who: as for bones."""
-    written: tuple[Path, ...] = ()
-    if not isinstance(net, GU2Net):
-        raise TypeError("the landmark network must be a GU2Net")
-    for domain, plane in enumerate(PLANES):
-        spec = landmark_spec(plane, data)
-        if curve:
-            best = max(curve, key=lambda point: point["score"])
-            spec = replace(spec, quality={"measured_on": who, "mean_radial_error_mm": round(best["mre_mm"], 2)})
-        (rows, columns), _ = view_geometry(plane)
-        spec, difference = export(
-            OneDomain(net, domain), spec, models, torch.rand(1, spec.input_channels, rows, columns), {"image": {0: "n"}, "out": {0: "n"}}
-        )
-        card = write_card(models, spec, f"Landmarks, {plane.value} view: GU2Net", _count(net), facts, difference, curve)
-        written += _done(spec, models, card, difference, say)
-    return written
-
-
-def lesion_spec(data: str) -> ModelSpec:
-    """The entry of a lesion network before it has a file."""
-    return ModelSpec(
-        file="lesions.onnx", sha256="0" * 64, task="lesions", planes=tuple(Plane), pixel_mm=lesions.PIXEL_MM, window=lesions.WINDOW,
-        decoder="yolo", input_channels=len(lesions.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
-        classes=lesions.CLASSES, offsets_mm=lesions.OFFSETS_MM,
-    )  # fmt: skip
-
-
-def export_lesions(
-    nets: Sequence[nn.Module], models: Path, data: str, facts: dict[str, str | int | float], say: Say, tuned: Iterable[Labelled] = (),
-    curve: Sequence[Mapping[str, float]] = (), who: str = "",
-) -> tuple[Path, ...]:  # fmt: skip
-    """Export lesion detectors, of which the mean counts, with their decoding inside; suppression of doubles stays outside.
-
-    curve, who: as for bones. tuned: subjects on which the classes' thresholds are chosen; none leave the scores as they are.
-    """
-    detectors = [net for net in nets if isinstance(net, Detector)]
-    if not nets or len(detectors) < len(nets):
-        raise TypeError("a lesion network must be a Detector")
-    spec = lesion_spec(data)
-    if curve:
-        best = max(curve, key=lambda point: point["score"])
-        spec = replace(spec, quality={"measured_on": who, "map50": round(best["score"], 3)})
-    example = torch.rand(1, spec.input_channels, 128, 160)
-    axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
-    decoded = Decoded(*detectors)
-    spec, difference = export(decoded, spec, models, example, axes)
-    if tuned:
-        spec = calibrate(spec, models, say, tuned)
-        write_entry(models, spec)
-        facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
-    card = write_card(models, spec, "Lesions: anchor-free detector", _count(decoded), facts, difference, curve)
-    return _done(spec, models, card, difference, say)

@@ -1,16 +1,18 @@
-"""The lesion network: a small anchor-free detector on strides 8, 16, 32 with a decoupled head.
+"""The lesion network: a small anchor-free detector on three strides with a decoupled head.
 
 Ideas: YOLOX (Ge et al. 2021) and FCOS (Tian et al. 2019).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 STRIDES = (8, 16, 32)
-REACH_PX = (0.0, 44.0, 96.0, 1e9)  # a box belongs to the stride whose range holds its longer side
+REACH = (5.5, 6.0)  # a box whose longer side has so many strides or more belongs to the next one
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -30,20 +32,23 @@ class _Residual(nn.Module):
 
 
 class Detector(nn.Module):
-    """(N, channels, H, W), H and W multiples of 32 -> for each stride a pair.
+    """(N, channels, H, W), H and W multiples of the last stride -> for each stride a pair.
 
-    The pair: box (N, 4, h, w), distances in strides; class logits (N, K, h, w).
+    The pair: box (N, 4, h, w), distances in strides; class logits (N, K, h, w). widths: of the stages, each at half the size of the one
+    before; the last three are those of STRIDES, or with four widths of strides 4, 8, 16, for lesions of some pixels.
     """
 
     def __init__(self, channels: int, classes: int, widths: tuple[int, ...] = (16, 32, 64, 96, 128), neck: int = 64) -> None:
         super().__init__()
+        self.strides = tuple(2 ** (len(widths) - i) for i in (2, 1, 0))
+        repeats = (0, 1, 2, 2, 1)[: len(widths)]
         self.stages = nn.ModuleList(
             nn.Sequential(_conv(a, b, 3, 2), *(_Residual(b) for _ in range(repeat)))
-            for a, b, repeat in zip((channels, *widths[:-1]), widths, (0, 1, 2, 2, 1), strict=True)
+            for a, b, repeat in zip((channels, *widths[:-1]), widths, repeats, strict=True)
         )
-        self.sides = nn.ModuleList(_conv(w, neck, 1) for w in widths[2:])
-        self.mix = nn.ModuleList(_conv(neck, neck) for _ in STRIDES)
-        self.down = nn.ModuleList(_conv(neck, neck, 3, 2) for _ in STRIDES[1:])
+        self.sides = nn.ModuleList(_conv(w, neck, 1) for w in widths[-3:])
+        self.mix = nn.ModuleList(_conv(neck, neck) for _ in self.strides)
+        self.down = nn.ModuleList(_conv(neck, neck, 3, 2) for _ in self.strides[1:])
         self.box_tower, self.class_tower = (nn.Sequential(_conv(neck, neck), _conv(neck, neck)) for _ in range(2))
         self.box, self.cls = nn.Conv2d(neck, 4, 1), nn.Conv2d(neck, classes, 1)
         nn.init.constant_(self.cls.bias, -4.0)  # lesions are rare
@@ -54,7 +59,7 @@ class Detector(nn.Module):
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
-        p = [side(level) for side, level in zip(self.sides, levels[2:], strict=True)]
+        p = [side(level) for side, level in zip(self.sides, levels[-3:], strict=True)]
         for i in (1, 0):
             p[i] = p[i] + F.interpolate(p[i + 1], scale_factor=2.0, mode="nearest")
         p = [mix(level) for mix, level in zip(self.mix, p, strict=True)]
@@ -63,21 +68,21 @@ class Detector(nn.Module):
         return [(F.softplus(self.box(self.box_tower(level))), self.cls(self.class_tower(level))) for level in p]
 
 
-def points(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+def points(outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int, ...] = STRIDES) -> tuple[torch.Tensor, torch.Tensor]:
     """Centres (A, 2) x, y in pixels and strides (A,) of all cells."""
-    at, strides = [], []
-    for (box, _), stride in zip(outputs, STRIDES, strict=True):
+    at, of_cells = [], []
+    for (box, _), stride in zip(outputs, strides, strict=True):
         h, w = box.shape[-2:]
         rows, columns = torch.meshgrid(torch.arange(h, device=box.device), torch.arange(w, device=box.device), indexing="ij")
         at.append((torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5) * stride)
-        strides.append(torch.full((h * w,), float(stride), device=box.device))
-    return torch.cat(at), torch.cat(strides)
+        of_cells.append(torch.full((h * w,), float(stride), device=box.device))
+    return torch.cat(at), torch.cat(of_cells)
 
 
-def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int, ...] = STRIDES) -> tuple[torch.Tensor, torch.Tensor]:
     """Boxes (N, A, 4) x0, y0, x1, y1 in pixels and class logits (N, A, K)."""
-    centres, strides = points(outputs)
-    reach = torch.cat([box.flatten(2) for box, _ in outputs], 2).transpose(1, 2) * strides[:, None]
+    centres, of_cells = points(outputs, strides)
+    reach = torch.cat([box.flatten(2) for box, _ in outputs], 2).transpose(1, 2) * of_cells[:, None]
     logits = torch.cat([cls.flatten(2) for _, cls in outputs], 2).transpose(1, 2)
     return torch.cat([centres - reach[..., :2], centres + reach[..., 2:]], -1), logits
 
@@ -91,20 +96,44 @@ class Decoded(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, channels, H, W) -> (N, A, 4 + K)."""
-        boxes, logits = zip(*(flatten(net(x)) for net in self.nets), strict=True)
+        boxes, logits = zip(*(flatten(net(x), net.strides) for net in self.nets), strict=True)
         return torch.cat([torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1)
+
+
+class Seconded(nn.Module):
+    """A detector of small strides whose scores are the mean of its own and of others that see the same at STRIDES, as it is exported.
+
+    The others' logits are those of their finest stride, where small boxes have their cells; the boxes are the first one's. own, theirs:
+    which of the picture's channels the first, and the others, look at.
+    """
+
+    def __init__(self, first: Detector, others: Sequence[Detector], own: Sequence[int], theirs: Sequence[int]) -> None:
+        super().__init__()
+        if first.strides[1] != others[0].strides[0]:
+            raise ValueError("the others' finest stride must be the first one's second")
+        self.first, self.others = first, nn.ModuleList(others)
+        self._own, self._theirs = list(own), list(theirs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, channels, H, W) -> (N, A, 4 + K)."""
+        second = torch.stack([net(x[:, self._theirs])[0][1] for net in self.others]).mean(0)
+        by_stride = (F.interpolate(second, scale_factor=2.0, mode="nearest"), second, F.max_pool2d(second, 2))
+        outputs = [(box, (logits + more) / 2) for (box, logits), more in zip(self.first(x[:, self._own]), by_stride, strict=True)]
+        boxes, logits = flatten(outputs, self.first.strides)
+        return torch.cat([boxes, torch.sigmoid(logits)], -1)
 
 
 def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     """(A,) index of the box that each cell answers for, -1 for none: cells of the right stride within 1.5 strides of a box's middle."""
     owner = torch.full((len(centres),), -1, dtype=torch.long, device=centres.device)
     longer = (boxes[:, 2:] - boxes[:, :2]).amax(1) if len(boxes) else boxes.new_zeros(0)
+    steps = torch.unique(strides).tolist()
     for i in torch.argsort(longer, descending=True).tolist():  # small boxes come last and keep their cells
-        level = sum(float(longer[i]) >= limit for limit in REACH_PX[1:-1])
+        level = sum(float(longer[i]) >= times * step for times, step in zip(REACH, steps, strict=False))
         middle = (boxes[i, :2] + boxes[i, 2:]) / 2
         distance = (centres - middle).abs().amax(1)
         inside = ((centres > boxes[i, :2]) & (centres < boxes[i, 2:])).all(1)
-        right = strides == STRIDES[level]
+        right = strides == steps[level]
         chosen = right & inside & (distance < 1.5 * strides)
         if not chosen.any():
             nearest = torch.where(right, distance, torch.full_like(distance, 1e9)).argmin()

@@ -105,14 +105,15 @@ def healthy(out: Path, seeds: list[int]) -> dict[str, dict[str, float]]:
 
 
 def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, dict[str, float]], seeds: list[int]) -> None:
-    """Write what was measured of lesions into the manifest's quality table."""
-    spec = load_manifest(folder).get("lesions")
-    quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
-    for name, own in found["lesions"]["per_class"].items():
-        if own["n_patients"]:
-            quality |= {f"ap50 {name}": round(own["ap50"], 3), f"sensitivity {name}": round(own["sensitivity"], 2)}
-    quality |= {f"false_{what}_in_a_healthy_foot": round(sum(shares.values()), 2) for what, shares in false.items()}
-    write_entry(folder, replace(spec, quality=quality))
+    """Write what was measured of lesions into the manifest's quality tables: of each model its own, of all what is false."""
+    for spec in load_manifest(folder).lesions():
+        quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
+        for name in spec.classes:
+            own = found["lesions"]["per_class"].get(name)
+            if own and own["n_patients"]:
+                quality |= {f"ap50 {name}": round(own["ap50"], 3), f"sensitivity {name}": round(own["sensitivity"], 2)}
+        quality |= {f"all_false_{what}_in_a_healthy_foot": round(sum(shares.values()), 2) for what, shares in false.items()}
+        write_entry(folder, replace(spec, quality=quality))
 
 
 def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:

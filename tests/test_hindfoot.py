@@ -1,0 +1,187 @@
+"""Detectors of the hindfoot: what of a scan they learn from, the pictures cut from it, and the way to a model that analysis uses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'footcli[train]'")
+
+from footcli.assets import models_dir  # noqa: E402
+from footcli.domain import Plane, Volume  # noqa: E402
+from footcli.errors import SetupError, TruthError  # noqa: E402
+from footcli.infer.manifest import load_manifest, write_entry  # noqa: E402
+from footcli.phantom.disease import draw_subject  # noqa: E402
+from footcli.phantom.scanner import scan  # noqa: E402
+from footcli.train import hindfoot, judge, run  # noqa: E402
+from footcli.train.cases import Labelled  # noqa: E402
+from footcli.train.entries import lesion_spec  # noqa: E402
+from footcli.train.hindfoot import PARTS, Part, Region  # noqa: E402
+from footcli.train.lesions import loss  # noqa: E402
+from footcli.train.loop import Plan  # noqa: E402
+from footcli.train.yolo import Decoded, Detector, Seconded, points  # noqa: E402
+
+SEED = 6201
+SMALL = {name: replace(part, side_px=64, widths=part.widths[:1] * len(part.widths), neck=8) for name, part in PARTS.items()}
+
+
+def _case(disease: str) -> Labelled:
+    seen = scan(draw_subject(SEED, disease, subtle=False), 1.2, SEED, "hindfoot")
+    return Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, lesions=seen.raster.lesion)
+
+
+@pytest.fixture(scope="module")
+def olt() -> Labelled:
+    return _case("olt")
+
+
+def test_a_region_has_the_boxes_of_its_own_lesions_at_their_size(olt: Labelled) -> None:
+    found = hindfoot.region(PARTS["dome"], olt)
+    assert found.classes == {0}
+    assert hindfoot.region(PARTS["hindfoot"], olt).boxes == {}
+    assert olt.lesions is not None
+    size = [int(np.ptp(np.flatnonzero(olt.lesions.any(tuple(a for a in range(3) if a != axis)))) + 1) * 1.2 for axis in range(3)]
+    edges = np.array([box[:4] for boxes in found.boxes.values() for box in boxes])
+    thick = (max(found.boxes) - min(found.boxes) + 1) * 0.6
+    wide, high = ((edges[:, i + 2].max() - edges[:, i].min()) * 0.6 for i in (0, 1))
+    assert [high, thick, wide] == pytest.approx(size, abs=1.5)
+    assert edges.min() >= 0
+    assert (edges[:, 2] <= found.hu.shape[2]).all()
+    assert (edges[:, 3] <= found.hu.shape[0]).all()
+
+
+def test_slices_that_nobody_looked_at_are_not_shown(olt: Labelled) -> None:
+    assert olt.lesions is not None
+    there = np.flatnonzero(olt.lesions.any((0, 2)))
+    looked = frozenset(range(int(there[0]) - 2, int(there[-1]) + 1))
+    some = hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.COR: looked}))
+    assert 0 < len(some.slices) < len(hindfoot.region(PARTS["dome"], olt).slices)
+    assert set(some.boxes) < set(some.slices)
+    with pytest.raises(TruthError, match="that anybody looked at"):
+        hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.SAG: looked}))
+    with pytest.raises(TruthError, match="no hindfoot"):
+        hindfoot.region(PARTS["dome"], replace(olt, lesions=None))
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_drawn_pictures_show_what_their_boxes_say(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for what in ("FAULTY", "BLURRED", "NOISED", "TILTED"):
+        monkeypatch.setattr(hindfoot, what, 0.0)
+    part, rng = PARTS[name], np.random.default_rng(2)
+    ill = Region(np.zeros((80, 60, 90), np.int16), tuple(range(60)), {y: ((30, 40, 50, 55, 0),) for y in range(20, 40)})
+    ill.hu[40:55, 20:40, 30:50] = 1400
+    healthy = Region(np.zeros((80, 60, 90), np.int16), tuple(range(60)), {})
+    seen = 0
+    for _ in range(60):
+        image, boxes = hindfoot.draw_one(part, [ill, healthy], rng)
+        assert image.shape == (len(part.offsets_mm), part.side_px, part.side_px)
+        assert image.dtype == np.float32
+        assert 0 <= image.min() <= image.max() <= 1
+        bright = image[len(image) // 2] > 0.6
+        for x0, y0, x1, y1, which in boxes:
+            assert which == 0
+            assert bright[int(y0) : int(y1), int(x0) : int(x1)].mean() > 0.95
+            bright[int(y0) : int(y1), int(x0) : int(x1)] = False
+            seen += 1
+        assert bright.mean() < 0.02, "a lesion without its box"
+    assert seen > 10
+
+
+def test_larger_and_smaller_pictures_take_their_boxes_with_them() -> None:
+    images, boxes = torch.zeros(20, 1, 64, 64), [np.array([[20, 12, 40, 30, 1]], np.float32)] * 20
+    images[:, :, 12:30, 20:40] = 1
+    out, moved = hindfoot.closer(images, boxes, np.random.default_rng(4))
+    assert len({float(b[0, 2] - b[0, 0]) for b in moved}) > 10, "each by its own measure"
+    for image, (found,) in zip(out[:, 0], moved, strict=True):
+        rows, columns = np.nonzero(image.numpy() > 0.5)
+        assert found.tolist() == pytest.approx([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 1], abs=1.0)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_scanners_faults_leave_a_picture_that_is_finite_and_in_its_window(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for what in ("FAULTY", "BLURRED", "NOISED", "TILTED"):
+        monkeypatch.setattr(hindfoot, what, 1.0)
+    region = Region(np.zeros((80, 30, 90), np.int16), tuple(range(30)), {})
+    image, _ = hindfoot.draw_one(PARTS[name], [region], np.random.default_rng(1))
+    assert np.isfinite(image).all()
+    assert 0 <= image.min() < image.max() <= 1
+
+
+@pytest.mark.parametrize("part", SMALL.values(), ids=SMALL)
+def test_the_loss_falls_at_both_sets_of_strides(part: Part, olt: Labelled) -> None:
+    torch.manual_seed(3)
+    rng, regions = np.random.default_rng(3), [hindfoot.region(PARTS["dome"], olt)]
+    drawn = [hindfoot.draw_one(replace(part, classes=("OLT",)), regions, rng) for _ in range(10)]
+    images = torch.from_numpy(np.stack([image for image, _ in drawn]))
+    truths = [(torch.from_numpy(np.ascontiguousarray(b[:, :4])), torch.from_numpy(b[:, 4]).long()) for _, b in drawn]
+    assert sum(len(wanted) for wanted, _ in truths) >= 2
+    net = part.detector()
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    values = []
+    for _ in range(25):
+        value, _ = loss(net, (images, truths))
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        values.append(float(value.detach()))
+    assert values[-1] < 0.7 * values[0]
+
+
+def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PARTS, "dome", SMALL["dome"])
+    monkeypatch.setattr(hindfoot, "SPACINGS_MM", (1.6,))
+    monkeypatch.setattr(run, "CALIBRATED_ON", 1)
+    monkeypatch.setattr(run, "CALIBRATION_MM", 2.0)
+    monkeypatch.setattr(run, "DISEASES", ("olt",))
+    monkeypatch.setattr(judge, "PHANTOM_MM", 2.0)
+    plan = Plan(steps=2, batch=2, rate=1e-3, folder=tmp_path / "runs", device="cpu", bank=2, judge_every=2)
+    written = run.train_and_export("dome", plan, tmp_path / "models", run.Material(), lambda text: None)
+    assert [path.name for path in written] == ["lesions-dome.onnx", "lesions-dome.md"]
+    own, shipped = load_manifest(tmp_path / "models"), load_manifest(models_dir())
+    assert {spec.file for spec in own.models} == {spec.file for spec in shipped.models}
+    (dome,) = [spec for spec in own.lesions() if "OLT" in spec.classes]
+    assert len(dome.thresholds) == 1
+    assert dome.sha256 not in {spec.sha256 for spec in shipped.models}
+    assert sorted(name for spec in own.lesions() for name in spec.classes) == sorted(name for s in shipped.lesions() for name in s.classes)
+
+
+def test_others_second_the_scores_and_leave_the_boxes() -> None:
+    torch.manual_seed(5)
+    first = Detector(2, 1, (8, 8, 8, 8), 8).eval()
+    others = [Detector(3, 1, (8, 8, 8, 8, 8), 8).eval() for _ in range(2)]
+    x = torch.rand(1, 4, 64, 96)
+    both, alone = Seconded(first, others, (1, 2), (0, 1, 3))(x), Decoded(first)(x[:, [1, 2]])
+    assert both.shape == alone.shape
+    torch.testing.assert_close(both[..., :4], alone[..., :4])
+    with torch.no_grad():
+        for net in others:
+            net.cls.weight.zero_()
+            net.cls.bias.fill_(2.0)
+    both = Seconded(first, others, (1, 2), (0, 1, 3))(x)
+    torch.testing.assert_close(torch.logit(both[..., 4]), (torch.logit(alone[..., 4]) + 2) / 2)
+    with pytest.raises(ValueError, match="finest stride"):
+        Seconded(others[0], others, (0, 1, 2), (0, 1, 2))
+
+
+def test_a_second_opinion_lies_where_the_first_one_does() -> None:
+    """What others say of one of their cells counts at the cells of the first that lie in it."""
+    first, other = Detector(1, 1, (8, 8, 8, 8), 8).eval(), Detector(1, 1, (8, 8, 8, 8, 8), 8).eval()
+    picture, seen = torch.zeros(1, 1, 64, 64), torch.full((1, 1, 8, 8), -9.0)
+    seen[0, 0, 5, 2] = 9.0
+    other.forward = lambda x: [(torch.zeros(1, 4, 8, 8), seen)]  # type: ignore[method-assign, assignment]
+    raised = Seconded(first, [other], (0,), (0,))(picture)[0, :, 4] > 0.5
+    at, strides = points(first(picture), first.strides)
+    assert {tuple(xy) for xy in at[raised & (strides == 4)].tolist()} == {(18.0, 42.0), (22.0, 42.0), (18.0, 46.0), (22.0, 46.0)}
+    assert at[raised & (strides == 8)].tolist() == [[20.0, 44.0]]
+    assert at[raised & (strides == 16)].tolist() == [[24.0, 40.0]]
+
+
+def test_a_part_is_not_trained_into_a_folder_whose_model_tells_more(tmp_path: Path) -> None:
+    write_entry(tmp_path, replace(lesion_spec("own cases"), file="own.onnx", exported_by="1"))
+    plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path / "runs", device="cpu")
+    with pytest.raises(SetupError, match=r"own\.onnx: tells OLT and other lesions: name another folder with --models"):
+        run.train_and_export("dome", plan, tmp_path, run.Material(), lambda text: None)
+    assert [spec.file for spec in load_manifest(tmp_path).models] == ["own.onnx"]
