@@ -198,7 +198,10 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
     found = _scores_of_an_unseen_case(models, tmp_path)
     assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
     record = json.loads((tmp_path / "out" / find_cases(tmp_path / "unseen")[0].case_id / "result.json").read_text("utf-8"))
-    assert len(record["provenance"]["models"]) == 4
+    shipped = {spec.file: spec.sha256 for spec in load_manifest(models_dir()).models}
+    told = {m["name"]: m["sha256"] for m in record["provenance"]["models"]}
+    assert [name for name, sha256 in told.items() if sha256 != shipped.pop(name)] == ["bones.onnx"]
+    assert not shipped, "the folder has a model for every task"
 
 
 def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +226,8 @@ def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(tmp_path: Path,
     assert own["ap50"] is not None
     record = json.loads(next((tmp_path / "out").glob("*/result.json")).read_text("utf-8"))
     trained = {m["name"]: m["sha256"] for m in record["provenance"]["models"]}["lesions.onnx"]
-    assert trained != load_manifest(models_dir()).get("lesions").sha256
-    assert trained == load_manifest(models).get("lesions").sha256
+    assert trained not in {spec.sha256 for spec in load_manifest(models_dir()).lesions()}
+    assert [spec.sha256 for spec in load_manifest(models).lesions()] == [trained], "it tells all kinds"
 
 
 def _with_hallux_valgus(seed: int) -> Scan:
