@@ -105,8 +105,8 @@ def to_input_order(array: NDArray[Any], order: tuple[int, int, int], flip: tuple
     return turned.transpose(np.argsort(order))
 
 
-def neighbours(hu: F32, plane: Plane, index: int, offsets_mm: tuple[float, ...], pixel_mm: float) -> F32:
-    """(C, H, W) the slice `index` of a plane and those at the offsets along its normal; air beyond the ends."""
+def neighbours(hu: NDArray[Any], plane: Plane, index: int, offsets_mm: tuple[float, ...], pixel_mm: float) -> F32:
+    """(C, H, W) float32, the slice `index` of a plane and those at the offsets along its normal; air beyond the ends."""
     stack = np.moveaxis(hu, SLICE_AXIS[plane], 0)
     out = np.full((len(offsets_mm), *stack.shape[1:]), AIR_HU, np.float32)
     for channel, offset in enumerate(offsets_mm):

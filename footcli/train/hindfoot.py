@@ -138,7 +138,7 @@ def draw_one(part: Part, regions: Sequence[Region], rng: np.random.Generator) ->
         at = int(np.clip(rng.choice([shown[0] - beyond, shown[-1] + beyond]), chosen.slices[0], chosen.slices[-1]))
     boxes = np.array(chosen.boxes.get(at, ()), np.float32).reshape(-1, 5)
     apart = float(rng.choice(NEIGHBOURS))
-    stack = neighbours(chosen.hu.astype(np.float32), Plane.COR, at, tuple(apart * mm for mm in part.offsets_mm), PIXEL_MM)
+    stack = neighbours(chosen.hu, Plane.COR, at, tuple(apart * mm for mm in part.offsets_mm), PIXEL_MM)
     middle, sd = np.array(stack.shape[1:]) / 2, BESIDE_MM
     if len(boxes) and rng.random() < AT_LESION:
         middle, sd = np.array([boxes[0, [1, 3]].mean(), boxes[0, [0, 2]].mean()]), AWAY_MM

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from footcli.assets import models_dir
 from footcli.errors import SetupError
 from footcli.files import write_atomic
 from footcli.infer.manifest import NAME, clash, load_manifest, verify, write_entry
+from footcli.infer.spec import ModelSpec
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
@@ -31,11 +34,12 @@ from footcli.train.entries import (
     part_spec,
 )  # fmt: skip
 from footcli.train.judge import held_cases, held_phantoms, judge_bones, judge_landmarks, judge_lesions
-from footcli.train.loop import CHECKPOINT, Plan, read_curve
+from footcli.train.loop import CHECKPOINT, Judge, Plan, read_curve
 from footcli.train.samples import PLANES, Sample, drawn, labelled, pointed
 from footcli.train.shapes import ShapeSwap
 from footcli.walk import CasePlace
 
+T = TypeVar("T")
 SHAPES_CHANCE = 0.4  # share of subjects that wear measured surfaces
 HELD_PHANTOMS = 4
 CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesions, and their spacing
@@ -110,25 +114,11 @@ def _train_landmarks(plan: Plan, models: Path, material: Material, say: Say) -> 
 
 def _train_lesions(plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
     change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
-    learn, keep = material.split()
 
-    def read(place: CasePlace) -> Labelled:
-        return read_labelled(place, by_shipped_model)
+    def draw(seed: int) -> Entry | Scan:
+        return make_entry(seed, change, lesion_subject)
 
-    held = held_cases(keep, read) if keep else list(held_phantoms(LESION_TUNE_SEEDS[-len(DISEASES) :], ill_in_turn))
-
-    def make(seed: int) -> Entry | Scan:
-        if material.draws(seed):
-            return make_entry(seed, change, lesion_subject)
-        return from_any(learn, seed, lambda place, rng: to_scan(read(place), rng))
-
-    spec = lesion_spec(str(material))
-    bank: Bank[Entry | Scan] = Bank(plan.bank, make)
-    net = lesions.run(plan, say, bank, lambda module: judge_lesions(module, held, spec))
-    who = _who(keep, held)
-    # thresholds are for the feet that the network is meant for: a user's own, where there are any
-    tuned = held if keep else held_phantoms(LESION_TUNE_SEEDS[:CALIBRATED_ON], ill_in_turn, CALIBRATION_MM)
-    return export_lesions(net, models, spec, _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
+    return _train_detector(plan, models, material, say, lesion_spec(str(material)), draw, to_scan, lesions.run)
 
 
 def _train_part(task: str, plan: Plan, models: Path, material: Material, say: Say) -> tuple[Path, ...]:
@@ -137,6 +127,20 @@ def _train_part(task: str, plan: Plan, models: Path, material: Material, say: Sa
         if clash(other, spec) and not set(other.classes) <= set(spec.classes):
             raise SetupError(f"{models / other.file}: tells {part.classes[0]} and other lesions: name another folder with --models")
     change = ShapeSwap(material.shapes, 1.0) if material.shapes else None
+
+    def draw(seed: int) -> hindfoot.Region:
+        return hindfoot.draw_region(part, seed, change)
+
+    return _train_detector(
+        plan, models, material, say, spec, draw, lambda case, rng: hindfoot.region(part, case), partial(hindfoot.run, part)
+    )
+
+
+def _train_detector(
+    plan: Plan, models: Path, material: Material, say: Say, spec: ModelSpec, draw: Callable[[int], T],
+    take: Callable[[Labelled, np.random.Generator], T], learn_from: Callable[[Plan, Say, Bank[T], Judge], nn.Module],
+) -> tuple[Path, ...]:  # fmt: skip
+    """draw: seed -> what is learnt from, of a drawn subject. take: the same of a labelled case."""
     learn, keep = material.split()
 
     def read(place: CasePlace) -> Labelled:
@@ -144,13 +148,12 @@ def _train_part(task: str, plan: Plan, models: Path, material: Material, say: Sa
 
     held = held_cases(keep, read) if keep else list(held_phantoms(LESION_TUNE_SEEDS[-len(DISEASES) :], ill_in_turn))
 
-    def make(seed: int) -> hindfoot.Region:
-        if material.draws(seed):
-            return hindfoot.draw_region(part, seed, change)
-        return from_any(learn, seed, lambda place, rng: hindfoot.region(part, read(place)))
+    def make(seed: int) -> T:
+        return draw(seed) if material.draws(seed) else from_any(learn, seed, lambda place, rng: take(read(place), rng))
 
-    net = hindfoot.run(part, plan, say, Bank(plan.bank, make), lambda module: judge_lesions(module, held, spec))
+    net = learn_from(plan, say, Bank(plan.bank, make), lambda module: judge_lesions(module, held, spec))
     who = _who(keep, held)
+    # thresholds are for the feet that the network is meant for: a user's own, where there are any
     tuned = held if keep else held_phantoms(LESION_TUNE_SEEDS[:CALIBRATED_ON], ill_in_turn, CALIBRATION_MM)
     return export_lesions(net, models, spec, _facts(plan) | {"judged on": who}, say, tuned, read_curve(plan), who)
 
