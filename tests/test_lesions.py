@@ -259,6 +259,14 @@ def test_a_faint_box_is_kept_where_the_angles_judge_it() -> None:
     assert [x.label for x in _find(_volume(), session, spec=replace(SPEC, by_angles=(ARCH,)))] == [ARCH]
 
 
+def test_an_arch_that_the_angles_judge_reaches_over_all_slices_of_its_bones() -> None:
+    (own,) = _find(_volume(), Finder(ARCH))
+    (whole,) = _find(_volume(), Finder(ARCH), spec=replace(SPEC, by_angles=(ARCH,)))
+    assert own.slices == (64, 73)
+    assert whole.slices == (50, 79)
+    assert set(whole.boxes) == set(own.boxes)
+
+
 def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
     everything = dict.fromkeys(BONE_ID, True)
     assert not_assessable(everything) == {}

@@ -85,7 +85,8 @@ def find_lesions(
         for track in tracks:
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
             if (score >= SUSPICIOUS or track.label in spec.by_angles) and len(track.boxes) >= least:
-                lesions.append(_lesion(track, score, plane, volume, grid, step))
+                whole = track.label in spec.by_angles
+                lesions.append(_lesion(_whole(track, labels) if whole else track, score, plane, volume, grid, 1 if whole else step))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
 
@@ -166,6 +167,14 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
         fitting[int(np.argmax(overlaps))].boxes.append((index, xyxy, score))
     else:
         tracks.append(_Track(label, [(index, xyxy, score)]))
+
+
+def _whole(track: _Track, labels: NDArray[np.uint8]) -> _Track:
+    """The arch as one box in all slices that show a bone of its ends, as it is labelled: the network places it and hardly sees its ends."""
+    shown = np.flatnonzero(np.isin(labels, [BONE_ID[bone] for bone in SEARCHED[ARCH][0]]).any((0, 1)))
+    best = max(score for _, _, score in track.boxes)
+    box = np.median([box for _, box, score in track.boxes if score >= EDGE * best], axis=0).astype(np.float32)
+    return _Track(track.label, [(int(index), box, best) for index in shown])
 
 
 def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int) -> Lesion:

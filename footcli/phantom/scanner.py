@@ -82,9 +82,18 @@ def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:
     """Noise of about unit variance, smooth over `step` voxels."""
     if step <= 1:
         return rng.standard_normal(shape, dtype=np.float32)
-    small = rng.standard_normal([int(n / step) + 3 for n in shape], dtype=np.float32)
-    big = ndimage.zoom(small, [(n + step) / (s - 1) for n, s in zip(shape, small.shape, strict=True)], order=1)
-    return np.asarray(1.5 * big[tuple(slice(0, n) for n in shape)], dtype=np.float32)
+    out = rng.standard_normal([int(n / step) + 3 for n in shape], dtype=np.float32)
+    for axis, n in enumerate(shape):  # ndimage.zoom of order 1 does the same in four times as long
+        have = out.shape[axis]
+        at = np.linspace(0, have - 1, round(have * (n + step) / (have - 1)))[:n]
+        low = np.minimum(at.astype(int), have - 2)
+        share = (at - low).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(out.ndim)])
+        first, rise = np.take(out, low, axis), np.take(out, low + 1, axis)
+        rise -= first
+        rise *= share
+        rise += first
+        out = rise
+    return np.asarray(1.5 * out, dtype=np.float32)
 
 
 def _paint(raster: Raster, rng: np.random.Generator) -> F32:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ PARTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Region:
     """The part of a scan that analysis would search. hu: int16 (z, y, x), canonical order, PIXEL_MM.
 
@@ -79,7 +79,7 @@ class Region:
     slices: tuple[int, ...]
     boxes: dict[int, tuple[Box, ...]]
 
-    @property
+    @cached_property  # asked for each picture, of all regions
     def classes(self) -> set[int]:
         """Those that have a box."""
         return {box[4] for found in self.boxes.values() for box in found}
