@@ -150,20 +150,20 @@ def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(tmp
 
 def test_others_second_the_scores_and_leave_the_boxes() -> None:
     torch.manual_seed(5)
-    first = Detector(2, 1, (8, 8, 8, 8), 8).eval()
+    firsts = [Detector(2, 1, (8, 8, 8, 8), 8).eval() for _ in range(2)]
     others = [Detector(3, 1, (8, 8, 8, 8, 8), 8).eval() for _ in range(2)]
     x = torch.rand(1, 4, 64, 96)
-    both, alone = Seconded(first, others, (1, 2), (0, 1, 3))(x), Decoded(first)(x[:, [1, 2]])
+    both, alone = Seconded(firsts, others, (1, 2), (0, 1, 3))(x), Decoded(*firsts)(x[:, [1, 2]])
     assert both.shape == alone.shape
     torch.testing.assert_close(both[..., :4], alone[..., :4])
     with torch.no_grad():
         for net in others:
             net.cls.weight.zero_()
             net.cls.bias.fill_(2.0)
-    both = Seconded(first, others, (1, 2), (0, 1, 3))(x)
-    torch.testing.assert_close(torch.logit(both[..., 4]), (torch.logit(alone[..., 4]) + 2) / 2)
+    both = Seconded(firsts, others, (1, 2), (0, 1, 3))(x)
+    torch.testing.assert_close(torch.logit(both[..., 4]), (2 * torch.logit(alone[..., 4]) + 2) / 3)  # the others count as one
     with pytest.raises(ValueError, match="finest stride"):
-        Seconded(others[0], others, (0, 1, 2), (0, 1, 2))
+        Seconded(others, others, (0, 1, 2), (0, 1, 2))
 
 
 def test_a_second_opinion_lies_where_the_first_one_does() -> None:
@@ -172,7 +172,7 @@ def test_a_second_opinion_lies_where_the_first_one_does() -> None:
     picture, seen = torch.zeros(1, 1, 64, 64), torch.full((1, 1, 8, 8), -9.0)
     seen[0, 0, 5, 2] = 9.0
     other.forward = lambda x: [(torch.zeros(1, 4, 8, 8), seen)]  # type: ignore[method-assign, assignment]
-    raised = Seconded(first, [other], (0,), (0,))(picture)[0, :, 4] > 0.5
+    raised = Seconded([first], [other], (0,), (0,))(picture)[0, :, 4] > 0.5
     at, strides = points(first(picture), first.strides)
     assert {tuple(xy) for xy in at[raised & (strides == 4)].tolist()} == {(18.0, 42.0), (22.0, 42.0), (18.0, 46.0), (22.0, 46.0)}
     assert at[raised & (strides == 8)].tolist() == [[20.0, 44.0]]

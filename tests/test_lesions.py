@@ -244,6 +244,14 @@ def test_a_box_is_the_mean_of_those_that_answer_for_it() -> None:
     assert lesion.box_vox[0] == pytest.approx(64 + 2 / 3)
 
 
+def test_a_network_may_answer_with_an_empty_box() -> None:
+    class Flat(Finder):
+        def boxes(self, bright: NDArray[np.bool_]) -> list[Found]:
+            return [((x0, y0, x0, y1), score, name) for (x0, y0, _, y1), score, name in super().boxes(bright)]
+
+    assert _find(_volume(), Flat("OLT")) == ()
+
+
 def test_a_box_goes_to_the_track_that_it_overlaps_most() -> None:
     tracks: list[_Track] = []
     left, right = (np.array([x, 0, x + 10, 10], np.float32) for x in (0, 4))

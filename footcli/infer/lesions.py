@@ -26,7 +26,7 @@ SLICE_MM = 1.2  # slices are looked at in steps of so much at most, or of the gr
 # A lesion's score is the mean of its best slices over so much of its thickness; what is thinner lacks some.
 SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
 # Slices with less than this share of the best one's score do not count to its extent: whole joints end sharply, small lesions fade.
-EDGE, EDGE_OF = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6, "Tarsal Coalition": 0.4}
+EDGE, EDGE_OF = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
 # Bones whose surroundings are searched for each lesion, and how far around them (mm) in a slice and along its normal
 SEARCHED = {
@@ -137,6 +137,7 @@ def _detect(
         boxes, scores = out[keep, :4], scores[keep]
         for i in suppress(boxes, scores):
             same = iou(boxes[i], boxes) >= MEAN_IOU
+            same[i] = True  # an empty box does not overlap even itself
             found.append((name, np.average(boxes[same], axis=0, weights=scores[same]).astype(np.float32) + shift, float(scores[i])))
     return found
 
