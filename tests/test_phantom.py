@@ -24,7 +24,7 @@ from footcli.measure.rules import true_angles
 from footcli.names import BONE_ID, BONES, FURTHER, LANDMARKS, LESION_PLANE, LESIONS
 from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
-from footcli.phantom.scanner import FIELDS, Scan, scan
+from footcli.phantom.scanner import FIELDS, Scan, noise, scan
 from footcli.phantom.seeds import DEMO_SEED, TEST_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.phantom.truth import further
@@ -95,6 +95,15 @@ def _angles(subject: Subject) -> tuple[float, float]:
         return float(np.degrees(np.arctan2(-step[2], step[1])))
 
     return -down("CPA", 1), down("TMA", 1) - down("TMA", 2)
+
+
+@pytest.mark.parametrize(("shape", "step"), [((24, 33, 41), 2.0), ((30, 20, 25), 18.7), ((9, 14, 11), 1.3)])
+def test_noise_runs_straight_from_knot_to_knot(shape: tuple[int, ...], step: float) -> None:
+    knots = np.random.default_rng(4).standard_normal([int(n / step) + 3 for n in shape], dtype=np.float32)
+    whole = ndimage.zoom(knots, [(n + step) / (k - 1) for n, k in zip(shape, knots.shape, strict=True)], order=1)
+    drawn = noise(shape, step, np.random.default_rng(4))
+    assert drawn.dtype == np.float32
+    np.testing.assert_allclose(drawn, 1.5 * whole[tuple(slice(0, n) for n in shape)], atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bytes_on_disk_and_another_seed_gives_others(tmp_path: Path) -> None:
