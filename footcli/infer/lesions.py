@@ -84,9 +84,9 @@ def find_lesions(
         least = max(2, int(np.ceil(LEAST_THICK_MM / step_mm)))
         for track in tracks:
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
-            if (score >= SUSPICIOUS or track.label in spec.by_angles) and len(track.boxes) >= least:
-                whole = track.label in spec.by_angles
-                lesions.append(_lesion(_whole(track, labels) if whole else track, score, plane, volume, grid, 1 if whole else step))
+            judged = track.label in spec.by_angles
+            if (score >= SUSPICIOUS or judged) and len(track.boxes) >= least:
+                lesions.append(_lesion(track, score, plane, volume, grid, step, _shown(labels) if judged else None))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
 
@@ -170,23 +170,27 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
         tracks.append(_Track(label, [(index, xyxy, score)]))
 
 
-def _whole(track: _Track, labels: NDArray[np.uint8]) -> _Track:
-    """The arch as one box in all slices that show a bone of its ends, as it is labelled: the network places it and hardly sees its ends."""
+def _shown(labels: NDArray[np.uint8]) -> tuple[int, int]:
+    """The first and last sagittal slice with a bone of the arch's ends, where it is labelled: the network hardly sees its ends."""
     shown = np.flatnonzero(np.isin(labels, [BONE_ID[bone] for bone in SEARCHED[ARCH][0]]).any((0, 1)))
-    best = max(score for _, _, score in track.boxes)
-    box = np.median([box for _, box, score in track.boxes if score >= EDGE * best], axis=0).astype(np.float32)
-    return _Track(track.label, [(int(index), box, best) for index in shown])
+    return int(shown[0]), int(shown[-1])
 
 
-def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int) -> Lesion:
-    """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in."""
+def _lesion(
+    track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int, over: tuple[int, int] | None = None
+) -> Lesion:
+    """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in.
+
+    over: the first and last slice that it is shown in, however far it was seen.
+    """
     edge = EDGE_OF.get(track.label, EDGE) * max(s for _, _, s in track.boxes)
     strong = [b for b in track.boxes if b[2] >= edge]
     at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
     if track.label == ARCH:  # the same box in all slices
         flat[:] = np.median(flat, axis=0)
     half = (step - 1) / 2
-    low, high = _ends(at[0] - half, at[-1] + half, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
+    start, stop = over or (at[0] - half, at[-1] + half)
+    low, high = _ends(start, stop, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
     size = tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
     normal = _input_axis(grid, SLICE_AXIS[plane])
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
@@ -198,8 +202,8 @@ def _lesion(track: _Track, score: float, plane: Plane, volume: Volume, grid: Can
     for index in range(first, last + 1):  # between the slices that were looked at, what lies between their boxes
         there = (index - shift) / scale
         box = np.array([np.interp(there, at, edge) for edge in flat.T])
-        start, end = _ends(there, there, box, plane, volume, grid)
-        boxes.append((float(start[x]), float(start[y]), float(end[x]), float(end[y])))
+        a, b = _ends(there, there, box, plane, volume, grid)
+        boxes.append((float(a[x]), float(a[y]), float(b[x]), float(b[y])))
     return Lesion(
         track.label, score, source, (first, last), (*low.tolist(), *high.tolist()),
         None if size is None else (size[0], size[1], size[2]), tuple(boxes),
