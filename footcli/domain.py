@@ -126,6 +126,7 @@ class Lesion:
     """A box linked over slices. box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive.
 
     boxes: for each of the slices (x0, y0, x1, y1), half-open, on the two axes that the slice shows; empty where only the whole is known.
+    scores: how sure the box of each of the slices is, 0..1; empty where all are as sure as the whole.
     """
 
     label: str
@@ -135,6 +136,11 @@ class Lesion:
     box_vox: tuple[float, float, float, float, float, float]
     size_mm: Point | None
     boxes: tuple[Box, ...] = ()
+    scores: tuple[float, ...] = ()
+
+    def score_in(self, index: int) -> float:
+        """The score of its box in one of its slices."""
+        return self.scores[index - self.slices[0]] if self.scores else self.score
 
     def box_in(self, index: int) -> Box | None:
         """Its box in a slice of its plane, None where it is not."""
@@ -217,7 +223,10 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """All that one foot of one case gave; what result.json holds."""
+    """All that one foot of one case gave; what result.json holds.
+
+    faint: lesions too unsure to be shown or to count for a finding; evaluation's curves go down to them.
+    """
 
     case_id: str
     side: Side | None
@@ -227,6 +236,7 @@ class CaseResult:
     findings: tuple[Finding, ...]
     warnings: tuple[Notice, ...]
     provenance: Mapping[str, Any]
+    faint: tuple[Lesion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement
 
     As for the findings: both of them for a flat foot, any one for a cavus foot; a box is sure where they lie beyond by the guard band.
     For models whose entry says so (ModelSpec.by_angles): the shipped one sees the arch and hardly its degrees (numbers: its card).
-    Where one of the angles is not measured a box keeps its score. What is not worth a look is left out.
+    Where one of the angles is not measured a box keeps its score.
     """
     angles = Angles.of(measurements, profile)
     apart = [
@@ -85,7 +85,7 @@ def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement
     arches, others = ([x for x in lesions if (lesion_name(x.label) == ARCH) is arch] for arch in (True, False))
     if known:  # a foot has one arch: the network's best box
         arches = [replace(max(arches, key=lambda x: x.score), score=1 / (1 + math.exp((1 - max(known)) / 2)))] if arches else []
-    return tuple(sorted((x for x in (*arches, *others) if x.score >= SUSPICIOUS), key=lambda x: -x.score))
+    return tuple(sorted((*arches, *others), key=lambda x: -x.score))
 
 
 def _finding(name: str, angles: Angles, lesions: Sequence[Lesion], age_years: float | None, unseen: Mapping[str, str]) -> Finding:

@@ -25,7 +25,7 @@ from footcli.infer.lesions import find_lesions, not_assessable
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import alone, canonical
 from footcli.infer.session import Device, Session, open_session
-from footcli.infer.spec import ModelSpec
+from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.infer.views import slab
 from footcli.measure import MaskPoints, mask_points, measure_both
 from footcli.measure.hallux import phalanx
@@ -141,16 +141,17 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         values = measure_both(located.landmarks, masks, frame, located.missing)
         if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
-        findings = decide(values, lesions, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
+        shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) is seen) for seen in (True, False))
+        findings = decide(values, shown, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
-        ref.case_id, side, values, landmarks, lesions, findings, (*volume.notices, *frame.notices, *notices),
-        _provenance(volume, models, foot),
+        ref.case_id, side, values, landmarks, shown, findings, (*volume.notices, *frame.notices, *notices),
+        _provenance(volume, models, foot), faint,
     )  # fmt: skip
     with clock("pictures"):
         above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
-        views = build_views(volume, labels, frame, (*located.slabs, above), lesions, foot.turned)
+        views = build_views(volume, labels, frame, (*located.slabs, above), shown, foot.turned)
         stack = build_stack(volume, labels, frame, foot.turned)
     return Foot(result, labels, views, stack, volume)
 

@@ -33,6 +33,7 @@ def to_json(result: CaseResult) -> dict[str, Any]:
             {"name": p.name, "xyz_vox": _plain(p.xyz_vox), "xyz_mm": _plain(p.xyz_mm), "score": _plain(p.score)} for p in result.landmarks
         ],
         "lesions": [_lesion_json(lesion) for lesion in result.lesions],
+        "faint_lesions": [_lesion_json(lesion) for lesion in result.faint],
         "findings": [{"name": f.name, "level": f.level.value, "grade": f.grade, "evidence": list(f.evidence)} for f in result.findings],
         "warnings": [{"code": w.code, "text": w.text} for w in result.warnings],
         "provenance": _plain(result.provenance),
@@ -62,6 +63,7 @@ def _lesion_json(lesion: Lesion) -> dict[str, Any]:
         "slices": _plain(lesion.slices),
         "box_vox": _plain(lesion.box_vox),
         "boxes": _plain(lesion.boxes),
+        "scores": _plain(lesion.scores),
         "size_mm": _plain(lesion.size_mm),
     }
 
@@ -97,6 +99,7 @@ def from_json(data: Mapping[str, Any]) -> CaseResult:
             ),
             warnings=tuple(Notice(str(w["code"]), str(w["text"])) for w in data["warnings"]),
             provenance=dict(data["provenance"]),
+            faint=tuple(_lesion(x) for x in data.get("faint_lesions", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # only the kind of the fault: the text may hold values of the file
@@ -123,9 +126,10 @@ def _lesion(x: Mapping[str, Any]) -> Lesion:
     x0, y0, z0, x1, y1, z1 = (float(v) for v in x["box_vox"])
     box = (x0, y0, z0, x1, y1, z1)
     boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in x.get("boxes", ()))
-    if boxes and len(boxes) != last - first + 1:
-        raise ValueError("a lesion has a box for some of its slices only")
-    return Lesion(str(x["label"]), float(x["score"]), Plane(x["plane"]), (first, last), box, _maybe(x["size_mm"], _point), boxes)
+    scores = tuple(float(v) for v in x.get("scores", ()))
+    if any(own and len(own) != last - first + 1 for own in (boxes, scores)):
+        raise ValueError("a lesion has a box or a score for some of its slices only")
+    return Lesion(str(x["label"]), float(x["score"]), Plane(x["plane"]), (first, last), box, _maybe(x["size_mm"], _point), boxes, scores)
 
 
 def _maybe(value: Any, convert: Any) -> Any:

@@ -49,7 +49,7 @@ def write_result(
     out: Path, case_id: str, labels: Labels, *, landmarks: Mapping[str, tuple[Point, float]] | None = None,
     values: Mapping[tuple[str, str], float | None] | None = None, lesions: Sequence[Lesion] = (),
     findings: Mapping[str, Level] | None = None, sure: Mapping[str, float] | None = None,
-    names: Mapping[Plane, Sequence[str]] | None = None, folder: str | None = None,
+    names: Mapping[Plane, Sequence[str]] | None = None, folder: str | None = None, faint: Sequence[Lesion] = (),
 ) -> None:  # fmt: skip
     """Write a results folder and enter it in run.json. values: (angle, source) -> degrees."""
     measured = tuple(
@@ -62,7 +62,7 @@ def write_result(
         "input": {"shape": list(labels.shape), "spacing_mm": [SPACING] * 3, "weight_bearing": True},
     }  # fmt: skip
     told = tuple(Finding(name, level, ()) for name, level in (findings or {}).items())
-    result = CaseResult(folder or case_id, "L", measured, points, tuple(lesions), told, (), provenance)
+    result = CaseResult(folder or case_id, "L", measured, points, tuple(lesions), told, (), provenance, tuple(faint))
     save_case(out / (folder or case_id), result, labels, np.diag([SPACING, SPACING, SPACING, 1.0]), (), names)
     path = out / "run.json"
     run: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"cases": []}

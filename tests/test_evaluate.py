@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,11 +195,14 @@ def _lesion(score: float, x: float = 20.0, slices: tuple[int, int] = (10, 14)) -
     return Lesion("OLT", score, Plane.COR, slices, (x, slices[0], 1.0, x + 10, slices[1] + 1, 5.0), None)
 
 
-def _lesion_case(tmp_path: Path, number: int, lesions: tuple[Lesion, ...], sick: bool = True, level: Level = Level.PRESENT) -> None:
+def _lesion_case(
+    tmp_path: Path, number: int, lesions: tuple[Lesion, ...], sick: bool = True, level: Level = Level.PRESENT,
+    faint: tuple[Lesion, ...] = (),
+) -> None:  # fmt: skip
     boxes = {(Plane.COR, i): {"OLT": [(20.0, 1.0, 30.0, 5.0)]} for i in range(10, 15)} if sick else {}
     clinical = Clinical(None, 47.0, "F", ("AD",), ("OLT (synthetic)",)) if sick else Clinical(None, 20.0, "M", ("N",))
     case = write_truth(tmp_path / "tree", number, TRUE, boxes=boxes, clinical=clinical)
-    write_result(tmp_path / "out", case, FOUND, lesions=lesions, findings={"olt": level})
+    write_result(tmp_path / "out", case, FOUND, lesions=lesions, findings={"olt": level}, faint=faint)
 
 
 def test_lesions_worked_by_hand(tmp_path: Path) -> None:
@@ -405,6 +409,23 @@ def test_boxes_of_the_older_layout_are_read_beside_the_outlines(tmp_path: Path) 
     found = _run(tmp_path)
     assert found["bones"]["dice"] == 1.0
     assert found["lesions"]["per_class"]["OLT"]["ap"] == pytest.approx(1.0)
+
+
+def test_faint_lesions_lengthen_the_curves_and_make_no_finding(tmp_path: Path) -> None:
+    _lesion_case(tmp_path, 1, (_lesion(0.9),))
+    _lesion_case(tmp_path, 2, (), faint=(_lesion(0.2),))
+    _lesion_case(tmp_path, 3, (), sick=False, faint=(_lesion(0.25, x=2.0),))
+    olt = _run(tmp_path)["lesions"]["per_class"]["OLT"]
+    assert olt["froc"]["curve"] == [[0.0, 0.0], [0.0, 0.5], [pytest.approx(1 / 3), 0.5], [pytest.approx(1 / 3), 1.0]]
+    assert olt["ap50"] == pytest.approx((51 + 50 * 10 / 15) / 101)
+    assert (olt["sensitivity"], olt["specificity"]) == (0.5, 1.0)
+
+
+def test_boxes_of_a_lesion_rank_by_their_own_slices_scores(tmp_path: Path) -> None:
+    too_long = replace(_lesion(0.9, slices=(10, 19)), scores=(0.9,) * 5 + (0.4,) * 5)
+    _lesion_case(tmp_path, 1, (too_long,))
+    _lesion_case(tmp_path, 2, (_lesion(0.6),))
+    assert _run(tmp_path)["lesions"]["per_class"]["OLT"]["ap50"] == pytest.approx(1.0)  # 0.8 where all ten have 0.9
 
 
 def test_equal_scores_cannot_be_told_apart_on_the_froc_curve(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from footcli.domain import Lesion, Plane, Volume
 from footcli.infer.lesions import SEARCHED, _link, _Track, find_lesions, iou, not_assessable, suppress
 from footcli.infer.prepare import Canonical, canonical
-from footcli.infer.spec import ModelSpec
+from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.measure import MaskPoints, hallux
 from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
 from footcli.pipeline import _not_assessable
@@ -125,6 +125,20 @@ def test_each_slice_has_its_own_box(order: Order) -> None:
     assert lesion.box_in(lesion.slices[1] + 1) is None
 
 
+def test_a_slice_where_a_lesion_fades_is_less_sure_than_the_lesion() -> None:
+    class Fading(Finder):
+        def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
+            (out,) = super().run(image)
+            out[..., 4:] *= 1.0 if image[0, 2].max() > 0.8 else 0.6  # the last slices: none bright beyond them
+            return [out]
+
+    (lesion,) = _find(_volume(), Fading("OLT"))
+    assert len(lesion.scores) == len(lesion.boxes) == 6
+    assert max(lesion.scores) == pytest.approx(lesion.score)
+    assert [round(s / lesion.score, 3) for s in lesion.scores].count(0.6) in (1, 2)
+    assert lesion.score_in(lesion.slices[0]) == lesion.scores[0]
+
+
 def test_a_finer_scan_gets_its_box_in_its_own_finer_voxels() -> None:
     (lesion,) = _find(_volume(spacing=0.5), Finder("OLT"))
     wanted = [2 * edge for edge in (64, 60, 50, 74, 66, 56)]
@@ -148,9 +162,10 @@ def test_a_box_seen_in_one_slice_only_is_noise() -> None:
     assert lesion.score == pytest.approx(0.9 * 2 / 5), "seen in two slices of five"
 
 
-def test_faint_boxes_are_no_lesion() -> None:
-    assert _find(_volume(), Finder("OLT", score=0.29)) == ()
-    assert len(_find(_volume(), Finder("OLT", score=0.31))) == 1
+def test_fainter_boxes_than_an_evaluation_asks_for_are_left_out() -> None:
+    spec = replace(SPEC, thresholds=(0.9,) * len(CLASSES))  # 0.1 is then said of a raw 0.18
+    assert _find(_volume(), Finder("OLT", score=0.17), spec=spec) == ()
+    assert len(_find(_volume(), Finder("OLT", score=0.19), spec=spec)) == 1
 
 
 @pytest.mark.parametrize(("gap", "count"), [(1, 1), (2, 2)])
@@ -240,8 +255,9 @@ def test_a_box_is_the_mean_of_those_that_answer_for_it() -> None:
             beside = [((x0 + 2, y0, x1 + 2, y1), score / 2, name) for (x0, y0, x1, y1), score, name in found]
             return found + beside + [((x0 + 40, y0, x1 + 40, y1), 0.2, name) for (x0, y0, x1, y1), _, name in found]
 
-    (lesion,) = _find(_volume(), Doubled("OLT"))
+    lesion, away = _find(_volume(), Doubled("OLT"))
     assert lesion.box_vox[0] == pytest.approx(64 + 2 / 3)
+    assert away.score < SUSPICIOUS < lesion.score
 
 
 def test_a_network_may_answer_with_an_empty_box() -> None:
@@ -262,9 +278,9 @@ def test_a_box_goes_to_the_track_that_it_overlaps_most() -> None:
 
 
 def test_a_faint_box_is_kept_where_the_angles_judge_it() -> None:
-    session = Finder(ARCH, "OLT", score=0.2)
-    assert _find(_volume(), session) == ()
-    assert [x.label for x in _find(_volume(), session, spec=replace(SPEC, by_angles=(ARCH,)))] == [ARCH]
+    session, spec = Finder(ARCH, "OLT", score=0.17), replace(SPEC, thresholds=(0.9,) * len(CLASSES))
+    assert _find(_volume(), session, spec=spec) == ()
+    assert [x.label for x in _find(_volume(), session, spec=replace(spec, by_angles=(ARCH,)))] == [ARCH]
 
 
 def test_an_arch_that_the_angles_judge_reaches_over_all_slices_of_its_bones() -> None:

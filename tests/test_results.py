@@ -44,10 +44,12 @@ def test_the_json_follows_the_published_schema() -> None:
 
 def test_the_keys_are_those_that_other_programs_read() -> None:
     data = to_json(make_result())
-    assert set(data) == {"schema", "case_id", "side", "measurements", "landmarks", "lesions", "findings", "warnings", "provenance"}
+    assert set(data) == {
+        "schema", "case_id", "side", "measurements", "landmarks", "lesions", "faint_lesions", "findings", "warnings", "provenance",
+    }  # fmt: skip
     assert {"name", "value", "unit", "why_missing", "source", "slice", "confidence"} <= set(data["measurements"][0])
     assert set(data["landmarks"][0]) == {"name", "xyz_vox", "xyz_mm", "score"}
-    assert set(data["lesions"][0]) == {"label", "score", "plane", "slices", "box_vox", "boxes", "size_mm"}
+    assert set(data["lesions"][0]) == {"label", "score", "plane", "slices", "box_vox", "boxes", "scores", "size_mm"}
     assert {"name", "level", "evidence"} <= set(data["findings"][0])
 
 

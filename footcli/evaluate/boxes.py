@@ -66,7 +66,7 @@ def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, frozenset[in
         for index in sorted(labelled.get(lesion.plane, ())):
             box = lesion.box_in(index)
             if box is not None:
-                out.append(SliceBox(lesion.label, lesion.plane, index, box, lesion.score))
+                out.append(SliceBox(lesion.label, lesion.plane, index, box, lesion.score_in(index)))
     return out
 
 

@@ -156,9 +156,9 @@ def _frame(
 
 
 def _known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]:
-    """The results' lesions of known classes with real numbers; the others are counted."""
+    """The results' lesions, faint ones too, of known classes with real numbers; the others are counted."""
     out = []
-    for lesion in (lesion for result in results for lesion in result.lesions):
+    for lesion in (lesion for result in results for lesion in (*result.lesions, *result.faint)):
         if lesion.label in LESION_ID and isfinite(lesion.score) and all(map(isfinite, lesion.box_vox)):
             out.append(lesion)
         else:

@@ -12,7 +12,7 @@ from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
 from footcli.infer.session import Runner
-from footcli.infer.spec import SUSPICIOUS, ModelSpec
+from footcli.infer.spec import FAINT, ModelSpec
 from footcli.names import ARCH, BONE_ID, LESION_PLANE
 
 F32 = NDArray[np.float32]
@@ -66,8 +66,8 @@ def find_lesions(
 ) -> tuple[Lesion, ...]:
     """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
 
-    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for. Those of spec.by_angles are
-    returned whatever their score.
+    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for. Best first, from FAINT on; those of
+    spec.by_angles whatever their score.
     """
     lesions: list[Lesion] = []
     for plane in Plane:
@@ -85,7 +85,7 @@ def find_lesions(
         for track in tracks:
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
             judged = track.label in spec.by_angles
-            if (score >= SUSPICIOUS or judged) and len(track.boxes) >= least:
+            if (score >= FAINT or judged) and len(track.boxes) >= least:
                 lesions.append(_lesion(track, score, plane, volume, grid, step, _shown(labels) if judged else None))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
@@ -181,11 +181,12 @@ def _lesion(
 ) -> Lesion:
     """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in.
 
-    over: the first and last slice that it is shown in, however far it was seen.
+    over: the first and last slice that it is shown in, however far it was seen, and as surely in all of them.
     """
-    edge = EDGE_OF.get(track.label, EDGE) * max(s for _, _, s in track.boxes)
-    strong = [b for b in track.boxes if b[2] >= edge]
+    best = max(s for _, _, s in track.boxes)
+    strong = [b for b in track.boxes if b[2] >= EDGE_OF.get(track.label, EDGE) * best]
     at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
+    share = np.array([s / best for _, _, s in strong])  # of the lesion's score: where it fades its box may be one too many
     if track.label == ARCH:  # the same box in all slices
         flat[:] = np.median(flat, axis=0)
     half = (step - 1) / 2
@@ -198,15 +199,16 @@ def _lesion(
     last = max(first, int(np.ceil(high[normal])) - 1)
     x, y = (axis for axis in range(3) if axis != normal)
     scale, shift = grid.to_input[normal, 2 - SLICE_AXIS[plane]], grid.to_input[normal, 3]
-    boxes = []
+    boxes, scores = [], []
     for index in range(first, last + 1):  # between the slices that were looked at, what lies between their boxes
         there = (index - shift) / scale
         box = np.array([np.interp(there, at, edge) for edge in flat.T])
         a, b = _ends(there, there, box, plane, volume, grid)
         boxes.append((float(a[x]), float(a[y]), float(b[x]), float(b[y])))
+        scores.append(score * float(np.interp(there, at, share)))
     return Lesion(
         track.label, score, source, (first, last), (*low.tolist(), *high.tolist()),
-        None if size is None else (size[0], size[1], size[2]), tuple(boxes),
+        None if size is None else (size[0], size[1], size[2]), tuple(boxes), () if over else tuple(scores),
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ _POINT_WORDS = (
 # A lesion is said to be there from 0.5 on; 95 of 100 points at 0.8 and more lie within 3 mm.
 REPORTED = {"lesions": 0.5, "landmarks": 0.8}
 SUSPICIOUS = 0.3  # from here on a lesion is worth a look
+FAINT = 0.1  # from here on it is written down, for the curves of an evaluation
 
 
 @dataclass(frozen=True, slots=True)

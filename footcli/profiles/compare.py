@@ -105,18 +105,21 @@ def _limit(cutoff: CutOff, angle: Angle) -> str:
 
 
 def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
-    """The landmarks' value, else the masks'; all reasons where there is none."""
+    """The mean of the landmarks' value and the masks', or the one there is; all reasons where there is none.
+
+    Both ways err, and not together: their mean errs less than either (README, RANGE subjects).
+    """
     found: dict[str, tuple[float, str]] = {}
     for m in measured:
         if m.value is not None and math.isfinite(m.value):
             found.setdefault(m.source, (m.value, m.unit))
     if not found:
         return Angle(name, why="; ".join(dict.fromkeys(m.why_missing or "no value" for m in measured)))
-    source = "landmarks" if "landmarks" in found else "masks"
-    value, unit = found[source]
-    apart = max(v for v, _ in found.values()) - min(v for v, _ in found.values())
+    values = [value for value, _ in found.values()]
+    unit = next(iter(found.values()))[1]
+    apart = max(values) - min(values)
     gap = None
     if apart > AGREE_DEG:
         each = ", ".join(f"{v:.1f} from the {way}" for way, (v, _) in sorted(found.items()))
         gap = f"the two ways to {name} differ by {apart:.1f} {unit} (more than {AGREE_DEG:g}): {each}"
-    return Angle(name, value, unit, source, gap=gap)
+    return Angle(name, sum(values) / len(values), unit, " and the ".join(sorted(found)), gap=gap)

@@ -212,4 +212,5 @@ def draw_batch(part: Part, bank: Bank[Region], size: int, rng: np.random.Generat
 
 def run(part: Part, plan: Plan, say: Callable[[str], None], bank: Bank[Region], judge: Judge | None = None) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
-    return train_from(part.detector(), plan, bank, partial(draw_batch, part), loss, say, judge, refresh=20)
+    net = part.detector().to(memory_format=torch.channels_last)
+    return train_from(net, plan, bank, partial(draw_batch, part), loss, say, judge, refresh=20)

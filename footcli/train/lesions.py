@@ -120,4 +120,5 @@ def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, de
 
 def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
-    return train_from(Detector(len(OFFSETS_MM), len(CLASSES)), plan, bank, draw_batch, loss, say, judge, refresh=20)
+    net = Detector(len(OFFSETS_MM), len(CLASSES)).to(memory_format=torch.channels_last)
+    return train_from(net, plan, bank, draw_batch, loss, say, judge, refresh=20)

@@ -133,6 +133,8 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     found: dict[str, dict[str, float | None]] = {"landmarks": {}, "masks": {}}
     for m in measure_both(located.landmarks, masks, frame, located.missing):
         found[m.source][m.name] = m.value
+    values = {name: (value, found["masks"].get(name)) for name, value in found["landmarks"].items()}
+    found["both"] = {name: (a + b) / 2 for name, (a, b) in values.items() if a is not None and b is not None}  # what findings take
     truth = true_angles({k: apply(true_frame.to_foot, v) for k, v in points.items()})
     move = true_frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
     truth |= true_angles({k: apply(move, v) for k, v in further(subject.bones, seen.subject.landmarks, subject.gap_mm).items()}, FURTHER)
@@ -152,7 +154,7 @@ def report(cases: list[dict[str, Any]]) -> None:
     heads = ("angle", "from", "true range", "mean error, deg", "bias", "limits of agreement, deg", "ICC(2,1)", "cases", "not measured")
     print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for term in (*ANGLES, *FURTHER):
-        for source in ("landmarks", "masks"):
+        for source in ("landmarks", "masks", "both"):
             pairs = [(c["truth"][term.name], c["found"][source].get(term.name)) for c in cases]
             if all(term.name not in c["found"][source] for c in cases):
                 continue
