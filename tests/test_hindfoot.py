@@ -18,10 +18,11 @@ from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import scan  # noqa: E402
 from footcli.train import hindfoot, judge, run  # noqa: E402
 from footcli.train.cases import Labelled  # noqa: E402
-from footcli.train.entries import lesion_spec  # noqa: E402
+from footcli.train.entries import export_lesions, lesion_spec, part_spec  # noqa: E402
 from footcli.train.hindfoot import PARTS, Part, Region  # noqa: E402
 from footcli.train.lesions import loss  # noqa: E402
 from footcli.train.loop import Plan  # noqa: E402
+from footcli.train.start import start_from  # noqa: E402
 from footcli.train.yolo import Decoded, Detector, Seconded, points  # noqa: E402
 
 SEED = 6201
@@ -185,3 +186,45 @@ def test_a_part_is_not_trained_into_a_folder_whose_model_tells_more(tmp_path: Pa
     with pytest.raises(SetupError, match=r"own\.onnx: tells OLT and other lesions: name another folder with --models"):
         run.train_and_export("dome", plan, tmp_path, run.Material(), lambda text: None)
     assert [spec.file for spec in load_manifest(tmp_path).models] == ["own.onnx"]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Detector]:
+    """A file with two small detectors, whose normalisation has seen something, and the second of them."""
+    torch.manual_seed(1)
+    nets = [SMALL["dome"].detector(), SMALL["dome"].detector()]
+    for net in nets:
+        net.train()
+        for _ in range(3):
+            net(1 + torch.rand(4, 5, 64, 64))
+    folder = tmp_path_factory.mktemp("two")
+    export_lesions(Decoded(*nets), folder, part_spec("dome", "nothing"), {}, lambda line: None)
+    return folder / "lesions-dome.onnx", nets[1].eval()
+
+
+def test_a_detector_learns_on_from_the_last_one_of_a_file(two: tuple[Path, Detector]) -> None:
+    file, last = two
+    net, pictures = SMALL["dome"].detector(), torch.rand(16, 5, 64, 64)
+    start_from(net, file, pictures)
+    with torch.no_grad():
+        wanted = [part for level in last(pictures) for part in level]
+        told = [part for level in net.eval()(pictures) for part in level]
+        learning = [part for level in net.train()(pictures) for part in level]  # its normalisation by these very pictures
+    for a, b, c in zip(wanted, told, learning, strict=True):
+        torch.testing.assert_close(b, a, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(c, a, atol=2e-2, rtol=2e-2)
+
+
+def test_only_a_file_with_such_a_detector_can_be_begun_from(two: tuple[Path, Detector], tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"lesions-dome.onnx: holds no detector of this task's shape"):
+        start_from(SMALL["hindfoot"].detector(), two[0], torch.rand(2, 5, 64, 64))
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(SetupError, match=r"text.onnx: cannot be read as ONNX"):
+        start_from(SMALL["dome"].detector(), tmp_path / "text.onnx", torch.rand(2, 5, 64, 64))
+    with pytest.raises(SetupError, match="for detectors of lesions"):
+        start_from(torch.nn.Conv2d(5, 1, 1), two[0], torch.rand(2, 5, 64, 64))
+
+
+@pytest.mark.parametrize("task", list(PARTS))
+def test_the_shipped_parts_can_be_begun_from(task: str) -> None:
+    start_from(PARTS[task].detector(), models_dir() / f"lesions-{task}.onnx", torch.rand(2, 5, 64, 64))

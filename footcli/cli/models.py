@@ -25,6 +25,9 @@ def train(
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
     bank: Annotated[int, typer.Option(min=1, help="Subjects kept in memory, replaced one by one.")] = 24,
     shapes: Annotated[Path | None, typer.Option(help="Folder of measured bone surfaces (PLY) to mix in.", show_default=False)] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="ONNX file of a detector of lesions that learns on, a shipped one for example.", show_default=False)
+    ] = None,
     device: Annotated[Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")] = Device.auto,
     minutes: Annotated[float, typer.Option(min=0, help="Stop after this time and export what is there; 0 for no limit.")] = 0.0,
     judge_every: Annotated[int, typer.Option(min=1, help="Steps between judgements on held-out subjects.")] = 500,
@@ -44,7 +47,8 @@ def train(
         from footcli.train.loop import Plan
 
         plan = Plan(
-            steps, batch, rate, runs / task.value, device.value, minutes, bank=bank, judge_every=judge_every, patience=patience
+            steps, batch, rate, runs / task.value, device.value, minutes, bank=bank, judge_every=judge_every, patience=patience,
+            start=start,
         )  # fmt: skip
         for path in train_and_export(task.value, plan, models, Material(data, phantoms, shapes), say):
             typer.echo(str(path))

@@ -18,9 +18,11 @@ from torch import nn
 from footcli.errors import SetupError
 from footcli.files import write_atomic
 from footcli.train.bank import Ahead, Bank
+from footcli.train.start import start_from
 
 CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.pt", "curve.json"
 SAVE_EVERY, SAY_EVERY = 100, 25
+START_PICTURES = 64  # whose statistics a detector that learns on begins with
 DECAY = 0.995  # of the running average of the weights
 Judge = Callable[[nn.Module], Mapping[str, float]]
 """A network in evaluation mode -> its numbers on held-out subjects; `score`, more is better, tells the best."""
@@ -32,6 +34,7 @@ class Plan:
     """How long and how hard to train. minutes: stop after this wall time even if steps remain, 0 for no limit.
 
     judge_every: steps between two judgements. patience: judgements without a better one after which to stop, 0 for never.
+    start: the ONNX file of a detector whose weights are the first ones.
     """
 
     steps: int
@@ -44,6 +47,7 @@ class Plan:
     bank: int = 24
     judge_every: int = 500
     patience: int = 0
+    start: Path | None = None
 
 
 def pick_device(name: str) -> torch.device:
@@ -119,12 +123,17 @@ def train_from(
     loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]], say: Callable[[str], None], judge: Judge | None = None,
     refresh: int = SAY_EVERY,
 ) -> nn.Module:  # fmt: skip
-    """Train on batches that `draw` makes of a bank: (bank, pictures, rng, device) -> batch. refresh: steps between two new subjects."""
+    """Train on batches that `draw` makes of a bank: (bank, pictures, rng, device) -> batch, its pictures first.
+
+    refresh: steps between two new subjects. Raises SetupError as start_from does.
+    """
     device = pick_device(plan.device)
     torch.manual_seed(plan.seed)
     say(f"drawing {bank.size} subjects")
     bank.fill()
     seed = bank.next_seed
+    if plan.start is not None:
+        start_from(net, plan.start, draw(bank, START_PICTURES, np.random.default_rng(seed), torch.device("cpu"))[0])
     workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))  # on a CPU the network needs the cores itself
     batches = Ahead(lambda step: draw(bank, plan.batch, np.random.default_rng([seed, step]), device), workers)
 

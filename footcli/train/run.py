@@ -15,7 +15,7 @@ from torch import nn
 from footcli.assets import models_dir
 from footcli.errors import SetupError
 from footcli.files import write_atomic
-from footcli.infer.manifest import NAME, clash, load_manifest, verify, write_entry
+from footcli.infer.manifest import NAME, clash, load_manifest, sha256_of, verify, write_entry
 from footcli.infer.spec import ModelSpec
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
@@ -181,4 +181,5 @@ def complete(models: Path) -> None:
 
 def _facts(plan: Plan) -> dict[str, str | int | float]:
     saved = torch.load(plan.folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    return {"steps": int(saved["step"]), "pictures a step": plan.batch, "highest learning rate": plan.rate}
+    facts = {"steps": int(saved["step"]), "pictures a step": plan.batch, "highest learning rate": plan.rate}
+    return facts | ({} if plan.start is None else {"began as": f"{plan.start.name}, sha256 {sha256_of(plan.start)[:12]}"})
