@@ -74,17 +74,18 @@ def arch_by_angles(lesions: Sequence[Lesion], measurements: Sequence[Measurement
 
     As for the findings: both of them for a flat foot, any one for a cavus foot; a box is sure where they lie beyond by the guard band.
     For models whose entry says so (ModelSpec.by_angles): the shipped one sees the arch and hardly its degrees (numbers: its card).
-    Where one of the angles is not measured a box keeps its score.
+    Where one of two that must both lie beyond is not measured, the other makes a box worth a look at most; where both are not, it stays.
     """
     angles = Angles.of(measurements, profile)
-    apart = [
-        (counts, [angles.beyond(a, _CUTOFF[name]) for a in wanted[name]])
-        for counts, wanted, name in ((min, _ALL_OF, "flat_foot"), (max, _ANY_OF, "cavus_foot"))
-    ]
-    known = [counts(gap for gap in gaps if gap is not None) for counts, gaps in apart if None not in gaps]
+    flat, cavus = (
+        [angles.beyond(a, _CUTOFF[name]) for a in wanted[name]] for wanted, name in ((_ALL_OF, "flat_foot"), (_ANY_OF, "cavus_foot"))
+    )
+    least = [0.0 if gap is None else gap for gap in flat]  # one that is missing may lie at its cut-off
+    known = [gap for gap in cavus if gap is not None]
     arches, others = ([x for x in lesions if (lesion_name(x.label) == ARCH) is arch] for arch in (True, False))
-    if known:  # a foot has one arch: the network's best box
-        arches = [replace(max(arches, key=lambda x: x.score), score=1 / (1 + math.exp((1 - max(known)) / 2)))] if arches else []
+    if known and arches:  # a foot has one arch: the network's best box
+        score = 1 / (1 + math.exp((1 - max(min(least), *known)) / 2))
+        arches = [replace(max(arches, key=lambda x: x.score), score=score)]
     return tuple(sorted((*arches, *others), key=lambda x: -x.score))
 
 

@@ -199,7 +199,8 @@ def test_a_measured_hallux_angle_counts_beside_the_box() -> None:
 @pytest.mark.parametrize(
     ("cpa", "tma", "score"),
     [(14.2, 11.0, [0.78]), (17.0, 11.0, [0.5]), (18.0, 11.0, [0.38]), (32.0, -10.0, [0.73]), (22.0, -8.0, [0.62]), (17.0, 2.0, [0.27]),
-     (22.0, 1.0, [0.15]), (14.0, None, [0.4, 0.1]), (None, None, [0.4, 0.1])],
+     (22.0, 1.0, [0.15]), (14.0, None, [0.38]), (None, 11.0, [0.38]),
+     (None, 2.0, [0.27]), (None, -10.0, [0.73]), (None, None, [0.4, 0.1])],
 )  # fmt: skip
 def test_a_box_of_the_arch_is_as_sure_as_the_angles_that_define_it(cpa: float | None, tma: float | None, score: list[float]) -> None:
     measured = [angle("CPA", cpa, why="out of view"), angle("TMA", tma, why="out of view")]

@@ -1,7 +1,7 @@
 """Score the shipped models on the fixed test subjects: drawn, written as labelled cases, analysed, and scored by `evaluate`.
 
 python tests/bench/phantoms.py [--set test|lesions|clear] [--seeds 101 102] [--shapes DIR] [--spacing 0.8] [--models DIR]
-                               [--quality standard] [--baseline] [--record]
+                               [--quality standard] [--baseline] [--record] [--out DIR [--draw]]
 
 A third of the subjects, TEST_SHAPED, wear measured surfaces that no training saw, where --shapes has them; their key points are those of
 the parametric bones and do not count. baseline: threshold and watershed, each basin named by the truth, an upper bound. lesions: ten
@@ -72,9 +72,14 @@ def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]
 
 
 def prepare(seed: int, tree: Path, spacing_mm: float, shapes: Path | None, with_baseline: bool) -> dict[int, float]:
-    """Write the labelled case of a seed; the Dice of the baseline on it, if wanted."""
+    """Write the labelled case of a seed, unless it is there; the Dice of the baseline on it, if wanted."""
+    drawn = tree.parent / "drawn" / str(seed)
+    if drawn.exists() and not with_baseline:
+        return {}
     seen, shaped = draw(seed, spacing_mm, shapes)
     write_case(tree, replace(seen, points={}) if shaped else seen, seed)
+    drawn.parent.mkdir(parents=True, exist_ok=True)
+    drawn.touch()
     return baseline(seen.hu.astype(np.float32), seen.raster.labels) if with_baseline else {}
 
 
@@ -135,12 +140,15 @@ def main() -> None:
     args.add_argument("--spacing", type=float, default=0.8)
     args.add_argument("--models", type=Path, default=None)
     args.add_argument("--quality", default="standard", choices=("fast", "standard", "best"))
-    args.add_argument("--out", type=Path, default=None, help="keep tree and results here")
+    args.add_argument("--out", type=Path, default=None, help="keep tree and results here; what is drawn already is taken as it is")
+    args.add_argument("--draw", action="store_true", help="draw the cases into --out, and no more")
     args.add_argument("--baseline", action="store_true")
     args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
     given = args.parse_args()
     if given.record and given.set == "clear":
         args.error("--record goes with the test subjects or the lesions: plain cases are no measure")
+    if given.draw and given.out is None:
+        args.error("--draw needs --out: the folder that the cases go to")
     models = given.models or models_dir()
     seeds = given.seeds or list({"test": TEST_SEEDS, "lesions": LESION_SEEDS, "clear": CLEAR_SEEDS}[given.set])
     os.fsync = lambda handle: None  # type: ignore[assignment]  # thousands of files that nobody keeps
@@ -155,6 +163,8 @@ def main() -> None:
                 for k, v in own.items():
                     base.setdefault(k, []).append(v)
         print(f"{len(seeds)} cases drawn in {time.perf_counter() - began:.0f} s", flush=True)
+        if given.draw:
+            return
         options = Options(models, device="cpu", quality=given.quality)
         run_batch(find_cases(tree), out, options, jobs=2, tell=lambda case: print(case["case_id"], case["outcome"], flush=True))
         print(f"all done in {time.perf_counter() - began:.0f} s", flush=True)
