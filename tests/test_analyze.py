@@ -12,16 +12,20 @@ import pydicom
 import pytest
 from typer.testing import CliRunner, Result
 
+from footcli import pipeline
 from footcli.assets import models_dir
 from footcli.cli import app
-from footcli.domain import Plane
+from footcli.domain import Lesion, Level, Plane
 from footcli.errors import SetupError
 from footcli.evaluate.scores import dice
+from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.measure.rules import true_angles
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.write import write_case
+from footcli.pipeline import Clock, Options, analyze_case, load_models
 from footcli.results import load_masks
+from footcli.walk import find_cases
 
 SEED = 103
 SPACING_MM = 1.2
@@ -120,6 +124,20 @@ def test_a_scan_mirrored_left_to_right_without_tags_gives_the_other_side_and_the
         here, there = values(done, source), values(tmp_path / "out" / "mirrored", source)
         for name in ("CPA", "TMA", "TCA", "HAA", "MTASA"):
             assert there[name] == pytest.approx(here[name], abs=2), (source, name)
+
+
+def test_lesions_too_faint_to_be_shown_are_kept_apart_and_make_no_finding(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(volume: object, grid: object, labels: object, session: object, spec: ModelSpec, unseen: object) -> tuple[Lesion, ...]:
+        box = Lesion("OLT", 0.2, Plane.COR, (60, 66), (30.0, 60.0, 40.0, 40.0, 67.0, 50.0), None)
+        return (box, replace(box, label="Tarsal Coalition", score=SUSPICIOUS)) if "OLT" in spec.classes else ()
+
+    monkeypatch.setattr(pipeline, "find_lesions", find)
+    options = Options(models_dir(), device="cpu", quality="fast")
+    (foot,) = analyze_case(find_cases(plain)[0], load_models(options), options, Clock())
+    assert [(x.label, x.score) for x in foot.result.lesions] == [("Tarsal Coalition", SUSPICIOUS)]
+    assert [(x.label, x.score) for x in foot.result.faint] == [("OLT", 0.2)]
+    levels = {f.name: f.level for f in foot.result.findings}
+    assert (levels["olt"], levels["tarsal_coalition"]) == (Level.NOT_SEEN, Level.BORDERLINE)
 
 
 def test_another_landmark_model_changes_the_landmarks_values_only(done: Path, plain: Path, tmp_path: Path) -> None:
