@@ -141,7 +141,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         values = measure_both(located.landmarks, masks, frame, located.missing)
         if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
-        shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) is seen) for seen in (True, False))
+        shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False))
         findings = decide(values, shown, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
