@@ -23,7 +23,7 @@ from footcli.train.hindfoot import PARTS, Part, Region  # noqa: E402
 from footcli.train.lesions import loss  # noqa: E402
 from footcli.train.loop import Plan  # noqa: E402
 from footcli.train.start import start_from  # noqa: E402
-from footcli.train.yolo import Decoded, Detector, Seconded, points  # noqa: E402
+from footcli.train.yolo import Decoded, Detector  # noqa: E402
 
 SEED = 6201
 SMALL = {name: replace(part, side_px=64, widths=part.widths[:1] * len(part.widths), neck=8) for name, part in PARTS.items()}
@@ -147,37 +147,6 @@ def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(tmp
     assert len(dome.thresholds) == 1
     assert dome.sha256 not in {spec.sha256 for spec in shipped.models}
     assert sorted(name for spec in own.lesions() for name in spec.classes) == sorted(name for s in shipped.lesions() for name in s.classes)
-
-
-def test_others_second_the_scores_and_leave_the_boxes() -> None:
-    torch.manual_seed(5)
-    firsts = [Detector(2, 1, (8, 8, 8, 8), 8).eval() for _ in range(2)]
-    others = [Detector(3, 1, (8, 8, 8, 8, 8), 8).eval() for _ in range(2)]
-    x = torch.rand(1, 4, 64, 96)
-    both, alone = Seconded(firsts, others, (1, 2), (0, 1, 3))(x), Decoded(*firsts)(x[:, [1, 2]])
-    assert both.shape == alone.shape
-    torch.testing.assert_close(both[..., :4], alone[..., :4])
-    with torch.no_grad():
-        for net in others:
-            net.cls.weight.zero_()
-            net.cls.bias.fill_(2.0)
-    both = Seconded(firsts, others, (1, 2), (0, 1, 3))(x)
-    torch.testing.assert_close(torch.logit(both[..., 4]), (2 * torch.logit(alone[..., 4]) + 2) / 3)  # the others count as one
-    with pytest.raises(ValueError, match="finest stride"):
-        Seconded(others, others, (0, 1, 2), (0, 1, 2))
-
-
-def test_a_second_opinion_lies_where_the_first_one_does() -> None:
-    """What others say of one of their cells counts at the cells of the first that lie in it."""
-    first, other = Detector(1, 1, (8, 8, 8, 8), 8).eval(), Detector(1, 1, (8, 8, 8, 8, 8), 8).eval()
-    picture, seen = torch.zeros(1, 1, 64, 64), torch.full((1, 1, 8, 8), -9.0)
-    seen[0, 0, 5, 2] = 9.0
-    other.forward = lambda x: [(torch.zeros(1, 4, 8, 8), seen)]  # type: ignore[method-assign, assignment]
-    raised = Seconded([first], [other], (0,), (0,))(picture)[0, :, 4] > 0.5
-    at, strides = points(first(picture), first.strides)
-    assert {tuple(xy) for xy in at[raised & (strides == 4)].tolist()} == {(18.0, 42.0), (22.0, 42.0), (18.0, 46.0), (22.0, 46.0)}
-    assert at[raised & (strides == 8)].tolist() == [[20.0, 44.0]]
-    assert at[raised & (strides == 16)].tolist() == [[24.0, 40.0]]
 
 
 def test_a_part_is_not_trained_into_a_folder_whose_model_tells_more(tmp_path: Path) -> None:

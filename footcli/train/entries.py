@@ -21,7 +21,7 @@ from footcli.train.cases import Labelled
 from footcli.train.export import WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
 from footcli.train.samples import PLANES, WINDOW
-from footcli.train.yolo import Decoded, Detector, Seconded
+from footcli.train.yolo import Decoded, Detector
 
 Say = Callable[[str], None]
 LICENCE = "Apache-2.0"
@@ -117,11 +117,11 @@ def export_lesions(
 ) -> tuple[Path, ...]:  # fmt: skip
     """Export a lesion detector with its decoding inside; suppression of doubles stays outside.
 
-    net: a Detector, or several as Decoded or Seconded. spec: lesion_spec or part_spec. curve, who: as for bones. tuned: subjects on which
+    net: a Detector, or several as Decoded. spec: lesion_spec or part_spec. curve, who: as for bones. tuned: subjects on which
     the classes' thresholds are chosen; none leave the scores as they are.
     """
     decoded = Decoded(net) if isinstance(net, Detector) else net
-    if not isinstance(decoded, Decoded | Seconded):
+    if not isinstance(decoded, Decoded):
         raise TypeError("a lesion network must be a Detector")
     if curve:
         best = max(curve, key=lambda point: point["score"])

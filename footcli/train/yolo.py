@@ -5,8 +5,6 @@ Ideas: YOLOX (Ge et al. 2021) and FCOS (Tian et al. 2019).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -98,29 +96,6 @@ class Decoded(nn.Module):
         """(N, channels, H, W) -> (N, A, 4 + K)."""
         boxes, logits = zip(*(flatten(net(x), net.strides) for net in self.nets), strict=True)
         return torch.cat([torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1)
-
-
-class Seconded(nn.Module):
-    """Detectors of small strides, and others that see the same at STRIDES, as they are exported: their logits' mean, the others as one.
-
-    The others' logits are those of their finest stride, where small boxes have their cells; boxes are the first ones' mean. own, theirs:
-    which of the picture's channels the first, and the others, look at.
-    """
-
-    def __init__(self, firsts: Sequence[Detector], others: Sequence[Detector], own: Sequence[int], theirs: Sequence[int]) -> None:
-        super().__init__()
-        if {net.strides[1] for net in firsts} != {others[0].strides[0]}:
-            raise ValueError("the others' finest stride must be the first ones' second")
-        self.firsts, self.others = nn.ModuleList(firsts), nn.ModuleList(others)
-        self._own, self._theirs = list(own), list(theirs)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, channels, H, W) -> (N, A, 4 + K)."""
-        second = torch.stack([net(x[:, self._theirs])[0][1] for net in self.others]).mean(0)
-        by_stride = (F.interpolate(second, scale_factor=2.0, mode="nearest"), second, F.max_pool2d(second, 2))
-        more = torch.cat([logits.flatten(2) for logits in by_stride], 2).transpose(1, 2)
-        boxes, logits = zip(*(flatten(net(x[:, self._own]), net.strides) for net in self.firsts), strict=True)
-        return torch.cat([torch.stack(boxes).mean(0), torch.sigmoid(torch.stack([*logits, more]).mean(0))], -1)
 
 
 def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
