@@ -107,7 +107,7 @@ def _limit(cutoff: CutOff, angle: Angle) -> str:
 def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
     """The mean of the landmarks' value and the masks', or the one there is; all reasons where there is none.
 
-    Both ways err, and not together: their mean errs less than either (README, RANGE subjects).
+    The two err apart: on feet of the whole range their mean agrees with the truth as well as the better one, or better (ICC; README).
     """
     found: dict[str, tuple[float, str]] = {}
     for m in measured:
