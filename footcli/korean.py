@@ -16,7 +16,8 @@ _PLACES = {
 }  # fmt: skip
 _WORDS = {
     **_PLACES, **{term.en: term.ko for term in (*BONES, *FINDINGS, *LESIONS)}, **{term.name: term.ko for term in LESIONS},
-    "landmarks": "기준점", "masks": "골 분할", "axial": "축상면", "coronal": "관상면", "sagittal": "시상면",
+    "landmarks": "기준점", "masks": "골 분할", "landmarks and the masks": "기준점과 골 분할의 평균",
+    "axial": "축상면", "coronal": "관상면", "sagittal": "시상면",
     "AXL": "축상면", "COR": "관상면", "SAG": "시상면", "left": "왼쪽", "right": "오른쪽", "L": "왼쪽", "R": "오른쪽",
     "PRESENT": "있음", "BORDERLINE": "경계", "NOT_SEEN": "보이지 않음", "NOT_MEASURABLE": "측정 불가",
     "deg": "°", "percent": "%", "mm": "mm", "is not": "그렇지 않음", "with the opposite": "반대 소견에 부합",
@@ -69,6 +70,7 @@ _WORDS = {
         "파일 이름의 번호가 헤더의 위치와 다름: 위치를 사용함",
 }  # fmt: skip
 _N = r"-?[\d.]+"
+_WAY = "landmarks|masks|landmarks and the masks"
 _BETWEEN = {"; ": "; ", ", ": ", ", " and ": ", "}
 _LONGEST = 1000  # no line of ours is longer
 _SLOT = re.compile(r"\{(\d)(~?)\}")
@@ -77,10 +79,10 @@ _SENTENCES = tuple((re.compile(pattern), korean) for pattern, korean in (
     (rf"(below|above|at least|at most) ({_N}) (deg|percent|mm)", "{2}{3~} {1~}"),
     (rf"(\w+) ({_N}) (deg|percent|mm)", "{1} {2}{3~}"),
     (r"(.+?) not measurable: (.+)", "{1~} 측정 불가: {2~}"),
-    (rf"(.+), borderline: within ({_N}) (\w+) of the cut-off, (.+ {_N} \w+) \((.+)\), from the (\w+)",
+    (rf"(.+), borderline: within ({_N}) (\w+) of the cut-off, (.+ {_N} \w+) \((.+)\), from the ({_WAY})",
      "{1~}, 경계: 기준값({4~})에서 {2}{3~} 이내 ({5}), {6~}"),
-    (rf"(\w+ {_N} \w+), not (.+? {_N} \w+) \((.+)\), from the (\w+)", "{1~}, {2~} 아님 ({3}), {4~}"),
-    (rf"(\w+ {_N} \w+), (.+? {_N} \w+) \((.+)\), from the (\w+)", "{1~}, {2~} ({3}), {4~}"),
+    (rf"(\w+ {_N} \w+), not (.+? {_N} \w+) \((.+)\), from the ({_WAY})", "{1~}, {2~} 아님 ({3}), {4~}"),
+    (rf"(\w+ {_N} \w+), (.+? {_N} \w+) \((.+)\), from the ({_WAY})", "{1~}, {2~} ({3}), {4~}"),
     (r"grade (\S+): (.+?), (.+?) \((.+)\)", "등급 {1~}: {2~}, {3~} ({4})"),
     (r"(.+?), no normal range", "{1~}, 정상 범위 없음"),
     (rf"(.+?), (within|outside) the normal range, at least ({_N}) and at most ({_N}) (\w+) \((.+)\)",
