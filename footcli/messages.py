@@ -99,8 +99,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "not_taken": ("not taken", "측정하지 않음"),
     "differ": ("The two ways differ by {}: check the picture.", "두 방법의 차이가 {}입니다. 그림을 확인하십시오."),
     "angles_note": (
-        "Adult reference values. Landmarks and bone masks are two independent ways to the same angle.",
-        "성인 참고값입니다. 기준점과 골 분할은 같은 각도를 구하는 서로 독립된 두 방법입니다.",
+        "Adult reference values. Landmarks and bone masks are two independent ways to the same angle; findings take their mean.",
+        "성인 참고값입니다. 기준점과 골 분할은 같은 각도를 구하는 서로 독립된 두 방법이며, 소견은 둘의 평균을 씁니다.",
     ),
     "define.CPA": (
         "Lower border of the calcaneus against the floor; front end up is plus.",
