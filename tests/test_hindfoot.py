@@ -17,6 +17,7 @@ from footcli.infer.manifest import load_manifest, write_entry  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import scan  # noqa: E402
 from footcli.train import hindfoot, judge, run  # noqa: E402
+from footcli.train.bank import Bank  # noqa: E402
 from footcli.train.cases import Labelled  # noqa: E402
 from footcli.train.entries import export_lesions, lesion_spec, part_spec  # noqa: E402
 from footcli.train.hindfoot import PARTS, Part, Region  # noqa: E402
@@ -192,6 +193,15 @@ def test_only_a_file_with_such_a_detector_can_be_begun_from(two: tuple[Path, Det
         start_from(SMALL["dome"].detector(), tmp_path / "text.onnx", torch.rand(2, 5, 64, 64))
     with pytest.raises(SetupError, match="for detectors of lesions"):
         start_from(torch.nn.Conv2d(5, 1, 1), two[0], torch.rand(2, 5, 64, 64))
+
+
+def test_a_stopped_training_goes_on_without_the_file(two: tuple[Path, Detector], olt: Labelled, tmp_path: Path) -> None:
+    part, said = SMALL["dome"], []
+    plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=two[0])
+    hindfoot.run(part, plan, said.append, Bank(1, lambda seed: hindfoot.region(part, olt)))
+    later = replace(plan, steps=2, start=tmp_path / "moved.onnx")
+    hindfoot.run(part, later, said.append, Bank(1, lambda seed: hindfoot.region(part, olt)))
+    assert [line.split()[1] for line in said if line.startswith("step")] == ["1/1", "2/2"]
 
 
 @pytest.mark.parametrize("task", list(PARTS))

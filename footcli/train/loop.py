@@ -132,7 +132,7 @@ def train_from(
     say(f"drawing {bank.size} subjects")
     bank.fill()
     seed = bank.next_seed
-    if plan.start is not None:
+    if plan.start is not None and not (plan.folder / CHECKPOINT).exists():  # one that goes on has weights of its own
         start_from(net, plan.start, draw(bank, START_PICTURES, np.random.default_rng(seed), torch.device("cpu"))[0])
     workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))  # on a CPU the network needs the cores itself
     batches = Ahead(lambda step: draw(bank, plan.batch, np.random.default_rng([seed, step]), device), workers)
