@@ -44,3 +44,8 @@ def apply(matrix: AnyFloat, points: ArrayLike) -> Array:
     """(m, 4) or (4, 4) affine on (..., 3) points -> (..., m or 3)."""
     p = np.asarray(points, dtype=np.float64)
     return np.asarray(p @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def slice_of(volume: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
+    """One slice across an array axis of a volume, contiguous. np.take would first copy all of a volume that is turned or flipped."""
+    return np.ascontiguousarray(np.moveaxis(volume, axis, 0)[index])

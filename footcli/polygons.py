@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from footcli.domain import CaseRef, Lesion, Plane, Volume
 from footcli.files import safe_text
+from footcli.geometry import slice_of
 from footcli.labels import polygons_of_mask, write_slice_label
 from footcli.names import BONES
 
@@ -22,7 +23,7 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
         array_axis = 2 - plane.axis
         names = source_names(plane, labels.shape, volume, ref) or tuple(f"{plane}_{i:04d}" for i in range(labels.shape[array_axis]))
         for index in range(labels.shape[array_axis]):
-            mask = np.take(labels, index, array_axis)
+            mask = slice_of(labels, array_axis, index)
             found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
             boxes: dict[str, list[tuple[float, float, float, float]]] = {}
             for lesion in lesions:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from footcli.domain import Plane
 from footcli.errors import TruthError
+from footcli.geometry import slice_of
 from footcli.labels import Polygon, mask_of_polygons
 from footcli.names import BONE_ID, BONES
 
@@ -41,7 +42,7 @@ class SliceCounter:
     def take(self, plane: Plane, index: int, polygons: Mapping[str, tuple[Polygon, ...]], volume: Labels | None) -> None:
         """Count one slice; `volume` uint8 (z, y, x), if given, gets its bones. Polygons out of the image are cut off and counted."""
         array_axis = 2 - plane.axis
-        picture: Any = self.found.take(index, array_axis) if polygons else None
+        picture: Any = slice_of(self.found, array_axis, index) if polygons else None
         areas: Any = self._found_areas(plane)[index]
         into: Any = None if volume is None else np.moveaxis(volume, array_axis, 0)[index]
         number = tuple(Plane).index(plane)

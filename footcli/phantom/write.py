@@ -15,7 +15,7 @@ from scipy import ndimage
 from footcli.clinical import Clinical, write_clinical
 from footcli.domain import Plane
 from footcli.files import write_atomic
-from footcli.geometry import Array
+from footcli.geometry import Array, slice_of
 from footcli.labels import polygons_of_mask, write_angle_label, write_slice_label
 from footcli.names import BONES, LESION_PLANE, LESIONS
 from footcli.phantom.scanner import Scan
@@ -59,10 +59,10 @@ def write_case(root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tupl
         axis = AXES[plane][0]
         for index in range(hu.shape[axis]):
             name = f"{stem}_{plane}_{index:04d}"
-            picture = np.take(hu, index, axis)
+            picture = slice_of(hu, axis, index)
             write_atomic(source / plane / f"{name}.dcm", _dicom(picture, affine, plane, index, seed, side))
             if labels:
-                mask, found = np.take(truth, index, axis), np.take(bits, index, axis)
+                mask, found = slice_of(truth, axis, index), slice_of(bits, axis, index)
                 write_slice_label(label / plane / f"{name}.json", _polygons(mask), lesion_boxes(found, plane), clinical)
     return source
 

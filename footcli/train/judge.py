@@ -18,6 +18,7 @@ from footcli.evaluate.points import poses
 from footcli.evaluate.scores import dice
 from footcli.evaluate.tables import box_columns
 from footcli.frame import foot_frame
+from footcli.geometry import slice_of
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions
@@ -102,7 +103,7 @@ def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> M
         bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
         real.append([
             SliceBox(name, plane, index, box) for plane, indices in looked.items() for index in sorted(indices)
-            for name, boxes in lesion_boxes(np.take(bits, index, 2 - plane.axis), plane).items() for box in boxes
+            for name, boxes in lesion_boxes(slice_of(bits, 2 - plane.axis, index), plane).items() for box in boxes
         ])  # fmt: skip
     precision, _ = average_precision(box_columns(real), box_columns(seen), tuple(LESION_ID))
     numbers = {name: precision.of(name)["ap50"] for name in LESION_ID}
