@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -591,6 +592,16 @@ def test_what_is_left_out_of_the_lesions_is_counted(tmp_path: Path) -> None:
     }  # fmt: skip
     assert found["lesions"]["why"] == "the truth holds no lesion boxes"
     assert _run(tmp_path, protocol="validators")["unknown_labels"] == found["unknown_labels"]
+
+
+def test_a_lesion_with_a_slice_without_a_number_is_left_out_and_counted(tmp_path: Path) -> None:
+    _lesion_case(tmp_path, 1, (_lesion(0.9),))
+    path = next((tmp_path / "out").glob("*/result.json"))
+    content = json.loads(path.read_text("utf-8"))
+    (told,) = content["lesions"]
+    told["scores"] = [math.nan] * (told["slices"][1] - told["slices"][0] + 1)
+    path.write_text(json.dumps(content), "utf-8")
+    assert _run(tmp_path)["unknown_labels"] == {"lesion of the result, of an unknown class or without numbers": 1}
 
 
 def test_every_class_without_a_number_says_why(tmp_path: Path) -> None:

@@ -195,6 +195,12 @@ def test_only_a_file_with_such_a_detector_can_be_begun_from(two: tuple[Path, Det
         start_from(torch.nn.Conv2d(5, 1, 1), two[0], torch.rand(2, 5, 64, 64))
 
 
+def test_a_file_that_does_not_fit_is_told_of_before_anything_is_drawn(tmp_path: Path) -> None:
+    plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=tmp_path / "gone.onnx")
+    with pytest.raises(SetupError, match=r"gone.onnx: cannot be read"):
+        hindfoot.run(SMALL["dome"], plan, lambda line: None, Bank(1, lambda seed: pytest.fail("a subject was drawn")))
+
+
 def test_a_stopped_training_goes_on_without_the_file(two: tuple[Path, Detector], olt: Labelled, tmp_path: Path) -> None:
     part, said = SMALL["dome"], []
     plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=two[0])

@@ -159,7 +159,8 @@ def _known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]
     """The results' lesions, faint ones too, of known classes with real numbers; the others are counted."""
     out = []
     for lesion in (lesion for result in results for lesion in (*result.lesions, *result.faint)):
-        if lesion.label in LESION_ID and isfinite(lesion.score) and all(map(isfinite, lesion.box_vox)):
+        numbers = lesion.score, *lesion.box_vox, *lesion.scores, *(value for box in lesion.boxes for value in box)
+        if lesion.label in LESION_ID and all(map(isfinite, numbers)):
             out.append(lesion)
         else:
             unknown["lesion of the result, of an unknown class or without numbers"] += 1

@@ -18,7 +18,7 @@ from torch import nn
 from footcli.errors import SetupError
 from footcli.files import write_atomic
 from footcli.train.bank import Ahead, Bank
-from footcli.train.start import start_from
+from footcli.train.start import start_from, weights_for
 
 CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.pt", "curve.json"
 SAVE_EVERY, SAY_EVERY = 100, 25
@@ -129,11 +129,14 @@ def train_from(
     """
     device = pick_device(plan.device)
     torch.manual_seed(plan.seed)
+    start = None if (plan.folder / CHECKPOINT).exists() else plan.start  # one that goes on has weights of its own
+    if start is not None:
+        weights_for(net, start)  # a file that does not fit is told of before hours of drawing
     say(f"drawing {bank.size} subjects")
     bank.fill()
     seed = bank.next_seed
-    if plan.start is not None and not (plan.folder / CHECKPOINT).exists():  # one that goes on has weights of its own
-        start_from(net, plan.start, draw(bank, START_PICTURES, np.random.default_rng(seed), torch.device("cpu"))[0])
+    if start is not None:
+        start_from(net, start, draw(bank, START_PICTURES, np.random.default_rng(seed), torch.device("cpu"))[0])
     workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))  # on a CPU the network needs the cores itself
     batches = Ahead(lambda step: draw(bank, plan.batch, np.random.default_rng([seed, step]), device), workers)
 

@@ -15,6 +15,7 @@ from torch import nn
 from footcli.errors import SetupError
 from footcli.train.yolo import Detector
 
+BLANK_PX = 64  # a picture large enough for every stride
 Folded = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -22,33 +23,25 @@ def start_from(net: nn.Module, file: Path, pictures: torch.Tensor) -> None:
     """Give `net` the weights of the last detector in `file`, and its batch normalisation the statistics of some pictures.
 
     Export folds the normalisation into the convolutions; here it comes out of them again, and what the network says stays the same.
-    pictures: (N, C, H, W) as it learns from. Raises SetupError for a file that holds no detector of this shape.
+    pictures: (N, C, H, W) as it learns from. Raises SetupError as weights_for does.
     """
-    if not isinstance(net, Detector):
-        raise SetupError("--start is for detectors of lesions: train bones and landmarks without it")
     blocks = [part for part in net.modules() if isinstance(part, nn.Sequential) and len(part) > 1]
     norms = {block[0]: block[1] for block in blocks if isinstance(block[1], nn.BatchNorm2d)}
     seen: dict[nn.Module, list[torch.Tensor]] = {}
-    order: list[nn.Module] = []
-    net.eval()
 
     def note(module: nn.Module, _: Any, out: torch.Tensor) -> None:
         seen.setdefault(module, []).append(out.detach().transpose(0, 1).flatten(1))
-        order.append(module)
 
+    own = weights_for(net, file)
+    net.eval()
     with torch.no_grad(), _watched(net, note):
-        net(pictures[:1])
-        own = _convolutions(file)[-len(order) :]
-        if [tuple(conv.weight.shape) for conv in order] != [weight.shape for weight, _ in own]:
-            raise SetupError(f"{file}: holds no detector of this task's shape: name a file that `footcli train` wrote for it")
-        for conv, (weight, bias) in zip(order, own, strict=True):
+        for conv, (weight, bias) in own:
             conv.weight.copy_(torch.from_numpy(weight.copy()))
             norms.get(conv, conv).bias.copy_(torch.from_numpy(bias.copy()))
             if conv in norms:
                 norms[conv].weight.fill_(1.0)
                 norms[conv].running_mean.zero_()
                 norms[conv].running_var.fill_(1.0 - norms[conv].eps)
-        seen.clear()
         net(pictures)
         for conv, norm in norms.items():
             values = torch.cat(seen[conv], 1)
@@ -57,6 +50,24 @@ def start_from(net: nn.Module, file: Path, pictures: torch.Tensor) -> None:
             norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
             norm.bias.add_(norm.running_mean)
     net.train()
+
+
+def weights_for(net: nn.Module, file: Path) -> list[tuple[nn.Conv2d, Folded]]:
+    """The network's convolutions in the order in which they are worked out, each with what the last detector in `file` has for it.
+
+    Raises SetupError for a network that is no detector, and for a file that cannot be read or holds none of this shape.
+    """
+    if not isinstance(net, Detector):
+        raise SetupError("--start is for detectors of lesions: train bones and landmarks without it")
+    order: list[nn.Conv2d] = []
+    net.eval()
+    with torch.no_grad(), _watched(net, lambda module, _, out: order.append(module)):
+        net(torch.zeros(1, next(part.in_channels for part in net.modules() if isinstance(part, nn.Conv2d)), BLANK_PX, BLANK_PX))
+    net.train()
+    own = _convolutions(file)[-len(order) :]
+    if [tuple(conv.weight.shape) for conv in order] != [weight.shape for weight, _ in own]:
+        raise SetupError(f"{file}: holds no detector of this task's shape: name a file that `footcli train` wrote for it")
+    return list(zip(order, own, strict=True))
 
 
 @contextmanager
