@@ -10,7 +10,7 @@ HARD_SEEDS: tuple[int, ...] = tuple(range(301, 325))  # with noise, metal or a c
 SCORE_SEEDS: tuple[int, ...] = tuple(range(5101, 5149))  # points' scores are calibrated on these, every second one made hard
 LESION_SEEDS: tuple[int, ...] = tuple(range(401, 481))  # ten of each lesion class, half of them subtle, and twenty healthy
 CLEAR_SEEDS: tuple[int, ...] = tuple(range(481, 488))  # one plain case of each disease
-LESION_TUNE_SEEDS: tuple[int, ...] = tuple(range(5201, 5281))  # thresholds of lesions are chosen on these
+LESION_TUNE_SEEDS: tuple[int, ...] = tuple(range(5201, 5486))  # thresholds of lesions are chosen on these
 DEMO_SEED = 42
 # surfaces (name prefixes of files in --shapes) that no training ever sees
 TEST_SHAPES: tuple[str, ...] = ("leg12", "leg13", "leg14", "hind_norm03R", "hind_nontta10R", "hind_tta10L")
