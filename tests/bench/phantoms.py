@@ -109,10 +109,19 @@ def healthy(out: Path, seeds: list[int]) -> dict[str, dict[str, float]]:
     return {what: {name: n / len(cases) for name, n in sorted(own.items())} for what, own in counts.items()}
 
 
-def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, dict[str, float]], seeds: list[int]) -> None:
+def froc_rows(lesions: dict[str, Any]) -> list[str]:
+    """A Markdown table of the sensitivity at each rate of false finds a foot, class by class."""
+    told = {name: own["froc"]["sensitivity_at"] for name, own in lesions["per_class"].items() if own["froc"]}
+    rates = list(next(iter(told.values()), ()))
+    rows = [("FROC: false a foot", *rates), ("---",) * (1 + len(rates))]
+    rows += [(name, *(f"{at[rate]:.2f}" for rate in rates)) for name, at in told.items()]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, dict[str, float]], who: str) -> None:
     """Write what was measured of lesions into the manifest's quality tables: of each model its own, of all what is false."""
     for spec in load_manifest(folder).lesions():
-        quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
+        quality: dict[str, object] = {"measured_on": who}
         for name in spec.classes:
             own = found["lesions"]["per_class"].get(name)
             if own and own["n_patients"]:
@@ -121,11 +130,11 @@ def record_lesions(folder: Path, found: dict[str, Any], false: dict[str, dict[st
         write_entry(folder, replace(spec, quality=quality))
 
 
-def record(folder: Path, found: dict[str, Any], seeds: list[int]) -> None:
+def record(folder: Path, found: dict[str, Any], who: str) -> None:
     """Write what was measured of bones into the manifest's quality table; that of landmarks is measured by angles.py."""
     bones = found["bones"]
     for spec in load_manifest(folder).models:
-        quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}"}
+        quality: dict[str, object] = {"measured_on": who}
         if spec.task == "bones":
             quality |= {"mean_dice": round(bones["dice"], 3), "mean_hd95_mm": round(bones["hd95_mm"], 2)}
             quality |= {f"dice {b.name}": round(bones["per_class"][b.name]["dice"], 3) for b in BONES}
@@ -179,8 +188,10 @@ def main() -> None:
         for what, shares in false.items():
             said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
             print(f"\nfalse {what} in a healthy foot: {sum(shares.values()):.2f} ({said or 'none'})")
+        print("", *froc_rows(found["lesions"]), sep="\n")
     if given.record:
-        record_lesions(models, found, false, seeds) if given.set == "lesions" else record(models, found, seeds)
+        who = f"{len(seeds)} unseen synthetic subjects, seeds {seeds[0]}-{seeds[-1]}, {given.spacing:g} mm"
+        record_lesions(models, found, false, who) if given.set == "lesions" else record(models, found, who)
     for listing in listings(found):
         sys.stdout.write(f"\n**{listing.title}**\n\n| {' | '.join(listing.columns)} |\n|{'---|' * len(listing.columns)}\n")
         sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in listing.rows)
