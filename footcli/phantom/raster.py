@@ -103,10 +103,13 @@ def _box(grid: Grid, corners: Array) -> tuple[slice, slice, slice] | None:
 
 def _points(grid: Grid, box: tuple[slice, slice, slice], to_local: Array) -> F32:
     """(3, z, y, x) local coordinates of the box's voxels; to_local: (4, 4) LPS mm -> local."""
-    m = to_local @ grid.affine
-    z, y, x = (np.arange(s.start, s.stop, dtype=np.float32) for s in box)
-    m = m.astype(np.float32)
-    return np.stack([m[i, 0] * x + (m[i, 1] * y)[:, None] + (m[i, 2] * z)[:, None, None] + m[i, 3] for i in range(3)])
+    m = (to_local @ grid.affine).astype(np.float32)
+    z, y, x = (np.arange(s.start, s.stop, s.step, dtype=np.float32) for s in box)
+    out = np.empty((3, len(z), len(y), len(x)), np.float32)
+    for row, own in zip(m[:3], out, strict=True):
+        np.add(row[0] * x + (row[1] * y)[:, None], (row[2] * z)[:, None, None], out=own)
+        own += row[3]
+    return out
 
 
 def _local(grid: Grid, pos: Array, axes: Array, scale: Array) -> Array:
@@ -243,12 +246,11 @@ def _under(bones: NDArray[np.bool_], sole: F32, mm: float, loaded: bool) -> NDAr
 def _skin(subject: Subject, grid: Grid, bone_mm: F32) -> F32:
     """Depth below a skin that wraps the bones: thin on the dorsum, thick at the leg and under heel and ball. Worked out coarsely."""
     step = max(1, round(3.0 / grid.spacing_mm))
-    coarse = bone_mm[::step, ::step, ::step]
     mm = step * grid.spacing_mm
-    box = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
-    leg = _points(grid, box, grid.to_foot)[2, ::step, ::step, ::step]
-    sole = _points(grid, box, subject.sole @ grid.to_foot)[:, ::step, ::step, ::step]
-    bones = coarse < 0
+    box = (slice(0, grid.shape[0], step), slice(0, grid.shape[1], step), slice(0, grid.shape[2], step))
+    leg = _points(grid, box, grid.to_foot)[2]
+    sole = _points(grid, box, subject.sole @ grid.to_foot)
+    bones = bone_mm[box] < 0
     under = _under(bones, sole, mm, subject.loaded)
     away = ndimage.distance_transform_edt(~_closed(bones | under, mm)) * mm
     wrap = 6.0 + 9.0 * np.clip((leg - 45.0) / 50.0, 0, 1) + 5.0 * np.clip((14.0 - sole[2]) / 12.0, 0, 1)
