@@ -600,6 +600,19 @@ def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -
         assert len(suppress(got[0, :, :4], got[0, :, 4])) >= 1
 
 
+def test_a_mirrored_detector_tells_left_and_right_alike(tmp_path: Path) -> None:
+    net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
+    export_lesions(Decoded(net, mirrored=True), tmp_path, lesion_spec("test subjects"), {}, lambda text: None)
+    got, x = _answers(tmp_path, load_manifest(tmp_path).get("lesions"), (1, len(lesions.OFFSETS_MM), 64, 96))
+    with torch.no_grad():
+        plain, alike, other = (Decoded(net, mirrored=m)(image).numpy()[0] for m, image in ((False, x), (True, x), (True, x.flip(-1))))
+    np.testing.assert_allclose(got[0], alike, atol=1e-3, rtol=1e-3)
+    assert not np.allclose(plain, alike, atol=1e-3, rtol=1e-3)
+    other[:, [0, 2]] = 96 - other[:, [2, 0]]
+    order = [np.lexsort(np.round((box[:, :4] @ [[1, 1], [0, 0], [1, -1], [0, 0]]), 2).T) for box in (alike, other)]
+    np.testing.assert_allclose(alike[order[0]], other[order[1]], atol=1e-3)
+
+
 def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path) -> None:
     say: Callable[[str], None] = lambda text: None  # noqa: E731
     for data in ("first", "second"):

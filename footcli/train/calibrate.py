@@ -15,7 +15,7 @@ from footcli.infer.spec import ModelSpec
 from footcli.train.cases import Labelled, on_canonical_grid
 
 LOWEST, HIGHEST = 0.05, 0.95
-FALSE_RATE = 0.04  # of the feet without it, so many may be said to have a lesion: of six kinds together, every fourth foot
+FALSE_RATE = 0.04  # of the feet without it, so many at most may be said to have a lesion: of six kinds together, every fourth foot
 LOOK_RATE = 0.12  # so many may get a box that is worth a look
 
 
@@ -36,10 +36,19 @@ def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: 
 
 
 def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:
-    """The entry with thresholds for each class's scores of feet with and without it."""
-    sure = tuple(float(np.clip(round(_reached(scores[name][1], FALSE_RATE) + 1e-3, 3), LOWEST, HIGHEST)) for name in spec.classes)
+    """The entry with thresholds for each class's scores of feet with and without it.
+
+    Present is what lies above the middle between the score that FALSE_RATE of the false reach and the least true one above it: fewer
+    false ones than that, at no cost.
+    """
+    sure = tuple(float(np.clip(round(_above(*scores[name]), 3), LOWEST, HIGHEST)) for name in spec.classes)
     look = tuple(min(_reached(scores[name][1], LOOK_RATE), t - 0.01) for name, t in zip(spec.classes, sure, strict=True))
     return replace(spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look))
+
+
+def _above(true: Sequence[float], false: Sequence[float]) -> float:
+    reached = _reached(false, FALSE_RATE)
+    return (reached + min((score for score in true if score > reached), default=reached + 2e-3)) / 2
 
 
 def _raw(score: float) -> float:

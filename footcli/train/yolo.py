@@ -86,16 +86,27 @@ def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int
 
 
 class Decoded(nn.Module):
-    """Detectors as they are exported, the mean of their boxes and logits: (N, A, 4 + K), boxes in pixels, then scores in 0..1."""
+    """Detectors as they are exported, the mean of their boxes and logits: (N, A, 4 + K), boxes in pixels, then scores in 0..1.
 
-    def __init__(self, *nets: Detector) -> None:
+    mirrored: each looks at the picture's mirror image too, in twice the time, and left and right are told alike.
+    """
+
+    def __init__(self, *nets: Detector, mirrored: bool = False) -> None:
         super().__init__()
-        self.nets = nn.ModuleList(nets)
+        self.nets, self.mirrored = nn.ModuleList(nets), mirrored
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, channels, H, W) -> (N, A, 4 + K)."""
-        boxes, logits = zip(*(flatten(net(x), net.strides) for net in self.nets), strict=True)
+        told = [(net(x), net.strides) for net in self.nets]
+        if self.mirrored:
+            told += [(_turned_back(net(x.flip(-1))), net.strides) for net in self.nets]
+        boxes, logits = zip(*(flatten(levels, strides) for levels, strides in told), strict=True)
         return torch.cat([torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1)
+
+
+def _turned_back(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """What was said of a mirror image, of the picture itself: left and right change places."""
+    return [(box[:, [2, 1, 0, 3]].flip(-1), cls.flip(-1)) for box, cls in outputs]
 
 
 def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
