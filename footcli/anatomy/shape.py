@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from footcli.geometry import Array, unit
 
-AT_ONCE = 32768  # points whose distances fit a processor's cache: twice as fast as all of them
+AT_ONCE = 32768  # points whose distances fit a processor's cache: half the time of all at once
 BLEND_MM = 1.2  # radius of the smooth union of a bone's parts; the table's own fit allows 1-2 mm
 
 
