@@ -158,8 +158,8 @@ def test_a_part_is_not_trained_into_a_folder_whose_model_tells_more(tmp_path: Pa
     assert [spec.file for spec in load_manifest(tmp_path).models] == ["own.onnx"]
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Detector]:
+@pytest.fixture(scope="module", params=(False, True), ids=("plain", "mirrored"))
+def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Detector]:
     """A file with two small detectors, whose normalisation has seen something, and the second of them."""
     torch.manual_seed(1)
     nets = [SMALL["dome"].detector(), SMALL["dome"].detector()]
@@ -168,7 +168,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Detector]:
         for _ in range(3):
             net(1 + torch.rand(4, 5, 64, 64))
     folder = tmp_path_factory.mktemp("two")
-    export_lesions(Decoded(*nets), folder, part_spec("dome", "nothing"), {}, lambda line: None)
+    export_lesions(Decoded(*nets, mirrored=request.param), folder, part_spec("dome", "nothing"), {}, lambda line: None)
     return folder / "lesions-dome.onnx", nets[1].eval()
 
 
