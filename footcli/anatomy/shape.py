@@ -132,8 +132,10 @@ def distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Near the surface its sign is exact; divide by the gradient's length for a distance (see raster.py).
     """
-    parts = [_distance(bone, local[:, at : at + AT_ONCE]) for at in range(0, local.shape[1], AT_ONCE)]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+    out = np.empty(local.shape[1], np.float32)
+    for at in range(0, len(out), AT_ONCE):
+        out[at : at + AT_ONCE] = _distance(bone, local[:, at : at + AT_ONCE])
+    return out
 
 
 def _distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:

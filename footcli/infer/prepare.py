@@ -73,8 +73,8 @@ def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, bool] = (Fals
     # a sample is made of three or four others at most: a tenth of the time that full matrices take
     wz, wy, wx = (csr_array(axis_weights(n, s, m, pixel_mm)) for n, s, m in zip(view.shape, spacing, shape, strict=True))
     rows = np.empty((view.shape[0], shape[1], shape[2]), np.float32)
-    for slab, part in zip(rows, view, strict=True):
-        slab[:] = (wx @ np.ascontiguousarray((wy @ part.astype(np.float32)).T)).T
+    for scaled, part in zip(rows, view, strict=True):
+        scaled[:] = (wx @ np.ascontiguousarray((wy @ part.astype(np.float32)).T)).T
     hu = (wz @ rows.reshape(view.shape[0], -1)).reshape(shape)
     to_input = np.zeros((4, 4))
     to_input[3, 3] = 1

@@ -36,19 +36,16 @@ def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: 
 
 
 def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:
-    """The entry with thresholds for each class's scores of feet with and without it.
-
-    Present is what lies above the middle between the score that FALSE_RATE of the false reach and the least true one above it: fewer
-    false ones than that, at no cost.
-    """
+    """The entry with thresholds for each class's scores of feet with and without it."""
     sure = tuple(float(np.clip(round(_above(*scores[name]), 3), LOWEST, HIGHEST)) for name in spec.classes)
     look = tuple(min(_reached(scores[name][1], LOOK_RATE), t - 0.01) for name, t in zip(spec.classes, sure, strict=True))
     return replace(spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look))
 
 
 def _above(true: Sequence[float], false: Sequence[float]) -> float:
+    """Half way between the score that FALSE_RATE of the false reach and the least true one above it: fewer false ones, at no cost."""
     reached = _reached(false, FALSE_RATE)
-    return (reached + min((score for score in true if score > reached), default=reached + 2e-3)) / 2
+    return max((reached + min((score for score in true if score > reached), default=reached)) / 2, reached + 1e-3)
 
 
 def _raw(score: float) -> float:
