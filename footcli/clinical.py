@@ -14,6 +14,8 @@ from footcli.names import finding_name
 
 OLDEST_YEARS = 130.0
 """An age beyond this is a typing mistake and taken as not given."""
+ADULT_YEARS = 18.0
+"""The cut-offs and grades were taken from adults."""
 AGE_BANDS = ((0, 20), (20, 40), (40, 60), (60, 200))
 """The data set's age bands, years: from, up to but not including. Published target: a quarter each."""
 

@@ -6,8 +6,11 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import stat
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,13 +21,16 @@ JSON_LIMIT = 256 * 2**20
 SLUG_LIMIT = 100
 """Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes."""
 
+UNFINISHED = ".tmp"
+"""How the name of a file ends while it is written."""
+
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a whole file or nothing: a temporary file beside it, then replace. Makes missing parent folders. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name[:60]}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{UNFINISHED}")  # no process number: machines may share a folder
     try:
         with beside.open("wb") as file:
             file.write(data)
@@ -34,6 +40,33 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed left half-written. Only for who holds the folder's lock."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other footcli processes out of a folder for the length of a with-block; makes the folder if need be.
+
+    Without effect where the system or the file system knows no such locks. Raises OSError if the folder cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems have none
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # lets go of the lock too
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -104,12 +137,12 @@ def _decoded(name: str) -> str:
 
 
 def slug(case_id: str) -> str:
-    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.`; anything else becomes `_` and a short hash is added.
+    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`; anything else becomes `_` and a short hash is added.
 
     At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden or a reserved Windows name; equal ids give equal slugs.
     """
     wanted = unicodedata.normalize("NFC", case_id)
-    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in wanted)
+    kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
     kept = re.sub(r"\.{2,}", "_", kept).strip(".")
     if kept.split(".")[0].casefold() in _RESERVED:
         kept = f"_{kept}"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from footcli.clinical import ADULT_YEARS
 from footcli.domain import Finding, Lesion, Level, Measurement, Plane
 from footcli.infer.spec import REPORTED, SUSPICIOUS
 from footcli.names import ANGLES, ARCH, FINDINGS, LESIONS, lesion_name
@@ -13,7 +14,6 @@ from footcli.profiles import Profile
 from footcli.profiles.compare import Angles, Side
 
 SURE = REPORTED["lesions"]  # a box with this score or more is a finding
-ADULT_YEARS = 18.0  # the cut-offs and grades were taken from adults
 MIN_SLICES = {"OLT": 2}  # consecutive slices that a box must span to count, where that is more than one
 
 # Finding -> the angles that must reach the cut-off: all of them together, or any one of them.

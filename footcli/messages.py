@@ -235,10 +235,12 @@ _TABLE: dict[str, tuple[str, str]] = {
     "shown": ("{} of {} shown", "{}건 / 전체 {}건"),
     "outcome": ("Outcome", "결과"),
     "outcome.done": ("done", "완료"),
+    "outcome.redone": ("done again", "다시 분석함"),
     "outcome.failed": ("failed", "실패"),
+    "unreadable": ("result cannot be read", "결과를 읽을 수 없음"),
+    "outcome.earlier": ("earlier result", "이전 결과"),
     "outcome.skipped": ("finished earlier", "이전에 완료됨"),
     "no_cases": ("No cases.", "증례가 없습니다."),
     "total": ("{} cases, {} failed", "증례 {}건, 실패 {}건"),
     "open_report": ("open the report", "보고서 열기"),
-    "unreadable": ("result cannot be read", "결과를 읽을 수 없음"),
 }

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli import __version__
-from footcli.clinical import age_band
 from footcli.domain import CaseRef, CaseResult, Lesion, Notice, Plane, Side, Stack, View, Volume
 from footcli.errors import SetupError
 from footcli.findings import arch_by_angles, decide
 from footcli.frame import FootFrame, foot_frame
+from footcli.identity import ALGORITHM, FOOT_MARK, input_facts
 from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions, not_assessable
@@ -61,6 +61,10 @@ class Models:
     landmarks: Mapping[Plane, tuple[Session, ModelSpec]]
     lesions: tuple[tuple[Session, ModelSpec], ...]
     profile: Profile
+
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """The entries of all models, in a fixed order."""
+        return self.bones[1], *(spec for _, spec in self.landmarks.values()), *(spec for _, spec in self.lesions)
 
     @property
     def device(self) -> str:
@@ -108,21 +112,31 @@ def load_models(options: Options) -> Models:
 
 
 def analyze_case(ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
-    """Analyse one case: one Foot, or two where the volume holds two. Raises CaseError."""
+    """Read and analyse one case: one Foot, or two where the volume holds two. Raises CaseError."""
+    return analyze_volume(ref, read_volume(ref, options, clock), models, options, clock)
+
+
+def read_volume(ref: CaseRef, options: Options, clock: Clock) -> Volume:
+    """Read a case's images. Raises CaseError."""
     with clock("read"):
-        volume = read_case(ref, weight_bearing=options.weight_bearing, spacing_mm=options.spacing_mm)
+        return read_case(ref, weight_bearing=options.weight_bearing, spacing_mm=options.spacing_mm)
+
+
+def analyze_volume(ref: CaseRef, volume: Volume, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
+    """Analyse a case's volume: one Foot, or two where it holds two. Raises CaseError."""
     with clock("bones"):
         feet = segment(volume, *models.bones, options.quality)
-    found = [_analyze_foot(ref, volume, foot, models, clock) for foot in feet]
+    settings = fingerprint(models, options)
+    found = [_analyze_foot(ref, volume, foot, models, settings, clock) for foot in feet]
     if len(found) == 1:
         return tuple(found)
     suffixes = [f.result.side or str(i) for i, f in enumerate(found, start=1)]
     if len(set(suffixes)) < len(suffixes):
         suffixes = [str(i) for i in range(1, len(found) + 1)]
-    return tuple(replace(f, result=replace(f.result, case_id=f"{ref.case_id}-{s}")) for f, s in zip(found, suffixes, strict=True))
+    return tuple(replace(f, result=replace(f.result, case_id=f"{ref.case_id}{FOOT_MARK}{s}")) for f, s in zip(found, suffixes, strict=True))
 
 
-def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models, clock: Clock) -> Foot:
+def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models, settings: Mapping[str, Any], clock: Clock) -> Foot:
     with clock("bones"):
         labels = on_input_grid(foot, foot.labels, volume)
     with clock("measure"):
@@ -147,7 +161,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
         ref.case_id, side, values, landmarks, shown, findings, (*volume.notices, *frame.notices, *notices),
-        _provenance(volume, models, foot), faint,
+        _provenance(volume, settings, foot), faint,
     )  # fmt: skip
     with clock("pictures"):
         above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
@@ -195,17 +209,25 @@ def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, 
     return seen, ()
 
 
-def _provenance(volume: Volume, models: Models, foot: Segmented) -> dict[str, Any]:
-    specs = [models.bones[1], *(spec for _, spec in models.landmarks.values()), *(spec for _, spec in models.lesions)]
+def fingerprint(models: Models, options: Options) -> dict[str, Any]:
+    """All but the input that a result depends on, as its provenance holds it."""
+    return {
+        "algorithm": ALGORITHM,
+        "models": [{"name": s.file, "task": s.task, "sha256": s.sha256} for s in models.specs()],
+        "profile": models.profile.as_json(),
+        "options": {"quality": options.quality, "spacing_mm": options.spacing_mm, "weight_bearing": options.weight_bearing},
+    }
+
+
+def _provenance(volume: Volume, settings: Mapping[str, Any], foot: Segmented) -> dict[str, Any]:
     return {
         "version": __version__,
-        "models": [{"name": s.file, "task": s.task, "sha256": s.sha256} for s in specs],
-        "profile": models.profile.as_json(),
+        **settings,
         "bone_confidence": {BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
         "input": {
-            "shape": list(volume.hu.shape), "slices": volume.hu.shape[2 - volume.stack.axis], "sha256": volume.input_sha256,
+            "shape": list(volume.hu.shape), "slices": volume.hu.shape[2 - volume.stack.axis],
             "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm] if volume.spacing_known else [],
-            "weight_bearing": volume.tags.weight_bearing, "age_band": age_band(volume.tags.age_years), "skipped": dict(volume.skipped),
+            "skipped": dict(volume.skipped), **input_facts(volume),
         },
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from footcli.page import term_title
 from footcli.results import load_result
 from footcli.rows import mapping
 
-SIDE_WORD = re.compile(r"(?<=[-_])[LR](?=[-_]|$)")  # the side in a case's name: the last such letter that stands alone
+SIDE_WORD = re.compile(r"(?<=[-_+])[LR](?=[-_]|$)")  # the side in a case's name: the last such letter that stands alone
 SOURCES: tuple[Source, ...] = ("landmarks", "masks")
 OTHER = {"L": "R", "R": "L"}
 

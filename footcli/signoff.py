@@ -97,6 +97,20 @@ def merge_signoff(file: Path, out: Path) -> Path:
     return folder
 
 
+def set_aside(folder: Path) -> Path | None:
+    """Keep a sign-off under another name, once the values that it was about are no longer there; None where there is none.
+
+    Raises OSError.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    number = 1
+    while (kept := folder / f"signoff-earlier-{number}.json").exists():
+        number += 1
+    return path.rename(kept)
+
+
 def load_signoff(folder: Path) -> SignOff | None:
     """A case's sign-off, None where there is none. Raises CaseError where it is damaged."""
     path = folder / FILE

@@ -12,7 +12,9 @@ if (table && bar) {
     let shown = 0;
     for (const {row, text} of rows) {
       const pairs = row.dataset.found.split(" ").filter(Boolean).map((pair) => pair.split(":"));
-      const right = pairs.some(([name, how]) => (!finding.value || name === finding.value) && (!level.value || how === level.value));
+      // every foot has a line for every finding: without a level those count that were seen
+      const fits = (how) => level.value ? how === level.value : how === "PRESENT" || how === "BORDERLINE";
+      const right = pairs.some(([name, how]) => (!finding.value || name === finding.value) && fits(how));
       row.hidden = !(wanted.every((word) => text.includes(word)) && (right || (!finding.value && !level.value)));
       shown += row.hidden ? 0 : 1;
     }
@@ -34,4 +36,5 @@ if (table && bar) {
   for (const input of [words, finding, level]) input.addEventListener("input", choose);
   bar.hidden = false;
   choose();
+  window.addEventListener("pageshow", choose);  // after Back the browser fills the fields in again, without an event
 }

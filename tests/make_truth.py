@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from footcli.clinical import Clinical, write_clinical
 from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Plane, Point
+from footcli.journal import add
 from footcli.labels import Box, polygons_of_mask, write_angle_label, write_slice_label
 from footcli.names import BONES
 from footcli.results import save_case
@@ -51,7 +51,7 @@ def write_result(
     findings: Mapping[str, Level] | None = None, sure: Mapping[str, float] | None = None,
     names: Mapping[Plane, Sequence[str]] | None = None, folder: str | None = None, faint: Sequence[Lesion] = (),
 ) -> None:  # fmt: skip
-    """Write a results folder and enter it in run.json. values: (angle, source) -> degrees."""
+    """Write a results folder and enter it in the journal. values: (angle, source) -> degrees."""
     measured = tuple(
         Measurement(name, "deg", source, value, None if value is not None else "cut off")  # type: ignore[arg-type]
         for (name, source), value in (values or {}).items()
@@ -64,14 +64,7 @@ def write_result(
     told = tuple(Finding(name, level, ()) for name, level in (findings or {}).items())
     result = CaseResult(folder or case_id, "L", measured, points, tuple(lesions), told, (), provenance, tuple(faint))
     save_case(out / (folder or case_id), result, labels, np.diag([SPACING, SPACING, SPACING, 1.0]), (), names)
-    path = out / "run.json"
-    run: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"cases": []}
-    entry = next((c for c in run["cases"] if c["case_id"] == case_id), None)
-    if entry is None:
-        run["cases"].append({"case_id": case_id, "outcome": "done", "folders": [folder or case_id]})
-    else:
-        entry["folders"].append(folder or case_id)
-    path.write_text(json.dumps(run), "utf-8")
+    add(out, {"case_id": case_id, "outcome": "done", "folders": [folder or case_id]})
 
 
 def block(shape: tuple[int, int, int], bones: Mapping[int, tuple[slice, slice, slice]]) -> Labels:

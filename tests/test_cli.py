@@ -11,19 +11,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
+from analyst import Analyst
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from footcli import __version__, batch, cli
-from footcli.domain import CaseRef, Plane, Volume
+from footcli import __version__, batch, case_job, cli
+from footcli.domain import Plane
 from footcli.errors import InferenceError
-from footcli.pipeline import Clock, Foot, Models, Options
+from footcli.journal import JOURNAL
+from footcli.pipeline import Options
 from footcli.walk import find_cases
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,43 +33,11 @@ def run(*words: str | Path) -> Result:
     return CliRunner().invoke(cli.app, [str(w) for w in words])
 
 
-def _foot(case_id: str, mark: int = 1) -> Foot:
-    labels = np.zeros(SHAPE_ZYX, np.uint8)
-    labels[20:30, 30:40, 10:20] = mark
-    volume = Volume(labels.astype(np.int16), AFFINE, tuple(f"s{i:04d}" for i in range(SHAPE_ZYX[0])), "0" * 64)
-    return Foot(make_result(case_id=case_id), labels, make_views(), None, volume)
-
-
-class Analyst:
-    """Stands for the analysis: counts its cases, fails those that a test names."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.faults: dict[str, Callable[[], BaseException]] = {}
-        self.feet = ("",)
-
-    def __call__(self, ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
-        self.seen.append(ref.case_id)
-        if ref.case_id in self.faults:
-            raise self.faults[ref.case_id]()
-        with clock("bones"):
-            return tuple(_foot(ref.case_id + suffix) for suffix in self.feet)
-
-
-@pytest.fixture
-def analyst(monkeypatch: pytest.MonkeyPatch) -> Analyst:
-    stand_in = Analyst()
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-    monkeypatch.setattr(batch, "load_models", lambda options: SimpleNamespace(device="cpu"))
-    monkeypatch.setattr(batch, "analyze_case", stand_in)
-    return stand_in
-
-
 @pytest.fixture
 def cases(tmp_path: Path) -> Path:
     for name in ("a", "b", "c"):
         (tmp_path / "cases" / name).mkdir(parents=True)
-        (tmp_path / "cases" / name / "1.dcm").write_bytes(b"x")
+        (tmp_path / "cases" / name / "1.dcm").write_bytes(name.encode())
     return tmp_path / "cases"
 
 
@@ -129,7 +96,11 @@ def test_the_version_is_told() -> None:
         (("analyze", "x", "-o", "y", "--jobs", "0"), "--jobs"),
         (("analyze", "x", "-o", "y", "--spacing", "0"), "--spacing"),
         (("analyze", "x", "-o", "y", "--frobnicate"), "frobnicate"),
+        (("analyze", "x", "-o", "y", "--profile", "mars"), "korea"),
+        (("analyze", "--demo", "--case", "x"), "leave --case out"),
         (("phantom",), "out"),
+        (("phantom", "x", "--disease", "gout"), "flat_foot"),
+        (("phantom", "x", "--field", "knee"), "ankle"),
         (("phantom", "x", "--spacing", "9"), "--spacing"),
         (("train",), "task"),
         (("train", "hands"), "hands"),
@@ -181,18 +152,13 @@ def test_results_that_would_lie_among_a_cases_own_images_are_refused(cases: Path
 def test_an_output_that_is_a_file_or_cannot_be_written_is_refused(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     (tmp_path / "file").write_text("x")
     _one_line(analyze(cases, tmp_path / "file"), "is a file")
-    (tmp_path / "out" / batch.JOURNAL).mkdir(parents=True)
+    (tmp_path / "out" / JOURNAL).mkdir(parents=True)
     _one_line(analyze(cases, tmp_path / "out", "-q"), "cannot be used for results")
     assert analyst.seen == []
 
 
 def test_an_unknown_case_or_profile_is_one_line(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     _one_line(analyze(cases, tmp_path / "out", "--case", "z"), "--case z", "3")
-
-
-def test_an_unknown_disease_or_field_of_a_phantom_is_one_line(tmp_path: Path) -> None:
-    _one_line(run("phantom", tmp_path, "--disease", "gout"), "gout", "flat_foot")
-    _one_line(run("phantom", tmp_path, "--field", "knee"), "knee", "ankle")
 
 
 def test_a_phantom_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
@@ -275,14 +241,14 @@ def test_only_the_cases_that_were_asked_for_are_done(cases: Path, tmp_path: Path
 
 
 def test_two_feet_of_a_case_give_two_folders(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
-    analyst.feet = ("-L", "-R")
+    analyst.feet = ("+L", "+R")
     result = analyze(cases, tmp_path / "out", "--case", "a")
-    assert result.stdout.splitlines() == [str(tmp_path / "out" / f"a-{side}" / "report.html") for side in "LR"]
+    assert result.stdout.splitlines() == [str(tmp_path / "out" / f"a+{side}" / "report.html") for side in "LR"]
     analyze(cases, tmp_path / "out", "--case", "a")
     assert analyst.seen == ["a"]
 
 
-def test_json_prints_run_json_and_nothing_else_on_stdout(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_json_prints_the_run_and_nothing_else_on_stdout(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone")
     result = analyze(cases, tmp_path / "out", "--json")
     assert result.exit_code == 3
@@ -322,13 +288,13 @@ def test_overwrite_does_finished_cases_again(cases: Path, tmp_path: Path, analys
     analyze(cases, tmp_path / "out")
     analyze(cases, tmp_path / "out", "--overwrite")
     assert analyst.seen == ["a", "b", "c"] * 2
-    assert outcomes(tmp_path / "out") == dict.fromkeys("abc", "done")
+    assert outcomes(tmp_path / "out") == dict.fromkeys("abc", "redone")
 
 
 def _of_another_version(out: Path) -> None:
     path = out / "b" / "result.json"
     path.write_text(path.read_text("utf-8").replace('"schema": "', '"schema": "older-'), "utf-8")
-    journal = out / batch.JOURNAL
+    journal = out / JOURNAL
     records = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
     for record in records:
         if record["case_id"] == "b":
@@ -358,7 +324,7 @@ def test_a_result_that_is_not_as_it_was_written_is_done_again(
 
 def test_a_folder_that_merely_exists_is_not_taken_for_a_finished_case(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     analyze(cases, tmp_path / "out")
-    (tmp_path / "out" / batch.JOURNAL).unlink()
+    (tmp_path / "out" / JOURNAL).unlink()
     analyst.seen.clear()
     analyze(cases, tmp_path / "out")
     assert analyst.seen == ["a", "b", "c"]
@@ -368,10 +334,10 @@ def test_a_folder_that_merely_exists_is_not_taken_for_a_finished_case(cases: Pat
 def test_a_journal_that_was_cut_off_costs_one_case(cut: int, tmp_path: Path, analyst: Analyst) -> None:
     for name in ("가", "나"):
         (tmp_path / "cases" / name).mkdir(parents=True)
-        (tmp_path / "cases" / name / "1.dcm").write_bytes(b"x")
+        (tmp_path / "cases" / name / "1.dcm").write_bytes(name.encode())
     out = tmp_path / "out"
     analyze(tmp_path / "cases", out)
-    journal = out / batch.JOURNAL
+    journal = out / JOURNAL
     whole = journal.read_bytes()
     last = whole.index("나".encode()) + 1  # in the middle of a character
     for rest in (whole[:-cut], whole[:last]):
@@ -430,11 +396,11 @@ def test_a_worker_that_dies_is_one_line_and_finished_cases_are_kept(
         def __exit__(self, *error: object) -> None:
             return None
 
-        def submit(self, work: Any, ref: CaseRef, out: Path, options: Options) -> Future[Any]:
+        def submit(self, work: Any, task: case_job.Task, out: Path, options: Options) -> Future[Any]:
             future: Future[Any] = Future()
             self.count += 1
             if self.count == 1:
-                future.set_result(batch.analyze_to_disk(ref, out, SimpleNamespace(device="cpu"), options))  # type: ignore[arg-type]
+                future.set_result(batch.analyze_to_disk(task, out, analyst.load_models(options), options))
             else:
                 future.set_exception(BrokenProcessPool("a process was killed"))
             return future
@@ -463,13 +429,38 @@ def test_a_report_is_written_again_in_another_language_without_models(cases: Pat
     assert (out / "a" / "result.json").read_bytes() == before
 
 
-def test_a_report_of_no_results_or_of_damaged_ones_is_one_line(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
-    _one_line(run("report", tmp_path), "run.json")
-    analyze(cases, tmp_path / "out")
-    run_json = tmp_path / "out" / "run.json"
-    for damage in ("{", "[]", '{"cases": [{}]}', '{"cases": [{"folders": [5]}]}'):
-        run_json.write_text(damage)
-        _one_line(run("report", tmp_path / "out"), "damaged", "footcli analyze")
+def test_a_report_of_no_results_is_one_line(tmp_path: Path) -> None:
+    _one_line(run("report", tmp_path), "holds no results", "footcli analyze")
+    _one_line(run("report", tmp_path / "missing"), "holds no results")
+
+
+@pytest.mark.parametrize("damage", [None, "{", "[]", '{"cases": [{}]}', '{"cases": [{"folders": [5]}]}'])
+def test_a_report_needs_no_run_json(damage: str | None, cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+    out = tmp_path / "out"
+    analyze(cases, out)
+    before = json.loads((out / "run.json").read_text("utf-8"))
+    for name in ("run.json", "index.html", "measurements.csv"):
+        (out / name).unlink()
+    if damage is not None:
+        (out / "run.json").write_text(damage)
+    assert run("report", out).exit_code == 0
+    after = json.loads((out / "run.json").read_text("utf-8"))
+    assert after["cases"] == before["cases"]
+    (out / JOURNAL).unlink()
+    assert run("report", out).exit_code == 0
+    assert outcomes(out) == dict.fromkeys("abc", "done")
+    assert (out / "index.html").is_file()
+    assert len((out / "measurements.csv").read_text("utf-8-sig").splitlines()) > 3
+
+
+def test_a_damaged_result_does_not_keep_the_other_reports_from_being_written(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+    out = tmp_path / "out"
+    analyze(cases, out)
+    (out / "b" / "result.json").write_text("{}")
+    result = run("report", out, "--lang", "ko")
+    assert result.exit_code == 3
+    assert "FAILED b:" in result.stderr
+    assert 'lang="ko"' in (out / "c" / "report.html").read_text("utf-8")
 
 
 def test_a_report_is_never_written_outside_of_the_results(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
@@ -478,9 +469,9 @@ def test_a_report_is_never_written_outside_of_the_results(cases: Path, tmp_path:
     (tmp_path / "elsewhere").mkdir()
     for name in ("masks.npz", "result.json", "views.npz"):
         (tmp_path / "elsewhere" / name).write_bytes((out / "a" / name).read_bytes())
-    content = json.loads((out / "run.json").read_text("utf-8"))
-    content["cases"][0]["folders"] = ["../elsewhere"]
-    (out / "run.json").write_text(json.dumps(content))
+    journal = (out / JOURNAL).read_text("utf-8")
+    (out / JOURNAL).write_text(journal.replace('["a"]', '["../elsewhere"]'))
+    (out / "link").symlink_to(tmp_path / "elsewhere")
     run("report", out)
     assert not (tmp_path / "elsewhere" / "report.html").exists()
 

@@ -11,7 +11,6 @@ import pytest
 
 from footcli.evaluate.coco import OKS_SIGMA, Columns, average_precision, matched, weighted_ap
 
-pytest.importorskip("hotcoco")
 oracle = pytest.importorskip("pycocotools.cocoeval")
 coco = pytest.importorskip("pycocotools.coco")
 

@@ -22,9 +22,9 @@ from footcli.evaluate.pairs import line_up
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.validators import linear_ap
 from footcli.evaluate.volumes import case_dice
+from footcli.journal import JOURNAL
 from footcli.names import landmark_names
 
-pytest.importorskip("hotcoco")
 SHAPE = (6, 40, 50)
 TRUE = block(SHAPE, {3: (slice(1, 5), slice(10, 20), slice(10, 20)), 4: (slice(1, 5), slice(25, 35), slice(10, 30))})
 # the talus a fifth too narrow (IoU 0.8 in every slice), the calcaneus right
@@ -446,7 +446,7 @@ def test_rates_are_of_patients_not_of_series(tmp_path: Path) -> None:
         content = json.loads(path.read_text("utf-8"))
         content["ArrayOfannotation_info"] = [a for a in content["ArrayOfannotation_info"] if a["object_name"] != "LabelRect"]
         twin.write_text(json.dumps(content), "utf-8")
-    (tmp_path / "out" / "run.json").unlink()
+    (tmp_path / "out" / JOURNAL).unlink()
     import shutil
 
     shutil.rmtree(tmp_path / "out" / case)
@@ -617,7 +617,7 @@ def test_every_class_without_a_number_says_why(tmp_path: Path) -> None:
 def test_results_without_a_run_record_are_taken_by_what_they_say_of_themselves(tmp_path: Path) -> None:
     case = write_truth(tmp_path / "tree", 1, TRUE)
     for side, bone in (("L", 3), ("R", 4)):
-        write_result(tmp_path / "out", case, np.where(np.equal(TRUE, bone), TRUE, 0).astype(np.uint8), folder=f"{case}-{side}")
-    (tmp_path / "out" / "run.json").unlink()
+        write_result(tmp_path / "out", case, np.where(np.equal(TRUE, bone), TRUE, 0).astype(np.uint8), folder=f"{case}+{side}")
+    (tmp_path / "out" / JOURNAL).unlink()
     found = _run(tmp_path)
     assert (found["n_cases"], found["bones"]["dice"]) == (1, 1.0)

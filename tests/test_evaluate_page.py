@@ -18,7 +18,6 @@ from footcli.evaluate.html import write_html
 from footcli.evaluate.run import evaluate
 from footcli.names import landmark_names
 
-pytest.importorskip("hotcoco")
 TRUE = block((6, 40, 50), {3: (slice(1, 5), slice(10, 20), slice(10, 20)), 4: (slice(1, 5), slice(25, 35), slice(10, 30))})
 
 

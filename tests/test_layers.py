@@ -14,10 +14,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 # A room imports only rooms that stand before it. `footcli` itself holds the version alone and is everybody's.
 ORDER = (
     "errors", "domain", "names", "assets", "geometry", "anatomy",
-    "files", "clinical", "pool", "walk", "read", "labels", "frame", "infer", "measure",
+    "files", "clinical", "identity", "pool", "walk", "read", "labels", "frame", "infer", "measure",
     "profiles", "findings", "messages", "korean", "npz", "viewsfile", "results", "signoff", "spreadsheet", "svg", "overlay",
-    "page", "rows", "sides", "viewer", "report", "index",
-    "pictures", "stack", "polygons", "pipeline", "batch", "phantom", "demo", "evaluate", "stats", "terminal", "doctor", "train", "cli",
+    "page", "rows", "sides", "viewer", "report", "index", "journal", "summaries",
+    "pictures", "stack", "polygons", "pipeline", "case_job", "batch", "phantom",
+    "demo", "evaluate", "stats", "terminal", "doctor", "train", "cli",
 )  # fmt: skip
 # Where a foreign library may be imported at all: files or folders below footcli/
 DOORS = {
@@ -45,9 +46,9 @@ def _name(path: Path) -> str:
 
 
 def _room(path: Path) -> str | None:
-    """The room of a file; None for the package's own __init__.py."""
+    """The room of a file; None for the package's own __init__.py and __main__.py."""
     first = path.relative_to(PACKAGE).parts[0]
-    return None if first == "__init__.py" else first.removesuffix(".py")
+    return None if first in ("__init__.py", "__main__.py") else first.removesuffix(".py")
 
 
 def _modules(node: ast.AST, package: list[str]) -> Iterator[str]:

@@ -22,11 +22,13 @@ from footcli.assets import templates_dir
 from footcli.domain import CaseFailure, Finding, Level, Measurement, Notice
 from footcli.errors import CaseError, SetupError
 from footcli.index import write_index
+from footcli.journal import add
 from footcli.names import FINDINGS, LESIONS, MEASURES
 from footcli.report import render, write_report
 from footcli.results import save_case
 from footcli.rows import angle_state
 from footcli.signoff import SignOff, Verdict, load_signoff, merge_signoff
+from footcli.summaries import write_summaries
 from footcli.svg import range_bar
 
 
@@ -306,31 +308,33 @@ def test_the_report_is_built_again_from_the_saved_files_alone(tmp_path: Path) ->
 
 def test_the_index_lists_failed_cases_first_and_normal_ones_last(tmp_path: Path) -> None:
     normal = (Finding("flat_foot", Level.NOT_SEEN, ()), Finding("normal", Level.PRESENT, ()))
-    _save(tmp_path / "a-normal", findings=normal)
-    _save(tmp_path / "b-flat-L")
-    run = {
-        "cases": [
-            {"case_id": "a-normal", "outcome": "done", "folders": ["a-normal"], "code": None, "message": None},
-            {"case_id": "b-flat", "outcome": "done", "folders": ["b-flat-L"], "code": None, "message": None},
-            {"case_id": "c-<b>", "outcome": "failed", "folders": [], "code": "no_geometry", "message": "no ImagePositionPatient"},
-            {"case_id": "d #?", "outcome": "skipped", "folders": ["d #?"], "code": None, "message": None},
-        ]
-    }
-    page = _Page(write_index(tmp_path, run).read_text(encoding="utf-8"))
-    places = [page.text.index(word) for word in ("c-<b>", "d #?", "b-flat-L", "a-normal")]
+    results = {"a-normal": make_result(findings=normal), "b-flat+L": make_result(), "e": make_result(findings=normal)}
+    cases = [
+        {"case_id": "a-normal", "outcome": "done", "folders": ["a-normal"], "code": None, "message": None},
+        {"case_id": "b-flat", "outcome": "redone", "folders": ["b-flat+L"], "code": None, "message": None},
+        {"case_id": "c-<b>", "outcome": "failed", "folders": [], "code": "no_geometry", "message": "no ImagePositionPatient"},
+        {"case_id": "d #?", "outcome": "skipped", "folders": ["d #?"], "code": None, "message": None},
+        {"case_id": "e", "outcome": "failed", "folders": ["e"], "code": "other_input", "message": "other images"},
+    ]
+    page = _Page(write_index(tmp_path, cases, results).read_text(encoding="utf-8"))
+    places = [page.text.index(word) for word in ("c-<b>", "d #?", "b-flat+L", "a-normal")]
     assert places == sorted(places)
-    assert "4 cases, 1 failed" in page.text
+    assert "5 cases, 2 failed" in page.text
     assert "no ImagePositionPatient no_geometry" in page.text
     assert "result cannot be read" in page.text
+    assert "earlier result" in page.text, "what a failed case had before is there, and not taken for what was asked"
     assert "no abnormality detected" in page.text
-    assert [attrs["href"] for tag, attrs in page.tags if tag == "a"] == ["b-flat-L/report.html", "a-normal/report.html"]
+    links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+    assert links == ["b-flat%2BL/report.html", "a-normal/report.html", "e/report.html"]
 
 
 def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
     _save(tmp_path / "out" / "x y%2F")
-    run = {"cases": [{"case_id": "x", "outcome": "done", "folders": ["x y%2F"]}, {"case_id": "y", "outcome": "done", "folders": ["../y"]}]}
     _save(tmp_path / "y")
-    page = _Page(write_index(tmp_path / "out", run).read_text(encoding="utf-8"))
+    add(tmp_path / "out", {"case_id": "x", "outcome": "done", "folders": ["x y%2F"]})
+    add(tmp_path / "out", {"case_id": "y", "outcome": "done", "folders": ["../y"]})
+    write_summaries(tmp_path / "out", "en")
+    page = _Page((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     links = [str(attrs["href"]) for tag, attrs in page.tags if tag == "a"]
     assert links == ["x%20y%252F/report.html"]
 
@@ -416,10 +420,13 @@ def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
 @needs_chromium
 def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
     flat = (Finding("flat_foot", Level.PRESENT, ()), Finding("olt", Level.BORDERLINE, ()))
-    for name, findings in (("case-10", flat), ("case-9", (Finding("olt", Level.PRESENT, ()),)), ("case-2", ())):
-        _save(tmp_path / name, findings=findings)
-    run = {"cases": [{"case_id": n, "outcome": "done", "folders": [n]} for n in ("case-10", "case-9", "case-2")]}
-    text = write_index(tmp_path, run).read_text(encoding="utf-8")
+    none = (Finding("flat_foot", Level.NOT_MEASURABLE, ()), Finding("olt", Level.NOT_SEEN, ()))
+    results = {
+        name: make_result(findings=findings)
+        for name, findings in (("case-10", flat), ("case-9", (Finding("olt", Level.PRESENT, ()),)), ("case-2", none))
+    }
+    cases = [{"case_id": n, "outcome": "done", "folders": [n]} for n in results]
+    text = write_index(tmp_path, cases, results).read_text(encoding="utf-8")
     as_opened = opened(tmp_path / "index.html")
     assert "CONSOLE" not in as_opened.stderr
     assert "3 of 3 shown" in as_opened.stdout
@@ -433,6 +440,10 @@ def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
     click = "document.querySelectorAll('th button')[0].click()"
     assert after("") == "case-10 case-9 case-2"
     assert after(set_.format("finding", "olt")) == "case-10 case-9"
+    assert after(set_.format("finding", "flat_foot")) == "case-10", "a foot of which it cannot be told is not shown"
+    back = "document.getElementById('finding').value = 'olt'; window.dispatchEvent(new Event('pageshow'))"
+    assert after(back) == "case-10 case-9", "the browser has filled the field in again, without an event"
+    assert after(set_.format("level", "NOT_MEASURABLE")) == "case-2"
     assert after(set_.format("level", "PRESENT") + ";{" + set_.format("finding", "olt") + "}") == "case-9"
     assert after(set_.format("words", "CASE-1")) == "case-10"
     assert after(click) == "case-2 case-9 case-10"
@@ -450,7 +461,7 @@ def test_the_bar_of_a_range_marks_both_values_on_one_scale() -> None:
 
 
 def test_an_empty_run_has_an_index(tmp_path: Path) -> None:
-    assert "No cases." in _Page(write_index(tmp_path, {"cases": []}, "en").read_text(encoding="utf-8")).text
+    assert "No cases." in _Page(write_index(tmp_path, [], {}, "en").read_text(encoding="utf-8")).text
 
 
 @needs_chromium

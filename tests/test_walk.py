@@ -13,6 +13,7 @@ import pytest
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, SetupError
 from footcli.files import SLUG_LIMIT, safe_text, slug, write_atomic
+from footcli.identity import scan_id
 from footcli.read import read_case
 from footcli.walk import find_cases, find_homes, find_places
 
@@ -180,12 +181,21 @@ def test_an_empty_folder_is_reported_and_never_dropped(tmp_path: Path) -> None:
 
 
 def test_cases_of_one_id_get_different_ids(tmp_path: Path) -> None:
-    touch(*(tmp_path / folder / "1" for folder in ("x/foot", "y/FOOT", "z/x_foot", "q/x/foot")))
+    touch(*(tmp_path / folder / "1" for folder in ("x/foot", "y/FOOT", "y/foot", "x--foot", "q/x/foot", "q--x/foot", "q/x--foot")))
     found = ids(tmp_path)
-    assert len({case_id.casefold() for case_id in found}) == 4
+    assert len({case_id.casefold() for case_id in found}) == 7
     assert found == ids(tmp_path)
-    assert "y_FOOT" in found
-    assert "x_foot" in found
+    assert {"x--foot", "y--FOOT", "q--x--foot"} <= set(found)
+
+
+@pytest.mark.parametrize("names", [("P1", "CT"), ("P1", "CT", "a", "b"), ("P1-L",), ("P1+L",), ("P1--CT",), ("P1-", "-CT"), ("a_b",)])
+def test_an_id_is_the_same_whatever_lies_beside_the_case(names: tuple[str, ...], tmp_path: Path) -> None:
+    touch(tmp_path.joinpath(*names) / "1")
+    (alone,) = ids(tmp_path)
+    touch(*(tmp_path / other / "1" for other in ("P2/CT", "CT", "P1/MR", "a/b", "P1/L", "P1", "P3/P1-L", "b")))
+    assert alone in ids(tmp_path)
+    assert len(set(ids(tmp_path))) == len(ids(tmp_path))
+    assert scan_id(alone) == alone, "no case has the id of another one's foot"
 
 
 def test_links_and_special_files_are_left_out(tmp_path: Path) -> None:

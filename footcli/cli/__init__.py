@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from footcli.cli import analyze, data, models
@@ -13,7 +14,8 @@ __all__ = ["analyze", "app", "data", "main", "models", "say"]
 
 def main() -> None:
     """The console script."""
-    if len(sys.argv) == 1:
+    completing = "_FOOTCLI_COMPLETE" in os.environ  # the shell asks, and gives no words
+    if len(sys.argv) == 1 and not completing:
         app(["--help"], standalone_mode=False)
         raise SystemExit(2)
     app()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footcli.cli.app import Device, Lang, Quality, YesNo, app
+from footcli.cli.app import Device, Lang, Quality, YesNo, app, checked, profiles
 from footcli.terminal import FAILED_SOME, exits, say
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ def analyze(
     device: Annotated[Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")] = Device.auto,
     quality: Annotated[Quality, typer.Option(help="Bones from axial slices, three planes, or their mirror images too.")] = Quality.standard,
     models: Annotated[Path | None, typer.Option(help="Folder with manifest.toml and ONNX files.", show_default="the shipped ones")] = None,
-    profile: Annotated[str, typer.Option(help="Cut-offs: general or korea.")] = "general",
+    profile: Annotated[
+        str, typer.Option(help="Cut-offs: general or korea.", callback=checked(profiles), autocompletion=profiles)
+    ] = "general",
     lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.en,
     case: Annotated[list[str] | None, typer.Option("--case", help="Only this case id; may be given again.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do finished cases again.")] = False,
@@ -33,7 +35,7 @@ def analyze(
         float | None, typer.Option(min=0.05, max=5.0, help="Pixel size in mm where the files have none.", show_default=False)
     ] = None,
     polygons: Annotated[bool, typer.Option("--polygons", help="Write labels of each slice in the data set's format too.")] = False,
-    json_out: Annotated[bool, typer.Option("--json", help="Print run.json to stdout.")] = False,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the records of these cases, as run.json has them, to stdout.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Times of each stage.")] = False,
 ) -> None:
@@ -43,6 +45,8 @@ def analyze(
     """
     if demo == (cases is not None):
         raise typer.BadParameter("give a folder of cases, or --demo" if not demo else "--demo draws its own case: leave CASES out")
+    if demo and case:
+        raise typer.BadParameter("--demo draws its own case: leave --case out")
     if out is None and not demo:
         raise typer.BadParameter("name a folder for the results with -o")
     with exits():
@@ -91,10 +95,8 @@ def _analyze(
 
         def tell(record: dict[str, Any]) -> None:
             bar.advance()
-            if record["outcome"] == "failed":
-                say(f"FAILED {record['case_id']}: {record['message']} [{record['code']}]")
-            elif verbose:
-                say(f"{record['outcome']} {record['case_id']}: " + ", ".join(f"{k} {v:.1f} s" for k, v in record["seconds"].items()))
+            for line in _lines(record, quiet=quiet, verbose=verbose):
+                say(line)
 
         run = run_batch(
             refs, out, options, overwrite=overwrite, jobs=jobs, tell=tell,
@@ -110,8 +112,26 @@ def _analyze(
                 typer.echo(str(out / name / "report.html"))
         if len(run["cases"]) > 1:
             typer.echo(str(out / "index.html"))
+    if not quiet:
+        outcomes = [r["outcome"] for r in run["cases"]]
+        say(", ".join(f"{outcomes.count(word)} {word}" for word in ("done", "skipped", "redone", "failed")))
     if any(r["outcome"] == "failed" for r in run["cases"]):
         raise typer.Exit(FAILED_SOME)
+
+
+def _lines(record: dict[str, Any], *, quiet: bool, verbose: bool) -> list[str]:
+    """What is to be said of a case that is through."""
+    case_id = record["case_id"]
+    if record["outcome"] == "failed":
+        return [f"FAILED {case_id}: {record['message']} [{record['code']}]"]
+    lines = []
+    if record["outcome"] == "redone" and not quiet:
+        lines.append(f"redone {case_id}: {record['redone']}")
+    if record["outcome"] != "skipped":
+        lines += [f"{case_id}: its values have changed, the reader's sign-off is kept as {name}" for name in record["set_aside"]]
+    if verbose:
+        lines.append(f"{record['outcome']} {case_id}: " + ", ".join(f"{k} {v:.1f} s" for k, v in record["seconds"].items()))
+    return lines
 
 
 @app.command()
@@ -121,33 +141,32 @@ def report(
     open_it: Annotated[bool, typer.Option("--open", help="Open the index in the browser.")] = False,
     signoff: Annotated[list[Path] | None, typer.Option(help="A sign-off saved from a report, to be kept beside its result.")] = None,
 ) -> None:
-    """Write every report.html and index.html again from the JSON, masks and pictures; no models needed.
+    """Write every report.html, index.html and the other summaries again from the JSON, masks and pictures; no models needed.
 
     Example: footcli report results --lang ko
     """
     with exits():
-        import json
-
-        from footcli.errors import SetupError
-        from footcli.index import write_index
+        from footcli.errors import CaseError
         from footcli.report import write_report
         from footcli.signoff import merge_signoff
+        from footcli.summaries import folders_in, write_summaries
 
-        path = out / "run.json"
-        if not path.is_file():
-            raise SetupError(f"{out}: holds no run.json; name a results folder of footcli analyze")
-        try:
-            run = json.loads(path.read_text("utf-8"))
-            folders = [str(name) for record in run["cases"] for name in record["folders"] if Path(name).name == name]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SetupError(f"{path}: is damaged; run footcli analyze again, finished cases are kept") from error
+        folders = folders_in(out)
         for file in signoff or ():
             merge_signoff(file, out)
-        for name in folders:
-            typer.echo(str(write_report(out / name, lang.value)))
-        index = write_index(out, run, lang.value)
+        failed = False
+        for folder in folders:
+            try:
+                typer.echo(str(write_report(folder, lang.value)))
+            except CaseError as error:
+                failed = True
+                say(f"FAILED {folder.name}: {error} [{error.code}]")
+        write_summaries(out, lang.value)
+        index = out / "index.html"
         typer.echo(str(index))
         if open_it:
             import webbrowser
 
             webbrowser.open(index.resolve().as_uri())
+        if failed:
+            raise typer.Exit(FAILED_SOME)

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
+
+
+def checked(allowed: Callable[[], Sequence[str]]) -> Callable[[str | None], str | None]:
+    """A callback for an option of a few words that a module tells; that module is imported once a word is given, not for --help."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in allowed():
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed())}")
+        return value
+
+    return check
+
+
+def profiles() -> Sequence[str]:
+    """The names of the profiles of cut-offs."""
+    from footcli.profiles import profile_names
+
+    return profile_names()
+
+
+def diseases() -> Sequence[str]:
+    """The diseases that a subject can be drawn with."""
+    from footcli.phantom.disease import DISEASES
+
+    return DISEASES
+
+
+def fields() -> Sequence[str]:
+    """The fields of view that a subject can be drawn in."""
+    from footcli.phantom.scanner import FIELDS
+
+    return tuple(FIELDS)
 
 
 class Device(StrEnum):

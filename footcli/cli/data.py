@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from footcli.cli.app import Protocol, app
+from footcli.cli.app import Protocol, app, checked, diseases, fields
 from footcli.terminal import TOO_LOW, exits, say
+
+if TYPE_CHECKING:
+    from footcli.phantom.scanner import Field
 
 
 @app.command()
@@ -20,28 +23,26 @@ def phantom(
         str | None,
         typer.Option(
             help="normal, flat_foot, cavus_foot, hallux_valgus, ankle_arthritis, olt, accessory_navicular or tarsal_coalition.",
-            show_default="drawn from the seed",
+            show_default="drawn from the seed", callback=checked(diseases), autocompletion=diseases,
         ),
     ] = None,
     spacing: Annotated[float, typer.Option(min=0.2, max=3.0, help="Voxel edge in mm.")] = 0.6,
-    field: Annotated[str, typer.Option(help="foot, or ankle: the forefoot is cut off.")] = "foot",
+    field: Annotated[
+        str,
+        typer.Option(help="foot; ankle: the forefoot is cut off; hindfoot.", callback=checked(fields), autocompletion=fields),
+    ] = "foot",
 ) -> None:
     """Draw synthetic subjects with complete ground truth, in the data set's own layout.
 
     Example: footcli phantom tree --cases 4 --seed 7 --disease flat_foot
     """
     with exits():
-        from footcli.errors import SetupError
-        from footcli.phantom.disease import DISEASES, draw_subject
-        from footcli.phantom.scanner import FIELDS, scan
+        from footcli.phantom.disease import draw_subject
+        from footcli.phantom.scanner import scan
         from footcli.phantom.write import write_case
 
-        if disease is not None and disease not in DISEASES:
-            raise SetupError(f"--disease {disease}: not one of {', '.join(DISEASES)}")
-        if field not in FIELDS:
-            raise SetupError(f"--field {field}: not one of {', '.join(FIELDS)}")
         for number in range(seed, seed + cases):
-            folder = write_case(out, scan(draw_subject(number, disease), spacing, number, "ankle" if field == "ankle" else "foot"), number)
+            folder = write_case(out, scan(draw_subject(number, disease), spacing, number, cast("Field", field)), number)
             typer.echo(str(folder))
 
 
@@ -58,7 +59,7 @@ def evaluate(
     json_out: Annotated[bool, typer.Option("--json", help="Print the evaluation to stdout.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> None:
-    """Score results against the ground truth: bones, key points, angles, lesions, findings. Needs: pip install 'footcli[evaluate]'
+    """Score results against the ground truth: bones, key points, angles, lesions, findings.
 
     Example: footcli evaluate results tree --against older-results
     """

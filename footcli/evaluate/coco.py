@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.errors import SetupError
 from footcli.evaluate.agree import mean_known
 
 Array = NDArray[np.float64]
@@ -64,11 +63,9 @@ class Precision:
 def average_precision(
     truth: Columns, found: Columns, classes: Sequence[str], groups: Mapping[str, Sequence[int]] | None = None
 ) -> tuple[Precision, Any]:
-    """AP of each class, of all and of groups of images; and the evaluator, for `matched`. Raises SetupError without hotcoco."""
-    try:
-        from hotcoco import COCO, COCOeval
-    except ModuleNotFoundError as error:
-        raise SetupError("evaluation needs the module hotcoco: pip install 'footcli[evaluate]'") from error
+    """AP of each class, of all and of groups of images; and the evaluator, for `matched`."""
+    from hotcoco import COCO, COCOeval
+
     ids = np.unique(np.concatenate([truth.image, found.image]))
     images = [{"id": int(i)} for i in ids]
     categories: list[dict[str, Any]] = [{"id": k, "name": name} for k, name in enumerate(classes, start=1)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from footcli.errors import CaseError, TruthError
+from footcli.errors import TruthError
 from footcli.files import safe_text
-from footcli.results import load_result
+from footcli.summaries import union
 from footcli.walk import CasePlace, find_places
 
 SHOWN = 10  # ids that one message names
@@ -39,7 +38,6 @@ def line_up(out: Path, truth: Path) -> LineUp:
     labelled = {place.case_id: place for place in find_places(truth) if place.labelled}
     if not labelled:
         raise TruthError(f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder with the ground truth")
-    found = _by_scan(found, labelled)
     pairs = tuple(Pair(place, found[name]) for name, place in labelled.items() if found.get(name))
     left_out = {name: "analysis failed" for name in labelled if name in found and not found[name]}
     left_out |= {name: "truth without a result" for name in labelled if name not in found}
@@ -56,27 +54,5 @@ def refuse(left_out: Mapping[str, str]) -> None:
 
 
 def results_in(out: Path) -> dict[str, tuple[Path, ...]]:
-    """Case id -> its result folders, empty where the analysis failed; from run.json, else what the folders say of themselves."""
-    try:
-        run = json.loads((out / "run.json").read_text("utf-8"))
-        return {str(r["case_id"]): tuple(out / str(n) for n in r["folders"] if Path(str(n)).name == n) for r in run["cases"]}
-    except FileNotFoundError:
-        return {_case_id(path): (path.parent,) for path in sorted(out.glob("*/result.json"))}
-    except (ValueError, KeyError, TypeError, OSError):
-        raise TruthError(f"{safe_text(str(out))}: run.json is damaged; run footcli analyze again, finished cases are kept") from None
-
-
-def _case_id(path: Path) -> str:
-    try:
-        return load_result(path.parent).case_id
-    except CaseError:
-        return path.parent.name
-
-
-def _by_scan(found: Mapping[str, tuple[Path, ...]], labelled: Container[str]) -> dict[str, tuple[Path, ...]]:
-    """Results of single feet (`<case>-L`, `-R`, `-1`, `-2`) under the id of their scan, where the truth knows that alone."""
-    out: dict[str, tuple[Path, ...]] = {}
-    for name, folders in found.items():
-        scan = name[:-2] if name not in labelled and name[-2:] in ("-L", "-R", "-1", "-2") and name[:-2] in labelled else name
-        out[scan] = (*out.get(scan, ()), *folders)
-    return out
+    """Case id -> its result folders, empty where the analysis failed; from what the folder holds and its journal."""
+    return {r["case_id"]: tuple(out / name for name in r["folders"]) for r in union(out)}

@@ -7,10 +7,12 @@ file does not say from another profile. `source` is a list of codes, or UNSOURCE
 
 from __future__ import annotations
 
+import hashlib
+import json
 import operator
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -89,8 +91,10 @@ class Profile:
         return {angle: Range(**limits) for angle, limits in self.shown.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """What result.json keeps of the profile: name, version, ranges, guard_band."""
-        return {"name": self.name, "version": self.version, "ranges": self.ranges(), "guard_band": dict(self.guard_band)}
+        """What result.json keeps of the profile: name, version, a hash of all it says, ranges, guard_band."""
+        content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return {"name": self.name, "version": self.version, "sha256": digest, "ranges": self.ranges(), "guard_band": dict(self.guard_band)}
 
 
 def profile_names() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from footcli.domain import CaseRef
 from footcli.errors import SetupError
 from footcli.files import safe_text
+from footcli.identity import id_from_path
 from footcli.walk.home import CaseHome, is_image, listed, never_image, plane_of, role_of, standing, tells_of_slices
 from footcli.walk.join import joined, with_unique_ids
 
@@ -25,7 +26,7 @@ def find_cases(root: Path) -> tuple[CaseRef, ...]:
     """
     if root.is_file():
         root = root.resolve()
-        return (CaseRef(safe_text(root.stem), root.parent, "plain", {None: (root,)}),)
+        return (CaseRef(id_from_path([safe_text(root.stem)]), root.parent, "plain", {None: (root,)}),)
     found = [case for home in find_homes(root, keep_names=True) for case in home.cases()]
     return with_unique_ids(sorted(found, key=lambda case: (str(case.folder), case.case_id)))
 
@@ -85,8 +86,13 @@ def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
             home.folders[folder] = kept
             home.has_images = home.has_images or any(is_image(path) and plane_of(path, plane) for path in files)
         elif (files or not folders) and (not folders or not all(never_image(path) for path in files)):
-            plain.append(CaseHome(folder, "plain", {folder: kept}))
+            plain.append(CaseHome(folder, "plain", {folder: kept}, way=_way(folder, root)))
     return sorted(joined(list(homes.values())) + plain, key=lambda home: home.owner)
+
+
+def _way(folder: str, root: Path) -> tuple[str, ...]:
+    names = Path(folder).relative_to(root).parts or (root.name,)
+    return tuple(safe_text(name) for name in names)
 
 
 def _folders(root: str) -> Iterator[tuple[str, list[str], list[str]]]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from footcli.domain import CaseRef, Plane
 from footcli.files import safe_text
+from footcli.identity import id_from_path
 
 NEVER_IMAGES = frozenset(
     f".{ending}"
@@ -49,12 +50,14 @@ class CaseHome:
 
     owner: the folder, with the images if they lie apart from the labels. has_images is told for the data set's layout alone.
     folders: every folder with files of the case -> those files, or None where they are listed when `cases` asks for them.
+    way: names of the folders from the one that was asked for down to the case; that folder's own name where it is the case itself.
     """
 
     owner: str
     layout: Literal["dataset", "plain"]
     folders: dict[str, list[str] | None] = field(default_factory=dict)
     has_images: bool = False
+    way: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,7 +68,7 @@ class CaseHome:
         if self.layout == "dataset":
             return sorted(_by_series(self.part()), key=lambda case: case.case_id)
         files = [path for folder, kept in self.folders.items() for path in (listed(folder)[0] if kept is None else kept)]
-        return [CaseRef(self.name or "case", Path(self.owner), "plain", {None: tuple(map(Path, files))})]
+        return [CaseRef(id_from_path(self.way) or "case", Path(self.owner), "plain", {None: tuple(map(Path, files))})]
 
     def part(self) -> _Part:
         part = _Part(self.owner)
@@ -160,7 +163,7 @@ def _tail(series: str) -> str:
 
 def _case(part: _Part, case_id: str) -> CaseRef:
     return CaseRef(
-        case_id=case_id or "case",
+        case_id=id_from_path([case_id]) or "case",
         folder=Path(part.owner),
         layout="dataset",
         images={plane: tuple(map(Path, sorted(part.images[plane]))) for plane in Plane if part.images.get(plane)},

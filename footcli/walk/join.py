@@ -83,13 +83,17 @@ def _way(folder: str) -> Counter[str]:
 
 
 def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
-    """Cases of one id get the parent folder's name in front, then `~2`, `~3`: outputs must never collide, on any disk."""
+    """Cases of one id get the parent folder's name in front, then `~2`, `~3`: outputs must never collide, on any disk.
+
+    Plain folders have ids of their own by their way (`id_from_path`); what is left are two folders of one Case_ID in a data set, and
+    names that differ by case alone.
+    """
     often = Counter(case.case_id.casefold() for case in cases)
     taken: set[str] = set()
     unique = []
     for case in cases:
         wanted = case.case_id
-        if often[wanted.casefold()] > 1:
+        if often[wanted.casefold()] > 1 and case.layout == "dataset":
             wanted = f"{safe_text(case.folder.parent.name)}_{wanted}"
         case_id, number = wanted, 1
         while case_id.casefold() in taken or (case_id != case.case_id and case_id.casefold() in often):

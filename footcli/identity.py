@@ -1,0 +1,123 @@
+"""What a result belongs to: its input, its models and its options. Tells whether a finished result answers what is asked now."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from footcli.clinical import ADULT_YEARS, age_band
+from footcli.domain import CaseRef, Volume
+
+ALGORITHM = 1
+"""Raised whenever the same input, models and options may give other numbers: results of another one are done again."""
+FOOT_MARK = "+"
+"""Stands between the id of a scan that shows two feet and the foot's side or number: `P1+L`. No case id of its own ends so."""
+FEET = ("L", "R", "1", "2")
+
+_SAID = {True: "yes", False: "no", None: "as the files say"}
+
+
+def input_facts(volume: Volume) -> dict[str, Any]:
+    """What decides whether two inputs are the same: pixels with their geometry, and what the files say that findings rest on."""
+    age = volume.tags.age_years
+    return {
+        "sha256": volume.input_sha256,
+        "weight_bearing": volume.tags.weight_bearing,
+        "age_band": age_band(age),
+        "adult": None if age is None else age >= ADULT_YEARS,
+        "side": volume.tags.side,
+    }
+
+
+def source_digest(ref: CaseRef) -> str:
+    """A hash over place, size and times of the files behind a case: where it is the same the files need not be read again.
+
+    The change time is in it: names, sizes and modification times of two patients can be the same in exports from archives.
+    """
+    digest = hashlib.sha256()
+    files = [path for paths in ref.images.values() for path in paths] + list(ref.clinical_files)
+    for path in sorted(files):
+        digest.update(os.fsencode(path))
+        try:
+            found = path.stat(follow_symlinks=False)
+        except OSError:
+            continue  # that it cannot be read is found, and said, on reading
+        digest.update(f"\0{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def same_scan(provenance: Mapping[str, Any], volume: Volume) -> bool:
+    """Whether a result's pixels and their geometry are the volume's."""
+    return bool(_part(provenance, "input").get("sha256") == volume.input_sha256)
+
+
+def differences(provenance: Mapping[str, Any], wanted: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> list[str]:
+    """In what a finished result differs from what is asked for now, in words for people; empty where it answers it.
+
+    provenance: of the result. wanted: algorithm, models, profile and options as the new result's provenance would hold them.
+    facts: `input_facts` of the input as it is now; None where its files are the same as they were.
+    """
+    if provenance.get("algorithm") != wanted["algorithm"]:
+        return ["made by another version of footcli"]
+    found = []
+    if facts is not None and any(_part(provenance, "input").get(key) != value for key, value in facts.items()):
+        found.append("the files say something else of the patient")
+    found += [f"another {name}" for name in _changed(provenance.get("models"), wanted["models"])]
+    old, new = _part(provenance, "profile"), wanted["profile"]
+    if old.get("name") != new["name"]:
+        found.append(f"profile {new['name']} instead of {old.get('name')}")
+    elif old.get("sha256") != new["sha256"]:
+        found.append(f"profile {new['name']} has changed")
+    before = _part(provenance, "options")
+    return found + [
+        f"{key.replace('_', ' ')} {_worded(value)} instead of {_worded(before.get(key))}"
+        for key, value in wanted["options"].items()
+        if before.get(key) != value
+    ]
+
+
+def _part(provenance: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = provenance.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _changed(old: Any, new: Iterable[Mapping[str, Any]]) -> list[str]:
+    """File names of models that are not what they were, or that were not there, or are no longer."""
+
+    def known(models: Iterable[Any]) -> set[tuple[str, str]]:
+        return {(str(m.get("name")), str(m.get("sha256"))) for m in models if isinstance(m, Mapping)}
+
+    before, after = known(old if isinstance(old, list) else ()), known(new)
+    return sorted({name for name, _ in before ^ after})
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return _SAID[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def scan_id(foot_id: str) -> str:
+    """The id of the scan that a foot's result belongs to: `P1` for `P1+L`, and for `P1`."""
+    scan, mark, foot = foot_id.rpartition(FOOT_MARK)
+    return scan if mark and foot in FEET else foot_id
+
+
+def foot_ids(case_id: str) -> tuple[str, ...]:
+    """Every id that a case's results can have."""
+    return case_id, *(f"{case_id}{FOOT_MARK}{foot}" for foot in FEET)
+
+
+def id_from_path(parts: Iterable[str]) -> str:
+    """The id of a case from the names on the way to its folder: the same whatever lies beside it, another for another way.
+
+    Names are joined by `--`. A way whose names would make the id of another way, or of one foot, gets a hash at its end.
+    """
+    names = list(parts)
+    text = "--".join(names)
+    if text.split("--") == names and FOOT_MARK not in text:
+        return text
+    mark = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{text.replace(FOOT_MARK, '_')}~{mark}"

@@ -1,0 +1,71 @@
+"""journal.jsonl of an output folder: one line each time a case was finished or failed. Lines are only ever added."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from footcli.files import locked
+
+JOURNAL = "journal.jsonl"
+Record = dict[str, Any]
+"""case_id, outcome (done, redone, skipped, failed), folders, code, message, seconds; and of a finished case redone (why it was done
+again, or None), source (see identity.source_digest), lang, polygons, result_sha256 (folder name -> hash of its result.json)."""
+
+
+def open_journal(out: Path) -> None:
+    """Make the output folder and its journal; a line that a killed run left unfinished is ended. Raises OSError."""
+    with locked(out), (out / JOURNAL).open("a+b") as journal:
+        journal.seek(max(0, journal.seek(0, 2) - 1))
+        if journal.read(1) not in (b"", b"\n"):
+            journal.write(b"\n")
+
+
+def add(out: Path, record: Mapping[str, Any]) -> None:
+    """Add a line, whole even where several processes write. Raises OSError."""
+    line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    with locked(out), (out / JOURNAL).open("ab") as journal:
+        journal.write(line)
+
+
+def read_journal(out: Path) -> list[Record]:
+    """All lines that can be read, oldest first."""
+    path = out / JOURNAL
+    records = []
+    # a run that was killed may end in the middle of a line, even of a character
+    for line in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else ():
+        try:
+            record = json.loads(line)
+            whole = isinstance(record["case_id"], str) and isinstance(record["folders"], list)
+        except (ValueError, KeyError, TypeError):
+            continue
+        if whole:
+            records.append(record)
+    return records
+
+
+def finished(out: Path) -> dict[str, Record]:
+    """Case id -> its last record of a result that is whole: the hash in the journal is the file's.
+
+    A failure after it takes nothing away.
+    """
+    return {record["case_id"]: record for record in read_journal(out) if _whole(out, record)}
+
+
+def _whole(out: Path, record: Record) -> bool:
+    """The record's results are there, as they were written."""
+    hashes = record.get("result_sha256")
+    if not isinstance(hashes, dict) or not hashes:
+        return False
+    try:
+        return all(result_digest(out / name) == value for name, value in hashes.items())
+    except OSError:
+        return False
+
+
+def result_digest(folder: Path) -> str:
+    """Hash of a folder's result.json. Raises OSError."""
+    return hashlib.sha256((folder / "result.json").read_bytes()).hexdigest()

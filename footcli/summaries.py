@@ -1,0 +1,103 @@
+"""run.json, measurements.csv and index.html: the union of all that an output folder holds, whoever wrote it and when."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from footcli import __version__
+from footcli.domain import CaseResult
+from footcli.errors import CaseError, SetupError
+from footcli.files import locked, write_atomic
+from footcli.identity import scan_id
+from footcli.index import write_index
+from footcli.journal import Record, read_journal
+from footcli.results import dumps, load_result
+from footcli.spreadsheet import measurements_csv
+
+RUN = "run.json"
+RUN_SCHEMA = "footcli-run/1"
+SHARE = 0.05  # of a run's time that the summaries may take while it goes on
+
+
+def folders_in(out: Path) -> list[Path]:
+    """The folders that hold a result. Raises SetupError where there is none, and no record of a case that failed either."""
+    found = [name for record in union(out) for name in record["folders"]]
+    if not found and not read_journal(out):
+        raise SetupError(f"{out}: holds no results; name a results folder of footcli analyze")
+    return [out / name for name in sorted(found)]
+
+
+def union(out: Path) -> list[Record]:
+    """A record for each case, by id: what the journal says of it last, with the folders that are there.
+
+    Results that the journal does not know are entered as done, under what they say of themselves. A case that failed after it was
+    done keeps the folders of its earlier result.
+    """
+    records: dict[str, Record] = {}
+    owner: dict[str, str] = {}
+    for record in read_journal(out):
+        records[record["case_id"]] = record
+        owner |= {str(name): record["case_id"] for name in record["folders"]}
+    folders: dict[str, list[str]] = {}
+    for folder in sorted(out.iterdir()) if out.is_dir() else ():
+        if (folder / "result.json").is_file() and not folder.is_symlink():
+            folders.setdefault(owner.get(folder.name) or _said_id(folder), []).append(folder.name)
+    cases = []
+    for case_id in sorted(records.keys() | folders.keys()):
+        record = {"case_id": case_id, "outcome": "done", **records.get(case_id, {}), "folders": folders.get(case_id, [])}
+        if record["folders"] or record["outcome"] == "failed":
+            cases.append(record)
+    return cases
+
+
+def _said_id(folder: Path) -> str:
+    """The id of the scan that a folder's result is of, as the result says."""
+    try:
+        return scan_id(load_result(folder).case_id)
+    except CaseError:
+        return folder.name
+
+
+def write_summaries(out: Path, lang: str, head: Mapping[str, Any] | None = None, own: Mapping[str, Record] | None = None) -> None:
+    """Write the three files anew. Other processes that write here wait, so that nobody's cases are lost. Raises OSError.
+
+    head: version, device and options of this run, None to keep those of the last one. own: this run's records by case id.
+    """
+    with locked(out):
+        cases = [{**record, **(own or {}).get(record["case_id"], {}), "folders": record["folders"]} for record in union(out)]
+        results: dict[str, CaseResult] = {}
+        for name in (name for case in cases for name in case["folders"]):
+            with suppress(CaseError):  # the index says that it cannot be read
+                results[name] = load_result(out / name)
+        run = {**(head or _last_head(out)), "schema": RUN_SCHEMA, "cases": cases}
+        write_atomic(out / RUN, dumps(run).encode())
+        write_atomic(out / "measurements.csv", measurements_csv(results.values()).encode("utf-8-sig"))
+        write_index(out, cases, results, lang)
+
+
+def _last_head(out: Path) -> dict[str, Any]:
+    try:
+        run = json.loads((out / RUN).read_text("utf-8"))
+        return {key: value for key, value in run.items() if key not in ("cases", "schema")}
+    except (OSError, ValueError, AttributeError):
+        return {"version": __version__}
+
+
+class Pace:
+    """When a run that goes on writes its summaries: never so often that it takes more than SHARE of its time."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + 1.0
+
+    def due(self) -> bool:
+        """Whether it is time."""
+        return time.monotonic() >= self._next
+
+    def spent(self, seconds: float) -> None:
+        """Writing them has just taken so long."""
+        self._next = time.monotonic() + max(1.0, seconds / SHARE)

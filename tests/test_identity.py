@@ -1,0 +1,374 @@
+"""A result belongs to its input, its models and its options: nobody is given another one's report, and no case is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from analyst import Analyst
+from typer.testing import CliRunner, Result
+
+from footcli import batch, case_job, cli, summaries
+from footcli.errors import InferenceError
+from footcli.identity import FOOT_MARK, id_from_path, scan_id
+from footcli.journal import JOURNAL, open_journal
+from footcli.results import load_result
+from footcli.signoff import FILE as SIGNED
+
+
+def put(folder: Path, content: str, name: str = "1.dcm") -> Path:
+    """A case of one file; what it holds stands for its pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content)
+    return folder
+
+
+def analyze(cases: Path, out: Path, *more: str) -> Result:
+    return CliRunner().invoke(cli.app, ["analyze", str(cases), "-o", str(out), *more])
+
+
+def held_input(out: Path, name: str) -> str:
+    return str(load_result(out / name).provenance["input"]["sha256"])
+
+
+def outcomes(out: Path) -> dict[str, str]:
+    return {c["case_id"]: c["outcome"] for c in json.loads((out / "run.json").read_text("utf-8"))["cases"]}
+
+
+# another input
+
+
+def test_a_second_patient_is_never_given_the_first_ones_report(tmp_path: Path, analyst: Analyst) -> None:
+    a, b, out = put(tmp_path / "A" / "CT", "patient a"), put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+    stamp = a / "1.dcm"
+    os.utime(b / "1.dcm", ns=(stamp.stat().st_atime_ns, stamp.stat().st_mtime_ns))  # as files from an archive have it
+    assert analyze(a, out).exit_code == 0
+    before = (out / "CT" / "report.html").read_bytes()
+    result = analyze(b, out)
+    assert result.exit_code == 3
+    assert "FAILED CT" in result.stderr
+    assert "--overwrite" in result.stderr
+    assert "[other_input]" in result.stderr
+    assert "report.html" not in result.stdout
+    assert "1 failed" in result.stderr.splitlines()[-1]
+    assert (out / "CT" / "report.html").read_bytes() == before
+    assert outcomes(out) == {"CT": "failed"}
+    page = (out / "index.html").read_text("utf-8")
+    assert "other_input" in page
+    assert "earlier result" in page
+    # the first one is still known, and the second one comes with --overwrite
+    assert "1 skipped" in analyze(a, out).stderr
+    wanted = held_input(out, "CT")
+    assert analyze(b, out, "--overwrite").exit_code == 0
+    assert held_input(out, "CT") != wanted
+    assert "[other_input]" in analyze(a, out).stderr
+
+
+def test_files_that_were_changed_under_the_same_names_are_another_input(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    file = case / "1.dcm"
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.write_text("patient b")  # as long as before
+    os.utime(file, ns=times)
+    assert "[other_input]" in analyze(case, out).stderr
+    (out / JOURNAL).unlink()
+    assert "[other_input]" in analyze(case, out).stderr, "the result says what it belongs to, with the journal or without"
+
+
+def test_a_copied_tree_is_the_same_input_and_is_read_once(tmp_path: Path, analyst: Analyst) -> None:
+    put(tmp_path / "one" / "P1", "patient a")
+    out = tmp_path / "out"
+    analyze(tmp_path / "one", out)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    analyst.read.clear()
+    for _ in range(2):
+        assert "1 skipped" in analyze(tmp_path / "two", out).stderr
+    assert analyst.read == ["P1"], "its files are other ones: read and found the same; then known"
+    assert analyst.seen == ["P1"]
+
+
+def test_what_the_files_say_of_the_patient_is_part_of_the_input(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyst.age = 17.0
+    analyze(case, out)
+    analyst.age = 19.0  # the same band, but grown up
+    (case / "1.dcm").touch()
+    assert "redone P1: the files say something else of the patient" in analyze(case, out).stderr
+
+
+# other options
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--profile", "korea"), "profile korea instead of general"),
+        (("--quality", "fast"), "quality fast instead of standard"),
+        (("--spacing", "0.4"), "spacing mm 0.4 instead of as the files say"),
+        (("--weight-bearing", "no"), "weight bearing no instead of as the files say"),
+        (("--polygons",), "with --polygons"),
+    ],
+)
+def test_other_options_do_a_case_again_and_say_so(words: tuple[str, ...], why: str, tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    result = analyze(case, out, *words)
+    assert why in result.stderr
+    assert result.stderr.splitlines()[-1] == "0 done, 0 skipped, 1 redone, 0 failed"
+    assert analyst.seen == ["P1", "P1"]
+    assert outcomes(out) == {"P1": "redone"}
+    assert "1 skipped" in analyze(case, out, *words).stderr
+    assert len(analyst.seen) == 2
+
+
+def test_other_models_do_a_case_again_and_name_the_file(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    analyst.models = (("bones.onnx", "2" * 64),)
+    assert "redone P1: another bones.onnx" in analyze(case, out).stderr
+
+
+def test_another_algorithm_does_a_case_again(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    monkeypatch.setattr("footcli.pipeline.ALGORITHM", 99)
+    assert "redone P1: made by another version of footcli" in analyze(case, out).stderr
+
+
+def test_a_profile_whose_content_has_changed_does_a_case_again(
+    tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    before = analyst.load_models
+
+    def changed(options: object) -> object:
+        from dataclasses import replace
+
+        models = before(options)  # type: ignore[arg-type]
+        models.profile = replace(models.profile, guard_band={**models.profile.guard_band, "CPA": 9.0})
+        return models
+
+    monkeypatch.setattr(batch, "load_models", changed)
+    assert "redone P1: profile general has changed" in analyze(case, out).stderr
+
+
+def test_another_language_is_written_without_doing_the_case_again(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    analyst.read.clear()
+    assert "1 skipped" in analyze(case, out, "--lang", "ko").stderr
+    assert analyst.read == []
+    assert 'lang="ko"' in (out / "P1" / "report.html").read_text("utf-8")
+    written = (out / "P1" / "report.html").stat().st_mtime_ns
+    analyze(case, out, "--lang", "ko")
+    assert (out / "P1" / "report.html").stat().st_mtime_ns == written
+
+
+def test_a_readers_word_goes_with_the_values_that_it_was_about(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    words = dict.fromkeys(("case_id", "input_sha256", "reader", "signed"), "")
+    signed = json.dumps({"schema": "footcli-signoff/1", **words, "lines": {}})
+    (out / "P1" / SIGNED).write_text(signed)
+    analyze(case, out, "--overwrite")  # the same values
+    assert (out / "P1" / SIGNED).is_file()
+
+    def other(*args: object) -> object:
+        from dataclasses import replace
+
+        feet = analyst.analyze_volume(*args)  # type: ignore[arg-type]
+        return tuple(replace(foot, result=replace(foot.result, measurements=foot.result.measurements[1:])) for foot in feet)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(case_job, "analyze_volume", other)
+        result = analyze(case, out, "--quality", "fast")
+    assert not (out / "P1" / SIGNED).exists()
+    assert (out / "P1" / "signoff-earlier-1.json").read_text() == signed
+    assert "sign-off is kept as P1/signoff-earlier-1.json" in result.stderr
+
+
+# names
+
+
+def test_two_feet_beside_cases_of_their_names(tmp_path: Path, analyst: Analyst) -> None:
+    cases, out = tmp_path / "cases", tmp_path / "out"
+    for name in ("P1", "P1-L", "P1-R", "P1+L"):
+        put(cases / name, name)
+    only_p1 = {"P1": ("+L", "+R")}
+
+    def feet(ref: object, *args: object) -> object:
+        analyst.feet = only_p1.get(ref.case_id, ("",))  # type: ignore[attr-defined]
+        return analyst.analyze_volume(ref, *args)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(case_job, "analyze_volume", feet)
+        assert analyze(cases, out).exit_code == 0
+    made = {folder.name: held_input(out, folder.name) for folder in out.iterdir() if folder.is_dir()}
+    assert len(made) == 5
+    assert made["P1+L"] == made["P1+R"] != made["P1-L"] != made["P1-R"]
+    assert len(outcomes(out)) == 4
+    csv = (out / "measurements.csv").read_text("utf-8-sig").splitlines()[1:]
+    assert len({line.split(",")[0] for line in csv}) == 5
+
+
+def test_what_a_case_had_before_goes_when_it_comes_out_otherwise(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyst.feet = ("+L", "+R")
+    analyze(case, out)
+    analyst.feet = ("",)
+    analyze(case, out, "--quality", "best")
+    assert [folder.name for folder in out.iterdir() if folder.is_dir()] == ["P1"]
+
+
+@pytest.mark.parametrize("foot", ["L", "R", "1", "2"])
+def test_the_scan_of_a_foot_is_known_by_its_id(foot: str) -> None:
+    assert scan_id(f"P1{FOOT_MARK}{foot}") == "P1"
+    assert scan_id("P1") == "P1"
+    assert scan_id(id_from_path([f"P1{FOOT_MARK}{foot}"])) != "P1"
+
+
+# summaries
+
+
+def test_summaries_hold_every_case_whoever_did_it(tmp_path: Path, analyst: Analyst) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b", "c"):
+        put(tmp_path / "cases" / name, name)
+    put(tmp_path / "more" / "d", "d")
+    analyze(tmp_path / "cases", out)
+    analyze(tmp_path / "cases", out, "--case", "b")
+    assert sorted(outcomes(out)) == ["a", "b", "c"]
+    analyze(tmp_path / "more", out)
+    assert sorted(outcomes(out)) == ["a", "b", "c", "d"]
+    page, csv = (out / "index.html").read_text("utf-8"), (out / "measurements.csv").read_text("utf-8-sig")
+    for name in "abcd":
+        assert f'href="{name}/report.html"' in page
+        assert f"\n{name}," in csv
+
+
+def test_a_run_that_was_killed_leaves_what_it_finished_in_the_summaries(tmp_path: Path, analyst: Analyst) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b", "c"):
+        put(tmp_path / "cases" / name, name)
+    analyze(tmp_path / "cases", out)
+    # killed once b was saved, before its line in the journal; and in the middle of c
+    lines = (out / JOURNAL).read_text("utf-8").splitlines(keepends=True)
+    (out / JOURNAL).write_text(lines[0] + lines[1][:20])
+    (out / "c" / "result.json").unlink()
+    (out / "c" / ".masks.npz.0a1b2c3d.tmp").write_bytes(b"half")
+    for name in ("run.json", "index.html", "measurements.csv"):
+        (out / name).unlink()
+    analyst.seen.clear()
+    assert analyze(tmp_path / "cases", out, "--case", "c").exit_code == 0
+    assert analyst.seen == ["c"]
+    assert sorted(outcomes(out)) == ["a", "b", "c"]
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_summaries_are_written_while_a_run_goes_on(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        put(tmp_path / "cases" / name, name)
+    monkeypatch.setattr(summaries.Pace, "due", lambda self: True)
+    seen: list[list[str]] = []
+
+    def look(*args: object) -> object:
+        seen.append(sorted(outcomes(out)) if (out / "run.json").exists() else [])
+        return analyst.analyze_volume(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(case_job, "analyze_volume", look)
+    analyze(tmp_path / "cases", out)
+    assert seen == [[], ["a"]]
+
+
+def test_two_processes_in_one_folder_lose_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    open_journal(out)
+    script = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from make_result import make_result
+from footcli.journal import add
+from footcli.results import save_case
+from footcli.summaries import write_summaries
+import numpy as np
+out = Path(sys.argv[1])
+for number in range(8):
+    name = f"{sys.argv[2]}{number}"
+    save_case(out / name, make_result(case_id=name), np.zeros((2, 2, 2), np.uint8), np.eye(4), ())
+    add(out, {"case_id": name, "outcome": "done", "folders": [name], "text": "x" * 20000})
+    write_summaries(out, "en")
+"""
+    words = [sys.executable, "-c", script, str(out)]
+    here = str(Path(__file__).resolve().parent)
+    running = [subprocess.Popen([*words, letter, here]) for letter in "ab"]
+    assert [process.wait(60) for process in running] == [0, 0]
+    assert sorted(outcomes(out)) == sorted(f"{letter}{number}" for letter in "ab" for number in range(8))
+    assert len((out / JOURNAL).read_text("utf-8").splitlines()) == 16
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_a_case_that_another_process_finished_meanwhile_is_not_replaced(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+
+    def meanwhile(*args: object) -> object:
+        feet = analyst.analyze_volume(*args)  # type: ignore[arg-type]
+        other = put(tmp_path / "A" / "CT", "patient a")
+        if not (out / "CT").exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(case_job, "analyze_volume", analyst.analyze_volume)
+                assert analyze(other, out).exit_code == 0
+        return feet
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(case_job, "analyze_volume", meanwhile)
+        result = analyze(case, out)
+    assert "[other_input]" in result.stderr
+    first = held_input(out, "CT")
+    assert "1 skipped" in analyze(tmp_path / "A" / "CT", out).stderr
+    assert held_input(out, "CT") == first
+
+
+def test_a_failure_after_a_result_keeps_both(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    analyst.faults["P1"] = lambda: InferenceError("no_bone_found", "no bone")
+    assert analyze(case, out, "--quality", "fast").exit_code == 3
+    (record,) = json.loads((out / "run.json").read_text("utf-8"))["cases"]
+    assert (record["outcome"], record["code"], record["folders"]) == ("failed", "no_bone_found", ["P1"])
+    assert "1 skipped" in analyze(case, out).stderr, "what was asked first is still there"
+
+
+# any exception
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_any_exception_in_a_case_is_that_cases_failure(
+    jobs: str, tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b", "c"):
+        put(tmp_path / "cases" / name, name)
+    analyst.faults["b"] = lambda: KeyError("KIM^MINSU 1987-05-04")
+    if jobs == "2":  # the stand-in lives in this process: its records come as from a pool
+
+        def pooled(tasks: object, out: Path, models: object, options: object, jobs: int) -> object:
+            return [case_job.analyze_to_disk(task, out, models, options) for task in tasks]  # type: ignore
+
+        monkeypatch.setattr(batch, "_records", pooled)
+    result = analyze(tmp_path / "cases", out, "--jobs", jobs)
+    assert result.exit_code == 3
+    assert "KIM" not in result.output
+    assert "KIM" not in (out / "run.json").read_text("utf-8")
+    line = next(line for line in result.stderr.splitlines() if line.startswith("FAILED b"))
+    assert "KeyError in case_job.py, line" in line
+    assert line.endswith("[internal]")
+    assert outcomes(out) == {"a": "done", "b": "failed", "c": "done"}
