@@ -50,7 +50,7 @@ def picture(view: View, result: CaseResult, lang: str = "en") -> Markup:
         svg.tag("g", *_bones(view), class_="layer-bones"),
         svg.tag("g", *scene.boxes(result.lesions, lang), class_="layer-boxes"),
         svg.tag("g", *scene.lines(shown), class_="layer-lines"),
-        svg.tag("g", *scene.points(result.landmarks, shown), class_="layer-points"),
+        svg.tag("g", *scene.points(_measured(result), shown), class_="layer-points"),
         *marks,
         class_="view",
         fill="#ffffff",
@@ -80,6 +80,12 @@ def _shows(view: View, m: Measurement) -> bool:
     if m.value is None or len(m.points_vox) != 4 or view.plane != names.ANGLE_PLANE.get(m.name, m.plane):
         return False
     return all(_near(view, point) for point in m.points_vox)
+
+
+def _measured(result: CaseResult) -> list[Landmark]:
+    """The key points of angles that have a value: those of an angle that cannot be measured say nothing."""
+    angles = {m.name for m in result.measurements if m.source == "landmarks" and m.value is not None}
+    return [mark for mark in result.landmarks if _angle(mark) in angles]
 
 
 def _near(view: View, point: Point) -> bool:

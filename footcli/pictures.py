@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from footcli.domain import Lesion, Plane, View, Volume
+from footcli.domain import Lesion, Plane, Side, View, Volume
 from footcli.frame import FootFrame
 from footcli.geometry import Array
 from footcli.infer.prepare import SLICE_AXIS, orientation, window
@@ -29,20 +29,30 @@ CUTS = {
     Plane.COR: ("Talus", "Calcaneus", "MidFoot", "2nd Metatarsal"),
     Plane.AXL: ("Tibia", "Talus", "Calcaneus", "MidFoot"),
 }
-SLAB_WORDS = {
-    Plane.SAG: (("A", "P", "S", "I"), "lateral view, projected along the foot"),
-    Plane.COR: (("La", "Me", "S", "I"), "hindfoot view, projected along the foot"),
-    Plane.AXL: (("La", "Me", "A", "P"), "the foot from above, projected along its height"),
+SIDES: tuple[Side, ...] = ("L", "R")
+# What lies at the edges of a left foot's view, and from where one looks. The toes of the lateral view point to the left: of a left foot
+# one sees the outer side then, of a right foot the inner side. The two other views of a right foot are the mirror images.
+SLAB_EDGES = {Plane.SAG: ("A", "P", "S", "I"), Plane.COR: ("La", "Me", "S", "I"), Plane.AXL: ("La", "Me", "A", "P")}
+SLAB_WORDS: dict[tuple[Plane, Side], str] = {
+    (Plane.SAG, "L"): "lateral view, projected along the foot; seen from the outer side",
+    (Plane.SAG, "R"): "lateral view, projected along the foot; seen from the inner side",
+    **{(Plane.COR, side): "hindfoot view, projected along the foot; seen from behind" for side in SIDES},
+    **{(Plane.AXL, side): "the foot from above, projected along its height; toes up" for side in SIDES},
 }
+SIDE_UNKNOWN = "the side is not known"
 EDGES = {Plane.AXL: ("R", "L", "A", "P"), Plane.COR: ("R", "L", "S", "I"), Plane.SAG: ("A", "P", "S", "I")}
 
 
 def build_views(
     volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, slabs: Sequence[Slab], lesions: Sequence[Lesion],
-    turned: tuple[bool, bool],
+    turned: tuple[bool, ...], side: Side | None,
 ) -> tuple[View, ...]:  # fmt: skip
-    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid. turned: see prepare.orientation."""
-    views = [_slab_view(view, frame, volume.spacing_known) for view in slabs]
+    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid. turned: see prepare.orientation.
+
+    side: of the foot; None where it is not known: then the pictures show what the volume shows if its directions are the usual ones.
+    """
+    drawn = side or handedness(volume, frame, turned)
+    views = [_slab_view(view, frame, volume.spacing_known, drawn, side is not None) for view in slabs]
     order, flip = orientation(volume.affine, turned)
     boxes = ndimage.find_objects(labels, max_label=10)
     whole = [b for b in boxes if b is not None]
@@ -52,8 +62,18 @@ def build_views(
     for plane in Plane:
         array_axis = order[SLICE_AXIS[plane]]
         for index in _indices(plane, array_axis, boxes, lesions):
-            views.append(_slice_view(volume, labels, plane, index, order, flip, around))
+            views.append(_slice_view(volume, labels, plane, index, order, flip, around, side is not None))
     return tuple(views)
+
+
+def handedness(volume: Volume, frame: FootFrame, turned: tuple[bool, ...]) -> Side:
+    """The side of the foot if canonical x runs to the patient's left, as it does in slices that are shown as usual."""
+    order, flip = orientation(volume.affine, turned)
+    to_zyx = np.zeros((3, 3))
+    for axis, (source, backwards) in enumerate(zip(order, flip, strict=True)):
+        to_zyx[2 - source, 2 - axis] = -1.0 if backwards else 1.0
+    # canonical x left, y back, z up; the foot's x medial, y forward, z up: of a left foot one is the other turned
+    return "L" if np.linalg.det(frame.to_foot[:3, :3] @ to_zyx) > 0 else "R"
 
 
 def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | None], lesions: Iterable[Lesion]) -> list[int]:
@@ -71,12 +91,20 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
     return sorted(kept)
 
 
-def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:
+def _slab_view(view: Slab, frame: FootFrame, known: bool, side: Side, sure: bool) -> View:
+    """A projection as an eye sees that side's foot. sure: the side is known and not only assumed."""
     mean, top = view.image[:2]
     grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
-    edges, caption = SLAB_WORDS[view.plane]
+    edges, caption = SLAB_EDGES[view.plane], SLAB_WORDS[view.plane, side]
     to_px = view.to_px @ frame.to_foot
-    mask = view.labels
+    mask = view.far_labels if view.plane is Plane.SAG and side == "R" else view.labels
+    if side == "R" and view.plane is not Plane.SAG:
+        grey, mask = grey[:, ::-1], mask[:, ::-1]
+        to_px[0] = -to_px[0]
+        to_px[0, 3] += grey.shape[1] - 1
+        edges = (edges[1], edges[0], *edges[2:])
+    if not sure:
+        caption = f"{caption}; {SIDE_UNKNOWN}"
     rows, columns = (np.flatnonzero((grey > DARK).any(axis)) for axis in (1, 0))
     if rows.size and columns.size:
         top, left = max(0, int(rows[0]) - 4), max(0, int(columns[0]) - 4)
@@ -88,7 +116,7 @@ def _slab_view(view: Slab, frame: FootFrame, known: bool) -> View:
 
 def _slice_view(
     volume: Volume, labels: NDArray[np.uint8], plane: Plane, index: int, order: tuple[int, int, int], flip: tuple[bool, bool, bool],
-    around: tuple[slice, ...],
+    around: tuple[slice, ...], sure: bool,
 ) -> View:  # fmt: skip
     """Cut the input array across the axis that is this plane's normal, upright and cropped to the bones."""
     rows_c, columns_c = (a for a in range(3) if a != SLICE_AXIS[plane])  # canonical array axes of rows and columns
@@ -115,7 +143,11 @@ def _slice_view(
     grey = (255 * window(np, pictures[0].astype(np.float32), *BONE_WINDOW)).astype(np.uint8)
     grey, mask, pixel = _square(grey, pictures[1], to_px, float(step[rows]), float(step[columns]))
     shown = Plane({0: "SAG", 1: "COR", 2: "AXL"}[2 - normal])
-    return View(f"{shown}-{index}", shown, index, grey, mask, to_px, EDGES[plane], pixel if volume.spacing_known else None, "")
+    left, right, top, bottom = EDGES[plane]
+    if left in SIDES and not (sure or volume.orientation_known):
+        left = right = "?"
+    edges = (left, right, top, bottom)
+    return View(f"{shown}-{index}", shown, index, grey, mask, to_px, edges, pixel if volume.spacing_known else None, "")
 
 
 def _square(

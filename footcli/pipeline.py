@@ -30,12 +30,13 @@ from footcli.infer.views import slab
 from footcli.measure import MaskPoints, mask_points, measure_both
 from footcli.measure.hallux import phalanx
 from footcli.names import BONES
-from footcli.pictures import BONE_WINDOW, build_views
+from footcli.pictures import BONE_WINDOW, build_views, handedness
 from footcli.profiles import Profile, load_profile
 from footcli.read import read_case
 from footcli.stack import build_stack
 
 Quality = Literal["fast", "standard", "best"]
+WORDS: dict[Side, str] = {"L": "left", "R": "right"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
             lesions = arch_by_angles(lesions, values, models.profile)
         shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False))
         findings = decide(values, shown, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
-    side, notices = _side(frame, volume)
+    side, notices = _side(frame, volume, foot.turned)
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
         ref.case_id, side, values, landmarks, shown, findings, (*volume.notices, *frame.notices, *notices),
@@ -165,8 +166,9 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     )  # fmt: skip
     with clock("pictures"):
         above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
-        views = build_views(volume, labels, frame, (*located.slabs, above), shown, foot.turned)
-        stack = build_stack(volume, labels, frame, foot.turned)
+        turned = (*foot.turned, side is not None and side != handedness(volume, frame, foot.turned))
+        views = build_views(volume, labels, frame, (*located.slabs, above), shown, turned, side)
+        stack = build_stack(volume, labels, frame, turned)
     return Foot(result, labels, views, stack, volume)
 
 
@@ -198,13 +200,17 @@ def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str],
     return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden
 
 
-def _side(frame: FootFrame, volume: Volume) -> tuple[Side | None, tuple[Notice, ...]]:
+def _side(frame: FootFrame, volume: Volume, turned: tuple[bool, ...]) -> tuple[Side | None, tuple[Notice, ...]]:
     """The side that the bones show; the tag is the second opinion and speaks only where the bones cannot."""
     seen, told = frame.side, volume.tags.side
     if seen is None:
-        return told, ()
+        shown = handedness(volume, frame, turned)
+        if told is None or told == shown:
+            return told, ()
+        text = f"shown as usual the bones are those of a {WORDS[shown]} foot, the file says {told}: the pictures are turned, check the side"
+        return told, (Notice("side_disagrees", text),)
     if told is not None and told != seen:
-        text = f"the bones are those of a {'left' if seen == 'L' else 'right'} foot, the file says {told}: check the side"
+        text = f"the bones are those of a {WORDS[seen]} foot, the file says {told}: check the side"
         return seen, (Notice("side_disagrees", text),)
     return seen, ()
 

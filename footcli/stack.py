@@ -23,7 +23,7 @@ BLOCK = 8  # slices and columns end with JPEG's blocks, so that none bleeds into
 SHEET_ROWS = 8000
 
 
-def build_stack(volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, turned: tuple[bool, bool]) -> Stack | None:
+def build_stack(volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, turned: tuple[bool, ...]) -> Stack | None:
     """Cut the foot out of a scan. labels: uint8 (z, y, x) on the input's grid. turned: see prepare.orientation. None without bones."""
     box = _around(labels, frame, volume)
     if box is None:

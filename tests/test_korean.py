@@ -17,7 +17,7 @@ from footcli.korean import line
 from footcli.measure import FLOOR_WORDS, hallux
 from footcli.measure.points import ABSENT, END_WORDS, IN_PART, OUTSIDE
 from footcli.names import BONES, LESION_PLANE, MEASURES, UNIT
-from footcli.pictures import SLAB_WORDS
+from footcli.pictures import SIDE_UNKNOWN, SLAB_WORDS
 from footcli.profiles import load_profile
 
 PACKAGE = Path(__file__).resolve().parents[1] / "footcli"
@@ -85,7 +85,7 @@ def test_every_line_of_evidence_is_put_into_korean(profile: str) -> None:
 
 
 def test_reasons_and_notes_are_put_into_korean() -> None:
-    for text in (*REASONS, *FLOOR_WORDS.values(), *(words for _, words in SLAB_WORDS.values())):
+    for text in (*REASONS, *FLOOR_WORDS.values(), *SLAB_WORDS.values(), *(f"{words}; {SIDE_UNKNOWN}" for words in SLAB_WORDS.values())):
         assert line(text, "ko") != text
         assert not english(line(text, "ko")), line(text, "ko")
 

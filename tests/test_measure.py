@@ -10,7 +10,7 @@ import pytest
 from footcli.domain import Landmark, Measurement
 from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import Array, apply
-from footcli.measure import MIN_SCORE, difference, measure_landmarks, measure_masks
+from footcli.measure import FLOOR_WORDS, MIN_SCORE, _measure, difference, measure_landmarks, measure_masks
 from footcli.measure.points import SHAFT_LOW_MM, SHAFT_LOW_SHARE, bones_in_frame, key_points
 from footcli.measure.rules import angle_deg, true_angles
 from footcli.names import ANGLE_PLANE, ANGLES, BONE_ID, LANDMARKS, landmark_names
@@ -234,6 +234,16 @@ def test_without_its_own_floor_points_cpa_takes_the_frames_floor_and_says_which(
     assert cpa.value == pytest.approx(np.degrees(np.arctan2(12, 40)))
     assert cpa.note.startswith("floor: ")
     assert word in cpa.note
+
+
+@pytest.mark.parametrize("floor", ["bones", "horizontal"])
+def test_from_the_masks_cpa_stands_on_the_frames_floor_and_names_that_one(floor: str) -> None:
+    """Heel and heads are in view, but they do not stand on one level: the value is against the horizontal, and the note says so."""
+    frame = FootFrame(np.eye(4), "L", floor)  # type: ignore[arg-type]
+    found = {name: np.zeros(3) for name in landmark_names("CPA")}
+    found |= {"CPA_Line1_Pt2": np.array([0.0, 40.0, 12.0]), "CPA_Line2_Pt2": np.array([0.0, 90.0, 0.0])}
+    assert _measure("CPA", found, frame, "masks", 1.0).note == FLOOR_WORDS[floor]
+    assert _measure("CPA", found, frame, "landmarks", 1.0).note == FLOOR_WORDS["bones"], "its own points, at heel and heads"
 
 
 def test_no_landmarks_at_all_gives_five_reasons() -> None:

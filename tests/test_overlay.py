@@ -106,6 +106,18 @@ def test_a_slice_with_one_of_four_points_far_off_shows_no_line() -> None:
     assert len(_layer(_parts(SLAB, measurements=measured), "lines")) == 1
 
 
+def test_points_of_an_angle_that_is_not_measurable_are_not_drawn() -> None:
+    measured = tuple(
+        replace(m, value=None, why_missing="cut off", points_vox=()) if (m.name, m.source) == ("CPA", "landmarks") else m
+        for m in make_result().measurements
+    )
+    for view in (SLAB, replace(SLAB, index=27)):
+        before, after = ("".join(_texts(_layer(_parts(view, **how), "points"))) for how in ({}, {"measurements": measured}))
+        assert "CPA" in before
+        assert "CPA" not in after
+        assert "TMA" in after
+
+
 def test_landmarks_on_one_spot_share_a_label() -> None:
     assert "TMA P1 TCA P1" in _texts(_layer(_parts(SLAB), "points"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from grids import ORDERS, SOME_ORDERS, Order, reordered, reordered_array, volume
 from numpy.typing import NDArray
 
 from footcli import pictures
-from footcli.domain import Lesion, Plane, View, Volume
+from footcli.domain import Lesion, Plane, Side, View, Volume
 from footcli.frame import FootFrame, foot_frame
 from footcli.infer.prepare import canonical
 from footcli.infer.views import slab
@@ -41,9 +42,10 @@ def _case(spacing: tuple[float, float, float], order: Order) -> tuple[Volume, ND
 
 
 def _slices(
-    volume: Volume, labels: NDArray[np.uint8], lesions: tuple[Lesion, ...] = (), turned: tuple[bool, bool] = UNTURNED
-) -> tuple[View, ...]:
-    return build_views(volume, labels, FRAME, (), lesions, turned)
+    volume: Volume, labels: NDArray[np.uint8], lesions: tuple[Lesion, ...] = (), turned: tuple[bool, ...] = UNTURNED,
+    side: Side | None = "L",
+) -> tuple[View, ...]:  # fmt: skip
+    return build_views(volume, labels, FRAME, (), lesions, turned, side)
 
 
 def _pixel(view: View, xyz: list[int] | NDArray[np.int64]) -> NDArray[np.float64]:
@@ -151,20 +153,100 @@ def test_without_bones_there_are_no_slices_to_show() -> None:
     assert _slices(volume, np.zeros_like(labels)) == ()
 
 
-@pytest.mark.parametrize("plane", [Plane.SAG, Plane.COR])
-def test_in_a_view_along_the_foot_bones_lie_where_their_voxels_are(plane: Plane) -> None:
-    seen = scan(draw_subject(2, "normal"), 2.0, 2)
+@cache
+def _drawn(side: Side) -> tuple[Volume, NDArray[np.uint8], FootFrame]:
+    """A drawn foot of that side, as its scan shows it."""
+    subject = draw_subject(next(seed for seed in range(2, 99) if draw_subject(seed, "normal").side == side), "normal")
+    seen = scan(subject, 2.0, 2)
     volume = Volume(seen.hu, seen.raster.grid.affine, tuple(map(str, range(seen.hu.shape[0]))), "0" * 64)
-    labels = seen.raster.labels
-    frame = foot_frame(labels, volume.affine, orientation_known=True, weight_bearing=True)
+    frame = foot_frame(seen.raster.labels, volume.affine, orientation_known=True, weight_bearing=True)
+    assert frame.side == side
+    return volume, seen.raster.labels, frame
+
+
+def _projected(side: Side, plane: Plane, told: Side | None = None, mirrored: bool = False) -> View:
+    """The projection of a drawn foot. told: what is said of its side, by default the truth. mirrored: left and right swapped."""
+    volume, labels, frame = _drawn(side)
     grid = canonical(volume, 2.0)
     view = slab(grid.hu, labels, np.linalg.inv(frame.to_foot @ grid.to_input), plane, BONE_WINDOW)
-    (shown,) = build_views(volume, np.zeros_like(labels), frame, (view,), (), UNTURNED)
+    (shown,) = build_views(volume, np.zeros_like(labels), frame, (view,), (), (*UNTURNED, mirrored), told or side)
+    return shown
+
+
+def _looked_along(view: View, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit vector (LPS) along which an eye looks that sees the picture so: with it, the picture's up and right are right-handed."""
+    right, down = view.vox_to_px[:, :3] @ np.linalg.inv(affine[:3, :3])
+    along = np.cross(-down, right)
+    return np.asarray(along / np.linalg.norm(along))
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+@pytest.mark.parametrize(
+    ("plane", "along"), [(Plane.AXL, [0, 0, -1]), (Plane.COR, [0, -1, 0]), (Plane.SAG, [-1, 0, 0])], ids=["above", "behind", "lateral"]
+)
+def test_a_projection_is_what_an_eye_sees_of_that_sides_foot(plane: Plane, along: list[float], side: Side) -> None:
+    """In patient space, without the foot's frame: from above one looks down, from behind forward; a left foot's outer side faces the
+    reader who looks to the patient's right, and so does a right foot's inner side."""
+    volume, labels, _ = _drawn(side)
+    view = _projected(side, plane)
+    assert _looked_along(view, volume.affine) @ along > 0.9
+
+    def middle(bone: str) -> NDArray[np.float64]:
+        return np.argwhere(labels == BONE_ID[bone])[:, ::-1].mean(0) @ view.vox_to_px[:, :3].T + view.vox_to_px[:, 3]
+
+    if plane is Plane.SAG:
+        assert middle("1st Metatarsal")[0] < middle("Calcaneus")[0]
+        assert ("outer side" in view.caption) == (side == "L")
+        shown = {bone: (view.labels == BONE_ID[bone]).sum() for bone in ("1st Metatarsal", "5th Metatarsal")}
+        assert (shown["5th Metatarsal"] > shown["1st Metatarsal"]) == (side == "L"), "the metatarsal that is nearer hides the other"
+        return
+    medial, lateral = ("1st Metatarsal", "5th Metatarsal") if plane is Plane.AXL else ("Tibia", "Fibula")
+    assert (middle(medial)[0] < middle(lateral)[0]) == (side == "R"), "a right foot's big toe is on the left"
+    assert view.edges[:2] == (("Me", "La") if side == "R" else ("La", "Me"))
+
+
+@pytest.mark.parametrize("plane", [Plane.AXL, Plane.COR])
+def test_where_the_file_says_the_other_side_the_picture_is_that_sides(plane: Plane) -> None:
+    """The slices of a scan without directions may be mirrored: the view is the one of the foot that it is said to be."""
+    mine, said = _projected("R", plane), _projected("R", plane, told="L", mirrored=True)
+    np.testing.assert_array_equal(said.image, mine.image[:, ::-1])
+    assert said.edges[:2] == ("La", "Me")
+
+
+def test_of_an_unknown_side_the_picture_says_so_and_letters_are_left_open() -> None:
+    volume, labels, frame = _drawn("R")
+    grid = canonical(volume, 2.0)
+    view = slab(grid.hu, labels, np.linalg.inv(frame.to_foot @ grid.to_input), Plane.AXL, BONE_WINDOW)
+    unknown = replace(volume, orientation_known=False)
+    shown, *slices = build_views(unknown, labels, frame, (view,), (), UNTURNED, None)
+    assert "the side is not known" in shown.caption
+    assert shown.edges == ("Me", "La", "A", "P"), "as it is if the slices run as usual"
+    assert {view.edges[:2] for view in slices} == {("?", "?"), ("A", "P")}
+    known = build_views(unknown, labels, frame, (), (), UNTURNED, "R")
+    assert {view.edges[:2] for view in known} == {("R", "L"), ("A", "P")}
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_slices_stay_as_ct_is_shown_whatever_the_side(side: Side) -> None:
+    volume, labels, frame = _drawn(side)
+    for view in build_views(volume, labels, frame, (), (), UNTURNED, side):
+        along = {Plane.AXL: [0, 0, 1], Plane.COR: [0, 1, 0], Plane.SAG: [-1, 0, 0]}[view.plane]  # from the feet, from in front
+        assert _looked_along(view, volume.affine) @ along > 0.9
+        assert view.edges[:2] == (("A", "P") if view.plane is Plane.SAG else ("R", "L"))
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+@pytest.mark.parametrize("plane", list(Plane))
+def test_in_a_view_along_the_foot_bones_lie_where_their_voxels_are(plane: Plane, side: Side) -> None:
+    _, labels, _ = _drawn(side)
+    shown = _projected(side, plane)
     assert shown.index is None
     assert shown.image.shape == shown.labels.shape
     heel = np.argwhere(labels == BONE_ID["Calcaneus"])[:, ::-1] @ shown.vox_to_px[:, :3].T + shown.vox_to_px[:, 3]
     rows, columns = np.nonzero(shown.labels == BONE_ID["Calcaneus"])
     assert rows.max() == pytest.approx(heel[:, 1].max(), abs=2.5)
     assert columns.max() == pytest.approx(heel[:, 0].max(), abs=2.5)
+    if plane is Plane.AXL:
+        return
     top = np.argwhere(labels == BONE_ID["Tibia"])[:, ::-1] @ shown.vox_to_px[:, :3].T + shown.vox_to_px[:, 3]
     assert np.nonzero(shown.labels == BONE_ID["Tibia"])[0].min() == pytest.approx(top[:, 1].min(), abs=2.5)

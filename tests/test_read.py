@@ -134,10 +134,29 @@ def test_of_two_equal_series_the_lower_number_is_read(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path).hu, expected(9))
 
 
-def test_two_patients_in_a_folder_fail_without_their_names(tmp_path: Path) -> None:
-    series(tmp_path)
-    save(tmp_path / "x.dcm", ct(11, PatientID="P2"))
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, {"PatientID": "P2"}),
+        ({}, {"PatientID": "P2", "PatientName": ""}),
+        ({"PatientID": "0"}, {"PatientID": "0", "PatientName": "Secret^Other"}),
+        ({"PatientID": "ANON"}, {"PatientID": "ANON", "PatientName": "Secret^Other"}),
+        ({"PatientID": ""}, {"PatientID": "", "PatientName": "Secret^Other"}),
+        ({"PatientBirthDate": "19870504"}, {"PatientBirthDate": "19870505"}),
+        ({"PatientSex": "F"}, {"PatientSex": "M"}),
+    ],
+)
+def test_two_patients_in_a_folder_fail_without_their_names(tmp_path: Path, one: dict[str, Any], other: dict[str, Any]) -> None:
+    series(tmp_path, **one)
+    save(tmp_path / "x.dcm", ct(11, **(one | other)))
     fails(tmp_path, "mixed_patients", "more than one patient")
+
+
+@pytest.mark.parametrize("name", ["SECRET^NAME", "Secret Name", "Secret^Name^^^", "Secret^Name=\ud64d^\uae38\ub3d9", "", None])
+def test_one_patient_may_be_written_in_several_ways(tmp_path: Path, name: str | None) -> None:
+    series(tmp_path, 9, SpecificCharacterSet="ISO_IR 192")
+    save(tmp_path / "009.dcm", ct(9, PatientName=name, PatientID="P1" if name else "", SpecificCharacterSet="ISO_IR 192"))
+    assert np.array_equal(read(tmp_path).hu, expected())
 
 
 def test_files_that_are_no_ct_slices_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -196,6 +215,11 @@ def test_too_few_slices_fail(tmp_path: Path) -> None:
         ({"Rows": 0}, "geometry_mismatch"),
         ({"Rows": 65535, "Columns": 65535}, "geometry_mismatch"),
         ({"Rows": 4000}, "geometry_mismatch"),
+        ({"Columns": 8}, "geometry_mismatch"),
+        ({"Rows": 11}, "geometry_mismatch"),
+        ({"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}, "geometry_mismatch"),
+        ({"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}, "unsupported_bits"),
+        ({"BitsAllocated": 64, "BitsStored": 64, "HighBit": 63}, "unsupported_bits"),
         ({"NumberOfFrames": 0}, "bad_frames"),
         ({"NumberOfFrames": -1}, "bad_frames"),
         ({"NumberOfFrames": 2**31 - 1}, "bad_frames"),
@@ -395,18 +419,19 @@ def test_jpeg_2000_is_read(tmp_path: Path) -> None:
     assert np.array_equal(read(encoded(tmp_path, "1.2.840.10008.1.2.4.90", j2k)).hu, expected())
 
 
-def test_run_length_coding_is_read(tmp_path: Path) -> None:
+def run_lengths(pixels: np.ndarray[Any, Any]) -> bytes:
     from pydicom.pixels.encoders import RLELosslessEncoder
 
-    def rle(pixels: np.ndarray[Any, Any]) -> bytes:
-        return bytes(
-            RLELosslessEncoder.encode(
-                pixels, rows=12, columns=10, samples_per_pixel=1, number_of_frames=1, bits_allocated=16, bits_stored=16,
-                pixel_representation=0, photometric_interpretation="MONOCHROME2", encoding_plugin="pydicom",
-            )
-        )  # fmt: skip
+    return bytes(
+        RLELosslessEncoder.encode(
+            pixels, rows=12, columns=10, samples_per_pixel=1, number_of_frames=1, bits_allocated=16, bits_stored=16,
+            pixel_representation=0, photometric_interpretation="MONOCHROME2", encoding_plugin="pydicom",
+        )
+    )  # fmt: skip
 
-    assert np.array_equal(read(encoded(tmp_path, "1.2.840.10008.1.2.5", rle)).hu, expected())
+
+def test_run_length_coding_is_read(tmp_path: Path) -> None:
+    assert np.array_equal(read(encoded(tmp_path, "1.2.840.10008.1.2.5", run_lengths)).hu, expected())
 
 
 def test_baseline_jpeg_is_read(tmp_path: Path) -> None:
@@ -464,6 +489,73 @@ def test_damaged_pixels_fail_and_a_panic_does_not_escape(tmp_path: Path, monkeyp
     fails(tmp_path / "b", "pixel_corrupt")
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.1"])
+def test_more_pixels_than_the_tags_say_are_refused_in_every_syntax(tmp_path: Path, syntax: str) -> None:
+    """Columns 8 of 10 would be a sheared picture; so would one slice of two that are stored as one."""
+    for number in range(10):
+        save(tmp_path / "one" / f"{number}.dcm", ct(number, Columns=8), syntax)
+        twice = ct(number)
+        twice.PixelData = twice.PixelData * 2
+        save(tmp_path / "two" / f"{number}.dcm", twice, syntax)
+    fails(tmp_path / "one", "geometry_mismatch", "more pixel data")
+    fails(tmp_path / "two", "geometry_mismatch", "more pixel data")
+
+
+def test_the_pad_byte_of_an_odd_image_is_no_surplus(tmp_path: Path) -> None:
+    odd = pattern(shape=(11, 9)).astype(np.uint8)
+    for number in range(9):
+        data = ct(number, pixels=odd)
+        data.PixelData = odd.tobytes() + b"\0"
+        data["PixelData"].VR = "OB"
+        save(tmp_path / f"{number}.dcm", data)
+    assert np.array_equal(read(tmp_path).hu[0], odd.astype(np.int16) - 1024)
+
+
+@pytest.mark.parametrize("columns", [8, 12])
+def test_run_lengths_that_are_not_as_long_as_the_tags_say_are_refused(tmp_path: Path, columns: int) -> None:
+    encoded(tmp_path, "1.2.840.10008.1.2.5", run_lengths, Columns=columns)
+    fails(tmp_path, "pixel_corrupt")
+
+
+@pytest.mark.parametrize("kind", ["run lengths", "jpeg 2000"])
+def test_two_images_in_a_file_of_one_frame_are_refused(tmp_path: Path, kind: str) -> None:
+    syntax, encode = {"run lengths": ("1.2.840.10008.1.2.5", run_lengths), "jpeg 2000": ("1.2.840.10008.1.2.4.90", j2k)}[kind]
+    for number in range(9):
+        save(tmp_path / f"{number}.dcm", ct(number), syntax, [encode(pattern(number)), encode(pattern(number + 50))])
+    fails(tmp_path, "geometry_mismatch", "more pixel data")
+
+
+def test_a_stream_of_more_bits_than_the_tags_say_is_refused(tmp_path: Path) -> None:
+    encoded(tmp_path / "fits", "1.2.840.10008.1.2.4.90", j2k, BitsStored=12, HighBit=11)  # 16 bits in the stream, values of 12
+    assert np.array_equal(read(tmp_path / "fits").hu, expected())
+    encoded(tmp_path / "cut", "1.2.840.10008.1.2.4.90", j2k, BitsStored=8, HighBit=7)
+    fails(tmp_path / "cut", "geometry_mismatch", "more bits")
+
+
+@pytest.mark.parametrize("shape", [(12, 10), (11, 9)])
+@pytest.mark.parametrize("vr", ["OW", "OB"])
+def test_bytes_in_big_endian_words_are_read_as_pydicom_reads_them(tmp_path: Path, vr: str, shape: tuple[int, int]) -> None:
+    for number in range(9):
+        data = ct(number, pixels=(pattern(number, shape) % 256).astype(np.uint8))
+        flat = np.frombuffer(data.PixelData, np.uint8)
+        flat = np.pad(flat, (0, len(flat) % 2))
+        data.PixelData = flat.tobytes()  # `save` swaps the bytes of each word
+        data["PixelData"].VR = vr
+        save(tmp_path / f"{number}.dcm", data, "1.2.840.10008.1.2.2")
+    wanted = np.stack([pydicom.dcmread(path).pixel_array for path in sorted(tmp_path.iterdir())])
+    assert np.array_equal(read(tmp_path).hu, wanted.astype(np.int16) - 1024)
+    assert np.array_equal(wanted[3], pattern(3, shape) % 256) == (vr == "OW")
+
+
+def test_frames_of_odd_size_in_big_endian_words_are_read_as_pydicom_reads_them(tmp_path: Path) -> None:
+    frames = (np.stack([pattern(number, (11, 9)) for number in range(9)]) % 256).astype(np.uint8)
+    data = ct(0, pixels=frames, NumberOfFrames=9, SpacingBetweenSlices=0.4)
+    data.PixelData = np.pad(frames.ravel(), (0, 1)).tobytes()
+    save(tmp_path / "all.dcm", data, "1.2.840.10008.1.2.2")
+    assert np.array_equal(pydicom.dcmread(tmp_path / "all.dcm").pixel_array, frames)
+    assert np.array_equal(read(tmp_path).hu, frames.astype(np.int16) - 1024)
+
+
 def test_a_codec_that_is_absent_fails_naming_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
     sof = b"\xff\xd8\xff\xc3\0\x0b\x10\0\x0c\0\x0a\x01\x01\x11\0" + bytes(20)
@@ -489,10 +581,11 @@ def test_text_of_any_kind_in_tags_is_read_past(tmp_path: Path, charset: str | li
     folder = series(tmp_path / "case", 9)
     plain = read(folder)
     long = b'standing "><script>alert(1)</script> ' + b"x" * 10_000
-    for number, path in enumerate(sorted(folder.iterdir())):
+    korean = isinstance(charset, list)
+    for path in sorted(folder.iterdir()):
         data = pydicom.dcmread(path)
         data.SpecificCharacterSet = charset
-        data.add_new("PatientName", "PN", b"\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf" if number % 2 else b"\xff\xfe\x80^\xed\xa0\x80")
+        data.add_new("PatientName", "PN", b"\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf" if korean else b"\xff\xfe\x80^\xed\xa0\x80")
         data.add_new("InstitutionName", "LO", b"\x1b$)C\xba\xb4\xbf\xf8\x1b\x1b\xff <script>")
         data.add_new("SeriesDescription", "LO", long)
         data.save_as(path)
@@ -575,6 +668,47 @@ def test_planes_that_agree_are_silent_and_flipped_ones_are_named(tmp_path: Path)
     volume = read_case(find_cases(tmp_path / "b")[0])
     assert codes(volume) == ["geometry_from_names", "planes_disagree"]
     assert "upside down" in volume.notices[1].text
+
+
+@pytest.mark.parametrize("plane", [Plane.COR, Plane.SAG])
+@pytest.mark.parametrize("which", [0, -1, None])
+def test_axial_slices_of_one_patient_beside_another_planes_of_another_fail(tmp_path: Path, plane: Plane, which: int | None) -> None:
+    dataset(tmp_path, Plane.AXL, cube())
+    dataset(tmp_path, plane, cube())
+    paths = sorted((tmp_path / "C1" / plane).iterdir())
+    path = paths[len(paths) // 2 if which is None else which]
+    data = pydicom.dcmread(path)
+    data.PatientName = "Secret^Other"
+    data.save_as(path)
+    with pytest.raises(ReadError, match="more than one patient") as caught:
+        read_case(find_cases(tmp_path)[0])
+    assert caught.value.code == "mixed_patients"
+
+
+@pytest.mark.parametrize("plane", [Plane.COR, Plane.SAG])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Rows": 0}, {"Rows": 65535, "Columns": 65535}, {"Columns": 8}, {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0},
+        {"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31}, {"BitsAllocated": 64, "BitsStored": 64, "HighBit": 63},
+        {"BitsStored": 0}, {"NumberOfFrames": -1}, {"RescaleSlope": 0}, {"PixelData": None},
+        {"FloatPixelData": b"\0" * 480, "PixelData": None},
+    ],
+)  # fmt: skip
+def test_an_odd_slice_of_another_plane_is_a_warning_and_ends_nothing(tmp_path: Path, plane: Plane, odd: dict[str, Any]) -> None:
+    dataset(tmp_path, Plane.AXL, cube())
+    dataset(tmp_path, plane, cube())
+    paths = sorted((tmp_path / "C1" / plane).iterdir())
+    data = pydicom.dcmread(paths[len(paths) // 2])
+    for keyword, value in odd.items():
+        if value is None:
+            delattr(data, keyword)
+        else:
+            setattr(data, keyword, value)
+    data.save_as(paths[len(paths) // 2])
+    volume = read_case(find_cases(tmp_path)[0])
+    assert np.array_equal(volume.hu, cube().astype(np.int16) - 1024)
+    assert codes(volume) == ["geometry_from_names", "plane_unreadable"]
 
 
 @pytest.mark.skipif(not WBCT.is_dir(), reason="the real scan is not here (../shared/data/wbct)")

@@ -296,6 +296,24 @@ def test_a_row_jumps_to_its_slice(opened: _Opened) -> None:
 
 
 @needs_driver
+@pytest.mark.parametrize(
+    ("side", "where", "right", "up"),
+    [
+        ("L", "above", [-1, 0, 0], [0, -1, 0]), ("R", "above", [-1, 0, 0], [0, -1, 0]), ("R", "front", [1, 0, 0], [0, 0, 1]),
+        ("L", "lateral", [0, 1, 0], [0, 0, 1]), ("R", "medial", [0, 1, 0], [0, 0, 1]), ("R", "lateral", [0, -1, 0], [0, 0, 1]),
+    ],
+)  # fmt: skip
+def test_the_surface_is_seen_from_where_its_button_says(
+    opened: _Opened, side: str, where: str, right: list[float], up: list[float]
+) -> None:
+    """In patient space (left, back, up): from above a right foot's big toe is on the left, as in the projection; never a mirror image."""
+    turned = f"const eye = {{side: {1 if side == 'L' else -1}, draw() {{}}}}; Surface.prototype.from.call(eye, '{where}');"
+    axes = np.array(opened.page.evaluate(f"() => {{ {turned} return Surface.prototype.axes.call(eye); }}"))
+    np.testing.assert_allclose(axes[:2], [right, up], atol=0.01)
+    assert np.linalg.det(axes) == pytest.approx(1.0)
+
+
+@needs_driver
 def test_the_surface_turns_and_has_a_still_picture_without_webgl(opened: _Opened, browser: Any, report: Path) -> None:
     page = opened.page
     canvas = page.locator(".pane.surface canvas")

@@ -37,15 +37,15 @@ class Canonical:
     flip: tuple[bool, bool, bool]
 
 
-def orientation(affine: Array, turned: tuple[bool, bool] = (False, False)) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+def orientation(affine: Array, turned: tuple[bool, ...] = (False, False)) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
     """Which input array axis each canonical axis (z, y, x) comes from, and whether it runs backwards.
 
-    turned: (up-down, front-back) to turn besides, where the affine's directions are not to be trusted.
+    turned: (up-down, front-back[, left-right]) to turn besides, where the affine's directions are not to be trusted.
     """
     direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     best = max(_permutations(), key=lambda p: sum(abs(direction[lps, vox]) for lps, vox in enumerate(p)))
     order, flip = [], []
-    for lps, extra in ((2, turned[0]), (1, turned[1]), (0, False)):
+    for lps, extra in zip((2, 1, 0), (*turned, False), strict=False):
         order.append(2 - best[lps])
         flip.append(bool(direction[lps, best[lps]] < 0) != extra)
     return (order[0], order[1], order[2]), (flip[0], flip[1], flip[2])
@@ -63,7 +63,7 @@ def axis_weights(n_in: int, spacing: float, n_out: int, pixel: float) -> F32:
     return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9), dtype=np.float32)
 
 
-def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, bool] = (False, False)) -> Canonical:
+def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, ...] = (False, False)) -> Canonical:
     """Resample a volume to equal voxels in canonical order. Where spacing is unknown the voxel edge is taken as it stands."""
     order, flip = orientation(volume.affine, turned)
     spacing = volume.spacing_mm[::-1][list(order)]

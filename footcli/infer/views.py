@@ -54,13 +54,15 @@ class Slab:
 
     owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit;
     empty for a view that has no key points.
-    labels: uint8 (rows, columns), the bone hit first. to_px: (2, 4), foot mm -> (column, row).
+    labels: uint8 (rows, columns), the bone that hides the others for an eye at the lateral side, behind, or above; far_labels: for an
+    eye at the other end. to_px: (2, 4), foot mm -> (column, row).
     """
 
     plane: Plane
     image: F32
     owners: dict[str, F32]
     labels: NDArray[np.uint8]
+    far_labels: NDArray[np.uint8]
     to_px: Array
 
 
@@ -99,14 +101,19 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     first = seen
     if plane is Plane.AXL:  # from above, through the ankle
         first = np.where(np.isin(seen, bones), seen, 0)[::-1]
-    hit = (first > 0).argmax(0)
     along = (near + VIEW_MM * np.arange(depth, dtype=np.float32))[:, None, None]
     owners = {}
     for name in BONES_SHOWN[plane] if plane in CHANNELS else ():
         mask = seen == BONE_ID[name]
         count = mask.sum(0)
         owners[name] = np.where(count > 0, (mask * along).sum(0) / np.maximum(count, 1), np.nan).astype(np.float32)
-    return Slab(plane, image.astype(np.float32), owners, np.take_along_axis(first, hit[None], 0)[0].astype(np.uint8), to_px)
+    return Slab(plane, image.astype(np.float32), owners, _hit_first(first), _hit_first(first[::-1]), to_px)
+
+
+def _hit_first(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(depth, rows, columns) -> (rows, columns), the first label along the depth that is not 0."""
+    hit = (labels > 0).argmax(0)
+    return np.asarray(np.take_along_axis(labels, hit[None], 0)[0], np.uint8)
 
 
 def _view_to_foot(plane: Plane, near: float) -> Array:

@@ -122,7 +122,7 @@ def _measure(name: str, found: Mapping[str, Array | str], frame: FootFrame, sour
     points = [found.get(n, f"{n} was not looked for") for n in landmark_names(name)]
     note = ""
     if name == "CPA":
-        points, note = _with_floor(points, frame)
+        points, note = _with_floor(points, frame, source)
     reason = next((p for p in points if isinstance(p, str)), None)
     if reason is not None:
         return Measurement(name, unit, source, why_missing=reason, plane=plane)
@@ -139,11 +139,14 @@ def _measure(name: str, found: Mapping[str, Array | str], frame: FootFrame, sour
     )  # fmt: skip
 
 
-def _with_floor(points: list[Array | str], frame: FootFrame) -> tuple[list[Array | str], str]:
-    """CPA's points with the frame's own floor where the floor's points are missing, and which floor it is."""
+def _with_floor(points: list[Array | str], frame: FootFrame, source: Source) -> tuple[list[Array | str], str]:
+    """CPA's points with the frame's own floor where the floor's points are missing, and which floor it is.
+
+    The network's floor points lie at heel and heads; those of the masks are put on the frame's floor, whichever that is.
+    """
     back, front = points[:2]
     if not any(isinstance(p, str) for p in points[2:]):
-        return points, FLOOR_WORDS["bones"]
+        return points, FLOOR_WORDS["bones" if source == "landmarks" else frame.floor]
     if isinstance(back, str) or isinstance(front, str):
         return points, ""
     start = np.array([back[0], back[1], 0.0])

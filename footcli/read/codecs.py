@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from footcli.errors import ReadError
-from footcli.read.headers import Header
+from footcli.read.headers import RLE, Header
 
 Decoder = Callable[[bytes, Header], NDArray[Any]]
 
@@ -93,11 +94,13 @@ def _rle(data: bytes, header: Header) -> NDArray[Any]:
 
     if header.rows * header.columns * header.bits_allocated // 8 > RLE_RATIO * len(data):
         raise ReadError("pixel_corrupt", f"{header.name}: the pixel data is far too short for its size; export the image again")
-    array, _ = get_decoder(RLELossless).as_array(
-        encapsulate([data]), index=0, raw=True, rows=header.rows, columns=header.columns, samples_per_pixel=1, number_of_frames=1,
-        bits_allocated=header.bits_allocated, bits_stored=header.bits_allocated, pixel_representation=0,
-        photometric_interpretation="MONOCHROME2", pixel_keyword="PixelData",
-    )  # fmt: skip
+    with warnings.catch_warnings():  # a segment that is longer than the tags say is a warning there, and damage here
+        warnings.filterwarnings("error", message=".*non-conformant padding")
+        array, _ = get_decoder(RLELossless).as_array(
+            encapsulate([data]), index=0, raw=True, rows=header.rows, columns=header.columns, samples_per_pixel=1, number_of_frames=1,
+            bits_allocated=header.bits_allocated, bits_stored=header.bits_allocated, pixel_representation=0,
+            photometric_interpretation="MONOCHROME2", pixel_keyword="PixelData", decoding_plugin="pydicom",
+        )  # fmt: skip
     return np.asarray(array)
 
 
@@ -130,7 +133,7 @@ def _imagecodecs(function: str) -> Decoder:
 
 _LOSSLESS = (_imagecodecs("ljpeg_decode"),)
 _CODECS: dict[str, tuple[Callable[[bytes], tuple[int, int, int] | None], tuple[Decoder, ...]]] = {
-    "1.2.840.10008.1.2.5": (_no_size, (_rle,)),
+    RLE: (_no_size, (_rle,)),
     "1.2.840.10008.1.2.4.50": (_jpeg_size, (_pillow_jpeg,)),
     "1.2.840.10008.1.2.4.51": (_jpeg_size, (_imagecodecs("jpeg8_decode"),)),
     "1.2.840.10008.1.2.4.57": (_jpeg_size, _LOSSLESS),

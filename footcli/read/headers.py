@@ -34,6 +34,7 @@ FRAMES_LIMIT = 20_000
 """Frames of one file; the longest real series are a quarter of that."""
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+RLE = "1.2.840.10008.1.2.5"
 NATIVE = frozenset((IMPLICIT, EXPLICIT, BIG_ENDIAN))
 CT_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.2{suffix}" for suffix in ("", ".1", ".2"))
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -62,7 +63,7 @@ class Header:
     big_endian: bool
     deflated: bool
     series: str
-    patient: tuple[str, str]
+    patient: tuple[str, ...]
     series_number: int | None
     instance: int | None
     rows: int
@@ -144,7 +145,7 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
         big_endian=not little,
         deflated=deflated,
         series=e.text(data, e.SERIES_UID),
-        patient=(e.text(data, e.PATIENT_ID), e.text(data, e.PATIENT_NAME)),
+        patient=tuple(_plain(e.text(data, tag)) for tag in (e.PATIENT_ID, e.PATIENT_NAME, e.BIRTH_DATE, e.SEX)),
         series_number=e.count(data, e.SERIES_NUMBER),
         instance=e.count(data, e.INSTANCE_NUMBER),
         rows=e.integer(data, e.ROWS) or 0,
@@ -162,6 +163,14 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
         pixels=pixels,
         frames=_frames(path, data, shared, pixels, size),
     )
+
+
+def _plain(text: str) -> str:
+    """A text of the patient for comparing: the same person may be written in capitals, with or without carets and spaces.
+
+    Of a name in several scripts (PS3.5 6.2.1) the first one counts.
+    """
+    return " ".join(text.partition("=")[0].replace("^", " ").casefold().split())
 
 
 def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:

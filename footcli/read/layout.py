@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +14,11 @@ from numpy.typing import NDArray
 from footcli.clinical import read_clinical
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
+from footcli.read.headers import Header, read_header
 from footcli.read.patient import Axes, affine_of, axes_of, check_tilt, pixel_spacing, places_along, positions, tags_of
-from footcli.read.pixels import frames
+from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
-from footcli.read.stack import SAME_PLACE, Log, Slice, Stack, assemble, choose, collect
+from footcli.read.stack import SAME_PLACE, Log, Slice, Stack, assemble, check_one_patient, choose, collect
 
 AGREEMENT = 0.9
 """Correlation of a slice with the same cut of the volume above which both show one grid; resampled cuts reach 0.95 and more."""
@@ -63,7 +67,7 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
     affine = affine[:, order] if geometry is not None else affine[np.ix_(order, order)]
     if plane is Plane.AXL:
         for other in (Plane.COR, Plane.SAG):
-            _compare(ref, other, hu, log)
+            _compare(ref, other, hu, slices[0].header, log)
     said = tags_of([piece.header for piece in slices])
     tags = replace(said, side=_side(slices) or said.side, weight_bearing=True)
     return Volume(
@@ -131,17 +135,25 @@ def _by_names(
     return stack, np.diag([pixel[0], pixel[1], pixel[0], 1.0]), True
 
 
-def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], log: Log) -> None:
-    """Check the middle slice of another plane against the same cut of the volume; a notice if they differ."""
+def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: Header, log: Log) -> None:
+    """Check the middle slice of another plane against the same cut of the volume; a notice if they differ.
+
+    axial: a header of the axial slices. Raises ReadError mixed_patients where the plane's first, middle or last slice is of another.
+    """
     paths = ref.images.get(plane, ())
     path = paths[len(paths) // 2] if paths else None
     match = re.search(r"(\d+)$", path.stem) if path else None
-    if path is None or match is None:
+    if path is None:
+        return
+    check_one_patient([axial, *_headers({paths[0], path, paths[-1]})])
+    if match is None:
         return
     try:
-        header = collect([path], Log(), any_modality=True)[0]
+        header = read_header(path, any_modality=True)
+        check_pixel_tags(header)
         picture = next(frames(header, (0,))).hu
-    except (ReadError, Skip):
+    except (ReadError, Skip) as error:
+        log.warn("plane_unreadable", f"the middle {plane} slice cannot be read ({error.code}): labels of that plane may not match")
         return
     cuts = hu.transpose(1, 0, 2) if plane is Plane.COR else hu.transpose(2, 0, 1)
     if picture.shape != cuts.shape[1:]:
@@ -161,6 +173,15 @@ def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], log: Log) -> Non
                 log.warn("planes_disagree", f"{plane} slices fit the axial volume only {words}: labels of that plane may not match")
             return
     log.warn("planes_disagree", f"the middle {plane} slice is not that cut of the axial volume: labels of that plane may not match")
+
+
+def _headers(paths: Iterable[Path]) -> list[Header]:
+    """The headers of those files that have a usable one."""
+    found = []
+    for path in paths:
+        with suppress(ReadError, Skip):
+            found.append(read_header(path, any_modality=True))
+    return found
 
 
 def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from footcli.errors import ReadError
 from footcli.files import open_regular
 from footcli.read.codecs import decode_frame
-from footcli.read.headers import FRAME_LIMIT, NATIVE, Header
+from footcli.read.headers import FRAME_LIMIT, NATIVE, RLE, Header
 from footcli.read.source import UNDEFINED, Skip, inflate
 
 FRAGMENT_LIMIT = 100_000
@@ -43,6 +43,14 @@ def check_pixel_tags(header: Header) -> None:
         raise ReadError("geometry_mismatch", f"{header.name}: {header.rows} x {header.columns} pixels is no usable image; export it again")
     if header.syntax in NATIVE and header.pixels.length < frame // 2:
         raise ReadError("geometry_mismatch", f"{header.name}: far fewer pixels than its rows and columns say; export it again")
+    expected = frame * len(header.frames)
+    if header.syntax in NATIVE and header.pixels.length > expected + expected % 2:  # a value is padded to an even length
+        raise _surplus(header)
+
+
+def _surplus(header: Header) -> ReadError:
+    """Rows, columns or bits are wrong then: read as they are, the picture would be sheared or cut."""
+    return ReadError("geometry_mismatch", f"{header.name}: more pixel data than its rows, columns and frames say; export it again")
 
 
 def frame_bytes(header: Header) -> int:
@@ -70,8 +78,14 @@ def frames(header: Header, wanted: tuple[int, ...]) -> Iterator[Frame]:
 
 def _native(file: BinaryIO, header: Header, index: int) -> NDArray[Any]:
     size = frame_bytes(header)
-    file.seek(header.pixels.offset + index * size)
-    data = file.read(min(size, header.pixels.length - index * size))
+    first = index * size
+    swapped = header.bits_allocated == 8 and header.big_endian and header.pixels.words  # two pixels a word, the second one first
+    skipped = first % 2 if swapped else 0  # begin with a whole word
+    file.seek(header.pixels.offset + first - skipped)
+    data = file.read(min(size + skipped + (size + skipped) % 2 * swapped, header.pixels.length - first + skipped))
+    if swapped:
+        data = np.frombuffer(data[: len(data) // 2 * 2], "<u2").byteswap().tobytes()
+    data = data[skipped : skipped + size]
     if len(data) < size:
         raise Skip("truncated")
     kind = np.dtype(np.uint8) if header.bits_allocated == 8 else np.dtype(">u2" if header.big_endian else "<u2")
@@ -107,6 +121,7 @@ def _spans(file: BinaryIO, header: Header) -> list[list[tuple[int, int]]]:
 def _frames_of(file: BinaryIO, header: Header, table: tuple[int, int], fragments: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
     number = len(header.frames)
     if number == 1 and fragments:
+        _check_one_image(file, header, fragments)
         return [fragments]
     if number == len(fragments):
         return [[fragment] for fragment in fragments]
@@ -120,6 +135,16 @@ def _frames_of(file: BinaryIO, header: Header, table: tuple[int, int], fragments
         raise _damaged(header)
     firsts = [*(at.index(start) for start in starts), len(fragments)]
     return [fragments[a:b] for a, b in pairwise(firsts)]
+
+
+def _check_one_image(file: BinaryIO, header: Header, fragments: list[tuple[int, int]]) -> None:
+    """Several fragments may be one image, but not several images (PS3.5 A.4: an RLE frame is always one fragment)."""
+    starts = []
+    for offset, _ in fragments[1:]:
+        file.seek(offset)
+        starts.append(file.read(2))
+    if starts and (header.syntax == RLE or any(start in (b"\xff\xd8", b"\xff\x4f") for start in starts)):
+        raise _surplus(header)
 
 
 def _joined(file: BinaryIO, spans: list[tuple[int, int]]) -> bytes:
@@ -137,12 +162,14 @@ def _damaged(header: Header) -> ReadError:
 def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
     values = stored.astype(np.int32)
+    half = 1 << (header.bits_stored - 1)
+    if header.syntax not in NATIVE and not (values.min() >= -half and values.max() < 2 * half):
+        raise ReadError("geometry_mismatch", f"{header.name}: its compressed pixels have more bits than its tags say; export it again")
     if header.high_bit >= header.bits_stored and header.syntax in NATIVE:
         values >>= header.high_bit + 1 - header.bits_stored
     if header.bits_stored < 16 or header.signed:
         values &= (1 << header.bits_stored) - 1
     if header.signed:
-        half = 1 << (header.bits_stored - 1)
         values = (values ^ half) - half
     return values
 

@@ -44,13 +44,15 @@ class Skip(Exception):
 class PixelSpan:
     """Where the pixel data lies: `offset` and `length` in bytes of the file, or of its inflated content.
 
-    implicit: how the file really is written, whatever transfer syntax it declares.
+    implicit: how the file really is written, whatever transfer syntax it declares. words: the data are 16-bit words (OW), whatever
+    the pixels are.
     """
 
     offset: int
     length: int
     is_float: bool
     implicit: bool
+    words: bool
 
 
 class Source(io.BytesIO):
@@ -77,7 +79,7 @@ class Guard:
     def __call__(self, tag: int, vr: str | None, length: int) -> bool:
         start = self.source.tell()
         if tag in PIXEL_TAGS:
-            self.pixels = PixelSpan(start, length, tag != 0x7FE00010, vr is None)
+            self.pixels = PixelSpan(start, length, tag != 0x7FE00010, vr is None, vr in (None, "OW"))
             return True
         self.elements += 1
         self.open_ended = length == UNDEFINED

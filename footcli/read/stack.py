@@ -86,12 +86,15 @@ def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> l
     if not headers:
         reasons = ", ".join(f"{code} {count}" for code, count in sorted(log.skipped.items()))
         raise ReadError("no_images", f"none of the {number} files is a usable CT image ({reasons}): check that this is the images' folder")
-    for part in (0, 1):
-        if len({header.patient[part] for header in headers if header.patient[part]}) > 1:
-            raise ReadError("mixed_patients", "the images are of more than one patient: put each patient's images in a folder of their own")
-        if all(header.patient[part] for header in headers):
-            break
+    check_one_patient(headers)
     return headers
+
+
+def check_one_patient(headers: Iterable[Header]) -> None:
+    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone says little ("0", "ANON")."""
+    for said in zip(*(header.patient for header in headers), strict=True):
+        if len(set(said) - {""}) > 1:
+            raise ReadError("mixed_patients", "the images are of more than one patient: put each patient's images in a folder of their own")
 
 
 def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
