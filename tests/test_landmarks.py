@@ -15,8 +15,8 @@ from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
 from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, TURNS, Located, agreed, locate, looked, peak, turned, turning
 from footcli.infer.prepare import canonical
-from footcli.infer.spec import ModelSpec
-from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, IMAGES, OWNER, VIEW_MM, slab, third, view_geometry
+from footcli.infer.spec import VIEW_IMAGES, ModelSpec
+from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, OWNER, VIEW_MM, slab, third, view_geometry
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
@@ -83,7 +83,7 @@ def _ball(bone: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 def test_a_bone_appears_in_a_view_where_the_view_says_and_at_its_depth(plane: Plane) -> None:
     view = slab(*_ball("Talus"), TO_GRID, plane, WINDOW)
     shape, to_px = view_geometry(plane)
-    assert view.image.shape == (IMAGES, *shape)
+    assert view.image.shape == (VIEW_IMAGES, *shape)
     assert view.image.dtype == np.float32
     assert view.image.min() >= 0
     assert view.image.max() <= 1

@@ -18,7 +18,6 @@ from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.measure import MaskPoints, hallux
 from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
 from footcli.pipeline import _not_assessable
-from footcli.train.calibrate import FALSE_RATE, LOOK_RATE, chosen
 
 CLASSES = tuple(term.name for term in LESIONS)
 SPEC = ModelSpec(
@@ -315,19 +314,3 @@ def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
     assert SPEC.reported(0.35, 0) == 0.35
     look = replace(spec, suspicious=(0.6,) * len(CLASSES))
     assert [look.reported(raw, 0) for raw in (0.0, 0.3, 0.6, 0.65, 0.7, 1.0)] == pytest.approx([0.0, 0.15, 0.3, 0.4, 0.5, 1.0])
-
-
-def test_thresholds_are_chosen_by_the_share_of_false_finds() -> None:
-    false = [i / 100 for i in range(100)]
-    scores = {name: ([0.5, 0.962], false) for name in CLASSES}
-    scores[CLASSES[0]] = ([0.3], [0.1, 0.2, 0.4])
-    spec = chosen(SPEC, scores)
-    assert spec.thresholds[0] == pytest.approx(0.401)  # just above the highest
-    assert all(np.mean(np.array(false) >= t) == pytest.approx(FALSE_RATE, abs=0.011) for t in spec.thresholds[1:])
-    assert all(np.mean(np.array(false) >= s) == pytest.approx(LOOK_RATE, abs=0.011) for s in spec.suspicious[1:])
-
-
-def test_a_threshold_lies_half_way_to_the_least_true_score_above_the_false_ones() -> None:
-    false = [0.1, 0.2, 0.4]
-    scores = {name: ([0.3, 0.8, 0.9], false) for name in CLASSES} | {CLASSES[1]: ([0.4001], false)}
-    assert chosen(SPEC, scores).thresholds[:2] == pytest.approx((0.6, 0.401))  # never so low that another false one reaches it

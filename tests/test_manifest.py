@@ -144,7 +144,7 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("pixel_mm", "true", "pixel_mm must be a number"),
         ("window", "[1500, -500]", "low first"),
         ("window", "[0]", "low first"),
-        ("decoder", '""', "decoder must be a lower-case word"),
+        ("decoder", '""', "decoder must be one of softmax, logits, gu2net, yolo"),
         ("input_channels", "1.0", "input_channels must be a whole number from 1 to 64"),
         ("input_channels", "0", "input_channels must be a whole number"),
         ("licence", '" "', "licence must be a text"),
@@ -153,7 +153,7 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("classes", "[]", "a lesions model has classes"),
         ("points", '[["CPA_Line1_Pt1"]]', "a lesions model has classes and no points"),
         ("points", '[["CPA_Line3_Pt1"]]', "points must be lists of names"),
-        ("offsets_mm", "[0.0, 4.0]", "offsets_mm must be at most input_channels"),
+        ("offsets_mm", "[0.0, 4.0]", "offsets_mm must be 1 numbers, one for each input channel, got 2"),
         ("by_angles", '["OLT"]', "by_angles may hold 'Flatfoot or Cavus' alone, where it is one of the classes"),
         ("by_angles", '["Flatfoot or Cavus"]', "where it is one of the classes"),
         ("quality", "[1]", "quality must be a table"),
@@ -173,9 +173,9 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, key: str, val
 def test_landmark_channels_may_share_no_name(tmp_path: Path) -> None:
     twice = '[["CPA_Line1_Pt1", "TCA_Line2_Pt1"], ["CPA_Line1_Pt1"]]'
     with pytest.raises(SetupError, match="each in one channel only"):
-        load_manifest(written(tmp_path, task='"landmarks"', classes=None, points=twice))
+        load_manifest(written(tmp_path, task='"landmarks"', decoder='"gu2net"', classes=None, points=twice))
     once = '[["CPA_Line1_Pt1", "TCA_Line2_Pt1"], ["HVA_Line1_Pt2"]]'
-    points = load_manifest(written(tmp_path, task='"landmarks"', classes=None, points=once)).get("landmarks").points
+    points = load_manifest(written(tmp_path, task='"landmarks"', decoder='"gu2net"', classes=None, points=once)).get("landmarks").points
     assert points == (("CPA_Line1_Pt1", "TCA_Line2_Pt1"), ("HVA_Line1_Pt2",))
 
 

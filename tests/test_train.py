@@ -23,8 +23,8 @@ from footcli.geometry import apply  # noqa: E402
 from footcli.infer.lesions import suppress  # noqa: E402
 from footcli.infer.manifest import load_manifest, verify  # noqa: E402
 from footcli.infer.session import open_session  # noqa: E402
-from footcli.infer.spec import ModelSpec  # noqa: E402
-from footcli.infer.views import CHANNELS, IMAGES, view_geometry  # noqa: E402
+from footcli.infer.spec import VIEW_IMAGES, ModelSpec  # noqa: E402
+from footcli.infer.views import CHANNELS, view_geometry  # noqa: E402
 from footcli.names import BONES, LESIONS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.pose import LEG, flexed  # noqa: E402
@@ -572,13 +572,13 @@ def test_an_exported_bone_network_answers_as_torch_does_at_any_size(tmp_path: Pa
 
 
 def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) -> None:
-    net = GU2Net(IMAGES, tuple(len(CHANNELS[p]) for p in samples.PLANES), SMALL, 8).eval()
+    net = GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in samples.PLANES), SMALL, 8).eval()
     export_landmarks(net, tmp_path, "test subjects", {}, lambda text: None)
     manifest = load_manifest(tmp_path)
     for domain, plane in enumerate(samples.PLANES):
         spec = manifest.get("landmarks", plane)
         assert spec.points == CHANNELS[plane]
-        got, x = _answers(tmp_path, spec, (1, IMAGES, *view_geometry(plane)[0]))
+        got, x = _answers(tmp_path, spec, (1, VIEW_IMAGES, *view_geometry(plane)[0]))
         with torch.no_grad():
             np.testing.assert_allclose(got, OneDomain(net, domain)(x).numpy(), atol=1e-3)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, special
 
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
@@ -134,7 +134,8 @@ def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int =
 def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
     """(classes + 1, rows, columns) of one slice with its neighbours, HU (channels, rows, columns)."""
     h, w = stack.shape[1:]
-    return np.asarray(session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0, :, :h, :w])
+    out = np.asarray(session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0, :, :h, :w])
+    return special.softmax(out, axis=0) if spec.decoder == "logits" else out
 
 
 def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:

@@ -55,7 +55,7 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         if path.stat().st_size > _MAX_MANIFEST_BYTES:
             raise SetupError(f"{path}: larger than {_MAX_MANIFEST_BYTES} bytes: this is no manifest")
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows put a mark in front
     except OSError as error:
         raise SetupError(f"{path}: cannot be read ({error.strerror}): name a folder that holds {NAME} with --models") from error
     except (ValueError, RecursionError) as error:
@@ -63,7 +63,18 @@ def load_manifest(folder: Path) -> Manifest:
     entries = tables.get("model", [])
     if set(tables) - {"model"} or not isinstance(entries, list):
         raise SetupError(f"{path}: only [[model]] entries are allowed at the top, got {', '.join(sorted(tables))}")
+    for number, entry in enumerate(entries, start=1):
+        _check_hash_given(f"{path}, model {number}", entry, folder)
     return Manifest(folder, _distinct(path, tuple(parse_spec(f"{path}, model {i}", entry) for i, entry in enumerate(entries, start=1))))
+
+
+def _check_hash_given(where: str, entry: Any, folder: Path) -> None:
+    """Raises SetupError where an entry has no sha256, with the line to add."""
+    if not isinstance(entry, dict) or "sha256" in entry or not isinstance(file := entry.get("file"), str):
+        return
+    path = folder / Path(file).name
+    found = sha256_of(path) if path.is_file() and path.stat().st_size <= MAX_MODEL_BYTES else "the 64 hex digits of sha256sum"
+    raise SetupError(f'{where} ({file[:60]!r}): sha256 is missing: if this is the file that you mean, add sha256 = "{found}"')
 
 
 def verify(spec: ModelSpec, folder: Path) -> Path:

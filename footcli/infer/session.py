@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.errors import InferenceError, SetupError
-from footcli.infer.manifest import MAX_MODEL_BYTES
+from footcli.infer.contract import check_answers, pictures_of
+from footcli.infer.manifest import MAX_MODEL_BYTES, NAME
 from footcli.infer.onnxfile import fault
 from footcli.infer.spec import ModelSpec
 
@@ -27,6 +28,8 @@ Device = Literal["auto", "cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _SILENT = 4  # onnxruntime's log level "fatal"
 _TRIAL_PX = 64  # edge of the trial image where the model leaves it open; a multiple of every stride in use
+# What onnxruntime says of a file that a newer one may read, with the file's number and its own
+_TOO_NEW = {"IR version": r"IR version: (\d+).*max supported IR version: (\d+)", "opset": r"Opset (\d+) is under .*till opset (\d+)"}
 _MAX_INPUT = 2**26  # numbers in one input; 64 channels of 1024 x 1024
 _OPENING_BYTES = 3 * 2**30  # address space that opening and the trial may add: a bomb asks for far more, a real model for far less
 
@@ -167,23 +170,37 @@ def _check(session: Any, path: Path, spec: ModelSpec | None) -> None:
 
 
 def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
-    """Run it on an empty image; numbers are not judged, an empty image may make no sense to a model."""
+    """Run it on small pictures and hold its answers against the entry; without one, on an empty picture, whatever it answers."""
     channels = spec.input_channels if spec else 1
     sizes = [free if x is None else x for x, free in zip(opened.shape, (1, channels, _TRIAL_PX, _TRIAL_PX), strict=True)]
     if min(sizes) < 1 or math.prod(sizes) > _MAX_INPUT:
         raise _bad(path, f"its input shape {sizes} makes no sense")
     try:
-        outputs = opened._call(np.zeros(sizes, np.float32))
+        if spec is None:
+            opened._call(np.zeros(sizes, np.float32))
+        else:
+            _check_sizes(opened, spec)
+            check_answers(spec, opened._call, opened.metadata)
     except InferenceError as error:
         raise _bad(path, _line(error.__cause__ or error)) from error
-    if spec and spec.task == "bones" and spec.decoder == "softmax":
-        wanted = len(spec.classes) + 1
-        if outputs[0].ndim != 4 or outputs[0].shape[1] != wanted:
-            raise _bad(path, f"its output has shape {outputs[0].shape}, the manifest's classes and background want {wanted} channels")
+    except ValueError as error:
+        raise _bad(path, _line(error)) from error
+
+
+def _check_sizes(opened: Session, spec: ModelSpec) -> None:
+    """Raises ValueError where the image size is fixed, and not to that of the pictures that it will be given."""
+    batch, _, *fixed = opened.shape
+    if batch not in (None, 1):
+        raise ValueError(f"its input takes {batch} pictures at once, 1 is wanted: export it with a batch of 1 or an open one")
+    wanted = pictures_of(spec)
+    if any(size not in (None, shown) for picture in wanted for size, shown in zip(fixed, picture, strict=True)):
+        found = " x ".join("any" if size is None else str(size) for size in fixed)
+        words = " or ".join(f"{rows} x {columns}" for rows, columns in wanted) if spec.task == "landmarks" else "any rows x any columns"
+        raise ValueError(f"its input is fixed to {found} pixels, {words} is wanted: export it with an open image size (dynamic axes)")
 
 
 def _bad(path: Path, reason: str) -> SetupError:
-    return SetupError(f"bad model {path.name}: {reason.rstrip('.')}, export it again or fix models/manifest.toml")
+    return SetupError(f"bad model {path.name}: {reason.rstrip('.')}, export it again or correct its entry in {NAME}")
 
 
 def _line(error: BaseException) -> str:
@@ -191,6 +208,10 @@ def _line(error: BaseException) -> str:
     text = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split()) or type(error).__name__
     if isinstance(error, MemoryError) or re.search(r"bad_alloc|bfc_arena|allocate memory", text):
         return "it asks for more memory than a model may have"
+    for what, pattern in _TOO_NEW.items():
+        if newer := re.search(pattern, text):
+            found, known = newer.groups()
+            return f"its {what} {found} is newer than this onnxruntime's {known}: pip install -U onnxruntime, or export it for {known}"
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", text)[:200]
 
 

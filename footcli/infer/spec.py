@@ -12,7 +12,9 @@ from footcli.domain import Plane
 from footcli.errors import SetupError
 from footcli.names import ARCH, BONES, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
 
-TASKS = ("bones", "landmarks", "lesions")
+DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
+"""Task -> how a model's output may be read; there are no others."""
+TASKS = tuple(DECODERS)
 _WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in UNIT)
 _POINTS = {point for angle in _WITH_POINTS for point in landmark_names(angle)}
 _POINT_WORDS = (
@@ -23,6 +25,7 @@ _POINT_WORDS = (
 # A lesion is said to be there from 0.5 on; 95 of 100 points at 0.8 and more lie within 3 mm.
 REPORTED = {"lesions": 0.5, "landmarks": 0.8}
 SUSPICIOUS = 0.3  # from here on a lesion is worth a look
+VIEW_IMAGES = 3  # pictures of a view along the foot that a landmarks model can be given
 FAINT = 0.1  # from here on it is written down, for the curves of an evaluation
 
 
@@ -30,7 +33,7 @@ FAINT = 0.1  # from here on it is written down, for the curves of an evaluation
 class ModelSpec:
     """One [[model]] entry.
 
-    file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output is read ("softmax", "gu2net", "yolo").
+    file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output is read, one of DECODERS.
     classes: bone names without background, or lesion names, in the order of the output channels; empty for landmarks.
     points: for landmarks, the names that each output channel stands for; empty otherwise.
     planes: slices it was trained on. pixel_mm: edge of its square pixel. window: HU that become 0 and 1.
@@ -160,7 +163,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "planes": _planes,
     "pixel_mm": lambda value: _number(value, 0.05, 10),
     "window": _window,
-    "decoder": _match(r"[a-z0-9_.+-]+", "a lower-case word such as softmax, gu2net, yolo"),
+    "decoder": _one_of(*(word for words in DECODERS.values() for word in words)),
     "input_channels": _channels,
     "licence": _text,
     "trained_on": _text,
@@ -201,8 +204,16 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
         raise SetupError(f"{where}: a landmarks model has points (a list of names for each output channel) and no classes")
     if spec.task != "landmarks" and (not spec.classes or spec.points):
         raise SetupError(f"{where}: a {spec.task} model has classes and no points")
-    if len(spec.offsets_mm) > spec.input_channels:
-        raise SetupError(f"{where}: offsets_mm must be at most input_channels ({spec.input_channels}) numbers, got {len(spec.offsets_mm)}")
+    if spec.decoder not in DECODERS[spec.task]:
+        raise SetupError(f"{where}: the decoder of a {spec.task} model must be {' or '.join(DECODERS[spec.task])}, got {spec.decoder}")
+    if spec.task != "landmarks" and not spec.offsets_mm and spec.input_channels == 1:
+        spec = replace(spec, offsets_mm=(0.0,))  # the slice itself
+    wanted = 0 if spec.task == "landmarks" else spec.input_channels
+    if len(spec.offsets_mm) != wanted:
+        told = "none, for its channels are no slices" if spec.task == "landmarks" else f"{wanted} numbers, one for each input channel"
+        raise SetupError(f"{where}: offsets_mm must be {told}, got {len(spec.offsets_mm)}")
+    if spec.task == "landmarks" and spec.input_channels > VIEW_IMAGES:
+        raise SetupError(f"{where}: input_channels of a landmarks model must be 1 to {VIEW_IMAGES}, got {spec.input_channels}")
     if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)):
         raise SetupError(f"{where}: thresholds must be one number for each class of a lesions model, or output of a landmarks model")
     if spec.suspicious and (

@@ -18,7 +18,6 @@ VIEW_MM = 1.0
 # Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
 TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
 ALONE_MM = 25.0  # thickness of bone that is white in the picture of some bones alone
-IMAGES = 3  # channels of a view
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
@@ -49,7 +48,7 @@ CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slab:
-    """image: float32 (IMAGES, rows, columns), windowed HU as 0..1: along the view its mean, its maximum in the bones, and its sum over
+    """image: float32 (VIEW_IMAGES, rows, columns), windowed HU as 0..1: along the view its mean, its maximum in the bones, and its sum over
     ALONE_MM in those of ALONE.
 
     owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit;

@@ -12,8 +12,8 @@ from torch import nn
 
 from footcli.domain import Plane
 from footcli.infer.manifest import write_entry
-from footcli.infer.spec import ModelSpec
-from footcli.infer.views import CHANNELS, IMAGES, VIEW_MM, view_geometry
+from footcli.infer.spec import VIEW_IMAGES, ModelSpec
+from footcli.infer.views import CHANNELS, VIEW_MM, view_geometry
 from footcli.names import BONES
 from footcli.train import bones, hindfoot, lesions
 from footcli.train.calibrate import calibrate
@@ -66,7 +66,7 @@ def landmark_spec(plane: Plane, data: str) -> ModelSpec:
     """The entry of one view of a landmark network before it has a file."""
     return ModelSpec(
         file=f"landmarks-{plane.value.lower()}.onnx", sha256="0" * 64, task="landmarks", planes=(plane,), pixel_mm=VIEW_MM,
-        window=WINDOW, decoder="gu2net", input_channels=IMAGES, licence=LICENCE, trained_on=data, exported_by="", quality={},
+        window=WINDOW, decoder="gu2net", input_channels=VIEW_IMAGES, licence=LICENCE, trained_on=data, exported_by="", quality={},
         points=CHANNELS[plane],
     )  # fmt: skip
 

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.geometry import Array
-from footcli.infer.views import CHANNELS, IMAGES
+from footcli.infer.spec import VIEW_IMAGES
+from footcli.infer.views import CHANNELS
 from footcli.train.bank import Bank
 from footcli.train.gu2net import GU2Net
 from footcli.train.loop import Judge, Plan, quick, train_from
@@ -27,7 +28,7 @@ Batch = tuple[int, torch.Tensor, torch.Tensor]
 
 
 def draw_batch(bank: Bank[Sample], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """One domain, (N, IMAGES, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps, NaN where unlabelled."""
+    """One domain, (N, VIEW_IMAGES, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps, NaN where unlabelled."""
     domain = int(rng.integers(len(PLANES)))
     images, heats = [], []
     for _ in range(size):
@@ -65,7 +66,7 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
     theta = np.column_stack([back, -back @ shift])  # output pixel -> input pixel, about the middle
     norm = np.array([(w - 1) / 2, (h - 1) / 2])
     theta = np.column_stack([theta[:, :2] * norm[None] / norm[:, None], theta[:, 2] / norm])
-    grid = F.affine_grid(torch.tensor(theta[None], dtype=torch.float32, device=image.device), [1, IMAGES, h, w], align_corners=True)
+    grid = F.affine_grid(torch.tensor(theta[None], dtype=torch.float32, device=image.device), [1, VIEW_IMAGES, h, w], align_corners=True)
     image = F.grid_sample(image[None], grid, align_corners=True)[0]
     if rng.random() < BLURRED:  # drawn edges are sharper than a scanner's
         image = blur(image, rng.uniform(*BLUR_PX))
@@ -126,4 +127,4 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 
 def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
-    return train_from(GU2Net(IMAGES, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, judge, refresh=12)
+    return train_from(GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, judge, refresh=12)

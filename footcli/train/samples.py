@@ -28,7 +28,7 @@ LOOKS = 2  # views of each subject, from frames that err as frames from masks do
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One subject's views. images: per plane float32 (LOOKS, IMAGES, H, W).
+    """One subject's views. images: per plane float32 (LOOKS, VIEW_IMAGES, H, W).
 
     points: per plane (LOOKS, K, 2) column, row; NaN where not in the scan. known: per plane bool (K,), whether its labels say.
     """

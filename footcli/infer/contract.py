@@ -1,0 +1,140 @@
+"""What a model's answers must look like for its task, tried on small pictures before the first case."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import Plane
+from footcli.infer.spec import ModelSpec
+from footcli.infer.views import view_geometry
+from footcli.names import bone_name, lesion_name
+
+Shape = tuple[int, int]
+Answer = Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]]
+# Rows and columns of the pictures that models of slices are tried on: multiples of every stride in use, no two numbers alike,
+# so that swapped axes and answers of one size for all pictures are seen.
+TRIALS: tuple[Shape, Shape] = ((64, 96), (128, 160))
+SUM_OFF = 0.02  # how far from 1 the probabilities of a pixel may add up, by rounding or int8
+OUTSIDE = 1e-3  # how far a score or probability may lie outside of 0..1, by rounding
+BOXES_AT_LEAST = 0.98  # share of boxes whose corners must be in order: an untrained one may be empty
+
+
+def pictures_of(spec: ModelSpec) -> tuple[Shape, ...]:
+    """(rows, columns) of the pictures that a model of this entry must be able to take."""
+    if spec.task != "landmarks":
+        return TRIALS
+    return tuple(view_geometry(plane)[0] for plane in spec.planes if plane in (Plane.SAG, Plane.COR))
+
+
+def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) -> None:
+    """Run the model on a picture of each size and hold what it answers against the entry.
+
+    answer: float32 (1, channels, rows, columns), values 0..1 -> outputs. Raises ValueError with wanted and found, in words that follow
+    the model's name; whatever `answer` raises passes through.
+    """
+    counts = []
+    for rows, columns in pictures_of(spec):
+        picture = _picture(spec.input_channels, rows, columns)
+        outputs = answer(picture)
+        first = outputs[0] if outputs else np.zeros(0)
+        if first.dtype.kind != "f" or not np.isfinite(first).all():
+            raise ValueError("its first output must be finite numbers, it has others (NaN, infinity or another type)")
+        _CHECKS[spec.task](spec, first, (rows, columns))
+        counts.append(first.shape[1])
+    if spec.task == "lesions" and len(set(counts)) == 1:
+        sizes = " and ".join(f"{rows} x {columns}" for rows, columns in pictures_of(spec))
+        raise ValueError(
+            f"it gives {counts[0]} boxes for pictures of {sizes} alike, more are wanted for the larger one: "
+            "export it without choosing boxes inside (NMS, end to end) and with an open image size"
+        )
+    _check_names(spec, metadata)
+
+
+def _picture(channels: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Something like a foot: smooth blobs between air (0.25) and bone (1), the same every time."""
+    y, x = np.mgrid[:rows, :columns].astype(np.float32)
+    layers = [
+        0.25 + 0.75 * np.clip(np.sin(x / (7 + k)) * np.cos(y / (11 + k)) + 0.4 * np.sin((x + y) / 23), 0, 1) for k in range(channels)
+    ]
+    return np.stack(layers)[None].astype(np.float32)
+
+
+def _wanted(shape: Sequence[Any], found: NDArray[Any], shown: Shape) -> ValueError:
+    words = ", ".join(map(str, shape))
+    return ValueError(f"its output for a picture of {shown[0]} x {shown[1]} must have shape ({words}), it has {found.shape}")
+
+
+def _check_bones(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
+    wanted = (1, len(spec.classes) + 1, *shown)
+    if out.shape != wanted:
+        raise _wanted(wanted, out, shown)
+    sums = out.sum(1)
+    is_softmax = out.min() >= -OUTSIDE and out.max() <= 1 + OUTSIDE and np.abs(sums - 1).max() <= SUM_OFF
+    found = f"values of {out.min():.3g} to {out.max():.3g}, sums of {sums.min():.3g} to {sums.max():.3g}"
+    if spec.decoder == "softmax" and not is_softmax:
+        raise ValueError(f"its output must be probabilities that add up to 1 a pixel, it has {found}: are these logits (decoder)?")
+    if spec.decoder == "logits" and is_softmax:
+        raise ValueError(f"its output must be logits, it has {found}: are these probabilities (decoder softmax)?")
+
+
+def _check_landmarks(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
+    wanted = (1, len(spec.points), *shown)
+    if out.shape != wanted:
+        raise _wanted(wanted, out, shown)
+
+
+def _check_lesions(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
+    width = 4 + len(spec.classes)
+    if out.ndim != 3 or out.shape[0] != 1 or out.shape[2] != width or out.shape[1] < 1:
+        error = _wanted((1, "boxes", width), out, shown)
+        raise ValueError(f"{error}{_known_export(out.shape, len(spec.classes))}")
+    boxes, scores = out[0, :, :4], out[0, :, 4:]
+    if scores.min() < -OUTSIDE or scores.max() > 1 + OUTSIDE:
+        raise ValueError(f"its scores must lie within 0 and 1, they run from {scores.min():.3g} to {scores.max():.3g}")
+    ordered = (boxes[:, 2] >= boxes[:, 0]) & (boxes[:, 3] >= boxes[:, 1])
+    if ordered.mean() < BOXES_AT_LEAST:
+        raise ValueError(
+            f"its boxes must be corners (x0, y0, x1, y1), {1 - ordered.mean():.0%} of them have the second corner before the first: "
+            "these may be centres and sizes"
+        )
+
+
+def _known_export(shape: Sequence[int], classes: int) -> str:
+    """What an output of another shape may be."""
+    if len(shape) == 3 and shape[1] == 4 + classes:
+        return ": this looks like an Ultralytics v8 or v11 export, boxes last and as centres and sizes"
+    if len(shape) == 3 and shape[2] == 5 + classes:
+        return ": this looks like a YOLOX or Ultralytics v5 export, with a score of its own for there being anything"
+    if len(shape) in (2, 3) and shape[-1] in (6, 7):
+        return ": this looks like an export that chooses its boxes itself (NMS inside)"
+    return ""
+
+
+def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
+    """The class names that the file itself carries, as Ultralytics writes them, must be those of the entry, in the same order."""
+    if spec.task == "landmarks" or "names" not in metadata:
+        return
+    try:
+        said = ast.literal_eval(metadata["names"])
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return  # text that nobody promised anything about
+    if isinstance(said, dict):
+        said = [said[key] for key in sorted(said, key=str if any(not isinstance(key, int) for key in said) else None)]
+    if not isinstance(said, list | tuple) or not all(isinstance(name, str) for name in said):
+        return
+    known = bone_name if spec.task == "bones" else lesion_name
+    if [known(name) for name in said] != list(spec.classes):
+        found = ", ".join(name[:40] for name in said[:12])
+        raise ValueError(f"its own class names are {found}, the manifest says {', '.join(spec.classes)}: write them in the file's order")
+
+
+_CHECKS: dict[str, Callable[[ModelSpec, NDArray[Any], Shape], None]] = {
+    "bones": _check_bones,
+    "landmarks": _check_landmarks,
+    "lesions": _check_lesions,
+}
