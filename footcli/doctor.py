@@ -13,7 +13,7 @@ from footcli.errors import FootcliError
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.session import cpu_count, open_session
 
-NEEDED = ("numpy", "scipy", "scikit-image", "pydicom", "Pillow", "onnxruntime", "typer", "rich", "jinja2")
+NEEDED = ("numpy", "scipy", "scikit-image", "pydicom", "Pillow", "onnxruntime", "typer", "rich", "jinja2", "hotcoco")
 OPTIONAL = {
     "pyjpegls": "JPEG-LS slices",
     "imagecodecs": "JPEG Lossless and 12-bit JPEG slices",
