@@ -56,7 +56,8 @@ class CaseRef:
     """A case found on disk, not yet opened.
 
     `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file of the folder.
-    `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes may lie apart.
+    `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes may lie apart. `copies`: files left out because
+    another one of the same name lies beside, but for the mark of a second download.
     """
 
     case_id: str
@@ -66,6 +67,7 @@ class CaseRef:
     labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]] = field(default_factory=dict)
     angle_files: tuple[Path, ...] = ()
     clinical_files: tuple[Path, ...] = ()
+    copies: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

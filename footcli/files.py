@@ -85,7 +85,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, UTF-8 with or without BOM. Raises TruthError naming the file and the fault."""
+    """The content of a JSON file, UTF-8 with or without BOM or cp949. Raises TruthError naming the file and the fault."""
     name = safe_text(path.name)
     try:
         with open_regular(path) as file:
@@ -95,13 +95,35 @@ def read_json(path: Path) -> Any:
     if len(data) > JSON_LIMIT:
         raise TruthError(f"{name} is larger than {JSON_LIMIT >> 20} MB, which no annotation is: remove it or export it again")
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(_text(data), object_pairs_hook=_unique)
     except UnicodeDecodeError:
-        raise TruthError(f"{name} is not UTF-8 text: save it again as UTF-8") from None
+        raise TruthError(f"{name} is neither UTF-8 nor Korean (cp949) text: save it again as UTF-8") from None
+    except _TwiceGiven as error:
+        raise TruthError(f"{name} gives the key {error} twice in one object: remove one, for nobody can tell which counts") from None
     except json.JSONDecodeError as error:
         raise TruthError(f"{name} is not valid JSON (line {error.lineno}, column {error.colno}): export it again or remove it") from None
     except (ValueError, RecursionError):
         raise TruthError(f"{name} is not usable JSON (a number too long or nested too deep): export it again or remove it") from None
+
+
+class _TwiceGiven(Exception):
+    """A key stands twice in one JSON object."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _TwiceGiven(safe_text(next(key for key in keys if keys.count(key) > 1))[:40])
+    return content
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, with or without BOM, else what Korean Windows writes. Raises UnicodeDecodeError."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp949")
 
 
 def write_json(path: Path, content: Any) -> None:

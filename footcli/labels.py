@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-from skimage.measure import find_contours
 
 from footcli.clinical import Clinical, clinical_content, parse_clinical, read_clinical, says_something, write_clinical
 from footcli.domain import Box, Point
 from footcli.errors import TruthError
 from footcli.files import read_json, safe_text, write_json
 from footcli.names import LANDMARKS, bone_name, lesion_name
+from footcli.outlines import FEWEST_POINTS, Polygon, is_beyond, with_area
 
 __all__ = [
-    "Box", "Clinical", "Polygon", "SliceLabel", "joined_label", "mask_of_polygons", "polygons_of_mask", "read_angle_label",
-    "read_angle_points", "read_clinical", "read_slice_label", "write_angle_label", "write_clinical", "write_slice_label",
+    "Box", "Clinical", "SliceLabel", "inside_image", "joined_label", "read_angle_label", "read_angle_points", "read_clinical",
+    "read_slice_label", "write_angle_label", "write_clinical", "write_slice_label",
 ]  # fmt: skip
 
-Polygon = NDArray[np.float64]
-"""(n, 2) pixel centres, X the column and Y the row; the last point joins the first."""
-
+FEW_POINTS, BOX_TWICE = "outline of fewer than three points", "box given twice"
 _NUMBER_TYPES = frozenset((int, float))
 _LANDMARK_LOOKUP = {name.casefold(): name for name in LANDMARKS}
-# An interpolated contour at this height of a 0/1 mask runs through the centres of its outermost pixels.
-_CONTOUR_LEVEL = 0.999
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +34,7 @@ class SliceLabel:
 
     polygons: bone name -> its pieces. boxes: lesion name -> boxes. lines: start and end points of LabelLine items.
     unknown: what was not understood -> how often; keys hold at most 40 characters of the file's own words, never a comment,
-    which is free text.
+    which is free text. void: bones of which an outline was left out, so that what is left does not say where they are not.
     """
 
     polygons: Mapping[str, tuple[Polygon, ...]] = field(default_factory=dict)
@@ -48,6 +42,7 @@ class SliceLabel:
     lines: tuple[Box, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
     clinical: Clinical | None = None
+    void: frozenset[str] = frozenset()
 
 
 def read_slice_label(path: Path, *more: Path) -> SliceLabel:
@@ -99,13 +94,29 @@ def _read(path: Path) -> SliceLabel:
             unknown["line without points"] += ends is None
         elif "anglePoint_list" not in item:
             unknown[f"object {_word(kind)}"] += 1
+    unknown["item that is no object"] = len(_list(content["ArrayOfannotation_info"])) - len(_annotations(content, path))
+    unknown[BOX_TWICE] = sum(len(found) - len(set(found)) for found in boxes.values())
     return SliceLabel(
         polygons={name: tuple(pieces) for name, pieces in polygons.items()},
-        boxes={name: tuple(found) for name, found in boxes.items()},
+        boxes={name: tuple(dict.fromkeys(found)) for name, found in boxes.items()},
         lines=tuple(lines),
         unknown={key: number for key, number in unknown.items() if number},
         clinical=parse_clinical(content.get("ClinicalInfo")),
     )
+
+
+def inside_image(label: SliceLabel, size: tuple[int, int]) -> SliceLabel:
+    """The label without outlines and boxes that reach more than a pixel beyond an image of (rows, columns); they are counted."""
+    polygons = {name: tuple(piece for piece in pieces if not is_beyond(piece, size)) for name, pieces in label.polygons.items()}
+    boxes = {name: tuple(box for box in found if not is_beyond(np.reshape(box, (2, 2)), size)) for name, found in label.boxes.items()}
+    void = {name for name, pieces in polygons.items() if len(pieces) < len(label.polygons[name])}
+    unknown = Counter(label.unknown)
+    unknown["outline beyond the image"] = sum(len(label.polygons[name]) - len(pieces) for name, pieces in polygons.items())
+    unknown["lesion box beyond the image"] = sum(len(label.boxes[name]) - len(found) for name, found in boxes.items())
+    return replace(
+        label, polygons={name: pieces for name, pieces in polygons.items() if pieces},
+        boxes={name: found for name, found in boxes.items() if found}, unknown=dict(+unknown), void=label.void | void,
+    )  # fmt: skip
 
 
 def write_slice_label(
@@ -114,13 +125,17 @@ def write_slice_label(
     boxes: Mapping[str, Sequence[Box]],
     clinical: Clinical | None = None,
 ) -> None:
-    """Write the label of one slice in the newer export form: one item a bone, one a box. Raises OSError, ValueError for NaN."""
+    """Write the label of one slice in the newer export form: one item a bone, one a box. Raises OSError, ValueError for NaN.
+
+    A piece of one pixel, or of a straight row of them, gets an outline with an area.
+    """
+    drawn = {name: [with_area(piece) for piece in pieces] for name, pieces in polygons.items()}
     found: list[dict[str, Any]] = [
         {
             "object_name": "LabelPolyLine", "preset_name": name, "comment": "",
             "polyline_list": [{"pos_list": [{"X": _plain(x), "Y": _plain(y)} for x, y in piece]} for piece in pieces],
         }
-        for name, pieces in polygons.items() if pieces
+        for name, pieces in drawn.items() if pieces
     ]  # fmt: skip
     for name, places in boxes.items():
         for x0, y0, x1, y1 in places:
@@ -165,49 +180,6 @@ def write_angle_label(path: Path, points: Mapping[str, Point]) -> None:
     write_json(path, {"ArrayOfannotation_info": [{"anglePoint_list": entries}]})
 
 
-def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
-    """Outer contours of a 2D mask through the centres of its outermost pixels, corners only; holes are left out.
-
-    Filled again by `mask_of_polygons`, a mask without holes comes back.
-    """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return []
-    top, left = int(rows[0]), int(columns[0])
-    part = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(bool), 1).astype(np.float64)
-    found = []
-    for contour in find_contours(part, _CONTOUR_LEVEL, fully_connected="high", positive_orientation="high"):
-        x, y = contour[:-1, 1], contour[:-1, 0]
-        # Contours wind one way round a piece and the other way round a hole.
-        if x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0:
-            found.append(_corners(np.rint(contour[:-1, ::-1])) + np.array([left - 1, top - 1]))
-    return found
-
-
-def mask_of_polygons(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(rows, columns) mask of filled polygons, their outlines included; points outside the image are cut off by it."""
-    image = Image.new("L", (shape[1], shape[0]))
-    draw = ImageDraw.Draw(image)
-    for polygon in polygons:
-        points = [(float(x), float(y)) for x, y in polygon]
-        if len(points) > 2:
-            draw.polygon(points, fill=1, outline=1)
-        elif len(points) == 2:
-            draw.line(points, fill=1)
-        elif points:
-            draw.point(points, fill=1)
-    return np.asarray(image, np.bool_)
-
-
-def _corners(points: Polygon) -> Polygon:
-    """Drop repeated points and those in the middle of a straight run."""
-    different = points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
-    points = different if len(different) else points[:1]
-    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
-    kept = points[np.any(np.sign(before) != np.sign(after), axis=1) | (np.abs(before).max(axis=1) > 1)]
-    return kept if len(kept) else points[:1]
-
-
 def _take_polygons(item: dict[str, Any], old: dict[str, Any], polygons: dict[str, list[Polygon]], unknown: Counter[str]) -> None:
     preset = item.get("preset_name") or _dict(old.get("label_val")).get("preset_name")
     name = bone_name(preset) if isinstance(preset, str) else None
@@ -221,8 +193,10 @@ def _take_polygons(item: dict[str, Any], old: dict[str, Any], polygons: dict[str
         if points:
             polygon, lost = _polygon(points)
             unknown["point without numbers"] += lost
-            if len(polygon):
+            if len(polygon) >= FEWEST_POINTS:
                 polygons.setdefault(name, []).append(polygon)
+            else:
+                unknown[FEW_POINTS] += 1
 
 
 def _polygon(points: list[Any]) -> tuple[Polygon, int]:
@@ -265,7 +239,9 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _annotations(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    found = content.get("ArrayOfannotation_info")
+    if "ArrayOfannotation_info" not in content:
+        raise TruthError(f"{safe_text(path.name)} holds no ArrayOfannotation_info: it is of another tool; export it again or remove it")
+    found = content["ArrayOfannotation_info"]
     if found is not None and not isinstance(found, list):
         raise TruthError(f"{safe_text(path.name)}: /ArrayOfannotation_info is no list: export it again or remove it")
     return [item for item in found or [] if isinstance(item, dict)]

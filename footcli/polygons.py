@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from footcli.domain import CaseRef, Lesion, Plane, Volume
 from footcli.files import safe_text
 from footcli.geometry import slice_of
-from footcli.labels import polygons_of_mask, write_slice_label
+from footcli.labels import write_slice_label
 from footcli.names import BONES
+from footcli.outlines import polygons_of_mask
 
 
 def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesion, ...], volume: Volume, ref: CaseRef) -> None:

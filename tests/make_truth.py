@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from footcli.clinical import Clinical, write_clinical
 from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Plane, Point
 from footcli.journal import add
-from footcli.labels import Box, polygons_of_mask, write_angle_label, write_slice_label
+from footcli.labels import Box, write_angle_label, write_slice_label
 from footcli.names import BONES
+from footcli.outlines import polygons_of_mask
 from footcli.results import save_case
 
 Labels = NDArray[np.uint8]

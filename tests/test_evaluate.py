@@ -296,6 +296,62 @@ def test_unknown_classes_and_broken_files_are_counted_and_left_out(tmp_path: Pat
     assert found["bones"]["per_class"]["Talus"]["n_slices"] == 3
 
 
+@pytest.mark.parametrize("shift", [-0.4, 0.4])
+def test_outlines_drawn_between_pixels_cost_nothing(shift: float, tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    for path in (tmp_path / "tree").rglob(f"{case}/*/*.json"):
+        content = json.loads(path.read_text("utf-8"))
+        for item in content["ArrayOfannotation_info"]:
+            for run in item.get("polyline_list", ()):
+                run["pos_list"] = [{key: value + shift for key, value in point.items()} for point in run["pos_list"]]
+        path.write_text(json.dumps(content), "utf-8")
+    write_result(tmp_path / "out", case, TRUE)
+    found = _run(tmp_path)
+    assert (found["bones"]["map"], found["bones"]["dice"]) == (1.0, 1.0)
+    assert found["unknown_labels"] == {}
+
+
+def test_an_outline_beyond_the_image_says_nothing_of_its_bone_there(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, planes=(Plane.SAG,))
+    path = sorted((tmp_path / "tree").rglob(f"{case}/SAG/*.json"))[15]
+    content = json.loads(path.read_text("utf-8"))
+    for item in content["ArrayOfannotation_info"]:
+        if item["preset_name"] == "Talus":
+            item["polyline_list"][0]["pos_list"][0]["X"] = 1e300
+    path.write_text(json.dumps(content), "utf-8")
+    write_result(tmp_path / "out", case, TRUE)
+    found = _run(tmp_path)
+    talus, heel = found["bones"]["per_class"]["Talus"], found["bones"]["per_class"]["Calcaneus"]
+    assert found["unknown_labels"] == {"outline beyond the image": 1}
+    assert (talus["ap"], talus["n_slices"], talus["hd95_mm"]) == (pytest.approx(1.0), 9, None)
+    assert (heel["ap"], heel["hd95_mm"]) == (pytest.approx(1.0), 0.0)
+
+
+def test_a_file_that_was_downloaded_twice_is_no_label_of_its_own(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE, points=_pose())
+    write_result(tmp_path / "out", case, TRUE)
+    before = _run(tmp_path)
+    folder = next((tmp_path / "tree").rglob(case))
+    for path in [*sorted(folder.rglob("*_0002.json")), *folder.rglob("*_Angle.json")]:
+        path.with_name(f"{path.stem} (1).json").write_text(path.read_text("utf-8").replace("Talus", "Tibia").replace('"X": 20', '"X": 2'))
+    after = _run(tmp_path)
+    assert after.pop("unknown_labels") == {"label file that is a copy of another": 4}
+    before.pop("unknown_labels")
+    assert after == before
+
+
+@pytest.mark.parametrize("copy", ["라벨링데이터 - 복사본", "backup/라벨링데이터", "2.라벨링데이터 (1)"])
+def test_a_copied_folder_of_labels_does_not_rename_its_neighbours(copy: str, tmp_path: Path) -> None:
+    import shutil
+
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    write_result(tmp_path / "out", case, TRUE)
+    shutil.copytree(tmp_path / "tree" / "2.라벨링데이터", tmp_path / "tree" / copy)
+    lined = line_up(tmp_path / "out", tmp_path / "tree")
+    assert [pair.truth.case_id for pair in lined.pairs] == [case]
+    assert set(lined.left_out.values()) <= {"truth without a result"}
+
+
 def test_two_feet_of_one_scan_are_scored_together(tmp_path: Path) -> None:
     case = write_truth(tmp_path / "tree", 1, TRUE)
     write_result(tmp_path / "out", case, np.where(TRUE == 3, TRUE, 0).astype(np.uint8), folder=f"{case}-L")

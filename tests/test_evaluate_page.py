@@ -77,7 +77,32 @@ def test_a_map_that_could_not_be_measured_is_not_reached(tmp_path: Path) -> None
     write_result(tmp_path / "out", write_truth(tmp_path / "tree", 1, np.zeros_like(TRUE)), TRUE)
     done = run(tmp_path / "out", tmp_path / "tree", "-q", "--jobs", "1", "--min-map", "0.5")
     assert done.exit_code == 4
-    assert "no mAP could be measured" in done.stderr
+    assert "no mAP could be measured for bones, landmarks, lesions" in done.stderr
+
+
+@pytest.mark.parametrize("least", ["0", "0.5"])
+def test_a_least_map_fails_where_one_task_of_three_could_not_be_judged(least: str, tmp_path: Path) -> None:
+    write_result(tmp_path / "out", write_truth(tmp_path / "tree", 1, TRUE), TRUE)
+    done = run(tmp_path / "out", tmp_path / "tree", "-q", "--jobs", "1", "--min-map", least)
+    assert done.exit_code == 4
+    assert "no mAP could be measured for landmarks, lesions" in done.stderr
+
+
+def test_what_was_left_out_is_said_on_the_terminal_too(tmp_path: Path) -> None:
+    case = write_truth(tmp_path / "tree", 1, TRUE)
+    write_result(tmp_path / "out", case, TRUE)
+    write_truth(tmp_path / "tree", 7, TRUE)
+    path = sorted((tmp_path / "tree").rglob(f"{case}/AXL/*.json"))[2]
+    path.with_name(f"{path.stem} (1).json").write_bytes(path.read_bytes())
+    path.with_name("notes.json").write_text("{}")
+    path.write_text('{"shapes": []}')
+    done = run(tmp_path / "out", tmp_path / "tree", "--jobs", "1", "--allow-missing")
+    assert done.exit_code == 0
+    assert "left out: AN00000007 (truth without a result)" in done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("left out of the labels: ")
+    for what in ("1 x unreadable label file", "1 x label file that is a copy of another", "1 x label file that names no slice"):
+        assert what in said
 
 
 def test_a_missing_case_is_one_line_and_exit_one(tmp_path: Path) -> None:

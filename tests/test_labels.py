@@ -14,8 +14,7 @@ from footcli.clinical import findings_named, first_said
 from footcli.errors import TruthError
 from footcli.labels import (
     Clinical,
-    mask_of_polygons,
-    polygons_of_mask,
+    inside_image,
     read_angle_label,
     read_angle_points,
     read_clinical,
@@ -25,9 +24,10 @@ from footcli.labels import (
     write_slice_label,
 )
 from footcli.names import SeriesName, finding_name, series_name
+from footcli.outlines import mask_of_polygons, polygons_of_mask
 
 NEW = {
-    "ClinicalInfo": {"Case_ID": "AN1", "Age": 47, "Sex": "F", "DiseaseMajorCode": "AD", "DiseaseDetail": ["OLT (x) y;"]},
+    "ClinicalInfo": {"Case_ID": "AN1", "Age": 47, "Sex": "F", "DiseaseMajorCode": "AD", "DiseaseDetail": ["OLT (거골) y;"]},
     "ArrayOfannotation_info": [
         {
             "object_name": "LabelPolyLine", "preset_name": "talus", "comment": "",
@@ -49,26 +49,29 @@ def write(path: Path, content: Any, encoding: str = "utf-8") -> Path:
     return path
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
 def test_a_label_gives_polygons_boxes_and_counts_of_what_is_unknown(tmp_path: Path, encoding: str) -> None:
     label = read_slice_label(write(tmp_path / "a.json", NEW, encoding))
-    assert list(label.polygons) == ["Talus", "1st Metatarsal"]
-    first, second = label.polygons["Talus"]
-    assert first.tolist() == [[1, 2], [4, 2], [4, 6]]
-    assert second.shape == (1, 2)
+    assert list(label.polygons) == ["Talus"]
+    (outline,) = label.polygons["Talus"]
+    assert outline.tolist() == [[1, 2], [4, 2], [4, 6]]
     assert label.boxes == {"OLT": ((200, 220, 270, 265),)}
-    assert label.unknown == {"point without numbers": 1, "bone Sesamoid": 1, "lesion of an unknown class": 1, "object LabelStar": 1}
-    assert label.clinical == Clinical("AN1", 47, "F", ("AD",), ("OLT (x) y;",))
+    assert label.unknown == {
+        "point without numbers": 1, "bone Sesamoid": 1, "lesion of an unknown class": 1, "object LabelStar": 1,
+        "outline of fewer than three points": 2, "item that is no object": 1,
+    }  # fmt: skip
+    assert label.clinical == Clinical("AN1", 47, "F", ("AD",), ("OLT (거골) y;",))
 
 
 def test_a_polygon_keeps_its_numbers_however_they_are_written_and_counts_the_rest(tmp_path: Path) -> None:
     odd = ["5", True, None, float("nan"), float("inf"), 10**400, [1]]
-    runs = [[{"X": 1, "Y": 2.5}, {"X": x, "Y": 3}] for x in odd] + [[{"x": 7, "y": 8}], ["nonsense", {"X": 4, "Y": 4}]]
+    start = [{"X": 1, "Y": 2.5}, {"x": 7, "y": 8}, {"X": 4, "Y": 4}]
+    runs = [[*start, {"X": x, "Y": 3}] for x in odd] + [["nonsense", *start]]
     item = {"object_name": "LabelPolyLine", "preset_name": "Tibia", "polyline_list": [{"pos_list": run} for run in runs]}
     label = read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": [item]}))
     first, *others = [polygon.tolist() for polygon in label.polygons["Tibia"]]
-    assert first == [[1, 2.5], [5, 3]]
-    assert others == [[[1, 2.5]]] * 6 + [[[7, 8]], [[4, 4]]]
+    assert first == [[1, 2.5], [7, 8], [4, 4], [5, 3]]
+    assert others == [[[1, 2.5], [7, 8], [4, 4]]] * 7
     assert label.unknown == {"point without numbers": 7}
 
 
@@ -103,6 +106,49 @@ def test_several_files_of_a_slice_are_one_label(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_bytes(b"{")
     with pytest.raises(TruthError, match=r"c\.json"):
         read_slice_label(*(tmp_path / f"{name}.json" for name in "abcd"))
+
+
+def test_a_box_given_twice_counts_once(tmp_path: Path) -> None:
+    boxes = {"OLT": [(1, 1, 2, 2), (1, 1, 2, 2), (5, 5, 6, 6)]}
+    write_slice_label(tmp_path / "a.json", {}, boxes)
+    label = read_slice_label(tmp_path / "a.json")
+    assert label.boxes == {"OLT": ((1, 1, 2, 2), (5, 5, 6, 6))}
+    assert label.unknown == {"box given twice": 1}
+
+
+def test_what_lies_beyond_the_image_is_left_out_and_counted(tmp_path: Path) -> None:
+    square = np.array([[1.0, 1], [4, 1], [4, 4]])
+    polygons = {"Talus": [square, square + 1e300], "Tibia": [square - 9], "Fibula": [square + np.array([15.9, 5.5])]}
+    boxes = {"OLT": [(1, 1, 2, 2), (-5, 1, 2, 2)], "Ankle Arthritis": [(1, 1, 1e300, 2)], "Tarsal Coalition": [(15, 5, 20, 10)]}
+    write_slice_label(tmp_path / "a.json", polygons, boxes)
+    label = inside_image(read_slice_label(tmp_path / "a.json"), (10, 20))
+    assert {name: len(pieces) for name, pieces in label.polygons.items()} == {"Talus": 1, "Fibula": 1}
+    assert label.boxes == {"OLT": ((1, 1, 2, 2),), "Tarsal Coalition": ((15, 5, 20, 10),)}
+    assert label.unknown == {"outline beyond the image": 2, "lesion box beyond the image": 2}
+    assert label.void == {"Talus", "Tibia"}
+
+
+@pytest.mark.parametrize("shift", [-0.49, -0.4, 0.0, 0.4, 0.49])
+def test_points_of_an_outline_are_rounded_to_the_nearest_pixel(shift: float) -> None:
+    mask = np.zeros((30, 40), np.bool_)
+    mask[5:20, 8:25] = True
+    moved = [piece + shift for piece in polygons_of_mask(mask)]
+    assert np.array_equal(mask_of_polygons(moved, mask.shape), mask)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [[(3, 4)], [(3, 4), (3, 5)], [(3, 4), (4, 5)], [(3, 4), (4, 3)], [(3, 4), (3, 5), (3, 6)], [(3, 4), (4, 4), (5, 4)]],
+)
+def test_a_speck_or_row_of_pixels_is_written_with_an_area_and_comes_back(tmp_path: Path, pixels: list[tuple[int, int]]) -> None:
+    mask = np.zeros((10, 12), np.bool_)
+    mask[tuple(np.transpose(pixels))] = True
+    write_slice_label(tmp_path / "a.json", {"Talus": polygons_of_mask(mask)}, {})
+    label = read_slice_label(tmp_path / "a.json")
+    assert not label.unknown
+    assert np.array_equal(mask_of_polygons(label.polygons["Talus"], mask.shape), mask)
+    x, y = label.polygons["Talus"][0].T
+    assert abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) > 0.1
 
 
 def test_a_comment_never_reaches_the_counts_and_a_preset_is_cut(tmp_path: Path) -> None:
@@ -156,7 +202,9 @@ def test_an_empty_label_is_a_label(tmp_path: Path) -> None:
     ("data", "match"),
     [
         (b"{", r"a\.json is not valid JSON \(line 1, column 2\)"),
-        (b"\xff\xfe{}", "not UTF-8"),
+        (b"\xff\xfe{}", "neither UTF-8 nor Korean"),
+        (b'{"shapes": [], "imagePath": "x"}', "holds no ArrayOfannotation_info: it is of another tool"),
+        (b'{"ArrayOfannotation_info": [{"object_name": "a", "object_name": "b"}]}', "gives the key object_name twice"),
         (b"[]", "a JSON object is expected"),
         (b'{"ArrayOfannotation_info": 3}', "/ArrayOfannotation_info is no list"),
         (b"[" * 100_000, "nested too deep"),

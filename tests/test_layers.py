@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 # A room imports only rooms that stand before it. `footcli` itself holds the version alone and is everybody's.
 ORDER = (
     "errors", "domain", "names", "assets", "geometry", "anatomy",
-    "files", "clinical", "identity", "pool", "walk", "read", "labels", "frame", "infer", "measure",
+    "files", "clinical", "identity", "pool", "walk", "read", "outlines", "labels", "frame", "infer", "measure",
     "profiles", "findings", "messages", "korean", "npz", "viewsfile", "results", "signoff", "spreadsheet", "svg", "overlay",
     "page", "rows", "sides", "viewer", "report", "index", "journal", "summaries",
     "pictures", "stack", "polygons", "pipeline", "case_job", "batch", "phantom",

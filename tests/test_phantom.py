@@ -19,9 +19,10 @@ from footcli.clinical import read_clinical
 from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
 from footcli.infer.views import OWNER
-from footcli.labels import mask_of_polygons, read_angle_label, read_slice_label
+from footcli.labels import read_angle_label, read_slice_label
 from footcli.measure.rules import true_angles
 from footcli.names import BONE_ID, BONES, FURTHER, LANDMARKS, LESION_PLANE, LESIONS
+from footcli.outlines import mask_of_polygons
 from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, noise, scan
@@ -30,6 +31,8 @@ from footcli.phantom.subject import Subject
 from footcli.phantom.truth import further
 from footcli.phantom.write import GROUP, case_name, write_case
 from footcli.read import read_case
+from footcli.stats.run import collect
+from footcli.stats.summary import to_json
 from footcli.walk import find_cases
 
 COARSE_MM = 2.0
@@ -326,6 +329,12 @@ def test_the_written_case_is_read_back_voxel_for_voxel_and_place_for_place(tree:
     np.testing.assert_allclose(volume.affine[:3, :3], np.diag([COARSE_MM, COARSE_MM, -COARSE_MM]), atol=1e-4)
     assert volume.tags.side == seen.subject.side
     assert volume.notices == ()
+
+
+def test_a_drawn_subject_has_no_faulty_label(tree: tuple[Scan, CaseRef]) -> None:
+    content = to_json(collect(tree[1].folder.parents[2], 1))
+    found = {item["code"] for item in content["quality"] if item["count"]}
+    assert found <= {"empty_label"}, "a slice that shows no bone is right to be empty"
 
 
 @pytest.mark.parametrize("plane", list(Plane))

@@ -10,8 +10,9 @@ from grids import volume_of
 from numpy.typing import NDArray
 
 from footcli.domain import CaseRef, Lesion, Plane
-from footcli.labels import mask_of_polygons, read_slice_label
+from footcli.labels import read_slice_label
 from footcli.names import BONE_ID
+from footcli.outlines import mask_of_polygons
 from footcli.polygons import write_polygons
 
 SHAPE = (9, 11, 13)

@@ -170,10 +170,10 @@ ONE_LABEL: list[tuple[str, Plane, dict[str, Any], dict[str, Any]]] = [
     ("polygon_outside_image", Plane.AXL, {"Talus": [SQUARE, FAR]}, {}),
     ("polygon_outside_image", Plane.AXL, {"Talus": [NEAR]}, {}),
     ("polygon_crosses_itself", Plane.AXL, {"Talus": [SQUARE], "Tibia": [BOW_TIE]}, {}),
-    ("polygon_too_few_points", Plane.AXL, {"Talus": [SQUARE[:2]]}, {}),
     ("empty_label", Plane.AXL, {}, {}),
     ("box_without_area", Plane.COR, {}, {"OLT": [(4, 4, 4, 9)]}),
     ("box_outside_image", Plane.COR, {}, {"OLT": [(4, 4, 65, 9)]}),
+    ("box_given_twice", Plane.COR, {}, {"OLT": [(4, 4, 9, 9), (4, 4, 9, 9)]}),
     ("lesion_in_other_plane", Plane.SAG, {}, {"OLT": [(4, 4, 9, 9)]}),
 ]
 
@@ -188,6 +188,18 @@ def test_a_faulty_label_meets_its_own_code_alone(
     content = stats(tmp_path)
     assert counts(content) == {code: 1}
     assert examples(content, code) == [("AN1", name)]
+
+
+@pytest.mark.parametrize("points", [1, 2])
+def test_an_outline_of_too_few_points_meets_its_own_code_alone(tmp_path: Path, points: int) -> None:
+    label = make_case(tmp_path, "AN1")
+    name = f"{stem('AN1')}_AXL_0000"
+    corners = [{"X": x, "Y": y} for x, y in SQUARE[:points].tolist()]
+    item = {"object_name": "LabelPolyLine", "preset_name": "Talus", "polyline_list": [{"pos_list": corners}]}
+    (label / "AXL" / f"{name}.json").write_text(json.dumps({"ArrayOfannotation_info": [item]}))
+    content = stats(tmp_path)
+    assert counts(content) == {"polygon_too_few_points": 1}
+    assert examples(content, "polygon_too_few_points") == [("AN1", name)]
 
 
 def test_an_outline_too_long_is_counted_and_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,6 +188,29 @@ def test_cases_of_one_id_get_different_ids(tmp_path: Path) -> None:
     assert {"x--foot", "y--FOOT", "q--x--foot"} <= set(found)
 
 
+def test_a_copied_folder_of_labels_leaves_the_case_with_images_its_name(tmp_path: Path) -> None:
+    name = "A_H07_AD_0000000001_ST01_L"
+    touch(tmp_path / "1.원천데이터" / "AD" / "AN1" / "AXL" / f"{name}_AXL_0001.dcm")
+    for folder in ("2.라벨링데이터", "2.라벨링데이터 - 복사본", "backup/2.라벨링데이터"):
+        touch(tmp_path / folder / "AD" / "AN1" / "AXL" / f"{name}_AXL_0001.json")
+        touch(tmp_path / folder / "AD" / "AN2" / "AXL" / f"{name}_AXL_0001.json")
+    found = {case.case_id: bool(case.images) for case in find_cases(tmp_path)}
+    assert found["AN1"]
+    assert "AN2" in found
+    assert [case_id for case_id, seen in found.items() if seen] == ["AN1"]
+    assert {place.case_id for place in find_places(tmp_path)} == set(found)
+
+
+@pytest.mark.parametrize("mark", [" (1)", "(2)", " - Copy", " - 복사본", " - Copy (2)"])
+def test_a_second_download_of_a_slice_is_left_out_and_a_lone_one_is_the_slice(mark: str, tmp_path: Path) -> None:
+    name = "A_H07_AD_0000000001_ST01_L_AXL_0001"
+    touch(tmp_path / "AN1" / "AXL" / f"{name}.dcm", tmp_path / "AN1" / "AXL" / f"{name}{mark}.dcm")
+    touch(tmp_path / "AN1" / "AXL" / f"{name[:-1]}2{mark}.dcm")
+    case = one(tmp_path)
+    assert [path.name for path in case.images[Plane.AXL]] == [f"{name}.dcm", f"{name[:-1]}2{mark}.dcm"]
+    assert [path.name for path in case.copies] == [f"{name}{mark}.dcm"]
+
+
 @pytest.mark.parametrize("names", [("P1", "CT"), ("P1", "CT", "a", "b"), ("P1-L",), ("P1+L",), ("P1--CT",), ("P1-", "-CT"), ("a_b",)])
 def test_an_id_is_the_same_whatever_lies_beside_the_case(names: tuple[str, ...], tmp_path: Path) -> None:
     touch(tmp_path.joinpath(*names) / "1")

@@ -54,7 +54,9 @@ def evaluate(
     against: Annotated[Path | None, typer.Option(help="Another results folder: paired differences.", show_default=False)] = None,
     allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Leave out cases that do not line up, and list them.")] = False,
     save: Annotated[Path | None, typer.Option(help="JSON file; the page goes beside it.", show_default="OUT/evaluation.json")] = None,
-    min_map: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 4 if a mAP is lower.", show_default=False)] = None,
+    min_map: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit with 4 if a task's mAP is lower or could not be measured.", show_default=False)
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cases at the same time.", show_default="all processors")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print the evaluation to stdout.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
@@ -65,7 +67,7 @@ def evaluate(
     """
     with exits():
         from footcli.evaluate.html import write_html
-        from footcli.evaluate.listing import listings
+        from footcli.evaluate.listing import below, left_out_lines, listings
         from footcli.evaluate.pairs import results_in
         from footcli.evaluate.run import evaluate as run
         from footcli.files import write_json
@@ -89,10 +91,10 @@ def evaluate(
             for listing in listings(found)[: 6 if against else 5]:
                 table(listing.title, listing.columns, listing.rows)
             typer.echo(str(path.with_suffix(".html")))
-        tasks = [found[task] for task in ("bones", "landmarks", "lesions")]
-        maps = [value for task in tasks if (value := task.get("map", task.get("score"))) is not None]
-        if min_map is not None and (not maps or min(maps) < min_map):
-            say(f"footcli: {'no mAP could be measured' if not maps else f'the lowest mAP, {min(maps):.3f}, lies below {min_map:g}'}")
+        for line in left_out_lines(found):
+            say(line)
+        if min_map is not None and (reason := below(found, min_map)):
+            say(f"footcli: {reason}")
             raise typer.Exit(TOO_LOW)
 
 

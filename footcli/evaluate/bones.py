@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any
@@ -14,17 +12,15 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from footcli.domain import Plane
-from footcli.errors import TruthError
 from footcli.geometry import slice_of
-from footcli.labels import Polygon, mask_of_polygons
+from footcli.labels import SliceLabel
 from footcli.names import BONE_ID, BONES
+from footcli.outlines import Polygon, mask_of_polygons
 
 Labels = NDArray[np.uint8]
 ROW = np.dtype([("plane", "u1"), ("slice", "i4"), ("bone", "u1"), ("truth", "i4"), ("found", "i4"), ("common", "i4")])
 """One bone of one labelled slice: pixels of the truth, of the result, of both. Planes by their place in `Plane`, bones by id."""
 N = len(BONES)
-OTHER_GRID = 0.05
-"""Share of labelled slices with outlines beyond the result's image from which both are taken to show different grids."""
 
 
 @dataclass(slots=True)
@@ -36,22 +32,20 @@ class SliceCounter:
 
     found: Labels
     rows: list[tuple[int, ...]] = field(default_factory=list)
-    outside: Counter[Plane] = field(default_factory=Counter)
     _areas: dict[Plane, NDArray[np.int64]] = field(default_factory=dict)
 
-    def take(self, plane: Plane, index: int, polygons: Mapping[str, tuple[Polygon, ...]], volume: Labels | None) -> None:
-        """Count one slice; `volume` uint8 (z, y, x), if given, gets its bones. Polygons out of the image are cut off and counted."""
+    def take(self, plane: Plane, index: int, label: SliceLabel, volume: Labels | None) -> None:
+        """Count one slice, but for bones of which an outline was left out; `volume` uint8 (z, y, x), if given, gets its bones."""
+        polygons = {name: pieces for name, pieces in label.polygons.items() if name not in label.void}
         array_axis = 2 - plane.axis
         picture: Any = slice_of(self.found, array_axis, index) if polygons else None
         areas: Any = self._found_areas(plane)[index]
         into: Any = None if volume is None else np.moveaxis(volume, array_axis, 0)[index]
         number = tuple(Plane).index(plane)
-        off = False
         for name, pieces in polygons.items():
             if picture is None:
                 continue
-            box, beyond = _box(pieces, picture.shape)
-            off |= beyond
+            box = _box(pieces, picture.shape)
             if box is None:
                 continue
             rows, columns = box
@@ -62,15 +56,8 @@ class SliceCounter:
             self.rows.append((number, index, bone, int(np.count_nonzero(mask)), int(areas[bone]), common))
             if into is not None:
                 into[box][mask] = bone
-        self.outside[plane] += off
-        present = {BONE_ID[name] for name in polygons}
+        present = {BONE_ID[name] for name in label.polygons.keys() | label.void}
         self.rows += [(number, index, k, 0, int(areas[k]), 0) for k in range(1, N + 1) if areas[k] and k not in present]
-
-    def refuse_other_grid(self, labelled: Mapping[Plane, int]) -> None:
-        """Raises TruthError where too many labelled slices had outlines beyond the result's image."""
-        for plane, slices in labelled.items():
-            if self.outside[plane] > OTHER_GRID * slices:
-                raise TruthError(f"{plane} labels reach beyond the result's image: they belong to another grid")
 
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:
         """(slices, 11) pixels of each label in each slice of the result."""
@@ -84,14 +71,13 @@ class SliceCounter:
         return np.array(self.rows, dtype=ROW)
 
 
-def _box(pieces: tuple[Polygon, ...], shape: tuple[int, ...]) -> tuple[tuple[slice, slice] | None, bool]:
-    """The part of the image that polygons cover, None if none of it; and whether they reach more than a pixel beyond it."""
+def _box(pieces: tuple[Polygon, ...], shape: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """The part of the image that polygons cover, None if none of it."""
     points = np.concatenate(pieces)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
-    beyond = bool(x0 < -1 or y0 < -1 or x1 > shape[1] or y1 > shape[0])
     rows = slice(max(0, floor(y0)), min(shape[0], ceil(y1) + 1))
     columns = slice(max(0, floor(x0)), min(shape[1], ceil(x1) + 1))
-    return (None if rows.start >= rows.stop or columns.start >= columns.stop else (rows, columns)), beyond
+    return None if rows.start >= rows.stop or columns.start >= columns.stop else (rows, columns)
 
 
 def surface_distances(truth: Labels, found: Labels, spacing_mm: NDArray[np.float64]) -> dict[int, tuple[float, float]]:

@@ -74,8 +74,7 @@ def gather(pair: Pair) -> CaseScores:
     whole = truth.whole  # looked for among all slices: once, not for each of them
     for plane in truth.outlined:
         for index, label in truth.slices[plane].items():
-            counter.take(plane, index, label.polygons, volume if plane is whole else None)
-    counter.refuse_other_grid({plane: len(truth.slices[plane]) for plane in truth.outlined})
+            counter.take(plane, index, label, volume if plane is whole else None)
     why: dict[str, str] = {}
     unknown = Counter(truth.unknown)
     spacing = np.linalg.norm(affine[:3, :3], axis=0) if results[0].provenance.get("input", {}).get("spacing_mm") else None
@@ -134,6 +133,8 @@ def _distances(
         )  # fmt: skip
         return {}
     distances = surface_distances(volume[within], found[within], spacing)
+    void = truth.void_bones()
+    distances = {bone: value for bone, value in distances.items() if bone not in void}
     if not truth.complete:
         cut = truth.cut_bones()
         distances = {bone: value for bone, value in distances.items() if bone not in cut}

@@ -54,6 +54,23 @@ def listings(evaluation: Json) -> list[Listing]:
     return out + [_group(evaluation["groups"], d, title) for d, title in DIMENSIONS.items() if d in evaluation["groups"]]
 
 
+def left_out_lines(evaluation: Json) -> list[str]:
+    """What of labels and cases did not count, in lines for the terminal."""
+    lines = [f"left out: {name} ({why})" for name, why in evaluation["left_out"].items()]
+    found = [f"{number} x {name}" for name, number in evaluation["unknown_labels"].items()]
+    return lines + ([f"left out of the labels: {', '.join(found)}"] if found else [])
+
+
+def below(evaluation: Json, least: float) -> str | None:
+    """Why an evaluation does not reach a least mAP in all three tasks; None where it does."""
+    maps = {task: evaluation[task].get("map", evaluation[task].get("score")) for task in ("bones", "landmarks", "lesions")}
+    lost = [task for task, value in maps.items() if value is None]
+    if lost:
+        return f"no mAP could be measured for {', '.join(lost)}"
+    lowest = min(maps, key=lambda task: maps[task])
+    return f"the lowest mAP, {maps[lowest]:.3f} of {lowest}, lies below {least:g}" if maps[lowest] < least else None
+
+
 def _bones(bones: Json) -> Listing:
     columns = ("bone", "AP", "AP50", "AP75", "Dice", "HD95, mm", "surface, mm", "cases", "slices", "not found")
     rows = [

@@ -12,10 +12,13 @@ from footcli.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
 from footcli.evaluate.boxes import SliceBox
-from footcli.labels import SliceLabel, read_angle_points, read_slice_label
+from footcli.labels import SliceLabel, inside_image, read_angle_points, read_slice_label
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
+
+OTHER_GRID = 0.05
+"""Share of labelled slices with outlines beyond the result's image from which both are taken to show different grids."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +56,11 @@ class Truth:
         ends = [i for i in (min(slices), max(slices)) if 0 < i < count - 1]
         return {BONE_ID[name] for i in ends for name in slices[i].polygons}
 
+    def void_bones(self) -> set[int]:
+        """Bones (ids) of the whole plane of which an outline was left out: nobody can tell their distances."""
+        slices = self.slices[self.whole].values() if self.whole is not None else ()
+        return {BONE_ID[name] for label in slices for name in label.void}
+
     def boxes(self) -> Iterator[SliceBox]:
         """Every box of every slice."""
         for plane, slices in self.slices.items():
@@ -68,10 +76,13 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
     """
     truth = Truth(shape)
     _check_sizes(ref, shape)
+    truth.unknown["label file that is a copy of another"] = len(ref.copies)
     for plane, places in slice_places(ref, names, shape).items():
+        truth.unknown["label file that names no slice"] += len(ref.labels[plane]) - len(places)
+        rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
         for stem, index in places.items():
             try:
-                label = read_slice_label(*ref.labels[plane][stem])
+                label = inside_image(read_slice_label(*ref.labels[plane][stem]), (rows, columns))
             except TruthError:
                 truth.unknown["unreadable label file"] += 1
                 continue
@@ -79,6 +90,7 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
             truth.unknown.update(label.unknown)
             if truth.clinical is None and label.clinical is not None and says_something(label.clinical):
                 truth.clinical = label.clinical
+    _refuse_other_grid(truth)
     for path in ref.angle_files:
         try:
             points, left_out = read_angle_points(path)
@@ -92,10 +104,18 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
     return truth
 
 
+def _refuse_other_grid(truth: Truth) -> None:
+    """Raises TruthError where too many labelled slices of a plane had outlines beyond the result's image."""
+    for plane, slices in truth.slices.items():
+        if sum(bool(label.void) for label in slices.values()) > OTHER_GRID * len(slices):
+            raise TruthError(f"{plane} labels reach beyond the result's image: they belong to another grid")
+
+
 def slice_places(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]) -> dict[Plane, dict[str, int]]:
     """Plane -> label stem -> slice index: by the source's name, else by its place among the plane's images, else by its number.
 
-    Raises TruthError if a label has no slice, or if its number may count from 0 or from 1.
+    Labels whose name ends in no number, and is none of a slice, are left out. Raises TruthError if a label has no slice, or if its
+    number may count from 0 or from 1.
     """
     numbers = {plane: {stem: int(m[1]) for stem in files if (m := re.search(r"(\d+)$", stem))} for plane, files in ref.labels.items()}
     known = {plane: names.get(plane) or _image_stems(ref, plane, shape) for plane in ref.labels}
@@ -106,10 +126,11 @@ def slice_places(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tu
     for plane, files in ref.labels.items():
         count, by_name = shape[2 - plane.axis], {name: i for i, name in enumerate(known[plane])}
         places = by_name if by_name else {stem: number - first for stem, number in numbers[plane].items()}
-        lost = next((stem for stem in files if not 0 <= places.get(stem, -1) < count), None)
+        named = [stem for stem in files if stem in places or stem in numbers[plane]]
+        lost = next((stem for stem in named if not 0 <= places.get(stem, -1) < count), None)
         if lost is not None:
             raise TruthError(f"label {lost} has no slice among the result's {count} of {plane}: they belong to another grid")
-        out[plane] = {stem: places[stem] for stem in files}
+        out[plane] = {stem: places[stem] for stem in named}
     return out
 
 

@@ -16,8 +16,9 @@ from footcli.clinical import Clinical, write_clinical
 from footcli.domain import Plane
 from footcli.files import write_atomic
 from footcli.geometry import Array, slice_of
-from footcli.labels import polygons_of_mask, write_angle_label, write_slice_label
+from footcli.labels import write_angle_label, write_slice_label
 from footcli.names import BONES, LESION_PLANE, LESIONS
+from footcli.outlines import polygons_of_mask
 from footcli.phantom.scanner import Scan
 
 GROUP = {"normal": "N", "flat_foot": "FD", "cavus_foot": "FD", "hallux_valgus": "FD", "ankle_arthritis": "AD", "olt": "AD",

@@ -59,7 +59,7 @@ MISSING: dict[str, str] = {
     "not_dataset": "Folders that are not in the data set's layout; nothing in them is counted.",
 }
 QUALITY: dict[str, str] = {
-    "unreadable_json": "JSON that cannot be read: broken, not UTF-8, or no annotation. Export the file again or remove it.",
+    "unreadable_json": "JSON that cannot be read: broken, of another tool or encoding, or a key twice. Export it again or remove it.",
     "label_without_image": "A slice label whose plane has images, but none of its name. Rename the label or restore the image.",
     "image_without_label": "An image whose plane has labels, but none of its name. Label the slice, or give it an empty label.",
     "empty_label": "A label without outline, box or line. Right where the slice shows no bone; look at a few examples.",
@@ -70,6 +70,7 @@ QUALITY: dict[str, str] = {
     "box_outside_image": "A lesion box that leaves the image. Check that image and label are of one size and one case.",
     "box_without_area": "A lesion box of no width or height. Remove it or draw it again.",
     "lesion_in_other_plane": "A lesion box in a plane in which that lesion is not labelled. Check its comment and its slice.",
+    "box_given_twice": "A lesion box that stands twice in one label; it counts once. Remove one.",
     "not_understood": "Items of an unknown class or without coordinates; they are not used. The names are listed below.",
     "case_id_differs": "A JSON file whose Case_ID is not the name of the case folder. Check whose label it is.",
     "duplicate_case_id": "Case folders that share their id with another one. Rename one, or remove the copy.",

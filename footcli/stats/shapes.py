@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.labels import Box, Polygon
+from footcli.labels import Box
+from footcli.outlines import Polygon
 
 Size = tuple[float, float]
 """(columns, rows) of the image; inf where unknown."""

@@ -10,7 +10,7 @@ from footcli.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, TruthError
 from footcli.files import safe_text
-from footcli.labels import SliceLabel, joined_label, read_slice_label
+from footcli.labels import BOX_TWICE, FEW_POINTS, SliceLabel, joined_label, read_slice_label
 from footcli.names import LESION_PLANE
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
@@ -102,7 +102,8 @@ def _contents(tally: Tally, label: SliceLabel, plane: Plane, bones: set[str], le
         tally.add("lesion_pieces", name, len(boxes))
         tally.add(f"lesion_slices_{plane}", name)
     for name, number in label.unknown.items():
-        tally.add("unknown", name, number)
+        if name not in (FEW_POINTS, BOX_TWICE):  # faults with a code of their own
+            tally.add("unknown", name, number)
 
 
 def _faults(label: SliceLabel, plane: Plane, size: shapes.Size, folder: str) -> dict[str, int]:
@@ -115,11 +116,12 @@ def _faults(label: SliceLabel, plane: Plane, size: shapes.Size, folder: str) -> 
         "empty_label": int(not (polygons or boxes or label.lines or label.unknown)),
         "polygon_outside_image": shapes.outside(polygons, size),
         "polygon_crosses_itself": sum(shapes.crosses_itself(p) for p in polygons if len(p) <= shapes.MOST_POINTS),
-        "polygon_too_few_points": sum(length < 3 for length in lengths),
+        "polygon_too_few_points": label.unknown.get(FEW_POINTS, 0),
         "polygon_too_many_points": sum(length > shapes.MOST_POINTS for length in lengths),
         "box_outside_image": sum(shapes.box_outside(box, size) for box in boxes),
         "box_without_area": sum(map(shapes.box_without_area, boxes)),
         "lesion_in_other_plane": sum(len(found) for name, found in label.boxes.items() if LESION_PLANE[name] is not plane),
-        "not_understood": sum(label.unknown.values()),
+        "not_understood": sum(number for name, number in label.unknown.items() if name not in (FEW_POINTS, BOX_TWICE)),
+        "box_given_twice": label.unknown.get(BOX_TWICE, 0),
         "case_id_differs": int(said is not None and safe_text(said) != folder),
     }

@@ -24,8 +24,8 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import Canonical, canonical, orientation, oriented
 from footcli.infer.session import Session, open_session
 from footcli.infer.spec import ModelSpec
-from footcli.labels import mask_of_polygons
 from footcli.names import BONE_ID, LESIONS, RAYS
+from footcli.outlines import mask_of_polygons
 from footcli.phantom.tissue import AIR_HU
 from footcli.polygons import source_names
 from footcli.read import read_case

@@ -57,7 +57,8 @@ def find_places(root: Path) -> list[CasePlace]:
     for home in find_homes(root):
         for case in home.cases():
             places.append(CasePlace(case.case_id, home, bool(case.labels or case.angle_files), case.case_id))
-            bare.append(replace(case, images={}, labels={}, angle_files=(), clinical_files=()))
+            images = dict.fromkeys(case.images, ())  # whether there are any decides about ids
+            bare.append(replace(case, images=images, labels={}, angle_files=(), clinical_files=(), copies=()))
     order = sorted(range(len(bare)), key=lambda i: (str(bare[i].folder), bare[i].case_id))
     unique = with_unique_ids([bare[i] for i in order])
     return [replace(places[i], case_id=case.case_id) for i, case in zip(order, unique, strict=True)]

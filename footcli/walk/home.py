@@ -23,6 +23,8 @@ _IGNORED = frozenset(("thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "s
 _PLANES = {plane.value: plane for plane in Plane}
 _ROLES = frozenset(("ANGLE", "CLINICALINFO", "BBOX"))
 _SLICE_NAME = re.compile(r"^(?P<series>.+)_(?P<plane>AXL|COR|SAG)_\d+$", re.IGNORECASE)
+# What browsers and file managers put before the ending of a second file of one name
+_COPY = re.compile(r"( ?\(\d+\)| - (?:Copy|복사본|사본)(?: \(\d+\))?)(\.\w+)?$")
 _ANGLE_NAME = re.compile(r"^(?P<series>.+)_angle$", re.IGNORECASE)
 
 
@@ -35,6 +37,7 @@ class _Part:
     labels: dict[Plane, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(dict))
     angles: list[str] = field(default_factory=list)
     clinical: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -112,6 +115,8 @@ def standing(folder: str) -> tuple[str, str | None, Plane | None]:
 def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
     """File a folder's content under what it is."""
     _, role, plane = standing(folder)
+    files, copies = without_copies(files)
+    part.copies += copies
     for path in files:
         home = plane_of(path, plane)
         if not _is_json(path):
@@ -123,6 +128,13 @@ def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
             part.labels[home].setdefault(safe_text(_stem(path)), []).append(path)
         else:
             part.clinical.append(path)
+
+
+def without_copies(files: list[str]) -> tuple[list[str], list[str]]:
+    """The files of a folder without copies of others in it, and those copies."""
+    names = {_base(path) for path in files}
+    copies = [path for path in files if (first := _COPY.sub(r"\2", _base(path))) != _base(path) and first in names]
+    return [path for path in files if path not in set(copies)] if copies else files, copies
 
 
 def tells_of_slices(path: str) -> bool:
@@ -173,6 +185,7 @@ def _case(part: _Part, case_id: str) -> CaseRef:
         },
         angle_files=tuple(map(Path, sorted(part.angles))),
         clinical_files=tuple(map(Path, sorted(part.clinical))),
+        copies=tuple(map(Path, sorted(part.copies))),
     )  # fmt: skip
 
 
@@ -181,7 +194,8 @@ def _base(path: str) -> str:
 
 
 def _stem(path: str) -> str:
-    name = _base(path)
+    """The name without ending, and without the mark of a second download."""
+    name = _COPY.sub(r"\2", _base(path))
     return name.rpartition(".")[0] or name
 
 

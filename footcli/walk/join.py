@@ -88,17 +88,33 @@ def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
     Plain folders have ids of their own by their way (`id_from_path`); what is left are two folders of one Case_ID in a data set, and
     names that differ by case alone.
     """
-    often = Counter(case.case_id.casefold() for case in cases)
-    taken: set[str] = set()
-    unique = []
+    namesakes: dict[str, list[CaseRef]] = defaultdict(list)
     for case in cases:
-        wanted = case.case_id
-        if often[wanted.casefold()] > 1 and case.layout == "dataset":
-            wanted = f"{safe_text(case.folder.parent.name)}_{wanted}"
-        case_id, number = wanted, 1
-        while case_id.casefold() in taken or (case_id != case.case_id and case_id.casefold() in often):
+        namesakes[case.case_id.casefold()].append(case)
+    wanted = {id(case): name for own in namesakes.values() for case, name in _wanted_ids(own)}
+    taken: set[str] = set()
+    given: dict[int, str] = {}
+    # those that keep their own id first: a copy never renames what it was copied from
+    for case in sorted(cases, key=lambda case: wanted[id(case)] != case.case_id):
+        case_id, number = wanted[id(case)], 1
+        while case_id.casefold() in taken or (case_id != case.case_id and case_id.casefold() in namesakes):
             number += 1
-            case_id = f"{wanted}~{number}"
+            case_id = f"{wanted[id(case)]}~{number}"
         taken.add(case_id.casefold())
-        unique.append(replace(case, case_id=case_id))
-    return tuple(unique)
+        given[id(case)] = case_id
+    return tuple(replace(case, case_id=given[id(case)]) for case in cases)
+
+
+def _wanted_ids(namesakes: list[CaseRef]) -> list[tuple[CaseRef, str]]:
+    """What each case of one id would be called. In a data set those with images count before labels that found none.
+
+    Several of them in folders of different names (AD, FD) get that name in front; else the first keeps the id alone, and the others,
+    copies of it as it seems, get the name.
+    """
+    own = [case for case in namesakes if case.images] or namesakes
+    several = len({case.folder.parent.name.casefold() for case in own}) > 1
+    return [
+        (case, f"{safe_text(case.folder.parent.name)}_{case.case_id}" if case.layout == "dataset" and (several or case is not own[0])
+         else case.case_id)
+        for case in namesakes
+    ]  # fmt: skip

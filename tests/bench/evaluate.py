@@ -38,8 +38,9 @@ from footcli.evaluate.coco import Columns, average_precision
 from footcli.evaluate.gather import gather
 from footcli.evaluate.pairs import line_up
 from footcli.evaluate.tables import Problem, bone_problem, image_ids
-from footcli.labels import mask_of_polygons, read_slice_label
+from footcli.labels import read_slice_label
 from footcli.names import BONE_ID, BONES
+from footcli.outlines import mask_of_polygons
 from footcli.walk import find_cases
 
 LEAST_RATIO = 20.0
