@@ -27,6 +27,7 @@ from footcli.pipeline import Clock, Options, analyze_case, load_models
 from footcli.results import load_masks
 from footcli.walk import find_cases
 
+pytestmark = pytest.mark.slow
 SEED = 103
 SPACING_MM = 1.2
 

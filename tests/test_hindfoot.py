@@ -26,6 +26,7 @@ from footcli.train.loop import Plan  # noqa: E402
 from footcli.train.start import start_from  # noqa: E402
 from footcli.train.yolo import Decoded, Detector  # noqa: E402
 
+pytestmark = pytest.mark.training
 SEED = 6201
 SMALL = {name: replace(part, side_px=64, widths=part.widths[:1] * len(part.widths), neck=8) for name, part in PARTS.items()}
 

@@ -18,7 +18,9 @@ from footcli.names import BONE_ID
 from footcli.results import load_masks
 
 SCAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "wbct"
-pytestmark = pytest.mark.skipif(not SCAN.is_dir(), reason="the real scan ../shared/data/wbct is not at hand")
+pytestmark = [
+    pytest.mark.slow, pytest.mark.skipif(not SCAN.is_dir(), reason="the real scan ../shared/data/wbct is not at hand"),
+]  # fmt: skip
 
 try:
     models_dir()

@@ -43,6 +43,7 @@ from footcli.train.unet import UNet  # noqa: E402
 from footcli.train.view import AROUND, RANGE, SCANNER, View  # noqa: E402
 from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points  # noqa: E402
 
+pytestmark = pytest.mark.training
 SEED = 0
 SMALL = (4, 8, 8, 8, 8)  # widths of a network that is quick to train a few steps
 CPU = torch.device("cpu")

@@ -21,7 +21,8 @@ from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.evaluate.run import evaluate  # noqa: E402
 from footcli.infer.bones import VOTERS  # noqa: E402
 from footcli.infer.manifest import load_manifest  # noqa: E402
-from footcli.infer.views import CHANNELS, IMAGES  # noqa: E402
+from footcli.infer.spec import VIEW_IMAGES  # noqa: E402
+from footcli.infer.views import CHANNELS  # noqa: E402
 from footcli.names import BONE_ID, LANDMARKS, LESIONS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import Scan, scan  # noqa: E402
@@ -34,6 +35,7 @@ from footcli.train.unet import UNet  # noqa: E402
 from footcli.train.yolo import Detector  # noqa: E402
 from footcli.walk import find_cases, find_places  # noqa: E402
 
+pytestmark = [pytest.mark.training, pytest.mark.slow]
 MM = 2.0
 LOST_MM = 25.0  # guessing the middle of the picture errs by some 60 mm
 
@@ -273,7 +275,7 @@ def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points
     case = samples.pointed(cases.find_labelled(tree)[0])
     sample = samples.labelled(case, np.random.default_rng(3))
     for images, points, known, plane in zip(sample.images, sample.points, sample.known, samples.PLANES, strict=True):
-        assert images.shape[:2] == (samples.LOOKS, IMAGES)
+        assert images.shape[:2] == (samples.LOOKS, VIEW_IMAGES)
         assert points.shape == (samples.LOOKS, len(CHANNELS[plane]), 2)
         assert known.all()
         for image, marks in zip(images.numpy(), points, strict=True):
