@@ -172,10 +172,10 @@ def test_two_feet_in_one_volume_give_two_results(subject: Scan, tmp_path: Path) 
     )
     folder = write_case(tmp_path / "tree", both, SEED, (Plane.AXL,), labels=False)
     shutil.copytree(folder / "AXL", tmp_path / "pair")
-    result = run("analyze", tmp_path / "pair", "-o", tmp_path / "out", "--device", "cpu")
+    result = run("analyze", tmp_path / "pair", "-o", tmp_path / "out", "--device", "cpu", "--quality", "fast")
     assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["pair-L", "pair-R"]
-    for name in ("pair-L", "pair-R"):
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["pair+L", "pair+R"]
+    for name in ("pair+L", "pair+R"):
         found, _ = load_masks(tmp_path / "out" / name)
         half = found.shape[2] // 2
         own = found[:, :, :half] if found[:, :, :half].any() else found[:, :, half:]
@@ -217,7 +217,7 @@ def test_bad_cases_get_one_line_each_and_the_good_one_is_finished(plain: Path, t
         ds.SeriesInstanceUID, ds.SOPInstanceUID = "2.25.7", f"2.25.7{i:03d}"
         ds.save_as(root / "mixed" / f"other{i:03d}.dcm")
     sorted((root / "gap").iterdir())[50].unlink()
-    result = run("analyze", root, "-o", tmp_path / "out", "--device", "cpu")
+    result = run("analyze", root, "-o", tmp_path / "out", "--device", "cpu", "--quality", "fast")
     assert result.exit_code == 3
     lines = [line for line in result.stderr.splitlines() if line.startswith("FAILED")]
     assert len(lines) == 2

@@ -279,7 +279,7 @@ def test_every_range_and_cut_off_carries_a_source(name: str) -> None:
     assert all(text == UNSOURCED or re.search(r"\bS\d+ \w", text) for text in texts)
     assert set(profile.ranges()) >= {a.name for a in ANGLES}
     assert set(profile.guard_band) >= {a.name for a in ANGLES}
-    assert set(profile.as_json()) == {"name", "version", "ranges", "guard_band"}
+    assert set(profile.as_json()) == {"name", "version", "sha256", "ranges", "guard_band"}
 
 
 def test_the_shipped_cut_offs_are_those_of_the_literature_table() -> None:
