@@ -14,12 +14,12 @@ from pathlib import Path
 from footcli import __version__
 from footcli.case_job import Task, analyze_to_disk, is_answered
 from footcli.domain import CaseRef
-from footcli.errors import CaseError, SetupError
+from footcli.errors import SetupError
 from footcli.files import slug
 from footcli.infer.session import cpu_count
-from footcli.journal import Record, add, finished, open_journal
+from footcli.journal import Record, add, finished, latest_done, open_journal, read_journal
 from footcli.pipeline import Models, Options, fingerprint, load_models
-from footcli.report import write_report
+from footcli.report import report_language, write_report
 from footcli.sides import partner
 from footcli.summaries import RUN_SCHEMA, Pace, write_summaries
 
@@ -37,31 +37,39 @@ def run_batch(
     """
     models = load_models(options)
     opened(models)
-    known = _open_folder(refs, out)
+    known, failed = _open_folder(refs, out)
+    damaged = {case_id: record for case_id, record in latest_done(out).items() if case_id not in known}
     head = {"version": __version__, "device": models.device, "options": _as_json(options, models)}
     records: dict[str, Record] = {}
     waiting = []
     pace = Pace()
     try:
-        for task in (Task(ref, known.get(ref.case_id), overwrite) for ref in refs):
-            if is_answered(task, out, models, options):
-                records[task.ref.case_id] = record = _in_language({**known[task.ref.case_id], "outcome": "skipped"}, out, options.lang)
-                tell(record)
+        for task in (Task(ref, known.get(ref.case_id), overwrite, damaged.get(ref.case_id)) for ref in refs):
+            if _needs_nothing(task, out, models, options):
+                records[task.ref.case_id] = {**known[task.ref.case_id], "outcome": "skipped"}
+                if task.ref.case_id in failed:  # a later try did, with what is no longer asked for
+                    add(out, known[task.ref.case_id])
+                tell(records[task.ref.case_id])
             else:
                 waiting.append(task)
         for record in _records(waiting, out, models, options, jobs):
             add(out, _as_kept(record))
-            if record["outcome"] == "skipped":
-                record = _in_language(record, out, options.lang)
             records[record["case_id"]] = record
             tell(record)
             if pace.due():
                 began = time.monotonic()
                 write_summaries(out, options.lang, head, records)
                 pace.spent(time.monotonic() - began)
+        skipped = [out / name for record in records.values() if record["outcome"] == "skipped" for name in record["folders"]]
+        for folder in skipped:
+            if report_language(folder) != options.lang:
+                _write_again(folder, options.lang)
         _again(out, [record for record in records.values() if record["outcome"] in ("done", "redone")], options.lang)
-    finally:
-        write_summaries(out, options.lang, head, records)
+    except BaseException:
+        with suppress(OSError):  # what ended the run is what is to be told
+            write_summaries(out, options.lang, head, records)
+        raise
+    write_summaries(out, options.lang, head, records)
     return {**head, "schema": RUN_SCHEMA, "cases": [records[ref.case_id] for ref in refs if ref.case_id in records]}
 
 
@@ -77,29 +85,30 @@ def _as_kept(record: Record) -> Record:
     return {**record, "outcome": "done"} if record["outcome"] == "skipped" else record
 
 
-def _in_language(record: Record, out: Path, lang: str) -> Record:
-    """Write a finished case's reports again if they are in another language. A report that cannot be written stays as it is."""
-    if record.get("lang") == lang:
-        return record
+def _needs_nothing(task: Task, out: Path, models: Models, options: Options) -> bool:
+    """Whether a finished result is there and answers what is asked; whatever goes wrong in looking, the case is looked at again."""
     try:
-        for name in record["folders"]:
-            write_report(out / name, lang)
-    except (CaseError, OSError):
-        return record
-    record = {**record, "lang": lang}
-    add(out, _as_kept(record))
-    return record
+        return is_answered(task, out, models, options)
+    except Exception:
+        return False
 
 
-def _open_folder(refs: Sequence[CaseRef], out: Path) -> dict[str, Record]:
-    """Make the output folder ready before the first case; returns what is known of finished ones."""
+def _write_again(folder: Path, lang: str) -> None:
+    """Write a report again; one that cannot be written stays as it is, and the case is done."""
+    with suppress(Exception):
+        write_report(folder, lang)
+
+
+def _open_folder(refs: Sequence[CaseRef], out: Path) -> tuple[dict[str, Record], set[str]]:
+    """Make the output folder ready before the first case; returns what is known of finished ones, and which ids failed last."""
     for ref in refs:
         target, source = (out / slug(ref.case_id)).resolve(), ref.folder.resolve()
         if target == source or target in source.parents:
             raise SetupError(f"{out}: results would lie among the images of case {ref.case_id}; name another folder with -o")
     try:
         open_journal(out)
-        return finished(out)
+        last = {record["case_id"]: record["outcome"] for record in read_journal(out)}
+        return finished(out), {case_id for case_id, outcome in last.items() if outcome == "failed"}
     except OSError as error:
         raise SetupError(f"{out}: cannot be used for results ({error.strerror}); name another folder with -o") from error
 
@@ -139,5 +148,4 @@ def _again(out: Path, fresh: Sequence[Record], lang: str) -> None:
         if (beside := partner(folder)) is not None:
             again |= {folder, beside}
     for folder in sorted(again):
-        with suppress(CaseError, OSError):  # the report that is there stays whole, and the case is done
-            write_report(folder, lang)
+        _write_again(folder, report_language(folder) or lang)

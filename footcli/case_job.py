@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import shutil
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-from footcli.domain import CaseRef, CaseResult, Plane, Volume
+from footcli.domain import CaseRef, CaseResult, Volume
 from footcli.errors import CaseError
-from footcli.files import locked, slug, sweep
+from footcli.files import locked, slug, stage
 from footcli.identity import differences, foot_ids, input_facts, same_scan, source_digest
 from footcli.journal import Record, result_digest
 from footcli.pipeline import Clock, Foot, Models, Options, analyze_volume, fingerprint, read_volume
-from footcli.polygons import source_names, write_polygons
+from footcli.polygons import all_source_names, write_polygons
 from footcli.report import write_report
-from footcli.results import load_result, save_case, to_json
-from footcli.signoff import load_signoff, set_aside
+from footcli.results import load_result, save_case
+from footcli.signoff import load_signoff, set_aside, values_digest
 
-OWN_FILES = ("report.html", "result.json", "masks.npz", "views.npz")
-"""What a case's folder holds of footcli's own, in the order in which it is taken away."""
+RESULT = "result.json"
+OWN_FILES = ("report.html", "masks.npz", "views.npz", "polygons")
+"""What a case's folder holds of footcli's own beside RESULT: without that one they say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A case to be looked at. earlier: the journal's record of its finished result, None without one."""
+    """A case to be looked at. earlier: the journal's record of its finished result, None without one.
+
+    damaged: the record of a result that is no longer as it was written, if there is no other.
+    """
 
     ref: CaseRef
     earlier: Record | None = None
     overwrite: bool = False
+    damaged: Record | None = None
 
 
 def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> Record:
@@ -72,23 +77,28 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
     held = _held(ref.case_id, out, task.earlier)
     if not task.overwrite:
         _refuse_other(volume, held)
-    why = None
-    if task.earlier is not None:
-        why = _why_again(task, held, fingerprint(models, options), options, volume)
+        if task.damaged is not None and task.damaged.get("pixels_sha256", volume.pixels_sha256) != volume.pixels_sha256:
+            _refuse(", ".join(task.damaged["folders"]))
+    why = "--overwrite" if task.overwrite and (task.earlier or task.damaged) else None
+    if task.damaged is not None and why is None:
+        why = "its files are not as they were written"
+    if task.earlier is not None and not task.overwrite:
+        facts = input_facts(volume, all_source_names(volume, ref))
+        why = _why_again(task.earlier, held, fingerprint(models, options), options, facts)
         if why is None:
             return {**task.earlier, "outcome": "skipped", "source": source}
     feet = analyze_volume(ref, volume, models, options, clock)
     with clock("save"):
-        folders, signed = _save(feet, task, out, options, held)
+        digests, signed = _save(feet, task, out, options, held)
     return {
         "outcome": "redone" if why else "done",
-        "folders": folders,
+        "folders": list(digests),
         "set_aside": signed,
         "redone": why,
         "source": source,
-        "lang": options.lang,
+        "pixels_sha256": volume.pixels_sha256,
         "polygons": options.polygons,
-        "result_sha256": {name: result_digest(out / name) for name in folders},
+        "result_sha256": digests,
     }
 
 
@@ -97,7 +107,7 @@ def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool
     if task.earlier is None or task.overwrite or task.earlier.get("source") != source_digest(task.ref):
         return False
     held = _held(task.ref.case_id, out, task.earlier)
-    return _why_again(task, held, fingerprint(models, options), options) is None
+    return _why_again(task.earlier, held, fingerprint(models, options), options) is None
 
 
 def _held(case_id: str, out: Path, earlier: Record | None) -> dict[str, CaseResult]:
@@ -106,22 +116,28 @@ def _held(case_id: str, out: Path, earlier: Record | None) -> dict[str, CaseResu
     return {folder: result for name in names for folder, result in _held_in(out / name).items()}
 
 
+def _held_in(folder: Path) -> dict[str, CaseResult]:
+    with suppress(CaseError):
+        return {folder.name: load_result(folder)}
+    return {}
+
+
 def _refuse_other(volume: Volume, held: dict[str, CaseResult]) -> None:
     """Raises CaseError other_input where a result of another scan lies under this case's id."""
     other = next((name for name, result in held.items() if not same_scan(result.provenance, volume)), None)
     if other is not None:
-        text = f"the result in {other} is that of other images under the same name: give another folder with -o, or --overwrite it"
-        raise CaseError("other_input", text)
+        _refuse(other)
+
+
+def _refuse(folder: str) -> NoReturn:
+    text = f"the result in {folder} is that of other images under the same name: give another folder with -o, or --overwrite it"
+    raise CaseError("other_input", text)
 
 
 def _why_again(
-    task: Task, held: dict[str, CaseResult], wanted: Record, options: Options, volume: Volume | None = None
+    earlier: Record, held: dict[str, CaseResult], wanted: Record, options: Options, facts: Record | None = None
 ) -> str | None:
-    """Why a finished case must be done again, None where its result answers what is asked. volume: what was read, if it was."""
-    earlier = task.earlier or {}
-    if task.overwrite:
-        return "--overwrite"
-    facts = None if volume is None else input_facts(volume)
+    """Why a finished case must be done again, None where its result answers what is asked. facts: of its input, if it was read."""
     results = [held[name] for name in earlier["folders"] if name in held]
     if len(results) < len(earlier["folders"]):
         return "its result cannot be read by this version"
@@ -133,75 +149,81 @@ def _why_again(
 
 def _save(
     feet: Sequence[Foot], task: Task, out: Path, options: Options, held: dict[str, CaseResult]
-) -> tuple[list[str], list[str]]:
-    """Save a case's feet and write their reports. What the case had before, in other folders, goes.
+) -> tuple[dict[str, str], list[str]]:
+    """Save a case's feet with their reports; what the case had before in other folders goes. Until all are ready, nothing is touched.
 
-    Returns the names of the folders, and of files with a reader's sign-off that no longer belongs to the values.
+    Returns folder name -> hash of its result.json, and the files with a reader's sign-off that no longer belongs to the values.
     """
-    saved: list[Path] = []
-    signed = []
-    try:
-        for foot in feet:
+    digests: dict[str, str] = {}
+    signed: list[str] = []
+    with _staged(feet, task, out, options) as ready:
+        for foot, staged in zip(feet, ready, strict=True):
             folder = out / slug(foot.result.case_id)
+            digest = result_digest(staged)
             with locked(folder):
                 if not task.overwrite:  # another process may have been here since
                     _refuse_other(foot.volume, _held_in(folder))
-                saved.append(folder)
-                signed += _save_foot(foot, folder, task, options)
-        for folder in saved:  # once all are there: each shows the other
-            write_report(folder, options.lang)
-    except (OSError, CaseError):
-        for folder in saved:  # half a result is none
-            _clear(folder)
-        raise
-    names = [folder.name for folder in saved]
-    for name in held.keys() - set(names):
-        _clear(out / name)
-    return names, signed
+                signed += _take_in(foot.result, staged, folder)
+            digests[folder.name] = digest
+    for name in held.keys() - digests.keys():
+        with locked(out / name):
+            _clear(out / name)
+    if len(digests) > 1:
+        for name in digests:  # once all are there: each shows the other
+            with suppress(CaseError, OSError):
+                write_report(out / name, options.lang)
+    return digests, signed
 
 
-def _held_in(folder: Path) -> dict[str, CaseResult]:
-    with suppress(CaseError):
-        return {folder.name: load_result(folder)}
-    return {}
-
-
-def _save_foot(foot: Foot, folder: Path, task: Task, options: Options) -> list[str]:
-    """Save one foot; the caller holds the folder's lock. Returns the name of a sign-off that was set aside, if one was."""
-    before = _held_in(folder).get(folder.name)
-    changed = before is not None and _answers(before) != _answers(foot.result)
-    kept = set_aside(folder) if changed or not _signoff_is_whole(folder) else None
-    signed = [f"{folder.name}/{kept.name}"] if kept else []
-    sweep(folder)
-    (folder / "report.html").unlink(missing_ok=True)  # never an old page beside a new result
-    # a plain folder's file names may tell who the patient is; the data set's are pseudonyms
-    planes = tuple(Plane) if task.ref.layout == "dataset" else ()
-    names = {plane: source_names(plane, foot.labels.shape, foot.volume, task.ref) for plane in planes}
-    save_case(folder, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
-    if options.polygons:
-        shutil.rmtree(folder / "polygons", ignore_errors=True)
-        write_polygons(folder / "polygons", foot.labels, foot.result.lesions, foot.volume, task.ref)
-    return signed
-
-
-def _signoff_is_whole(folder: Path) -> bool:
+@contextmanager
+def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> Iterator[list[Path]]:
+    """Folders that hold all that belongs to each foot, for the length of a with-block."""
+    ready: list[Path] = []
     try:
+        for foot in feet:
+            home = out / slug(foot.result.case_id)
+            staged = stage(out, home.name)
+            ready.append(staged)
+            names = all_source_names(foot.volume, task.ref)
+            save_case(staged, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
+            if options.polygons:
+                write_polygons(staged / "polygons", foot.labels, foot.result.lesions, foot.volume, task.ref)
+            write_report(staged, options.lang, home, signed=_stays_signed(home, foot.result))
+        yield ready
+    finally:
+        for staged in ready:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def _take_in(result: CaseResult, staged: Path, folder: Path) -> list[str]:
+    """Put what is ready into the case's folder, RESULT last; the caller holds its lock.
+
+    Returns the name of a sign-off that was set aside, if one was: it stays only where the values are the same.
+    """
+    kept = None if _stays_signed(folder, result) else set_aside(folder)
+    _clear(folder, folder_too=False)
+    for name in (*OWN_FILES, RESULT):
+        if (staged / name).exists():
+            (staged / name).replace(folder / name)
+    return [f"{folder.name}/{kept.name}"] if kept else []
+
+
+def _stays_signed(folder: Path, now: CaseResult) -> bool:
+    """Whether a sign-off in the folder, if there is one, is whole and goes on to be about the values."""
+    with suppress(CaseError):
         load_signoff(folder)
-    except CaseError:
-        return False
-    return True
+        return values_digest(load_result(folder)) == values_digest(now)
+    return False
 
 
-def _answers(result: CaseResult) -> Any:
-    """What a reader signs: all but where it comes from."""
-    return {key: value for key, value in to_json(result).items() if key != "provenance"}
-
-
-def _clear(folder: Path) -> None:
-    """Take away what footcli wrote for a case; what a reader signed stays."""
-    with suppress(OSError):
-        for name in OWN_FILES:
+def _clear(folder: Path, *, folder_too: bool = True) -> None:
+    """Take away what footcli wrote for a case, RESULT first; what a reader signed stays. The caller holds the folder's lock."""
+    (folder / RESULT).unlink(missing_ok=True)
+    for name in OWN_FILES:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
+        else:
             (folder / name).unlink(missing_ok=True)
-        sweep(folder)
-        shutil.rmtree(folder / "polygons", ignore_errors=True)
-        folder.rmdir()
+    if folder_too:
+        with suppress(OSError):  # not empty: a sign-off is kept
+            folder.rmdir()

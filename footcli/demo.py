@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from footcli.domain import CaseRef
@@ -16,6 +17,7 @@ from footcli.walk import find_cases
 
 DEMO_DISEASE = "flat_foot"
 DEMO_SPACING_MM = 0.8
+DEMO_ID = "demo"
 
 
 @contextmanager
@@ -24,4 +26,5 @@ def demo_cases(say: Callable[[str], None]) -> Iterator[tuple[CaseRef, ...]]:
     with tempfile.TemporaryDirectory(prefix="footcli-demo-") as folder:
         say("drawing a synthetic flat foot")
         write_case(Path(folder), scan(draw_subject(DEMO_SEED, DEMO_DISEASE), DEMO_SPACING_MM, DEMO_SEED), DEMO_SEED)
-        yield find_cases(Path(folder))
+        # an id that no case of a data set has: the demo never takes the place of one
+        yield tuple(replace(ref, case_id=DEMO_ID) for ref in find_cases(Path(folder)))

@@ -57,7 +57,8 @@ class CaseRef:
 
     `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file of the folder.
     `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes may lie apart. `copies`: files left out because
-    another one of the same name lies beside, but for the mark of a second download.
+    another one of the same name lies beside, but for the mark of a second download. `several_patients`: the folder's file names hold
+    several case numbers.
     """
 
     case_id: str
@@ -68,6 +69,7 @@ class CaseRef:
     angle_files: tuple[Path, ...] = ()
     clinical_files: tuple[Path, ...] = ()
     copies: tuple[Path, ...] = ()
+    several_patients: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,14 @@ class Volume:
     slice_names: source name of each slice along `stack.axis`, in index order.
     spacing_known: False where no pixel size was to be had; then the affine's unit is the pixel, not mm.
     orientation_known: False where up / down and front / back must be read from the anatomy.
-    input_sha256: hash over the pixel data and the affine, the same whatever the files' order.
+    input_sha256: hash over the pixel data and the affine, the same whatever the files' order. pixels_sha256: over the pixels alone.
     """
 
     hu: NDArray[np.int16]
     affine: NDArray[np.float64]
     slice_names: tuple[str, ...]
     input_sha256: str
+    pixels_sha256: str = ""
     stack: Plane = Plane.AXL
     spacing_known: bool = True
     orientation_known: bool = True

@@ -7,7 +7,9 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +23,7 @@ JSON_LIMIT = 256 * 2**20
 SLUG_LIMIT = 100
 """Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes."""
 
+_SUMMARIES = {"index.html", "run.json", "measurements.csv", "journal.jsonl", "evaluation.json", "evaluation.html"}
 UNFINISHED = ".tmp"
 """How the name of a file ends while it is written."""
 
@@ -42,10 +45,19 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a process that was killed left half-written. Only for who holds the folder's lock."""
+def stage(folder: Path, name: str) -> Path:
+    """A new folder below another in which something is made ready before it takes its place. Raises OSError."""
+    made = folder / f".{name}.{secrets.token_hex(4)}{UNFINISHED}"
+    made.mkdir(parents=True)
+    return made
+
+
+def sweep(folder: Path, older_s: float = 86_400.0) -> None:
+    """Remove what processes that were killed left half-made; what is younger may be somebody's work."""
     for path in folder.glob(f".*{UNFINISHED}"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > older_s:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager
@@ -64,9 +76,14 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         with suppress(OSError):  # some network file systems have none
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        gone = not folder.exists() or not os.path.samestat(os.fstat(handle), folder.stat())
+        if not gone:
+            yield
     finally:
         os.close(handle)  # lets go of the lock too
+    if gone:  # the one before took the folder away
+        with locked(folder):
+            yield
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -161,12 +178,13 @@ def _decoded(name: str) -> str:
 def slug(case_id: str) -> str:
     """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`; anything else becomes `_` and a short hash is added.
 
-    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden or a reserved Windows name; equal ids give equal slugs.
+    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden, a reserved Windows name or that of a file beside the results; equal ids
+    give equal slugs.
     """
     wanted = unicodedata.normalize("NFC", case_id)
     kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
     kept = re.sub(r"\.{2,}", "_", kept).strip(".")
-    if kept.split(".")[0].casefold() in _RESERVED:
+    if kept.split(".")[0].casefold() in _RESERVED or kept.casefold() in _SUMMARIES:
         kept = f"_{kept}"
     short = kept.encode()[: SLUG_LIMIT if kept == wanted else SLUG_LIMIT - 9].decode(errors="ignore")
     if short == wanted and short:

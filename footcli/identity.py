@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from footcli.clinical import ADULT_YEARS, age_band
-from footcli.domain import CaseRef, Volume
+from footcli.domain import CaseRef, Plane, Volume
 
 ALGORITHM = 1
 """Raised whenever the same input, models and options may give other numbers: results of another one are done again."""
@@ -16,18 +16,28 @@ FOOT_MARK = "+"
 """Stands between the id of a scan that shows two feet and the foot's side or number: `P1+L`. No case id of its own ends so."""
 FEET = ("L", "R", "1", "2")
 
+_LABEL = {"weight_bearing": "weight bearing", "spacing_mm": "spacing"}
 _SAID = {True: "yes", False: "no", None: "as the files say"}
+# Option -> what of the input it decides: a difference there is the option's, and not the files'
+_DECIDES = {"spacing_mm": "sha256", "weight_bearing": "weight_bearing"}
 
 
-def input_facts(volume: Volume) -> dict[str, Any]:
-    """What decides whether two inputs are the same: pixels with their geometry, and what the files say that findings rest on."""
+def input_facts(volume: Volume, names: Mapping[Plane, Sequence[str]]) -> dict[str, Any]:
+    """What decides whether two inputs are the same: pixels, geometry, and what else of the files a result rests on or repeats.
+
+    names: of the slices of each plane where the result keeps them, as for masks.npz.
+    """
     age = volume.tags.age_years
+    listed = "\0".join(name for plane in sorted(names) for name in (plane.value, *names[plane]))
     return {
         "sha256": volume.input_sha256,
+        "pixels_sha256": volume.pixels_sha256,
         "weight_bearing": volume.tags.weight_bearing,
         "age_band": age_band(age),
         "adult": None if age is None else age >= ADULT_YEARS,
         "side": volume.tags.side,
+        "warnings": sorted(notice.code for notice in volume.notices),
+        "names_sha256": hashlib.sha256(listed.encode("utf-8", "backslashreplace")).hexdigest() if listed else None,
     }
 
 
@@ -49,8 +59,9 @@ def source_digest(ref: CaseRef) -> str:
 
 
 def same_scan(provenance: Mapping[str, Any], volume: Volume) -> bool:
-    """Whether a result's pixels and their geometry are the volume's."""
-    return bool(_part(provenance, "input").get("sha256") == volume.input_sha256)
+    """Whether a result's pixels are the volume's, whatever their geometry: --spacing is part of that."""
+    held = _part(provenance, "input")
+    return volume.input_sha256 == held.get("sha256") or volume.pixels_sha256 == held.get("pixels_sha256")
 
 
 def differences(provenance: Mapping[str, Any], wanted: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> list[str]:
@@ -61,21 +72,20 @@ def differences(provenance: Mapping[str, Any], wanted: Mapping[str, Any], facts:
     """
     if provenance.get("algorithm") != wanted["algorithm"]:
         return ["made by another version of footcli"]
-    found = []
-    if facts is not None and any(_part(provenance, "input").get(key) != value for key, value in facts.items()):
-        found.append("the files say something else of the patient")
-    found += [f"another {name}" for name in _changed(provenance.get("models"), wanted["models"])]
+    found = [f"{name} or its entry has changed" for name in _changed(provenance.get("models"), wanted["models"])]
     old, new = _part(provenance, "profile"), wanted["profile"]
     if old.get("name") != new["name"]:
         found.append(f"profile {new['name']} instead of {old.get('name')}")
     elif old.get("sha256") != new["sha256"]:
         found.append(f"profile {new['name']} has changed")
     before = _part(provenance, "options")
-    return found + [
-        f"{key.replace('_', ' ')} {_worded(value)} instead of {_worded(before.get(key))}"
-        for key, value in wanted["options"].items()
-        if before.get(key) != value
-    ]
+    other = {key: value for key, value in wanted["options"].items() if before.get(key) != value}
+    found += [f"{_LABEL.get(key, key)} {_worded(value)} instead of {_worded(before.get(key))}" for key, value in other.items()]
+    decided = {_DECIDES.get(key) for key in other}
+    held = _part(provenance, "input")
+    if facts is not None and any(held.get(key) != value for key, value in facts.items() if key not in decided):
+        found.append("the files say something else of the scan or the patient")
+    return found
 
 
 def _part(provenance: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -87,15 +97,13 @@ def _changed(old: Any, new: Iterable[Mapping[str, Any]]) -> list[str]:
     """File names of models that are not what they were, or that were not there, or are no longer."""
 
     def known(models: Iterable[Any]) -> set[tuple[str, str]]:
-        return {(str(m.get("name")), str(m.get("sha256"))) for m in models if isinstance(m, Mapping)}
+        return {(str(m.get("name")), f"{m.get('sha256')} {m.get('entry_sha256')}") for m in models if isinstance(m, Mapping)}
 
     before, after = known(old if isinstance(old, list) else ()), known(new)
     return sorted({name for name, _ in before ^ after})
 
 
 def _worded(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
     return _SAID[value] if value is None or isinstance(value, bool) else str(value)
 
 

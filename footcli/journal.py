@@ -8,27 +8,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from footcli.files import locked
+from footcli.files import locked, sweep
 
 JOURNAL = "journal.jsonl"
 Record = dict[str, Any]
-"""case_id, outcome (done, redone, skipped, failed), folders, code, message, seconds; and of a finished case redone (why it was done
-again, or None), source (see identity.source_digest), lang, polygons, result_sha256 (folder name -> hash of its result.json)."""
+"""case_id, outcome (done, redone, skipped, failed), folders, code, message, seconds; and of a finished case
+redone (why it was done again, or None), set_aside (files with a sign-off that is about earlier values),
+source (see identity.source_digest), polygons, pixels_sha256,
+result_sha256 (folder name -> hash over its files, see result_digest)."""
 
 
 def open_journal(out: Path) -> None:
-    """Make the output folder and its journal; a line that a killed run left unfinished is ended. Raises OSError."""
-    with locked(out), (out / JOURNAL).open("a+b") as journal:
-        journal.seek(max(0, journal.seek(0, 2) - 1))
-        if journal.read(1) not in (b"", b"\n"):
-            journal.write(b"\n")
+    """Make the output folder and its journal; what killed runs left half-made is removed. Raises OSError."""
+    with locked(out):
+        (out / JOURNAL).open("ab").close()
+        sweep(out)
 
 
 def add(out: Path, record: Mapping[str, Any]) -> None:
-    """Add a line, whole even where several processes write. Raises OSError."""
+    """Add a line, whole even where several processes write or one was killed in the middle of its line. Raises OSError."""
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-    with locked(out), (out / JOURNAL).open("ab") as journal:
-        journal.write(line)
+    with locked(out), (out / JOURNAL).open("a+b") as journal:
+        journal.seek(max(0, journal.seek(0, 2) - 1))
+        broken = journal.read(1) not in (b"", b"\n")
+        journal.write(b"\n" * broken + line)
 
 
 def read_journal(out: Path) -> list[Record]:
@@ -39,12 +42,24 @@ def read_journal(out: Path) -> list[Record]:
     for line in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             record = json.loads(line)
-            whole = isinstance(record["case_id"], str) and isinstance(record["folders"], list)
+            names = record["folders"]
+            texts = isinstance(record["case_id"], str) and isinstance(record["outcome"], str)
+            whole = texts and isinstance(names, list) and all(map(_is_plain_name, names))
         except (ValueError, KeyError, TypeError):
             continue
         if whole:
             records.append(record)
     return records
+
+
+def latest_done(out: Path) -> dict[str, Record]:
+    """Case id -> its last record of a result, whether its files are still as they were written or not."""
+    return {record["case_id"]: record for record in read_journal(out) if isinstance(record.get("result_sha256"), dict)}
+
+
+def _is_plain_name(name: object) -> bool:
+    """Whether it can be a folder right below the output folder."""
+    return isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name
 
 
 def finished(out: Path) -> dict[str, Record]:
@@ -58,7 +73,7 @@ def finished(out: Path) -> dict[str, Record]:
 def _whole(out: Path, record: Record) -> bool:
     """The record's results are there, as they were written."""
     hashes = record.get("result_sha256")
-    if not isinstance(hashes, dict) or not hashes:
+    if not isinstance(hashes, dict) or not hashes or sorted(hashes) != sorted(record["folders"]):
         return False
     try:
         return all(result_digest(out / name) == value for name, value in hashes.items())
@@ -67,5 +82,8 @@ def _whole(out: Path, record: Record) -> bool:
 
 
 def result_digest(folder: Path) -> str:
-    """Hash of a folder's result.json. Raises OSError."""
-    return hashlib.sha256((folder / "result.json").read_bytes()).hexdigest()
+    """Hash over the files that a result is kept in. Raises OSError."""
+    digest = hashlib.sha256()
+    for name in ("result.json", "masks.npz", "views.npz"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()

@@ -23,6 +23,7 @@ _WORDS = {
     "deg": "°", "percent": "%", "mm": "mm", "is not": "그렇지 않음", "with the opposite": "반대 소견에 부합",
     "within": "안", "outside": "밖", "below": "미만", "above": "초과", "at least": "이상", "at most": "이하",
     # why there is no value
+    "no model of the folder looks for it": "폴더에 이를 찾는 모델이 없음",
     "not measured": "측정하지 않음", "no value": "값 없음", "the toes were not looked for": "발가락은 찾지 않음",
     "its bone was not found where the point should lie": "점이 놓일 자리에서 해당 뼈를 찾지 못함",
     "two points of a line fall together": "한 선의 두 점이 겹침", "the tibia does not lie above the talus": "경골이 거골 위에 있지 않음",
@@ -117,6 +118,10 @@ _SENTENCES = tuple((re.compile(pattern), korean) for pattern, korean in (
      "뼈는 {1~} 발, 파일은 {2~}이라고 함: 좌우를 확인할 것"),
     (r"shown as usual the bones are those of a (left|right) foot, the file says (L|R): the pictures are turned, check the side",
      "통상 방향으로 보면 뼈는 {1~} 발, 파일은 {2~}이라고 함: 그림을 돌려 놓음, 좌우를 확인할 것"),
+    (r"(\d+) clinical files are of another case, by their names, and were left out", "이름으로 보아 다른 증례의 임상 정보 파일 {1}개를 뺌"),
+    (r"(\d+) files could not be used \((.+)\): slices may be missing at an end",
+     "파일 {1}개를 쓸 수 없음 ({2}): 끝 슬라이스가 빠졌을 수 있음"),
+    (r"(\d+) files that are second downloads of others, by their names, were left out", "이름으로 보아 중복 내려받은 파일 {1}개를 뺌"),
     (r"the middle (\w+) slice cannot be read \((.+)\): labels of that plane may not match",
      "{1~}의 가운데 슬라이스를 읽을 수 없음 ({2}): 그 면의 라벨이 맞지 않을 수 있음"),
     (r"the middle (\w+) slice is not that cut of the axial volume: labels of that plane may not match",

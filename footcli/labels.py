@@ -1,4 +1,4 @@
-"""Annotation JSON of the data set <-> polygons, boxes and points; masks <-> polygons."""
+"""Annotation JSON of the data set <-> polygons, boxes and points."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from footcli.domain import Box, Point
 from footcli.errors import TruthError
 from footcli.files import read_json, safe_text, write_json
 from footcli.names import LANDMARKS, bone_name, lesion_name
-from footcli.outlines import FEWEST_POINTS, Polygon, is_beyond, with_area
+from footcli.outlines import Polygon, has_area, is_beyond, with_area
 
 __all__ = [
     "Box", "Clinical", "SliceLabel", "inside_image", "joined_label", "read_angle_label", "read_angle_points", "read_clinical",
     "read_slice_label", "write_angle_label", "write_clinical", "write_slice_label",
 ]  # fmt: skip
 
+LOST_SHARE = 0.1  # of an outline's points; where more have no numbers it is another outline
+BEYOND = "outline beyond the image"
 FEW_POINTS, BOX_TWICE = "outline of fewer than three points", "box given twice"
 _NUMBER_TYPES = frozenset((int, float))
 _LANDMARK_LOOKUP = {name.casefold(): name for name in LANDMARKS}
@@ -34,7 +36,8 @@ class SliceLabel:
 
     polygons: bone name -> its pieces. boxes: lesion name -> boxes. lines: start and end points of LabelLine items.
     unknown: what was not understood -> how often; keys hold at most 40 characters of the file's own words, never a comment,
-    which is free text. void: bones of which an outline was left out, so that what is left does not say where they are not.
+    which is free text. void: bones and lesions of which an outline or box was left out, so that what is left (of specks: where
+    nothing is left) does not say where they are not.
     """
 
     polygons: Mapping[str, tuple[Polygon, ...]] = field(default_factory=dict)
@@ -62,6 +65,7 @@ def joined_label(labels: Sequence[SliceLabel]) -> SliceLabel:
     unknown: Counter[str] = Counter()
     for label in labels:
         for name, pieces in label.polygons.items():
+            unknown["bone outlined in two files of a slice"] += name in polygons
             polygons.setdefault(name, []).extend(pieces)
         for name, found in label.boxes.items():
             boxes.setdefault(name, []).extend(found)
@@ -71,8 +75,9 @@ def joined_label(labels: Sequence[SliceLabel]) -> SliceLabel:
         polygons={name: tuple(pieces) for name, pieces in polygons.items()},
         boxes={name: tuple(dict.fromkeys(found)) for name, found in boxes.items()},
         lines=tuple(dict.fromkeys(line for label in labels for line in label.lines)),
-        unknown=dict(unknown),
+        unknown=dict(+unknown),
         clinical=next(filter(says_something, told), told[0] if told else None),
+        void=frozenset().union(*(label.void for label in labels)) - polygons.keys(),
     )
 
 
@@ -81,13 +86,15 @@ def _read(path: Path) -> SliceLabel:
     polygons: dict[str, list[Polygon]] = {}
     boxes: dict[str, list[Box]] = {}
     lines: list[Box] = []
+    specks: set[str] = set()
+    void: set[str] = set()
     unknown: Counter[str] = Counter()
     for item in _annotations(content, path):
         kind, old = item.get("object_name", item.get("objectname")), _dict(item.get("xyvalue"))
         if kind == "LabelPolyLine":
-            _take_polygons(item, old, polygons, unknown)
+            _take_polygons(item, old, polygons, specks, void, unknown)
         elif kind == "LabelRect":
-            _take_box(item, old, boxes, unknown)
+            _take_box(item, old, boxes, void, unknown)
         elif kind == "LabelLine":
             ends = _ends(item, old)
             lines += [ends] if ends else []
@@ -102,17 +109,24 @@ def _read(path: Path) -> SliceLabel:
         lines=tuple(lines),
         unknown={key: number for key, number in unknown.items() if number},
         clinical=parse_clinical(content.get("ClinicalInfo")),
+        void=frozenset(void | specks - polygons.keys()),
     )
 
 
 def inside_image(label: SliceLabel, size: tuple[int, int]) -> SliceLabel:
-    """The label without outlines and boxes that reach more than a pixel beyond an image of (rows, columns); they are counted."""
+    """The label without outlines and boxes that reach more than a pixel beyond an image of (rows, columns), or boxes without an area.
+
+    They are counted.
+    """
     polygons = {name: tuple(piece for piece in pieces if not is_beyond(piece, size)) for name, pieces in label.polygons.items()}
-    boxes = {name: tuple(box for box in found if not is_beyond(np.reshape(box, (2, 2)), size)) for name, found in label.boxes.items()}
+    within = {name: [box for box in found if not is_beyond(np.reshape(box, (2, 2)), size)] for name, found in label.boxes.items()}
+    boxes = {name: tuple(box for box in found if box[2] > box[0] and box[3] > box[1]) for name, found in within.items()}
     void = {name for name, pieces in polygons.items() if len(pieces) < len(label.polygons[name])}
+    void |= {name for name, found in boxes.items() if len(found) < len(label.boxes[name])}
     unknown = Counter(label.unknown)
-    unknown["outline beyond the image"] = sum(len(label.polygons[name]) - len(pieces) for name, pieces in polygons.items())
-    unknown["lesion box beyond the image"] = sum(len(label.boxes[name]) - len(found) for name, found in boxes.items())
+    unknown["lesion box without area"] = sum(len(found) - len(boxes[name]) for name, found in within.items())
+    unknown[BEYOND] = sum(len(label.polygons[name]) - len(pieces) for name, pieces in polygons.items())
+    unknown["lesion box beyond the image"] = sum(len(label.boxes[name]) - len(found) for name, found in within.items())
     return replace(
         label, polygons={name: pieces for name, pieces in polygons.items() if pieces},
         boxes={name: found for name, found in boxes.items() if found}, unknown=dict(+unknown), void=label.void | void,
@@ -180,7 +194,10 @@ def write_angle_label(path: Path, points: Mapping[str, Point]) -> None:
     write_json(path, {"ArrayOfannotation_info": [{"anglePoint_list": entries}]})
 
 
-def _take_polygons(item: dict[str, Any], old: dict[str, Any], polygons: dict[str, list[Polygon]], unknown: Counter[str]) -> None:
+def _take_polygons(
+    item: dict[str, Any], old: dict[str, Any], polygons: dict[str, list[Polygon]], specks: set[str], void: set[str], unknown: Counter[str],
+) -> None:  # fmt: skip
+    """specks, void: get the names of bones with an outline of too few points, or one that has lost too many."""
     preset = item.get("preset_name") or _dict(old.get("label_val")).get("preset_name")
     name = bone_name(preset) if isinstance(preset, str) else None
     if name is None:
@@ -193,9 +210,12 @@ def _take_polygons(item: dict[str, Any], old: dict[str, Any], polygons: dict[str
         if points:
             polygon, lost = _polygon(points)
             unknown["point without numbers"] += lost
-            if len(polygon) >= FEWEST_POINTS:
+            if lost > LOST_SHARE * len(points):
+                void.add(name)
+            elif has_area(polygon):
                 polygons.setdefault(name, []).append(polygon)
             else:
+                specks.add(name)
                 unknown[FEW_POINTS] += 1
 
 
@@ -213,13 +233,14 @@ def _polygon(points: list[Any]) -> tuple[Polygon, int]:
     return np.asarray(good, np.float64).reshape(-1, 2), len(points) - len(good)
 
 
-def _take_box(item: dict[str, Any], old: dict[str, Any], boxes: dict[str, list[Box]], unknown: Counter[str]) -> None:
+def _take_box(item: dict[str, Any], old: dict[str, Any], boxes: dict[str, list[Box]], void: set[str], unknown: Counter[str]) -> None:
     label = _dict(old.get("label_val"))
     words = (item.get("comment"), old.get("comment"), label.get("comment"), item.get("preset_name"), label.get("preset_name"))
     comment = next((word for word in words if isinstance(word, str) and word.strip()), None)
     name, ends = lesion_name(comment) if comment else None, _ends(item, old)
     if name is None or ends is None:
         unknown["lesion of an unknown class" if name is None else "box without corners"] += 1
+        void |= {name} if name else set()
         return
     x0, y0, x1, y1 = ends
     boxes.setdefault(name, []).append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))

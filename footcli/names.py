@@ -139,10 +139,11 @@ class SeriesName:
 
     institution: str
     group: str
+    number: str
     side: str
 
 
 def series_name(stem: str) -> SeriesName | None:
     """Read `A_H07_N_9999999999_ST01_L_AXL_0295` and its like; None for any other name."""
     match = _SERIES.match(stem)
-    return SeriesName(match["institution"], match["group"], match["side"]) if match else None
+    return SeriesName(match["institution"], match["group"], match["case"], match["side"]) if match else None

@@ -30,6 +30,11 @@ def is_beyond(points: Polygon, size: tuple[int, int]) -> bool:
     return bool((low < -BEYOND_PX).any() or high[0] > size[1] or high[1] > size[0])
 
 
+def has_area(polygon: Polygon) -> bool:
+    """Whether an outline has three different points, as one that encloses anything must."""
+    return len(polygon) >= FEWEST_POINTS and (len(polygon) > 2 * FEWEST_POINTS or len(np.unique(polygon, axis=0)) >= FEWEST_POINTS)
+
+
 def with_area(polygon: Polygon) -> Polygon:
     """The polygon; one of a single point or two gets four, THIN_PX to the sides, which round to the same pixels."""
     if len(polygon) >= FEWEST_POINTS:

@@ -14,7 +14,8 @@ from footcli.domain import Lesion, Plane, Side, View, Volume
 from footcli.frame import FootFrame
 from footcli.geometry import Array
 from footcli.infer.prepare import SLICE_AXIS, orientation, window
-from footcli.infer.views import VIEW_MM, Slab
+from footcli.infer.spec import VIEW_MM
+from footcli.infer.views import Slab
 from footcli.names import BONE_ID
 
 BONE_WINDOW = (-500.0, 1500.0)

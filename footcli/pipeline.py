@@ -29,13 +29,15 @@ from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.infer.views import slab
 from footcli.measure import MaskPoints, mask_points, measure_both
 from footcli.measure.hallux import phalanx
-from footcli.names import BONES
+from footcli.names import BONES, LESIONS
 from footcli.pictures import BONE_WINDOW, build_views, handedness
+from footcli.polygons import all_source_names
 from footcli.profiles import Profile, load_profile
 from footcli.read import read_case
 from footcli.stack import build_stack
 
 Quality = Literal["fast", "standard", "best"]
+NO_MODEL = "no model of the folder looks for it"
 WORDS: dict[Side, str] = {"L": "left", "R": "right"}
 
 
@@ -150,6 +152,7 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
     with clock("measure"):
         masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
         hidden, unseen = _not_assessable(foot, masks)
+        unseen |= _nobody_looks(models)
     with clock("lesions"):
         lesions = _lesions(volume, foot, models, hidden)
     with clock("measure"):
@@ -159,10 +162,11 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False))
         findings = decide(values, shown, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
     side, notices = _side(frame, volume, foot.turned)
+    facts = input_facts(volume, all_source_names(volume, ref))
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
         ref.case_id, side, values, landmarks, shown, findings, (*volume.notices, *frame.notices, *notices),
-        _provenance(volume, settings, foot), faint,
+        {**_provenance(volume, facts, settings, foot), "drawn_as": side or handedness(volume, frame, foot.turned)}, faint,
     )  # fmt: skip
     with clock("pictures"):
         above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
@@ -188,6 +192,12 @@ def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wan
     """Nearest neighbour from one canonical grid to another of the same volume."""
     at = [np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1) for n, m in zip(shape, labels.shape, strict=True)]
     return labels[np.ix_(*at)]
+
+
+def _nobody_looks(models: Models) -> dict[str, str]:
+    """Lesion name -> why it cannot be judged, for those that no model of the folder tells: never "not seen"."""
+    known = {name for _, spec in models.lesions for name in spec.classes}
+    return {term.name: NO_MODEL for term in LESIONS if term.name not in known}
 
 
 def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str], dict[str, str]]:
@@ -219,13 +229,18 @@ def fingerprint(models: Models, options: Options) -> dict[str, Any]:
     """All but the input that a result depends on, as its provenance holds it."""
     return {
         "algorithm": ALGORITHM,
-        "models": [{"name": s.file, "task": s.task, "sha256": s.sha256} for s in models.specs()],
+        "models": [{"name": s.file, "task": s.task, "sha256": s.sha256, "entry_sha256": s.entry_sha256} for s in models.specs()],
         "profile": models.profile.as_json(),
-        "options": {"quality": options.quality, "spacing_mm": options.spacing_mm, "weight_bearing": options.weight_bearing},
+        # as text: written numbers are rounded, and another spacing is another result
+        "options": {
+            "quality": options.quality,
+            "spacing_mm": None if options.spacing_mm is None else f"{options.spacing_mm:.9g}",
+            "weight_bearing": options.weight_bearing,
+        },
     }
 
 
-def _provenance(volume: Volume, settings: Mapping[str, Any], foot: Segmented) -> dict[str, Any]:
+def _provenance(volume: Volume, facts: Mapping[str, Any], settings: Mapping[str, Any], foot: Segmented) -> dict[str, Any]:
     return {
         "version": __version__,
         **settings,
@@ -233,7 +248,7 @@ def _provenance(volume: Volume, settings: Mapping[str, Any], foot: Segmented) ->
         "input": {
             "shape": list(volume.hu.shape), "slices": volume.hu.shape[2 - volume.stack.axis],
             "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm] if volume.spacing_known else [],
-            "skipped": dict(volume.skipped), **input_facts(volume),
+            "orientation_known": volume.orientation_known, "skipped": dict(volume.skipped), **facts,
         },
     }  # fmt: skip
 

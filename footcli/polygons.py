@@ -35,6 +35,11 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
                 write_slice_label(folder / plane / f"{names[index]}.json", found, boxes)
 
 
+def all_source_names(volume: Volume, ref: CaseRef) -> dict[Plane, tuple[str, ...]]:
+    """`source_names` of each plane of a data set's case; empty for a plain folder, whose file names may tell who the patient is."""
+    return {plane: source_names(plane, volume.hu.shape, volume, ref) for plane in Plane} if ref.layout == "dataset" else {}
+
+
 def source_names(plane: Plane, shape: tuple[int, ...], volume: Volume, ref: CaseRef) -> tuple[str, ...]:
     """File stems of a plane's slices, one for each index of the grid (z, y, x); empty where that is not known."""
     if plane is volume.stack:

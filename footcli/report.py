@@ -18,7 +18,7 @@ from footcli.page import page, report_link, term_title
 from footcli.results import load_case, load_masks, load_stack
 from footcli.rows import angle_rows, finding_row, mapping, missing_row, said
 from footcli.sides import other_foot, side_rows
-from footcli.signoff import SCHEMA, VERDICTS, SignOff, load_signoff
+from footcli.signoff import SCHEMA, VERDICTS, SignOff, load_signoff, signs, values_digest
 
 IMPRESSION_LINES = 5
 HASH_SHOWN = 12
@@ -82,6 +82,7 @@ def render(
         levels=[(level.value, t[f"level.{level.value}"]) for level in Level],
         verdicts=[(word, t[f"verdict.{word}"]) for word in VERDICTS],
         input_sha256=str(mapping(result.provenance.get("input")).get("sha256") or ""),
+        values_sha256=values_digest(result),
         signoff_schema=SCHEMA,
         missing=[missing_row(m, t, lang) for m in result.measurements if m.value is None],
         trace=_trace(result.provenance, profile, t),
@@ -94,16 +95,32 @@ def render(
     )
 
 
-def write_report(folder: Path, lang: str = "en") -> Path:
-    """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError."""
+def write_report(folder: Path, lang: str = "en", home: Path | None = None, *, signed: bool = True) -> Path:
+    """Build report.html of a case folder again, from result.json and views.npz alone. Raises CaseError, SetupError, OSError.
+
+    home: where the folder will lie, if it lies elsewhere yet; the other foot and a reader's sign-off are looked for there.
+    signed: show what a reader signed of this scan.
+    """
+    home = home or folder
     result, views = load_case(folder)
     path = folder / "report.html"
+    word = load_signoff(home) if signed else None
     text = render(
-        result, views, lang=lang, signed=load_signoff(folder), stack=load_stack(folder), labels=load_masks(folder)[0],
-        other=other_foot(folder),
+        result, views, lang=lang, signed=word if word and signs(word, result) else None, stack=load_stack(folder),
+        labels=load_masks(folder)[0], other=other_foot(home, result),
     )  # fmt: skip
     write_atomic(path, text.encode("utf-8"))
     return path
+
+
+def report_language(folder: Path) -> str | None:
+    """The language that a case's report is in; None where there is no report."""
+    try:
+        with (folder / "report.html").open("rb") as page:
+            found = re.search(rb'<html lang="(\w+)"', page.read(200))
+    except OSError:
+        return None
+    return found[1].decode() if found else None
 
 
 def _swatch(colour: str) -> Markup:

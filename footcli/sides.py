@@ -28,13 +28,25 @@ def partner(folder: Path) -> Path | None:
     return beside if (beside / "result.json").is_file() else None
 
 
-def other_foot(folder: Path) -> CaseResult | None:
-    """The result of the other foot; None where there is none, or where it cannot be read: that is its own case's fault."""
+def other_foot(folder: Path, result: CaseResult) -> CaseResult | None:
+    """The result of the other foot; None where there is none, or where it cannot be read: that is its own case's fault.
+
+    None too where the two were not taken in the same way, or cannot be of one person.
+    """
     beside = partner(folder)
     try:
-        return None if beside is None else load_result(beside)
+        other = None if beside is None else load_result(beside)
     except CaseError:
         return None
+    return other if other is not None and comparable(result, other) else None
+
+
+def comparable(one: CaseResult, two: CaseResult) -> bool:
+    """Whether two results were taken with the same models, options and profile, and of persons whose ages do not differ."""
+    if any(one.provenance.get(key) != two.provenance.get(key) for key in ("algorithm", "models", "options", "profile")):
+        return False
+    ages = {mapping(result.provenance.get("input")).get("age_band") for result in (one, two)} - {None}
+    return len(ages) < 2
 
 
 def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from footcli.domain import Level
+from footcli.domain import CaseResult, Level
 from footcli.errors import CaseError, SetupError, TruthError
 from footcli.files import read_json, slug, write_json
 from footcli.names import FINDINGS, MEASURES
-from footcli.results import load_result
+from footcli.results import dumps, load_result, to_json
 
 SCHEMA = "footcli-signoff/1"
 FILE = "signoff.json"
@@ -36,6 +37,7 @@ class SignOff:
 
     case_id: str
     input_sha256: str
+    values_sha256: str
     reader: str
     signed: str
     lines: Mapping[str, Verdict]
@@ -49,6 +51,7 @@ def parse(data: Any) -> SignOff:
     if not isinstance(lines, Mapping):
         raise ValueError("holds no lines")
     texts = {key: _text(data.get(key), key) for key in ("case_id", "input_sha256", "reader", "signed")}
+    texts["values_sha256"] = _text(data.get("values_sha256", ""), "values_sha256")  # pages of older versions have none
     return SignOff(**texts, lines={str(key): _verdict(str(key), value) for key, value in lines.items()})
 
 
@@ -91,10 +94,22 @@ def merge_signoff(file: Path, out: Path) -> Path:
         result = load_result(folder)
     except CaseError as error:
         raise SetupError(f"{file}: is about a case that {out} does not hold") from error
-    if result.case_id != signed.case_id or result.provenance.get("input", {}).get("sha256", "") != signed.input_sha256:
-        raise SetupError(f"{file}: is about another scan than the one in {folder}")
+    if not signs(signed, result):
+        raise SetupError(f"{file}: is about another scan, or other values, than those in {folder}")
     write_json(folder / FILE, data)
     return folder
+
+
+def signs(signed: SignOff, result: CaseResult) -> bool:
+    """Whether a sign-off is about this case, this scan and these values."""
+    same_values = signed.values_sha256 in ("", values_digest(result))
+    return same_values and result.case_id == signed.case_id and result.provenance.get("input", {}).get("sha256", "") == signed.input_sha256
+
+
+def values_digest(result: CaseResult) -> str:
+    """A hash over what a reader signs, as it is written: all but where it comes from."""
+    text = dumps({key: value for key, value in to_json(result).items() if key != "provenance"})
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def set_aside(folder: Path) -> Path | None:

@@ -36,7 +36,7 @@ def union(out: Path) -> list[Record]:
     """A record for each case, by id: what the journal says of it last, with the folders that are there.
 
     Results that the journal does not know are entered as done, under what they say of themselves. A case that failed after it was
-    done keeps the folders of its earlier result.
+    done keeps the folders of its earlier result. What begins with a dot is being made ready.
     """
     records: dict[str, Record] = {}
     owner: dict[str, str] = {}
@@ -45,7 +45,7 @@ def union(out: Path) -> list[Record]:
         owner |= {str(name): record["case_id"] for name in record["folders"]}
     folders: dict[str, list[str]] = {}
     for folder in sorted(out.iterdir()) if out.is_dir() else ():
-        if (folder / "result.json").is_file() and not folder.is_symlink():
+        if not folder.name.startswith(".") and not folder.is_symlink() and (folder / "result.json").is_file():
             folders.setdefault(owner.get(folder.name) or _said_id(folder), []).append(folder.name)
     cases = []
     for case_id in sorted(records.keys() | folders.keys()):
@@ -76,7 +76,9 @@ def write_summaries(out: Path, lang: str, head: Mapping[str, Any] | None = None,
                 results[name] = load_result(out / name)
         run = {**(head or _last_head(out)), "schema": RUN_SCHEMA, "cases": cases}
         write_atomic(out / RUN, dumps(run).encode())
-        write_atomic(out / "measurements.csv", measurements_csv(results.values()).encode("utf-8-sig"))
+        failed = {name for case in cases if case["outcome"] == "failed" for name in case["folders"]}
+        listed = (result for name, result in results.items() if name not in failed)  # not what other options gave
+        write_atomic(out / "measurements.csv", measurements_csv(listed).encode("utf-8-sig"))
         write_index(out, cases, results, lang)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         "curve": stack.curve,
         "mm": stack.voxel_mm,
         "side": result.side,
+        "drawn_as": result.provenance.get("drawn_as", result.side),
+        # of an unknown side in slices without directions nobody knows which edge is the patient's right
+        "sides_known": result.side is not None or _input(result).get("orientation_known", True),
         "to_vox": np.round(stack.to_vox, 5).tolist(),
         "masks": _packed(masks),
         "fine": FINE,
@@ -59,6 +63,11 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         ],
         "colours": {"box": overlay.BOX_COLOUR},
     }  # fmt: skip
+
+
+def _input(result: CaseResult) -> dict[str, Any]:
+    found = result.provenance.get("input")
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def places(result: CaseResult, stack: Stack) -> dict[str, str]:

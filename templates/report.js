@@ -27,8 +27,8 @@ function signed() {
     if (verdict.value === "edit" && edited === null) continue;
     said[line.dataset.line] = {verdict: verdict.value, comment: comment.value, ...(verdict.value === "edit" ? {to: edited} : {})};
   }
-  const {case: case_id, input, signoff} = document.body.dataset;
-  const text = {schema: signoff, case_id, input_sha256: input, reader: reader.value, signed: new Date().toISOString(), lines: said};
+  const {case: case_id, input, values, signoff} = document.body.dataset;
+  const text = {schema: signoff, case_id, input_sha256: input, values_sha256: values, reader: reader.value, signed: new Date().toISOString(), lines: said};
   save.hidden = Object.keys(said).length === 0;
   save.href = "data:application/json;charset=utf-8," + encodeURIComponent(JSON.stringify(text, null, 1));
 }

@@ -225,7 +225,7 @@ class Slices {
     this.text(lesion.text, [(a[0] + b[0]) / 2, Math.min(a[1], b[1]) - 10 * ratio], scene.colours.box, 12);
   }
   marks() {
-    const {w, h, ratio} = this.pen, gap = 14 * ratio, [left, right, top, bottom] = this.edges;
+    const {w, h, ratio} = this.pen, gap = 14 * ratio, [left, right, top, bottom] = scene.sides_known ? this.edges : this.edges.replace(/[RL]/g, "?");
     this.text(scene.side || "?", [gap, 1.6 * gap], "#fff", 26, "left");
     this.text(left, [gap, h / 2]);
     this.text(right, [w - gap, h / 2]);

@@ -9,7 +9,7 @@ gl_FragColor = vec4(colour * light, 1.0); }`;
 class Surface {
   constructor(pane, bones) {
     Object.assign(this, {pane, bones, canvas: pane.querySelector("canvas"), zoom: 1, yaw: 0, pitch: 0});
-    this.side = scene.side === "R" ? -1 : 1;
+    this.side = scene.drawn_as === "R" ? -1 : 1;
     this.voxel = scene.mm || 0.6;
     const ends = [0, 1, 2].map(() => [Infinity, -Infinity]);
     for (const {corners} of bones) for (let i = 0; i < corners.length; i++) {

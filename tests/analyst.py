@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,15 @@ import pytest
 from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
 
 from footcli import batch, case_job
-from footcli.domain import CaseRef, ScanTags, Volume
+from footcli.domain import CaseRef, Notice, Plane, ScanTags, Volume
 from footcli.identity import input_facts
+from footcli.infer.spec import ModelSpec
 from footcli.pipeline import Clock, Foot, Models, Options, fingerprint
 from footcli.profiles import load_profile
 
+SPEC = ModelSpec(
+    "bones.onnx", "1" * 64, "bones", tuple(Plane), 1.0, (-500.0, 1500.0), "softmax", 1, "x", "x", "x", classes=("Talus",), offsets_mm=(0.0,)
+)
 LABELS = np.zeros(SHAPE_ZYX, np.uint8)
 LABELS[20:30, 30:40, 10:20] = 1
 
@@ -31,10 +36,12 @@ class Analyst:
         self.faults: dict[str, Callable[[], BaseException]] = {}
         self.feet = ("",)
         self.age: float | None = None
+        self.changes: dict[str, Any] = {}
+        self.notices: tuple[str, ...] = ()
         self.models = (("bones.onnx", "1" * 64),)
 
     def load_models(self, options: Options) -> Any:
-        specs = [SimpleNamespace(file=name, task="bones", sha256=digest) for name, digest in self.models]
+        specs = [replace(SPEC, file=name, sha256=digest) for name, digest in self.models]
         return SimpleNamespace(device="cpu", specs=lambda: specs, profile=load_profile(options.profile))
 
     def read_volume(self, ref: CaseRef, options: Options, clock: Clock) -> Volume:
@@ -42,14 +49,18 @@ class Analyst:
         content = b"".join(path.read_bytes() for paths in ref.images.values() for path in paths)
         digest = hashlib.sha256(content).hexdigest()
         tags = ScanTags(weight_bearing=options.weight_bearing, age_years=self.age)
-        return Volume(LABELS.astype(np.int16), AFFINE, tuple(f"s{i:04d}" for i in range(SHAPE_ZYX[0])), digest, tags=tags)
+        # as in a real one, the pixel size that a user gives is part of the geometry
+        geometry = hashlib.sha256(f"{digest} {options.spacing_mm}".encode()).hexdigest()
+        names = tuple(f"s{i:04d}" for i in range(SHAPE_ZYX[0]))
+        notices = tuple(Notice(code, code) for code in self.notices)
+        return Volume(LABELS.astype(np.int16), AFFINE, names, geometry, digest, tags=tags, notices=notices)
 
     def analyze_volume(self, ref: CaseRef, volume: Volume, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
         self.seen.append(ref.case_id)
         if ref.case_id in self.faults:
             raise self.faults[ref.case_id]()
-        provenance = {**make_result().provenance, **fingerprint(models, options), "input": input_facts(volume)}
-        results = [make_result(case_id=ref.case_id + suffix, provenance=provenance) for suffix in self.feet]
+        provenance = {**make_result().provenance, **fingerprint(models, options), "input": input_facts(volume, {})}
+        results = [make_result(case_id=ref.case_id + suffix, provenance=provenance, **self.changes) for suffix in self.feet]
         with clock("bones"):
             return tuple(Foot(result, LABELS, make_views(), None, volume) for result in results)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -21,7 +20,7 @@ from typer.testing import CliRunner, Result
 from footcli import __version__, batch, case_job, cli
 from footcli.domain import Plane
 from footcli.errors import InferenceError
-from footcli.journal import JOURNAL
+from footcli.journal import JOURNAL, result_digest
 from footcli.pipeline import Options
 from footcli.walk import find_cases
 
@@ -298,7 +297,7 @@ def _of_another_version(out: Path) -> None:
     records = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
     for record in records:
         if record["case_id"] == "b":
-            record["result_sha256"] = {"b": hashlib.sha256(path.read_bytes()).hexdigest()}
+            record["result_sha256"] = {"b": result_digest(out / "b")}
     journal.write_text("".join(json.dumps(r) + "\n" for r in records), "utf-8")
 
 
@@ -307,10 +306,12 @@ def _of_another_version(out: Path) -> None:
     [
         lambda out: (out / "b" / "result.json").write_text("{}"),
         lambda out: (out / "b" / "result.json").unlink(),
+        lambda out: (out / "b" / "masks.npz").unlink(),
+        lambda out: (out / "b" / "views.npz").write_bytes(b"cut"),
         lambda out: (out / "b" / "result.json").write_bytes((out / "b" / "result.json").read_bytes() + b" "),
         _of_another_version,
     ],
-    ids=["emptied", "removed", "tampered with", "of another version"],
+    ids=["emptied", "removed", "without masks", "with cut views", "tampered with", "of another version"],
 )
 def test_a_result_that_is_not_as_it_was_written_is_done_again(
     cases: Path, tmp_path: Path, analyst: Analyst, harm: Callable[[Path], None]

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from footcli.domain import Plane
-from footcli.errors import SetupError
+from footcli.errors import InferenceError, SetupError
 from footcli.infer import bones as bone_room
 from footcli.infer.manifest import load_manifest, sha256_of
 from footcli.infer.session import open_session
@@ -49,18 +49,28 @@ def reshape(*shape: int) -> Step:
 SOFTMAX: Step = ("Softmax", (), {"axis": 1})
 SIGMOID: Step = ("Sigmoid", (), {})
 TURN: Step = ("Transpose", (), {"perm": [0, 2, 1]})
-CORNERS = [-1.0, -1.0, 1.0, 1.0]  # a box's corners before the sigmoid
+CORNERS = [-1.0, -1.0, 1.0, 1.0]  # a box's corners before the sigmoid, in parts of SIZE_PX
+SIZE_PX = 400.0
 
 
 def detector(width: int, *last: Step, stride: int = 8, first: tuple[float, ...] = tuple(CORNERS)) -> list[Step]:
     bias = np.full(width, -3.0)
     bias[: len(first)] = first
-    return [conv(width, stride, bias), SIGMOID, reshape(1, width, -1), *last]
+    scale = np.where(np.arange(width) < 4, SIZE_PX, 1.0).astype(np.float32)[None, :, None]
+    return [conv(width, stride, bias), SIGMOID, reshape(1, width, -1), ("Mul", (scale,), {}), *last]
 
 
+def boxes_to(x: float, y: float, score: float = 0.5) -> list[Step]:
+    """A detector of six classes whose boxes all reach from 0, 0 to x, y."""
+    return [conv(10, 8, [0, 0, x, y, *[score] * 6]), reshape(1, 10, -1), TURN]
+
+
+# wants pictures of multiples of 32, as a U-Net that halves five times does
+DEEP: list[Step] = [conv(11), SOFTMAX, ("DepthToSpace", (), {"blocksize": 1}), ("SpaceToDepth", (), {"blocksize": 32}),
+                    ("DepthToSpace", (), {"blocksize": 32})]  # fmt: skip
 CHOSEN_INSIDE: list[Step] = [
-    conv(6, 1, -1.0), SIGMOID, ("GlobalAveragePool", (), {}), ("Expand", (np.array([1, 6, 300, 1], np.int64),), {}), reshape(1, 6, 300),
-    TURN,
+    conv(6, 1, [0, 0, 300, 300, 0, 0]), ("GlobalAveragePool", (), {}), ("Expand", (np.array([1, 6, 300, 1], np.int64),), {}),
+    reshape(1, 6, 300), TURN,
 ]  # fmt: skip
 GOOD: dict[str, tuple[ModelSpec, list[Step]]] = {
     "bones": (BONE_SPEC, [conv(11), SOFTMAX]),
@@ -101,22 +111,28 @@ def test_a_model_that_answers_as_it_should_is_taken(task: str, tmp_path: Path) -
         (BONE_SPEC, [conv(11)], "must be probabilities that add up to 1 a pixel, it has values of 0 to 0, sums of 0 to 0"),
         (BONE_SPEC, [conv(11, bias=np.arange(11.0))], "it has values of 0 to 10, sums of 55 to 55: are these logits"),
         (BONE_SPEC, [conv(11), SIGMOID], "sums of 5.5 to 5.5"),
-        (BONE_SPEC, [conv(11, 2), SOFTMAX], r"must have shape \(1, 11, 64, 96\), it has \(1, 11, 32, 48\)"),
-        (BONE_SPEC, [conv(10), SOFTMAX], r"must have shape \(1, 11, 64, 96\), it has \(1, 10, 64, 96\)"),
-        (BONE_SPEC, [conv(11), SOFTMAX, ("Transpose", (), {"perm": [0, 2, 3, 1]})], r"it has \(1, 64, 96, 11\)"),
-        (BONE_SPEC, [conv(11), SOFTMAX, ("Transpose", (), {"perm": [0, 1, 3, 2]})], r"it has \(1, 11, 96, 64\)"),
+        (BONE_SPEC, [conv(11, 2), SOFTMAX], r"must have shape \(1, 11, 48, 80\), it has \(1, 11, 24, 40\)"),
+        (BONE_SPEC, [conv(10), SOFTMAX], r"must have shape \(1, 11, 48, 80\), it has \(1, 10, 48, 80\)"),
+        (BONE_SPEC, [conv(11), SOFTMAX, ("Transpose", (), {"perm": [0, 2, 3, 1]})], r"it has \(1, 48, 80, 11\)"),
+        (BONE_SPEC, [conv(11), SOFTMAX, ("Transpose", (), {"perm": [0, 1, 3, 2]})], r"it has \(1, 11, 80, 48\)"),
         (BONE_SPEC, [conv(11), ("Log", (), {})], "must be finite numbers"),
         (replace(BONE_SPEC, decoder="logits"), [conv(11), SOFTMAX], "are these probabilities"),
         (POINT_SPEC, [conv(7)], r"must have shape \(1, 8, 176, 272\), it has \(1, 7, 176, 272\)"),
         (POINT_SPEC, [conv(8, 2)], r"must have shape \(1, 8, 176, 272\), it has \(1, 8, 88, 136\)"),
         (POINT_SPEC, [conv(8), reshape(1, 8, -1)], r"it has \(1, 8, 47872\)"),
-        (LESION_SPEC, detector(10), r"\(1, boxes, 10\), it has \(1, 10, 96\): this looks like an Ultralytics v8"),
-        (LESION_SPEC, detector(11, TURN), r"\(1, boxes, 10\), it has \(1, 96, 11\): this looks like a YOLOX or Ultralytics v5"),
-        (LESION_SPEC, [conv(10, 8), SIGMOID], r"\(1, boxes, 10\), it has \(1, 10, 8, 12\)"),
-        (LESION_SPEC, [conv(10, 8, [0, 0, 1, 1, *[3.18] * 6]), reshape(1, 10, -1), TURN], "must lie within 0 and 1, they run from 3.18"),
-        (LESION_SPEC, [conv(10, 8, [0, 0, 1, 1, *[-2.0] * 6]), reshape(1, 10, -1), TURN], "they run from -2"),
+        (LESION_SPEC, detector(10), r"\(1, boxes, 10\), it has \(1, 10, 240\): this looks like an Ultralytics v8"),
+        (LESION_SPEC, detector(11, TURN), r"\(1, boxes, 10\), it has \(1, 240, 11\): this looks like a YOLOX or Ultralytics v5"),
+        (LESION_SPEC, [conv(10, 8), SIGMOID], r"\(1, boxes, 10\), it has \(1, 10, 12, 20\)"),
+        (LESION_SPEC, boxes_to(1.0, 1.0), "must be in pixels, x before y, .* in one of 96 x 160 they reach x 1 and y 1"),  # shares
+        (LESION_SPEC, boxes_to(20.0, 12.0), "they reach x 20 and y 12"),  # cells of 8 pixels
+        (LESION_SPEC, boxes_to(96.0, 160.0), "they reach x 96 and y 160"),  # y before x
+        (BONE_SPEC, DEEP, "input"),
+        (BONE_SPEC, [conv(11, bias=[*[0.0] * 10, 9.0]), SOFTMAX], r"its output 11 of 11 is the surest in a picture of air \(1.00\)"),
+        (POINT_SPEC, [conv(8, bias=7.0)], "must run from 0 to 1, they run from 7 to 7"),
+        (LESION_SPEC, boxes_to(300.0, 300.0, 3.18), "must lie within 0 and 1, they run from 3.18"),
+        (LESION_SPEC, boxes_to(300.0, 300.0, -2.0), "they run from -2"),
         (LESION_SPEC, detector(10, TURN, first=(1.0, 1.0, -1.0, -1.0)), "100% of them have the second corner before the first"),
-        (replace(LESION_SPEC, classes=LESION_NAMES[:2]), CHOSEN_INSIDE, "it gives 300 boxes for pictures of 64 x 96 and 128 x 160 alike"),
+        (replace(LESION_SPEC, classes=LESION_NAMES[:2]), CHOSEN_INSIDE, "it gives 300 and 300 boxes for pictures of 96 x 160 and 224"),
         (replace(LESION_SPEC, classes=LESION_NAMES[:1]), detector(6, TURN), "chooses its boxes itself|YOLOX"),
     ],
 )  # fmt: skip
@@ -153,6 +169,8 @@ def test_a_view_has_one_size_and_a_model_may_be_fixed_to_it(tmp_path: Path) -> N
         (str({k: LESION_NAMES[-1 - k] for k in range(6)}), False),
         (str(dict(enumerate(LESION_NAMES[:5]))), False),
         (str({0: "cat", 1: "dog"}), False),
+        (str({k: f"class{k}" for k in range(6)}), True),  # words of its own: nothing to compare
+        ("{[1]: 'a'}", True),
         ("__import__('os').abort()", True),  # is text, and is not run
         ("{" * 5000, True),
     ],
@@ -167,13 +185,39 @@ def test_class_names_in_the_file_must_be_those_of_the_manifest(names: str, fits:
             open_session(path, "cpu", 1, spec)
 
 
+def test_bones_may_have_names_in_the_file_that_begin_with_the_background(tmp_path: Path) -> None:
+    spec, steps = GOOD["bones"]
+    open_session(model(tmp_path / "m.onnx", steps, names=str(["background", *BONE_NAMES])), "cpu", 1, spec)
+    with pytest.raises(SetupError, match=r"the manifest says Tibia, .*5th Metatarsal"):
+        open_session(model(tmp_path / "m.onnx", steps, names=str(["background", *BONE_NAMES[::-1]])), "cpu", 1, spec)
+
+
+@pytest.mark.parametrize("classes", [BONE_NAMES, BONE_NAMES[::-1], BONE_NAMES[2:5], ("Talus",)])
+def test_each_output_of_a_bone_model_is_the_bone_that_the_entry_names(classes: tuple[str, ...]) -> None:
+    out = np.arange(len(classes) + 1, dtype=np.float32)[:, None, None] * np.ones((1, 2, 3), np.float32)
+    found = bone_room.by_bone(out, classes)
+    assert found.shape == (11, 2, 3)
+    for number, name in enumerate(BONE_NAMES, start=1):
+        assert (found[number] == (1 + classes.index(name) if name in classes else 0)).all()
+    assert (found[0] == 0).all()
+
+
+def test_an_answer_of_another_size_than_the_picture_fails_the_case(tmp_path: Path) -> None:
+    class Cut:
+        def run(self, array: Any) -> list[Any]:
+            return [np.zeros((1, 11, 16, array.shape[3]), np.float32)]
+
+    with pytest.raises(InferenceError, match=r"answered with shape \(1, 11, 16, 32\), wanted is \(1, 11, 48, 32\)"):
+        bone_room._asked(np.zeros((3, 40, 30), np.float32), Cut(), BONE_SPEC)
+
+
 def test_logits_are_made_probabilities_where_the_entry_says_so(tmp_path: Path) -> None:
     spec = replace(BONE_SPEC, decoder="logits")
-    session = open_session(model(tmp_path / "m.onnx", [conv(11, bias=np.arange(11.0))]), "cpu", 1, spec)
+    session = open_session(model(tmp_path / "m.onnx", [conv(11, bias=np.arange(11.0)[::-1])]), "cpu", 1, spec)
     found = bone_room._asked(np.zeros((3, 20, 30), np.float32), session, spec)
     assert found.shape == (11, 20, 30)
     np.testing.assert_allclose(found.sum(0), 1.0, rtol=1e-5)
-    np.testing.assert_allclose(found[10, 0, 0], 1 / sum(np.exp(-k) for k in range(11)), rtol=1e-5)
+    np.testing.assert_allclose(found[0, 0, 0], 1 / sum(np.exp(-k) for k in range(11)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("how", "told"), [({"ir": 99}, "IR version 99 is newer"), ({"opset": 999}, "opset 999 is newer")])
@@ -210,6 +254,8 @@ def test_an_entry_is_read_as_it_is_written(task: str) -> None:
         (BONE_SPEC, {"offsets_mm": None}, "offsets_mm must be 3 numbers, one for each input channel, got 0"),
         (LESION_SPEC, {"offsets_mm": [0.0, 1.0]}, "offsets_mm must be 3 numbers, one for each input channel, got 2"),
         (POINT_SPEC, {"offsets_mm": [0.0]}, "offsets_mm must be none"),
+        (POINT_SPEC, {"pixel_mm": 0.5}, "pixel_mm of a landmarks model must be 1"),
+        (LESION_SPEC, {"planes": ["AXL"]}, "planes must hold COR, in which OLT is looked for|planes must hold"),
         (POINT_SPEC, {"input_channels": 5}, "input_channels of a landmarks model must be 1 to 3, got 5"),
     ],
 )

@@ -7,18 +7,27 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from analyst import Analyst
+from analyst import SPEC, Analyst
+from make_result import make_result
 from typer.testing import CliRunner, Result
 
 from footcli import batch, case_job, cli, summaries
 from footcli.errors import InferenceError
+from footcli.evaluate.pairs import results_in
+from footcli.files import locked
 from footcli.identity import FOOT_MARK, id_from_path, scan_id
-from footcli.journal import JOURNAL, open_journal
+from footcli.journal import JOURNAL
 from footcli.results import load_result
+from footcli.sides import comparable
 from footcli.signoff import FILE as SIGNED
+from footcli.signoff import values_digest
 
 
 def put(folder: Path, content: str, name: str = "1.dcm") -> Path:
@@ -99,7 +108,20 @@ def test_what_the_files_say_of_the_patient_is_part_of_the_input(tmp_path: Path, 
     analyze(case, out)
     analyst.age = 19.0  # the same band, but grown up
     (case / "1.dcm").touch()
-    assert "redone P1: the files say something else of the patient" in analyze(case, out).stderr
+    assert "redone P1: the files say something else of the scan or the patient" in analyze(case, out).stderr
+
+
+@pytest.mark.parametrize("harm", ["{}", "", '{"schema": "footcli-result/0"}'])
+def test_a_damaged_result_does_not_let_another_patient_in(harm: str, tmp_path: Path, analyst: Analyst) -> None:
+    a, b, out = put(tmp_path / "A" / "CT", "patient a"), put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+    analyze(a, out)
+    sign(out, "CT")
+    (out / "CT" / "result.json").write_text(harm)
+    assert "[other_input]" in analyze(b, out).stderr
+    assert "redone CT: its files are not as they were written" in analyze(a, out).stderr.splitlines()
+    (out / "CT" / "result.json").write_text(harm)
+    assert analyze(b, out, "--overwrite").exit_code == 0
+    assert "A. Reader" not in (out / "CT" / "report.html").read_text("utf-8")
 
 
 # other options
@@ -110,7 +132,7 @@ def test_what_the_files_say_of_the_patient_is_part_of_the_input(tmp_path: Path, 
     [
         (("--profile", "korea"), "profile korea instead of general"),
         (("--quality", "fast"), "quality fast instead of standard"),
-        (("--spacing", "0.4"), "spacing mm 0.4 instead of as the files say"),
+        (("--spacing", "0.3125"), "spacing 0.3125 instead of as the files say"),
         (("--weight-bearing", "no"), "weight bearing no instead of as the files say"),
         (("--polygons",), "with --polygons"),
     ],
@@ -119,7 +141,7 @@ def test_other_options_do_a_case_again_and_say_so(words: tuple[str, ...], why: s
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     result = analyze(case, out, *words)
-    assert why in result.stderr
+    assert f"redone P1: {why}" in result.stderr.splitlines(), "that reason and no other"
     assert result.stderr.splitlines()[-1] == "0 done, 0 skipped, 1 redone, 0 failed"
     assert analyst.seen == ["P1", "P1"]
     assert outcomes(out) == {"P1": "redone"}
@@ -131,7 +153,37 @@ def test_other_models_do_a_case_again_and_name_the_file(tmp_path: Path, analyst:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     analyst.models = (("bones.onnx", "2" * 64),)
-    assert "redone P1: another bones.onnx" in analyze(case, out).stderr
+    assert "redone P1: bones.onnx or its entry has changed" in analyze(case, out).stderr
+    assert "1 skipped" in analyze(case, out).stderr
+
+
+@pytest.mark.parametrize("change", [{"thresholds": (0.5,)}, {"window": (-400.0, 1500.0)}, {"decoder": "logits"}, {"offsets_mm": (1.0,)}])
+def test_another_use_of_the_same_model_file_does_a_case_again(
+    change: dict[str, Any], tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    monkeypatch.setattr("analyst.SPEC", replace(SPEC, quality={"measured": 1}, licence="other"))
+    assert "1 skipped" in analyze(case, out).stderr, "words about a model change no result"
+    monkeypatch.setattr("analyst.SPEC", replace(SPEC, **change))
+    assert "redone P1: bones.onnx or its entry has changed" in analyze(case, out).stderr
+
+
+def test_another_spacing_where_the_files_have_none_is_the_same_scan(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out, "--spacing", "0.5")
+    assert "redone P1: spacing 0.6 instead of 0.5" in analyze(case, out, "--spacing", "0.6").stderr.splitlines()
+    assert "redone P1: spacing 0.6001 instead of 0.6" in analyze(case, out, "--spacing", "0.6001").stderr.splitlines()
+    assert "1 skipped" in analyze(case, out, "--spacing", "0.6001").stderr
+
+
+def test_a_warning_of_the_files_that_is_gone_does_a_case_again(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyst.notices = ("plane_unreadable",)
+    analyze(case, out)
+    analyst.notices = ()
+    (case / "1.dcm").touch()
+    assert "redone P1: the files say something else" in analyze(case, out).stderr
 
 
 def test_another_algorithm_does_a_case_again(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +201,6 @@ def test_a_profile_whose_content_has_changed_does_a_case_again(
     before = analyst.load_models
 
     def changed(options: object) -> object:
-        from dataclasses import replace
-
         models = before(options)  # type: ignore[arg-type]
         models.profile = replace(models.profile, guard_band={**models.profile.guard_band, "CPA": 9.0})
         return models
@@ -169,29 +219,122 @@ def test_another_language_is_written_without_doing_the_case_again(tmp_path: Path
     written = (out / "P1" / "report.html").stat().st_mtime_ns
     analyze(case, out, "--lang", "ko")
     assert (out / "P1" / "report.html").stat().st_mtime_ns == written
+    CliRunner().invoke(cli.app, ["report", str(out), "--lang", "en"])
+    analyze(case, out, "--lang", "ko")
+    assert 'lang="ko"' in (out / "P1" / "report.html").read_text("utf-8"), "whoever wrote the page last"
+    (out / "P1" / "report.html").unlink()
+    assert "1 skipped" in analyze(case, out, "--lang", "ko").stderr
+    assert (out / "P1" / "report.html").is_file()
+
+
+def sign(out: Path, name: str, verdict: str = "accept") -> None:
+    """A reader's word on a result, as its page saves it."""
+    result = load_result(out / name)
+    words = {"case_id": result.case_id, "input_sha256": result.provenance["input"]["sha256"], "reader": "A. Reader", "signed": "2026"}
+    words["values_sha256"] = values_digest(result)
+    lines = {"angle:CPA": {"verdict": verdict}}
+    (out / name / SIGNED).write_text(json.dumps({"schema": "footcli-signoff/1", **words, "lines": lines}))
+
+
+def measured(value: float) -> dict[str, Any]:
+    """What a result of other values differs in."""
+    first, *others = make_result().measurements
+    return {"measurements": (replace(first, value=value), *others)}
 
 
 def test_a_readers_word_goes_with_the_values_that_it_was_about(tmp_path: Path, analyst: Analyst) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyst.changes = measured(17.23456789)
     analyze(case, out)
-    words = dict.fromkeys(("case_id", "input_sha256", "reader", "signed"), "")
-    signed = json.dumps({"schema": "footcli-signoff/1", **words, "lines": {}})
-    (out / "P1" / SIGNED).write_text(signed)
-    analyze(case, out, "--overwrite")  # the same values
-    assert (out / "P1" / SIGNED).is_file()
-
-    def other(*args: object) -> object:
-        from dataclasses import replace
-
-        feet = analyst.analyze_volume(*args)  # type: ignore[arg-type]
-        return tuple(replace(foot, result=replace(foot.result, measurements=foot.result.measurements[1:])) for foot in feet)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(case_job, "analyze_volume", other)
-        result = analyze(case, out, "--quality", "fast")
+    sign(out, "P1")
+    assert "sign-off" not in analyze(case, out, "--overwrite").stderr, "the same values, more digits than are written"
+    assert "A. Reader" in (out / "P1" / "report.html").read_text("utf-8")
+    analyst.changes = measured(18.0)
+    result = analyze(case, out, "--quality", "fast")
     assert not (out / "P1" / SIGNED).exists()
-    assert (out / "P1" / "signoff-earlier-1.json").read_text() == signed
+    assert (out / "P1" / "signoff-earlier-1.json").is_file()
     assert "sign-off is kept as P1/signoff-earlier-1.json" in result.stderr
+    assert "A. Reader" not in (out / "P1" / "report.html").read_text("utf-8")
+
+
+def test_a_readers_word_never_comes_upon_another_scan_or_foot(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyst.feet = ("+L", "+R")
+    analyze(case, out)
+    sign(out, "P1+L")
+    analyst.feet = ("",)
+    analyze(case, out, "--quality", "fast")
+    analyst.feet, analyst.changes = ("+L", "+R"), measured(3.0)
+    analyze(case, out)
+    assert not (out / "P1+L" / SIGNED).exists()
+    assert "A. Reader" not in (out / "P1+L" / "report.html").read_text("utf-8")
+    # and a file that lies beside a result by mistake is not shown
+    sign(out, "P1+R")
+    shutil.copyfile(out / "P1+R" / SIGNED, out / "P1+L" / SIGNED)
+    CliRunner().invoke(cli.app, ["report", str(out)])
+    assert "A. Reader" in (out / "P1+R" / "report.html").read_text("utf-8")
+    assert "A. Reader" not in (out / "P1+L" / "report.html").read_text("utf-8")
+
+
+def test_a_sign_off_of_earlier_values_is_not_merged_afterwards(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out)
+    sign(out, "P1")
+    saved = (out / "P1" / SIGNED).rename(tmp_path / "saved.json")
+    assert CliRunner().invoke(cli.app, ["report", str(out), "--signoff", str(saved)]).exit_code == 0
+    analyst.changes = measured(18.0)
+    analyze(case, out, "--quality", "fast")
+    merged = CliRunner().invoke(cli.app, ["report", str(out), "--signoff", str(saved)])
+    assert merged.exit_code == 1
+    assert "other values" in merged.stderr
+
+
+def test_feet_that_were_not_taken_alike_do_not_stand_side_by_side(tmp_path: Path, analyst: Analyst) -> None:
+    one = {"age_band": "20-40"}
+    provenance = {"models": [1], "options": {"quality": "fast"}, "profile": {}, "algorithm": 1, "input": one}
+    here = make_result(provenance=provenance)
+    assert comparable(here, make_result(provenance=provenance))
+    assert comparable(here, make_result(provenance={**provenance, "input": {"age_band": None}}))
+    for other in ({"models": [2]}, {"options": {"quality": "best"}}, {"profile": {"name": "korea"}}, {"input": {"age_band": "0-20"}}):
+        assert not comparable(here, make_result(provenance={**provenance, **other}))
+
+
+@pytest.mark.parametrize("name", ["index.html", "run.json", "Journal.jsonl", "con"])
+def test_a_case_may_have_the_name_of_a_file_of_the_results(name: str, tmp_path: Path, analyst: Analyst) -> None:
+    put(tmp_path / "cases" / name, "x")
+    out = tmp_path / "out"
+    assert analyze(tmp_path / "cases", out).exit_code == 0
+    assert outcomes(out) == {name: "done"}
+
+
+def test_outlines_of_an_earlier_result_do_not_stay(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out, "--polygons")
+    assert (out / "P1" / "polygons").is_dir()
+    analyze(case, out, "--quality", "best")
+    assert not (out / "P1" / "polygons").exists()
+
+
+@pytest.mark.parametrize("where", ["save_case", "write_polygons", "write_report"])
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), ValueError("NaN"), MemoryError(), KeyError("x")])
+def test_a_result_that_cannot_be_saved_leaves_the_earlier_one_whole(
+    fault: Exception, where: str, tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out, "--polygons")
+    sign(out, "P1")
+    before = {path.relative_to(out): path.read_bytes() for path in (out / "P1").rglob("*") if path.is_file()}
+
+    def fail(*args: object, **options: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(case_job, where, fail)
+        assert analyze(case, out, "--quality", "fast", "--polygons").exit_code == 3
+    assert {path.relative_to(out): path.read_bytes() for path in (out / "P1").rglob("*") if path.is_file()} == before
+    assert not list(out.glob(".*"))
+    assert "1 skipped" in analyze(case, out, "--polygons").stderr
+    assert outcomes(out) == {"P1": "skipped"}
 
 
 # names
@@ -262,7 +405,9 @@ def test_a_run_that_was_killed_leaves_what_it_finished_in_the_summaries(tmp_path
     lines = (out / JOURNAL).read_text("utf-8").splitlines(keepends=True)
     (out / JOURNAL).write_text(lines[0] + lines[1][:20])
     (out / "c" / "result.json").unlink()
-    (out / "c" / ".masks.npz.0a1b2c3d.tmp").write_bytes(b"half")
+    (out / ".c.0a1b2c3d.tmp").mkdir()
+    (out / ".c.0a1b2c3d.tmp" / "result.json").write_bytes((out / "a" / "result.json").read_bytes())
+    os.utime(out / ".c.0a1b2c3d.tmp", (0, 0))
     for name in ("run.json", "index.html", "measurements.csv"):
         (out / name).unlink()
     analyst.seen.clear()
@@ -270,6 +415,22 @@ def test_a_run_that_was_killed_leaves_what_it_finished_in_the_summaries(tmp_path
     assert analyst.seen == ["c"]
     assert sorted(outcomes(out)) == ["a", "b", "c"]
     assert not list(out.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("folders", ["[5]", '["../b"]', '[".."]', "{}"])
+def test_an_odd_line_of_the_journal_does_nothing(folders: str, tmp_path: Path, analyst: Analyst) -> None:
+    line = f'{{"case_id": "a", "outcome": "done", "folders": {folders}}}'
+    out = tmp_path / "out"
+    put(tmp_path / "cases" / "a", "a")
+    analyze(tmp_path / "cases", out)
+    shutil.copytree(out / "a", tmp_path / "b")
+    with (out / JOURNAL).open("a") as journal:
+        journal.write(line)  # and no end of line, as a killed run leaves it
+    put(tmp_path / "cases" / "c", "c")
+    assert analyze(tmp_path / "cases", out).exit_code == 0
+    assert sorted(outcomes(out)) == ["a", "c"]
+    assert (tmp_path / "b" / "result.json").is_file()
+    assert "2 skipped" in analyze(tmp_path / "cases", out).stderr
 
 
 def test_summaries_are_written_while_a_run_goes_on(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,31 +450,52 @@ def test_summaries_are_written_while_a_run_goes_on(tmp_path: Path, analyst: Anal
 
 
 def test_two_processes_in_one_folder_lose_nothing(tmp_path: Path) -> None:
+    """Both do the same cases and cases of their own; one of them is killed in the middle of its work in most runs."""
     out = tmp_path / "out"
-    open_journal(out)
+    for name in "abcd":
+        put(tmp_path / "one" / name, name)
+        put(tmp_path / "two" / name, name)
+        put(tmp_path / "two" / f"{name}2", f"{name}2")
     script = """
 import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from make_result import make_result
-from footcli.journal import add
-from footcli.results import save_case
-from footcli.summaries import write_summaries
-import numpy as np
-out = Path(sys.argv[1])
-for number in range(8):
-    name = f"{sys.argv[2]}{number}"
-    save_case(out / name, make_result(case_id=name), np.zeros((2, 2, 2), np.uint8), np.eye(4), ())
-    add(out, {"case_id": name, "outcome": "done", "folders": [name], "text": "x" * 20000})
-    write_summaries(out, "en")
+sys.path.insert(0, sys.argv[1])
+import pytest
+from analyst import install
+from footcli import cli
+with pytest.MonkeyPatch.context() as patch:
+    stand_in = install(patch)
+    stand_in.feet = ("+L", "+R")
+    cli.app(["analyze", sys.argv[2], "-o", sys.argv[3], "--overwrite"], standalone_mode=False)
 """
-    words = [sys.executable, "-c", script, str(out)]
     here = str(Path(__file__).resolve().parent)
-    running = [subprocess.Popen([*words, letter, here]) for letter in "ab"]
-    assert [process.wait(60) for process in running] == [0, 0]
-    assert sorted(outcomes(out)) == sorted(f"{letter}{number}" for letter in "ab" for number in range(8))
-    assert len((out / JOURNAL).read_text("utf-8").splitlines()) == 16
-    assert not list(out.rglob("*.tmp"))
+    running = [subprocess.Popen([sys.executable, "-c", script, here, str(tmp_path / name), str(out)]) for name in ("one", "two")]
+    assert [process.wait(120) for process in running] == [0, 0]
+    names = sorted([*"abcd", *(f"{name}2" for name in "abcd")])
+    assert sorted(outcomes(out)) == names
+    for name in names:
+        for foot in "LR":
+            assert sorted(p.name for p in (out / f"{name}+{foot}").iterdir()) == ["masks.npz", "report.html", "result.json", "views.npz"]
+    assert not list(out.glob(".*"))
+
+
+def test_a_folder_that_was_taken_away_meanwhile_is_made_again_under_the_lock(tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    order: list[str] = []
+
+    def second() -> None:
+        with locked(folder):
+            order.append("second")
+            (folder / "file").write_text("x")
+
+    thread = threading.Thread(target=second)
+    with locked(folder):
+        thread.start()
+        time.sleep(0.2)  # so that it waits
+        order.append("first")
+        folder.rmdir()
+    thread.join(10)
+    assert order == ["first", "second"]
+    assert (folder / "file").is_file()
 
 
 def test_a_case_that_another_process_finished_meanwhile_is_not_replaced(tmp_path: Path, analyst: Analyst) -> None:
@@ -344,7 +526,26 @@ def test_a_failure_after_a_result_keeps_both(tmp_path: Path, analyst: Analyst) -
     assert analyze(case, out, "--quality", "fast").exit_code == 3
     (record,) = json.loads((out / "run.json").read_text("utf-8"))["cases"]
     assert (record["outcome"], record["code"], record["folders"]) == ("failed", "no_bone_found", ["P1"])
+    assert results_in(out) == {"P1": ()}, "not scored: it is not what was asked for"
+    assert len((out / "measurements.csv").read_text("utf-8-sig").splitlines()) == 1
     assert "1 skipped" in analyze(case, out).stderr, "what was asked first is still there"
+    assert results_in(out) == {"P1": (out / "P1",)}
+    assert len((out / "measurements.csv").read_text("utf-8-sig").splitlines()) > 1
+
+
+def test_a_report_that_cannot_be_written_again_ends_nothing(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    for name in ("a-L", "a-R"):
+        put(tmp_path / "cases" / name, name)
+    analyze(tmp_path / "cases", out)
+
+    def fail(*args: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(batch, "write_report", fail)
+    put(tmp_path / "cases" / "b", "b")
+    assert analyze(tmp_path / "cases", out, "--lang", "ko").exit_code == 0
+    assert sorted(outcomes(out)) == ["a-L", "a-R", "b"]
 
 
 # any exception

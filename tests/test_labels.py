@@ -58,20 +58,21 @@ def test_a_label_gives_polygons_boxes_and_counts_of_what_is_unknown(tmp_path: Pa
     assert label.boxes == {"OLT": ((200, 220, 270, 265),)}
     assert label.unknown == {
         "point without numbers": 1, "bone Sesamoid": 1, "lesion of an unknown class": 1, "object LabelStar": 1,
-        "outline of fewer than three points": 2, "item that is no object": 1,
+        "outline of fewer than three points": 1, "item that is no object": 1,
     }  # fmt: skip
     assert label.clinical == Clinical("AN1", 47, "F", ("AD",), ("OLT (거골) y;",))
 
 
 def test_a_polygon_keeps_its_numbers_however_they_are_written_and_counts_the_rest(tmp_path: Path) -> None:
     odd = ["5", True, None, float("nan"), float("inf"), 10**400, [1]]
-    start = [{"X": 1, "Y": 2.5}, {"x": 7, "y": 8}, {"X": 4, "Y": 4}]
+    start = [{"X": 1, "Y": 2.5}, {"x": 7, "y": 8}, *({"X": 4 + n, "Y": 4} for n in range(10))]
     runs = [[*start, {"X": x, "Y": 3}] for x in odd] + [["nonsense", *start]]
     item = {"object_name": "LabelPolyLine", "preset_name": "Tibia", "polyline_list": [{"pos_list": run} for run in runs]}
     label = read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": [item]}))
     first, *others = [polygon.tolist() for polygon in label.polygons["Tibia"]]
-    assert first == [[1, 2.5], [7, 8], [4, 4], [5, 3]]
-    assert others == [[[1, 2.5], [7, 8], [4, 4]]] * 7
+    rest = [[1, 2.5], [7, 8], *([4 + n, 4] for n in range(10))]
+    assert first == [*rest, [5, 3]]
+    assert others == [rest] * 7
     assert label.unknown == {"point without numbers": 7}
 
 
@@ -101,11 +102,29 @@ def test_several_files_of_a_slice_are_one_label(tmp_path: Path) -> None:
     assert [piece.tolist() for piece in label.polygons["Talus"]] == [square.tolist(), (square + 5).tolist()]
     assert label.boxes == {"OLT": ((1, 1, 2, 2), (5, 5, 6, 6))}
     assert label.lines == ((1, 2, 3, 4),)
-    assert label.unknown == {"object LabelStar": 3}
+    assert label.unknown == {"object LabelStar": 3, "bone outlined in two files of a slice": 1}
     assert label.clinical == clinical
     (tmp_path / "c.json").write_bytes(b"{")
     with pytest.raises(TruthError, match=r"c\.json"):
         read_slice_label(*(tmp_path / f"{name}.json" for name in "abcd"))
+
+
+@pytest.mark.parametrize("points", [[[1, 1], [1, 1], [1, 1]], [[1, 1], [None, 4], [4, None], [9, 4]], [[1, 1], [4, 4]]])
+def test_of_a_bone_whose_only_outline_is_no_good_nobody_can_tell(points: list[list[Any]], tmp_path: Path) -> None:
+    item = {"object_name": "LabelPolyLine", "preset_name": "Talus", "polyline_list": [{"pos_list": [{"X": x, "Y": y} for x, y in points]}]}
+    label = read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": [item]}))
+    assert not label.polygons
+    assert label.unknown
+    assert label.void == {"Talus"}
+
+
+@pytest.mark.parametrize("corner", [{"X": "?"}, {"X": 1e400, "Y": 3}, {"X": 4, "Y": 1}, {"X": 400, "Y": 3}])
+def test_of_a_lesion_whose_box_is_no_good_nobody_can_tell(corner: dict[str, Any], tmp_path: Path) -> None:
+    item = {"object_name": "LabelRect", "comment": "OLT", "start_pos": {"X": 1, "Y": 1}, "end_pos": corner}
+    label = inside_image(read_slice_label(write(tmp_path / "a.json", {"ArrayOfannotation_info": [item]})), (20, 20))
+    assert not label.boxes
+    assert label.unknown
+    assert label.void == {"OLT"}
 
 
 def test_a_box_given_twice_counts_once(tmp_path: Path) -> None:
@@ -118,14 +137,14 @@ def test_a_box_given_twice_counts_once(tmp_path: Path) -> None:
 
 def test_what_lies_beyond_the_image_is_left_out_and_counted(tmp_path: Path) -> None:
     square = np.array([[1.0, 1], [4, 1], [4, 4]])
-    polygons = {"Talus": [square, square + 1e300], "Tibia": [square - 9], "Fibula": [square + np.array([15.9, 5.5])]}
+    polygons = {"Talus": [square, square * [[1e300], [1], [1]]], "Tibia": [square - 9], "Fibula": [square + np.array([15.9, 5.5])]}
     boxes = {"OLT": [(1, 1, 2, 2), (-5, 1, 2, 2)], "Ankle Arthritis": [(1, 1, 1e300, 2)], "Tarsal Coalition": [(15, 5, 20, 10)]}
     write_slice_label(tmp_path / "a.json", polygons, boxes)
     label = inside_image(read_slice_label(tmp_path / "a.json"), (10, 20))
     assert {name: len(pieces) for name, pieces in label.polygons.items()} == {"Talus": 1, "Fibula": 1}
     assert label.boxes == {"OLT": ((1, 1, 2, 2),), "Tarsal Coalition": ((15, 5, 20, 10),)}
     assert label.unknown == {"outline beyond the image": 2, "lesion box beyond the image": 2}
-    assert label.void == {"Talus", "Tibia"}
+    assert label.void == {"Talus", "Tibia", "OLT", "Ankle Arthritis"}
 
 
 @pytest.mark.parametrize("shift", [-0.49, -0.4, 0.0, 0.4, 0.49])
@@ -314,6 +333,6 @@ def test_a_line_of_disease_detail_is_read_by_the_table(text: str, name: str | No
 
 
 def test_a_file_name_tells_institution_and_side() -> None:
-    assert series_name("A_H07_N_9999999999_ST01_L_AXL_0295") == SeriesName("H07", "N", "L")
-    assert series_name("A_H07_N_9999999999_ST01_L") == SeriesName("H07", "N", "L")
+    assert series_name("A_H07_N_9999999999_ST01_L_AXL_0295") == SeriesName("H07", "N", "9999999999", "L")
+    assert series_name("A_H07_N_9999999999_ST01_L") == SeriesName("H07", "N", "9999999999", "L")
     assert series_name("IM_0001") is None

@@ -15,8 +15,8 @@ from footcli.frame import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
 from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, TURNS, Located, agreed, locate, looked, peak, turned, turning
 from footcli.infer.prepare import canonical
-from footcli.infer.spec import VIEW_IMAGES, ModelSpec
-from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, OWNER, VIEW_MM, slab, third, view_geometry
+from footcli.infer.spec import VIEW_IMAGES, VIEW_MM, ModelSpec
+from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, OWNER, slab, third, view_geometry
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan

@@ -11,13 +11,15 @@ import pytest
 from grids import SOME_ORDERS, Order, new_to_old, reordered, volume_of
 from numpy.typing import NDArray
 
-from footcli.domain import Lesion, Plane, Volume
+from footcli.domain import Lesion, Level, Plane, Volume
+from footcli.findings import decide
 from footcli.infer.lesions import SEARCHED, _link, _Track, find_lesions, iou, not_assessable, suppress
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import SUSPICIOUS, ModelSpec
 from footcli.measure import MaskPoints, hallux
 from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
-from footcli.pipeline import _not_assessable
+from footcli.pipeline import NO_MODEL, _nobody_looks, _not_assessable
+from footcli.profiles import load_profile
 
 CLASSES = tuple(term.name for term in LESIONS)
 SPEC = ModelSpec(
@@ -314,3 +316,18 @@ def test_a_class_threshold_becomes_one_half_and_the_ends_stay() -> None:
     assert SPEC.reported(0.35, 0) == 0.35
     look = replace(spec, suspicious=(0.6,) * len(CLASSES))
     assert [look.reported(raw, 0) for raw in (0.0, 0.3, 0.6, 0.65, 0.7, 1.0)] == pytest.approx([0.0, 0.15, 0.3, 0.4, 0.5, 1.0])
+
+
+def test_a_lesion_that_no_model_looks_for_is_never_said_to_be_absent() -> None:
+    def models(*classes: str) -> Any:
+        return SimpleNamespace(lesions=[(None, replace(SPEC, classes=(name,))) for name in classes])
+
+    assert _nobody_looks(models(*CLASSES)) == {}
+    unseen = _nobody_looks(models("OLT", "Hallux Valgus"))
+    assert unseen == dict.fromkeys(("Accessory Navicular", "Tarsal Coalition", "Ankle Arthritis", ARCH), NO_MODEL)
+    found = {f.name: f for f in decide((), (), load_profile("general"), age_years=40, lesion_not_assessable=unseen)}
+    for name in ("accessory_navicular", "tarsal_coalition", "ankle_arthritis"):
+        assert found[name].level is Level.NOT_MEASURABLE
+        assert any(NO_MODEL in line for line in found[name].evidence)
+    assert found["olt"].level is Level.NOT_SEEN
+    assert found["normal"].level is not Level.PRESENT

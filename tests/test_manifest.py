@@ -32,7 +32,8 @@ BONES_SPEC = ModelSpec(
     quality={"dice": 0.93, "subjects": 8, "classes": {"Talus": 0.95, "1st Metatarsal": 0.9}, "odd key!": [1, "two", [0.5]], "final": True},
 )
 POINTS_SPEC = replace(
-    BONES_SPEC, file="points.onnx", task="landmarks", classes=(), points=tuple((x,) for x in LANDMARKS), offsets_mm=(), decoder="gu2net"
+    BONES_SPEC, file="points.onnx", task="landmarks", classes=(), points=tuple((x,) for x in LANDMARKS), offsets_mm=(),
+    decoder="gu2net", pixel_mm=1.0,
 )
 LESIONS_SPEC = replace(BONES_SPEC, file="boxes.onnx", task="lesions", classes=("OLT",), planes=(Plane.COR,), decoder="yolo", quality={})
 
@@ -40,7 +41,7 @@ ENTRY: dict[str, Any] = {
     "file": '"m.onnx"',
     "sha256": f'"{"a" * 64}"',
     "task": '"lesions"',
-    "planes": '["COR"]',
+    "planes": '["AXL", "COR"]',
     "pixel_mm": "0.5",
     "window": "[-500, 1500]",
     "decoder": '"yolo"',
@@ -134,7 +135,7 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("file", '"sub\\\\m.onnx"', "file must be a plain file name"),
         ("file", '".."', "file must be a plain file name"),
         ("file", "7", "file must be a plain file name"),
-        ("sha256", '"abc"', "sha256 must be 64 lower-case hex digits"),
+        ("sha256", '"abc"', "sha256 must be 64 hex digits"),
         ("task", '"teeth"', "task must be one of bones, landmarks, lesions, got 'teeth'"),
         ("planes", "[]", "planes must be one or more of AXL, COR, SAG"),
         ("planes", '["COR", "COR"]', "planes must be one or more"),
@@ -171,11 +172,12 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, key: str, val
 
 
 def test_landmark_channels_may_share_no_name(tmp_path: Path) -> None:
+    landmarks: dict[str, str | None] = {"task": '"landmarks"', "decoder": '"gu2net"', "pixel_mm": "1.0", "classes": None}
     twice = '[["CPA_Line1_Pt1", "TCA_Line2_Pt1"], ["CPA_Line1_Pt1"]]'
     with pytest.raises(SetupError, match="each in one channel only"):
-        load_manifest(written(tmp_path, task='"landmarks"', decoder='"gu2net"', classes=None, points=twice))
+        load_manifest(written(tmp_path, **landmarks, points=twice))
     once = '[["CPA_Line1_Pt1", "TCA_Line2_Pt1"], ["HVA_Line1_Pt2"]]'
-    points = load_manifest(written(tmp_path, task='"landmarks"', decoder='"gu2net"', classes=None, points=once)).get("landmarks").points
+    points = load_manifest(written(tmp_path, **landmarks, points=once)).get("landmarks").points
     assert points == (("CPA_Line1_Pt1", "TCA_Line2_Pt1"), ("HVA_Line1_Pt2",))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import time
 import zlib
@@ -188,7 +189,22 @@ def test_a_truncated_slice_is_skipped_and_filled(tmp_path: Path, cut: int) -> No
     path.write_bytes(path.read_bytes()[:cut])
     volume = read(tmp_path)
     assert volume.skipped == {"truncated": 1}
-    assert codes(volume) == ["missing_slices"]
+    assert codes(volume) == ["files_unusable", "missing_slices"]
+
+
+def test_a_slice_at_the_end_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    path = series(tmp_path, 12) / "011.dcm"
+    path.write_bytes(path.read_bytes()[:-100])
+    (tmp_path / "notes.txt").write_text("no image, and nothing to warn of")
+    volume = read(tmp_path)
+    assert (volume.hu.shape[0], codes(volume)) == (11, ["files_unusable"])
+    assert "truncated 1" in volume.notices[0].text
+
+
+def test_too_few_slices_say_why(tmp_path: Path) -> None:
+    for path in sorted(series(tmp_path, 12).iterdir())[5:]:
+        path.write_bytes(path.read_bytes()[:-100])
+    fails(tmp_path, "too_few_slices", r"only 5 usable slices \(truncated 7\)")
 
 
 def test_too_few_slices_fail(tmp_path: Path) -> None:
@@ -683,6 +699,29 @@ def test_axial_slices_of_one_patient_beside_another_planes_of_another_fail(tmp_p
     with pytest.raises(ReadError, match="more than one patient") as caught:
         read_case(find_cases(tmp_path)[0])
     assert caught.value.code == "mixed_patients"
+
+
+def test_a_folder_whose_names_hold_two_case_numbers_is_of_two_patients(tmp_path: Path) -> None:
+    dataset(tmp_path, Plane.AXL, cube())
+    dataset(tmp_path, Plane.COR, cube())
+    for path in (tmp_path / "C1" / "COR").iterdir():
+        path.rename(path.with_name(path.name.replace("9999999999_ST01_L", "8888888888_ST01_R")))
+    cases = find_cases(tmp_path)
+    assert len(cases) == 2
+    for case in cases:
+        assert not re.search(r"^C1_ST01_[LR]$", case.case_id), "no pair of feet"
+        with pytest.raises(ReadError, match="several case numbers") as caught:
+            read_case(case)
+        assert caught.value.code == "mixed_patients"
+
+
+def test_clinical_information_of_another_case_is_left_out_and_said(tmp_path: Path) -> None:
+    dataset(tmp_path, Plane.AXL, cube())
+    (tmp_path / "C1" / "CLINICALINFO").mkdir()
+    (tmp_path / "C1" / "CLINICALINFO" / "A_H07_N_8888888888_ST01_L.json").write_text('{"Age": 91, "Sex": "M"}')
+    volume = read_case(find_cases(tmp_path)[0])
+    assert volume.tags.age_years is None
+    assert codes(volume) == ["geometry_from_names", "clinical_of_another"]
 
 
 @pytest.mark.parametrize("plane", [Plane.COR, Plane.SAG])

@@ -412,7 +412,7 @@ def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
     views = [replace(view, index=None if number < 3 else view.index) for number, view in enumerate([*make_views()] * 3)]
     lines = [*(f"angle:{term.name}" for term in MEASURES), *(f"finding:{term.name}" for term in FINDINGS)]
     words = {line: Verdict("reject", None, "words " * 60) for line in lines}
-    signed = SignOff(full.case_id, "", "A. Reader", "2026-01-01T00:00:00Z", words)
+    signed = SignOff(full.case_id, "", "", "A. Reader", "2026-01-01T00:00:00Z", words)
     (tmp_path / "report.html").write_text(render(full, views, lang=lang, signed=signed), encoding="utf-8")
     assert printed_pages(tmp_path / "report.html") == 2
 

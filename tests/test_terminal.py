@@ -39,6 +39,7 @@ def test_the_demo_draws_one_case_and_removes_it_again(monkeypatch: pytest.Monkey
     with demo.demo_cases(said.append) as refs:
         (ref,) = refs
         folder: Path = ref.folder
+        assert ref.case_id == demo.DEMO_ID
         assert set(ref.images) == set(Plane)
         assert all(path.is_file() for path in ref.images[Plane.AXL])
     assert not folder.exists()

@@ -199,6 +199,9 @@ def test_a_copied_folder_of_labels_leaves_the_case_with_images_its_name(tmp_path
     assert "AN2" in found
     assert [case_id for case_id, seen in found.items() if seen] == ["AN1"]
     assert {place.case_id for place in find_places(tmp_path)} == set(found)
+    (whole,) = (case for case in find_cases(tmp_path) if case.case_id == "AN1")
+    assert [[path.parts[-5] for path in files] for files in whole.labels[Plane.AXL].values()] == [["2.라벨링데이터", "2.라벨링데이터"]]
+    assert [path.parts[-5] for path in whole.copies] == ["2.라벨링데이터 - 복사본"], "it is called a copy"
 
 
 @pytest.mark.parametrize("mark", [" (1)", "(2)", " - Copy", " - 복사본", " - Copy (2)"])
@@ -290,7 +293,7 @@ def test_homes_hold_no_file_names_and_give_the_same_cases(tmp_path: Path) -> Non
         split_tree(tmp_path / part, image=f"{letter}S_AD", label=f"{letter}L_AD")
     split_tree(tmp_path, "FN00000002", "N")
     both = tmp_path / "C1" / "AXL"
-    touch(tmp_path / "wbct" / "1.dcm", both / f"{SERIES}_AXL_1.dcm", both / "A_1_N_2_ST01_R_AXL_1.dcm")
+    touch(tmp_path / "wbct" / "1.dcm", both / f"{SERIES}_AXL_1.dcm", both / f"{SERIES[:-1]}R_AXL_1.dcm")
     homes = find_homes(tmp_path)
     assert [home.name for home in homes] == ["FN00000002", "C1", "AN00000001", "AN00000001", "wbct"]
     assert all(files is None for home in homes for files in home.folders.values())

@@ -56,7 +56,7 @@ class SliceCounter:
             self.rows.append((number, index, bone, int(np.count_nonzero(mask)), int(areas[bone]), common))
             if into is not None:
                 into[box][mask] = bone
-        present = {BONE_ID[name] for name in label.polygons.keys() | label.void}
+        present = {BONE_ID[name] for name in label.polygons.keys() | label.void if name in BONE_ID}
         self.rows += [(number, index, k, 0, int(areas[k]), 0) for k in range(1, N + 1) if areas[k] and k not in present]
 
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:

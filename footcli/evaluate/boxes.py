@@ -59,13 +59,16 @@ class _Track:
         return (*map(float, low), *map(float, high))
 
 
-def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, frozenset[int]]) -> list[SliceBox]:
-    """What a result shows in each labelled slice: the box of every lesion whose range holds it."""
+def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, Mapping[int, frozenset[str]]]) -> list[SliceBox]:
+    """What a result shows in each labelled slice: the box of every lesion whose range holds it.
+
+    labelled: slice -> lesions of which a box of the truth was left out there: of those nobody can tell what is right.
+    """
     out = []
     for lesion in lesions:
-        for index in sorted(labelled.get(lesion.plane, ())):
+        for index, void in sorted(labelled.get(lesion.plane, {}).items()):
             box = lesion.box_in(index)
-            if box is not None:
+            if box is not None and lesion.label not in void:
                 out.append(SliceBox(lesion.label, lesion.plane, index, box, lesion.score_in(index)))
     return out
 

@@ -92,7 +92,7 @@ def gather(pair: Pair) -> CaseScores:
         volume_plane=whole, volumes=distances,
         poses=poses(truth.points, results, spacing, volume if truth.complete and volume is not None else found),
         angles=angle_pairs(truth.points, results, frame) if frame is not None else {}, true_boxes=tuple(true_boxes),
-        found_boxes=tuple(found_boxes(lesions, {p: frozenset(s) for p, s in truth.slices.items()})),
+        found_boxes=tuple(found_boxes(lesions, {p: {i: label.void for i, label in s.items()} for p, s in truth.slices.items()})),
         true_lesions=true_lesions, hits=tuple(hits(lesions, true_lesions)),
         findings_truth=(findings_named(clinical) or None) if clinical else None, findings=_levels(results),
         groups=_groups(ref, clinical, results), unknown=dict(unknown), why=why,
@@ -169,13 +169,11 @@ def _known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]
 
 
 def _own_plane(truth: Truth, unknown: Counter[str]) -> list[SliceBox]:
-    """True boxes with an area in their lesion's own plane; the others are counted."""
+    """True boxes in their lesion's own plane; the others are counted."""
     out = []
     for box in truth.boxes():
         if not box.in_own_plane:
             unknown["lesion box in another plane than its lesion's"] += 1
-        elif box.box[2] <= box.box[0] or box.box[3] <= box.box[1]:
-            unknown["lesion box without area"] += 1
         else:
             out.append(box)
     return out

@@ -54,5 +54,8 @@ def refuse(left_out: Mapping[str, str]) -> None:
 
 
 def results_in(out: Path) -> dict[str, tuple[Path, ...]]:
-    """Case id -> its result folders, empty where the analysis failed; from what the folder holds and its journal."""
-    return {r["case_id"]: tuple(out / name for name in r["folders"]) for r in union(out)}
+    """Case id -> its result folders, empty where the analysis failed; from what the folder holds and its journal.
+
+    The earlier result of a case that failed since is another scan's, or other options': it is not scored.
+    """
+    return {r["case_id"]: tuple(out / name for name in r["folders"] if r["outcome"] != "failed") for r in union(out)}

@@ -12,7 +12,7 @@ from footcli.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
 from footcli.evaluate.boxes import SliceBox
-from footcli.labels import SliceLabel, inside_image, read_angle_points, read_slice_label
+from footcli.labels import BEYOND, SliceLabel, inside_image, read_angle_points, read_slice_label
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
@@ -59,7 +59,7 @@ class Truth:
     def void_bones(self) -> set[int]:
         """Bones (ids) of the whole plane of which an outline was left out: nobody can tell their distances."""
         slices = self.slices[self.whole].values() if self.whole is not None else ()
-        return {BONE_ID[name] for label in slices for name in label.void}
+        return {BONE_ID[name] for label in slices for name in label.void if name in BONE_ID}
 
     def boxes(self) -> Iterator[SliceBox]:
         """Every box of every slice."""
@@ -76,7 +76,7 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
     """
     truth = Truth(shape)
     _check_sizes(ref, shape)
-    truth.unknown["label file that is a copy of another"] = len(ref.copies)
+    truth.unknown["label file that is a copy of another"] = sum(path.suffix.lower() == ".json" for path in ref.copies)
     for plane, places in slice_places(ref, names, shape).items():
         truth.unknown["label file that names no slice"] += len(ref.labels[plane]) - len(places)
         rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
@@ -107,7 +107,7 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
 def _refuse_other_grid(truth: Truth) -> None:
     """Raises TruthError where too many labelled slices of a plane had outlines beyond the result's image."""
     for plane, slices in truth.slices.items():
-        if sum(bool(label.void) for label in slices.values()) > OTHER_GRID * len(slices):
+        if sum(BEYOND in label.unknown for label in slices.values()) > OTHER_GRID * len(slices):
             raise TruthError(f"{plane} labels reach beyond the result's image: they belong to another grid")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from footcli.names import BONE_ID, BONES, RAYS
 F32 = NDArray[np.float32]
 BODY_HU = -400.0  # above this a voxel is body, not air
 MARGIN_PX = 8  # air kept around the body
+BONE_NAMES = tuple(bone.name for bone in BONES)
 STRIDE = 16  # the network halves its input four times
 HEEL_ML = 12.0  # a heel bone smaller than this is no second foot
 SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
@@ -109,15 +111,19 @@ def body_box(hu: F32) -> tuple[slice, slice, slice]:
 
 
 def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int = 1) -> F32:
-    """(classes + 1, z, y, x) mean probabilities over the voters. every: only each n-th slice, for a quick look; the rest stay zero."""
+    """(bones + 1, z, y, x) mean probabilities over the voters, of the planes that the model knows.
+
+    every: only each n-th slice, for a quick look; the rest stay zero.
+    """
     box = body_box(hu)
     inner = hu[box]
-    full = np.zeros((len(spec.classes) + 1, *hu.shape), np.float32)
+    full = np.zeros((len(BONES) + 1, *hu.shape), np.float32)
     full[0] = 1.0
     total = full[(slice(None), *box)]
     total[0] = 1e-6
     backwards = tuple(-mm for mm in spec.offsets_mm)
-    for plane in voters.planes:
+    planes = [plane for plane in voters.planes if plane in spec.planes] or list(spec.planes)
+    for plane in planes:
         axis = 1 + {Plane.AXL: 0, Plane.COR: 1, Plane.SAG: 2}[plane]
         target = np.moveaxis(total, axis, 1)
         for index in range(0, inner.shape[axis - 1], every):
@@ -127,15 +133,32 @@ def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int =
                 target[:, index] += _asked(neighbours(inner, plane, index, backwards, spec.pixel_mm), session, spec)
             elif voters.mirrored:
                 target[:, index] += _asked(stack[..., ::-1], session, spec)[..., ::-1]
-    total /= len(voters.planes) * (2 if voters.mirrored else 1)
+    total /= len(planes) * (2 if voters.mirrored else 1)
     return full
 
 
 def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
-    """(classes + 1, rows, columns) of one slice with its neighbours, HU (channels, rows, columns)."""
+    """(bones + 1, rows, columns) of one slice with its neighbours, HU (channels, rows, columns).
+
+    Raises InferenceError "model_failed" for an answer of another size than the picture's.
+    """
     h, w = stack.shape[1:]
-    out = np.asarray(session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0, :, :h, :w])
-    return special.softmax(out, axis=0) if spec.decoder == "logits" else out
+    picture = window(np, pad_to(stack, STRIDE), *spec.window)[None]
+    out = np.asarray(session.run(picture)[0])
+    wanted = (1, len(spec.classes) + 1, *picture.shape[2:])
+    if out.shape != wanted:
+        raise InferenceError("model_failed", f"model {spec.file} answered with shape {out.shape}, wanted is {wanted}: export it again")
+    out = out[0, :, :h, :w]
+    return by_bone(special.softmax(out, axis=0) if spec.decoder == "logits" else out, spec.classes)
+
+
+def by_bone(out: F32, classes: Sequence[str]) -> F32:
+    """(classes + 1, ...) with the background first -> (bones + 1, ...) in the order of names.BONES; bones that are no class are 0."""
+    if tuple(classes) == BONE_NAMES:
+        return out
+    ordered = np.zeros((len(BONES) + 1, *out.shape[1:]), out.dtype)
+    ordered[[0, *(BONE_ID[name] for name in classes)]] = out
+    return ordered
 
 
 def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:

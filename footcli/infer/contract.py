@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from footcli.domain import Plane
 from footcli.infer.spec import ModelSpec
@@ -16,18 +17,21 @@ from footcli.names import bone_name, lesion_name
 
 Shape = tuple[int, int]
 Answer = Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]]
-# Rows and columns of the pictures that models of slices are tried on: multiples of every stride in use, no two numbers alike,
-# so that swapped axes and answers of one size for all pictures are seen.
-TRIALS: tuple[Shape, Shape] = ((64, 96), (128, 160))
+# Rows and columns of the pictures that models of slices are tried on: multiples of what pictures are padded to (bones 16, lesions 32)
+# and of no more, no two numbers alike, so that swapped axes and answers of one size for all pictures are seen.
+TRIALS: dict[str, tuple[Shape, Shape]] = {"bones": ((48, 80), (112, 144)), "lesions": ((96, 160), (224, 288))}
 SUM_OFF = 0.02  # how far from 1 the probabilities of a pixel may add up, by rounding or int8
+HEAT_OUTSIDE = 0.5  # how far a heat map may swing beyond 0..1: its peak is read as a score
+REACH = 0.75  # boxes of a detector that looks everywhere reach so far across the picture, whatever they hold
+UNEVEN = 0.05  # how far the number of boxes may be from growing as the area does
 OUTSIDE = 1e-3  # how far a score or probability may lie outside of 0..1, by rounding
 BOXES_AT_LEAST = 0.98  # share of boxes whose corners must be in order: an untrained one may be empty
 
 
 def pictures_of(spec: ModelSpec) -> tuple[Shape, ...]:
     """(rows, columns) of the pictures that a model of this entry must be able to take."""
-    if spec.task != "landmarks":
-        return TRIALS
+    if spec.task in TRIALS:
+        return TRIALS[spec.task]
     return tuple(view_geometry(plane)[0] for plane in spec.planes if plane in (Plane.SAG, Plane.COR))
 
 
@@ -39,20 +43,46 @@ def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) 
     """
     counts = []
     for rows, columns in pictures_of(spec):
-        picture = _picture(spec.input_channels, rows, columns)
-        outputs = answer(picture)
-        first = outputs[0] if outputs else np.zeros(0)
-        if first.dtype.kind != "f" or not np.isfinite(first).all():
-            raise ValueError("its first output must be finite numbers, it has others (NaN, infinity or another type)")
-        _CHECKS[spec.task](spec, first, (rows, columns))
-        counts.append(first.shape[1])
-    if spec.task == "lesions" and len(set(counts)) == 1:
-        sizes = " and ".join(f"{rows} x {columns}" for rows, columns in pictures_of(spec))
+        outputs = answer(_picture(spec.input_channels, rows, columns))
+        _check_finite(outputs)
+        _CHECKS[spec.task](spec, outputs[0], (rows, columns))
+        counts.append(outputs[0].shape[1])
+    if spec.task == "lesions":
+        _check_counts(counts, pictures_of(spec))
+    if spec.task == "bones":
+        rows, columns = pictures_of(spec)[0]
+        _check_background(spec, answer(np.zeros((1, spec.input_channels, rows, columns), np.float32))[0])
+    _check_names(spec, metadata)
+
+
+def _check_finite(outputs: Sequence[NDArray[Any]]) -> None:
+    if not outputs or outputs[0].dtype.kind != "f":
+        raise ValueError(f"its first output must be of floats, it is of {outputs[0].dtype if outputs else 'nothing'}")
+    if not all(np.isfinite(output).all() for output in outputs if output.dtype.kind == "f"):
+        raise ValueError("its outputs must be finite numbers, there are others among them (NaN or infinity)")
+
+
+def _check_counts(counts: Sequence[int], shown: Sequence[Shape]) -> None:
+    """A detector without a choice of its own has as many boxes as cells: they grow with the picture's area."""
+    small, large = (rows * columns for rows, columns in shown)
+    if abs(counts[1] / counts[0] * small / large - 1) > UNEVEN:
+        sizes = " and ".join(f"{rows} x {columns}" for rows, columns in shown)
         raise ValueError(
-            f"it gives {counts[0]} boxes for pictures of {sizes} alike, more are wanted for the larger one: "
+            f"it gives {counts[0]} and {counts[1]} boxes for pictures of {sizes}, a number that grows with their area is wanted: "
             "export it without choosing boxes inside (NMS, end to end) and with an open image size"
         )
-    _check_names(spec, metadata)
+
+
+def _check_background(spec: ModelSpec, out: NDArray[Any]) -> None:
+    """In a picture of air no bone may be sure."""
+    probability = special.softmax(out[0], axis=0) if spec.decoder == "logits" else out[0]
+    mean = probability.reshape(len(probability), -1).mean(1)
+    most = int(mean.argmax())
+    if most > 0 and mean[most] > 0.5:
+        raise ValueError(
+            f"its output {most + 1} of {len(mean)} is the surest in a picture of air ({mean[most]:.2f}), the first one must be: "
+            "the background comes first"
+        )
 
 
 def _picture(channels: int, rows: int, columns: int) -> NDArray[np.float32]:
@@ -86,6 +116,8 @@ def _check_landmarks(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
     wanted = (1, len(spec.points), *shown)
     if out.shape != wanted:
         raise _wanted(wanted, out, shown)
+    if out.min() < -HEAT_OUTSIDE or out.max() > 1 + HEAT_OUTSIDE:
+        raise ValueError(f"its heat maps must run from 0 to 1, they run from {out.min():.3g} to {out.max():.3g}: are these logits?")
 
 
 def _check_lesions(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
@@ -101,6 +133,12 @@ def _check_lesions(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
         raise ValueError(
             f"its boxes must be corners (x0, y0, x1, y1), {1 - ordered.mean():.0%} of them have the second corner before the first: "
             "these may be centres and sizes"
+        )
+    reach = float(boxes[:, 2].max()), float(boxes[:, 3].max())
+    if any(far < REACH * size for far, size in zip(reach, shown[::-1], strict=True)):
+        raise ValueError(
+            f"its boxes must be in pixels, x before y, and lie all over the picture: in one of {shown[0]} x {shown[1]} they reach "
+            f"x {reach[0]:.3g} and y {reach[1]:.3g}; are these shares of the picture, cells, or y before x?"
         )
 
 
@@ -121,14 +159,17 @@ def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
         return
     try:
         said = ast.literal_eval(metadata["names"])
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return  # text that nobody promised anything about
     if isinstance(said, dict):
         said = [said[key] for key in sorted(said, key=str if any(not isinstance(key, int) for key in said) else None)]
     if not isinstance(said, list | tuple) or not all(isinstance(name, str) for name in said):
         return
     known = bone_name if spec.task == "bones" else lesion_name
-    if [known(name) for name in said] != list(spec.classes):
+    if spec.task == "bones" and len(said) == len(spec.classes) + 1 and known(said[0]) is None:
+        said = said[1:]  # the background
+    names = [known(name) for name in said]  # None: a word of its own, which says nothing against the manifest
+    if len(names) != len(spec.classes) or any(name not in (None, wanted) for name, wanted in zip(names, spec.classes, strict=True)):
         found = ", ".join(name[:40] for name in said[:12])
         raise ValueError(f"its own class names are {found}, the manifest says {', '.join(spec.classes)}: write them in the file's order")
 

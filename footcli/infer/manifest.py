@@ -62,7 +62,8 @@ def load_manifest(folder: Path) -> Manifest:
         raise SetupError(f"{path}: not valid TOML ({error}): correct it") from error
     entries = tables.get("model", [])
     if set(tables) - {"model"} or not isinstance(entries, list):
-        raise SetupError(f"{path}: only [[model]] entries are allowed at the top, got {', '.join(sorted(tables))}")
+        hint = ": write [[model]] with two brackets" if isinstance(entries, dict) else ""
+        raise SetupError(f"{path}: only [[model]] entries are allowed at the top, got {', '.join(sorted(tables))}{hint}")
     for number, entry in enumerate(entries, start=1):
         _check_hash_given(f"{path}, model {number}", entry, folder)
     return Manifest(folder, _distinct(path, tuple(parse_spec(f"{path}, model {i}", entry) for i, entry in enumerate(entries, start=1))))

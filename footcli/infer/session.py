@@ -184,7 +184,7 @@ def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
     except InferenceError as error:
         raise _bad(path, _line(error.__cause__ or error)) from error
     except ValueError as error:
-        raise _bad(path, _line(error)) from error
+        raise _bad(path, _printable(str(error))) from error
 
 
 def _check_sizes(opened: Session, spec: ModelSpec) -> None:
@@ -203,9 +203,13 @@ def _bad(path: Path, reason: str) -> SetupError:
     return SetupError(f"bad model {path.name}: {reason.rstrip('.')}, export it again or correct its entry in {NAME}")
 
 
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def _line(error: BaseException) -> str:
     """onnxruntime's message on one line, without its codes and not too long; it may quote names from the file, so only what prints."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split()) or type(error).__name__
+    text = _printable(str(error)) or type(error).__name__
     if isinstance(error, MemoryError) or re.search(r"bad_alloc|bfc_arena|allocate memory", text):
         return "it asks for more memory than a model may have"
     for what, pattern in _TOO_NEW.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.names import ARCH, BONES, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
+from footcli.names import ARCH, BONES, LESION_PLANE, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
 
 DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
 """Task -> how a model's output may be read; there are no others."""
@@ -25,6 +26,7 @@ _POINT_WORDS = (
 # A lesion is said to be there from 0.5 on; 95 of 100 points at 0.8 and more lie within 3 mm.
 REPORTED = {"lesions": 0.5, "landmarks": 0.8}
 SUSPICIOUS = 0.3  # from here on a lesion is worth a look
+VIEW_MM = 1.0  # pixel of the views along the foot
 VIEW_IMAGES = 3  # pictures of a view along the foot that a landmarks model can be given
 FAINT = 0.1  # from here on it is written down, for the curves of an evaluation
 
@@ -62,6 +64,12 @@ class ModelSpec:
     suspicious: tuple[float, ...] = ()
     by_angles: tuple[str, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def entry_sha256(self) -> str:
+        """A hash of all that the entry says of how the model is used: what was measured, and by whom it was made, is not in it."""
+        used = replace(self, licence="", trained_on="", exported_by="", quality={})
+        return hashlib.sha256(repr(used).encode()).hexdigest()
 
     def reported(self, score: float, channel: int) -> float:
         """A raw score of an output channel on the scale that is reported: straight from 0 to each threshold, and on to 1."""
@@ -158,7 +166,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "file": _match(r"(?!\.)[\w.+ -]+", "a plain file name in this folder, without / \\ or a leading dot"),
-    "sha256": _match("[0-9a-f]{64}", "64 lower-case hex digits"),
+    "sha256": lambda value: _match("[0-9a-f]{64}", "64 hex digits")(value.lower() if isinstance(value, str) else value),
     "task": _one_of(*TASKS),
     "planes": _planes,
     "pixel_mm": lambda value: _number(value, 0.05, 10),
@@ -212,6 +220,8 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
     if len(spec.offsets_mm) != wanted:
         told = "none, for its channels are no slices" if spec.task == "landmarks" else f"{wanted} numbers, one for each input channel"
         raise SetupError(f"{where}: offsets_mm must be {told}, got {len(spec.offsets_mm)}")
+    if spec.task == "landmarks" and spec.pixel_mm != VIEW_MM:
+        raise SetupError(f"{where}: pixel_mm of a landmarks model must be {VIEW_MM:g}, that of the views, got {spec.pixel_mm:g}")
     if spec.task == "landmarks" and spec.input_channels > VIEW_IMAGES:
         raise SetupError(f"{where}: input_channels of a landmarks model must be 1 to {VIEW_IMAGES}, got {spec.input_channels}")
     if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)):
@@ -230,4 +240,8 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
     for text, name in zip(spec.classes, names, strict=True):
         if name is None or names.count(name) > 1:
             raise SetupError(f"{where}: classes must be {', '.join(t.name for t in terms)}, each once at most, got {text[:60]!r}")
-    return replace(spec, classes=tuple(name for name in names if name is not None))
+    spec = replace(spec, classes=tuple(name for name in names if name is not None))
+    lost = [name for name in spec.classes if spec.task == "lesions" and LESION_PLANE[name] not in spec.planes]
+    if lost:
+        raise SetupError(f"{where}: planes must hold {LESION_PLANE[lost[0]]}, in which {lost[0]} is looked for")
+    return spec

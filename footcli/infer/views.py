@@ -11,10 +11,10 @@ from scipy import ndimage
 from footcli.domain import Plane
 from footcli.geometry import AnyFloat, Array, apply
 from footcli.infer.prepare import AIR_HU, window
+from footcli.infer.spec import VIEW_MM
 from footcli.names import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
-VIEW_MM = 1.0
 # Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
 TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
 ALONE_MM = 25.0  # thickness of bone that is white in the picture of some bones alone

@@ -25,7 +25,7 @@ def read_case(ref: CaseRef, *, weight_bearing: bool | None = None, spacing_mm: f
         raise ReadError("bad_spacing", f"a spacing of {spacing_mm:g} mm was asked for; it must be {SPACING_MM[0]}..{SPACING_MM[1]} mm")
     volume = read_dataset_case(ref, spacing_mm) if ref.layout == "dataset" else _read_plain(ref, spacing_mm)
     tags = volume.tags if weight_bearing is None else replace(volume.tags, weight_bearing=weight_bearing)
-    return replace(volume, tags=tags, input_sha256=_digest(volume.hu, volume.affine))
+    return replace(volume, tags=tags, input_sha256=_digest(volume.hu, volume.affine), pixels_sha256=_digest(volume.hu))
 
 
 def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
@@ -43,8 +43,9 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
     return Volume(stack.hu, affine, stack.names, "", tags=tags, notices=tuple(log.notices), skipped=dict(log.skipped))
 
 
-def _digest(hu: NDArray[np.int16], affine: NDArray[np.float64]) -> str:
+def _digest(hu: NDArray[np.int16], affine: NDArray[np.float64] | None = None) -> str:
     digest = hashlib.sha256(repr(hu.shape).encode())
-    digest.update(np.ascontiguousarray(affine, "<f8").tobytes())
+    if affine is not None:
+        digest.update(np.ascontiguousarray(affine, "<f8").tobytes())
     digest.update(np.ascontiguousarray(hu, "<i2").data)
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from footcli.clinical import read_clinical
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
+from footcli.names import series_name
 from footcli.read.headers import Header, read_header
 from footcli.read.patient import Axes, affine_of, axes_of, check_tilt, pixel_spacing, places_along, positions, tags_of
 from footcli.read.pixels import check_pixel_tags, frames
@@ -33,6 +34,9 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
 
     Raises the ReadError of the first plane if none can be read.
     """
+    if ref.several_patients:
+        text = "the case's file names hold several case numbers: put each patient's files in a folder of their own"
+        raise ReadError("mixed_patients", text)
     first: ReadError | None = None
     for plane in Plane:
         if not ref.images.get(plane):
@@ -44,11 +48,16 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
                 raise
             first = first or error
             continue
+        copies = [path for path in ref.copies if path.suffix.lower() != ".json"]
+        if copies:
+            text = f"{len(copies)} files that are second downloads of others, by their names, were left out"
+            volume = replace(volume, notices=(*volume.notices, Notice("copies_left_out", text)))
         if plane is not Plane.AXL:
             why = first.code if first else "no images"
             notice = Notice("plane_fallback", f"the axial stack could not be used ({why}): the volume was built from {plane} slices")
             volume = replace(volume, notices=(*volume.notices, notice))
-        return replace(volume, tags=_with_clinical(ref, volume.tags))
+        tags, notices = _with_clinical(ref, volume.tags)
+        return replace(volume, tags=tags, notices=(*volume.notices, *notices))
     raise first or ReadError("no_images", "the case has no images in AXL, COR or SAG: put its DICOM files there or remove it")
 
 
@@ -67,7 +76,7 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
     affine = affine[:, order] if geometry is not None else affine[np.ix_(order, order)]
     if plane is Plane.AXL:
         for other in (Plane.COR, Plane.SAG):
-            _compare(ref, other, hu, slices[0].header, log)
+            _compare(ref, other, hu, [piece.header for piece in slices], log)
     said = tags_of([piece.header for piece in slices])
     tags = replace(said, side=_side(slices) or said.side, weight_bearing=True)
     return Volume(
@@ -135,17 +144,17 @@ def _by_names(
     return stack, np.diag([pixel[0], pixel[1], pixel[0], 1.0]), True
 
 
-def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: Header, log: Log) -> None:
+def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Header], log: Log) -> None:
     """Check the middle slice of another plane against the same cut of the volume; a notice if they differ.
 
-    axial: a header of the axial slices. Raises ReadError mixed_patients where the plane's first, middle or last slice is of another.
+    axial: headers of the axial slices. Raises ReadError mixed_patients where the plane's first, middle or last slice is of another.
     """
     paths = ref.images.get(plane, ())
     path = paths[len(paths) // 2] if paths else None
     match = re.search(r"(\d+)$", path.stem) if path else None
     if path is None:
         return
-    check_one_patient([axial, *_headers({paths[0], path, paths[-1]})])
+    check_one_patient([*axial, *_headers({paths[0], path, paths[-1]})])
     if match is None:
         return
     try:
@@ -199,11 +208,19 @@ def _side(slices: list[Slice]) -> Side | None:
     return "L" if found == {"L"} else "R" if found == {"R"} else None
 
 
-def _with_clinical(ref: CaseRef, tags: ScanTags) -> ScanTags:
+def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Notice, ...]]:
+    """The tags with what the clinical files say, of those that are about this case by their name."""
+    others = 0
+    numbers = {named.number for paths in ref.images.values() for path in paths[:1] if (named := series_name(path.stem))}
     for path in ref.clinical_files:
+        named = series_name(path.stem)
+        if named and numbers and named.number not in numbers:
+            others += 1
+            continue
         try:
             clinical = read_clinical(path)
         except TruthError:
             continue
         tags = replace(tags, age_years=clinical.age_years or tags.age_years, sex=clinical.sex or tags.sex)
-    return tags
+    text = f"{others} clinical files are of another case, by their names, and were left out"
+    return tags, (Notice("clinical_of_another", text),) if others else ()

@@ -161,8 +161,13 @@ def _damaged(header: Header) -> ReadError:
 
 def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
+    if stored.dtype.itemsize * 8 < header.bits_stored:
+        raise ReadError("geometry_mismatch", f"{header.name}: its compressed pixels have fewer bits than its tags say; export it again")
     values = stored.astype(np.int32)
     half = 1 << (header.bits_stored - 1)
+    if header.signed and header.syntax not in NATIVE:  # some writers fill the unused bits with the sign
+        wide = 1 << header.bits_allocated
+        values = np.where(values >= wide // 2, values - wide, values)
     if header.syntax not in NATIVE and not (values.min() >= -half and values.max() < 2 * half):
         raise ReadError("geometry_mismatch", f"{header.name}: its compressed pixels have more bits than its tags say; export it again")
     if header.high_bit >= header.bits_stored and header.syntax in NATIVE:

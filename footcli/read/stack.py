@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +30,8 @@ SAME_PLACE = 1e-3
 """Slices nearer than this (mm, or slice numbers) are at the same position."""
 SAME_DIRECTION = 1e-3
 """Difference of direction cosines within one series that is rounding."""
+LOST = frozenset(("truncated", "corrupt_header", "too_deep", "too_large", "io_error"))
+"""Why a file that began like an image was left out."""
 VOLUME_LIMIT = 4 * 2**30
 """Bytes of the voxels of one case."""
 
@@ -84,7 +86,7 @@ def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> l
     if not number:
         raise ReadError("no_images", "the folder holds no regular files (links are not followed): remove it or put the images there")
     if not headers:
-        reasons = ", ".join(f"{code} {count}" for code, count in sorted(log.skipped.items()))
+        reasons = skip_words(log.skipped)
         raise ReadError("no_images", f"none of the {number} files is a usable CT image ({reasons}): check that this is the images' folder")
     check_one_patient(headers)
     return headers
@@ -147,10 +149,11 @@ def assemble(slices: list[Slice], places: NDArray[np.float64], log: Log, where: 
     """
     order = sorted(range(len(slices)), key=lambda i: (places[i], slices[i].name))
     slices, places = [slices[i] for i in order], places[order]
-    _enough(len(slices))
+    _enough(len(slices), log)
     hu, good = _decode(slices, log)
     keep = _without_copies(hu, places, np.flatnonzero(good), slices, log)
-    _enough(len(keep))
+    _enough(len(keep), log)
+    _warn_of_lost(log)
     names, places = [slices[i].name for i in keep], places[keep]
     if len(keep) < len(slices):
         hu = hu[keep]
@@ -162,9 +165,24 @@ def assemble(slices: list[Slice], places: NDArray[np.float64], log: Log, where: 
     return Stack(hu, tuple(names), start, step)
 
 
-def _enough(number: int) -> None:
+def _enough(number: int, log: Log) -> None:
     if number < FEWEST_SLICES:
-        raise ReadError("too_few_slices", f"only {number} usable slices, at least {FEWEST_SLICES} are needed: is the series complete?")
+        reasons = f" ({skip_words(log.skipped)})" if log.skipped else ""
+        text = f"only {number} usable slices{reasons}, at least {FEWEST_SLICES} are needed: is the series complete?"
+        raise ReadError("too_few_slices", text)
+
+
+def skip_words(skipped: Mapping[str, int]) -> str:
+    """Reasons and how often: "not_dicom 3, truncated 1"."""
+    return ", ".join(f"{code} {count}" for code, count in sorted(skipped.items()))
+
+
+def _warn_of_lost(log: Log) -> None:
+    """Files that are images but cannot be used may have been slices: a gap shows where they lay, an end does not."""
+    lost = {code: count for code, count in log.skipped.items() if code in LOST}
+    if lost:
+        text = f"{sum(lost.values())} files could not be used ({skip_words(lost)}): slices may be missing at an end"
+        log.warn("files_unusable", text)
 
 
 def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:

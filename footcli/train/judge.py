@@ -22,8 +22,7 @@ from footcli.geometry import slice_of
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions
-from footcli.infer.spec import ModelSpec
-from footcli.infer.views import VIEW_MM
+from footcli.infer.spec import VIEW_MM, ModelSpec
 from footcli.names import BONES
 from footcli.phantom.scanner import scan
 from footcli.phantom.subject import Subject
@@ -99,7 +98,7 @@ def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> M
         grid = item.canonical(spec.pixel_mm)
         found = find_lesions(item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec)
         looked = item.boxed or {plane: frozenset(range(item.volume.hu.shape[2 - plane.axis])) for plane in Plane}
-        seen.append(found_boxes(found, looked))
+        seen.append(found_boxes(found, {plane: dict.fromkeys(indices, frozenset()) for plane, indices in looked.items()}))
         bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
         real.append([
             SliceBox(name, plane, index, box) for plane, indices in looked.items() for index in sorted(indices)

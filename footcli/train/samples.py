@@ -14,7 +14,8 @@ from footcli.errors import TruthError
 from footcli.frame import foot_frame
 from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import canonical
-from footcli.infer.views import CHANNELS, VIEW_MM, slab, view_geometry
+from footcli.infer.spec import VIEW_MM
+from footcli.infer.views import CHANNELS, slab, view_geometry
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.train.cases import Labelled, by_shipped_model, on_canonical_grid, read_labelled

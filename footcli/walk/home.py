@@ -12,6 +12,7 @@ from typing import Literal
 from footcli.domain import CaseRef, Plane
 from footcli.files import safe_text
 from footcli.identity import id_from_path
+from footcli.names import series_name
 
 NEVER_IMAGES = frozenset(
     f".{ending}"
@@ -42,6 +43,12 @@ class _Part:
     @property
     def name(self) -> str:
         return safe_text(_base(self.owner))
+
+    def holds(self, plane: Plane | None, path: str) -> bool:
+        """Whether a JSON file of this name is there already, of slices in this plane or of none."""
+        if plane is not None:
+            return safe_text(_stem(path)) in self.labels[plane]
+        return any(_stem(other) == _stem(path) for other in (*self.angles, *self.clinical))
 
     def stems(self) -> set[str]:
         return {_stem(path) for paths in self.images.values() for path in paths} | {s for stems in self.labels.values() for s in stems}
@@ -75,7 +82,7 @@ class CaseHome:
 
     def part(self) -> _Part:
         part = _Part(self.owner)
-        for folder, kept in self.folders.items():
+        for folder, kept in sorted(self.folders.items(), key=lambda item: _rank(item[0])):
             _sort_in(part, folder, listed(folder)[0] if kept is None else kept)
         return part
 
@@ -122,12 +129,24 @@ def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
         if not _is_json(path):
             if home and is_image(path):
                 part.images[home].append(path)
+        elif _is_copied(folder) and part.holds(home, path):
+            part.copies.append(path)
         elif role == "ANGLE" or _ANGLE_NAME.match(_stem(path)):
             part.angles.append(path)
         elif home:
             part.labels[home].setdefault(safe_text(_stem(path)), []).append(path)
         else:
             part.clinical.append(path)
+
+
+def _is_copied(folder: str) -> bool:
+    """Whether a folder on the way is called a copy of another."""
+    return any(_COPY.search(safe_text(part)) for part in Path(folder).parts)
+
+
+def _rank(folder: str) -> tuple[bool, tuple[str, ...]]:
+    """Folders that are called copies after the others, else by name."""
+    return _is_copied(folder), Path(folder).parts
 
 
 def without_copies(files: list[str]) -> tuple[list[str], list[str]]:
@@ -154,14 +173,20 @@ def _by_series(part: _Part) -> list[CaseRef]:
     names = {_series(stem) for stem in part.stems()}
     if len(names) < 2 or None in names:
         return [_case(part, part.name)]
-    return [_case(_only(part, name), f"{part.name}_{_tail(name)}") for name in sorted(name for name in names if name)]
+    found = sorted(name for name in names if name)
+    numbers = {named.number for name in found if (named := series_name(name))}
+    if len(numbers) < 2:
+        return [_case(_only(part, name), f"{part.name}_{_tail(name)}") for name in found]
+    # never a pair of feet then
+    return [replace(_case(_only(part, name), f"{part.name}_{name}"), several_patients=True) for name in found]
 
 
 def _only(part: _Part, series: str) -> _Part:
     images = {plane: [p for p in paths if _series(_stem(p)) == series] for plane, paths in part.images.items()}
     labels = {plane: {s: files for s, files in stems.items() if _series(s) == series} for plane, stems in part.labels.items()}
     angles = [p for p in part.angles if (m := _ANGLE_NAME.match(_stem(p))) is None or safe_text(m["series"]) == series]
-    return replace(part, images=images, labels=labels, angles=angles)
+    copies = [p for p in part.copies if _series(_stem(p)) in (None, series)]
+    return replace(part, images=images, labels=labels, angles=angles, copies=copies)
 
 
 def _series(stem: str) -> str | None:
@@ -180,7 +205,7 @@ def _case(part: _Part, case_id: str) -> CaseRef:
         layout="dataset",
         images={plane: tuple(map(Path, sorted(part.images[plane]))) for plane in Plane if part.images.get(plane)},
         labels={
-            plane: {stem: tuple(map(Path, sorted(files))) for stem, files in sorted(part.labels[plane].items())}
+            plane: {stem: tuple(map(Path, files)) for stem, files in sorted(part.labels[plane].items())}
             for plane in Plane if part.labels.get(plane)
         },
         angle_files=tuple(map(Path, sorted(part.angles))),
