@@ -58,7 +58,8 @@ def run_batch(
             tell(record)
             if pace.due():
                 began = time.monotonic()
-                write_summaries(out, options.lang, head, records)
+                with suppress(OSError):  # open in a spreadsheet, for one; the last one is the one that counts
+                    write_summaries(out, options.lang, head, records)
                 pace.spent(time.monotonic() - began)
         skipped = [out / name for record in records.values() if record["outcome"] == "skipped" for name in record["folders"]]
         for folder in skipped:

@@ -19,7 +19,8 @@ from footcli.pipeline import Clock, Foot, Models, Options, analyze_volume, finge
 from footcli.polygons import all_source_names, write_polygons
 from footcli.report import write_report
 from footcli.results import load_result, save_case
-from footcli.signoff import load_signoff, set_aside, values_digest
+from footcli.signoff import FILE as SIGNED
+from footcli.signoff import aside, load_signoff, values_digest
 
 RESULT = "result.json"
 OWN_FILES = ("report.html", "masks.npz", "views.npz", "polygons")
@@ -84,7 +85,7 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
         why = "its files are not as they were written"
     if task.earlier is not None and not task.overwrite:
         facts = input_facts(volume, all_source_names(volume, ref))
-        why = _why_again(task.earlier, held, fingerprint(models, options), options, facts)
+        why = _why_again(task.earlier, held, fingerprint(models, options), out, options, facts)
         if why is None:
             return {**task.earlier, "outcome": "skipped", "source": source}
     feet = analyze_volume(ref, volume, models, options, clock)
@@ -97,7 +98,6 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
         "redone": why,
         "source": source,
         "pixels_sha256": volume.pixels_sha256,
-        "polygons": options.polygons,
         "result_sha256": digests,
     }
 
@@ -107,7 +107,7 @@ def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool
     if task.earlier is None or task.overwrite or task.earlier.get("source") != source_digest(task.ref):
         return False
     held = _held(task.ref.case_id, out, task.earlier)
-    return _why_again(task.earlier, held, fingerprint(models, options), options) is None
+    return _why_again(task.earlier, held, fingerprint(models, options), out, options) is None
 
 
 def _held(case_id: str, out: Path, earlier: Record | None) -> dict[str, CaseResult]:
@@ -135,14 +135,14 @@ def _refuse(folder: str) -> NoReturn:
 
 
 def _why_again(
-    earlier: Record, held: dict[str, CaseResult], wanted: Record, options: Options, facts: Record | None = None
+    earlier: Record, held: dict[str, CaseResult], wanted: Record, out: Path, options: Options, facts: Record | None = None
 ) -> str | None:
     """Why a finished case must be done again, None where its result answers what is asked. facts: of its input, if it was read."""
     results = [held[name] for name in earlier["folders"] if name in held]
     if len(results) < len(earlier["folders"]):
         return "its result cannot be read by this version"
     found = next((why for result in results if (why := differences(result.provenance, wanted, facts))), [])
-    if options.polygons and not earlier.get("polygons"):
+    if options.polygons and not all((out / name / "polygons").is_dir() for name in held):
         found.append("with --polygons")
     return ", ".join(found) or None
 
@@ -154,25 +154,66 @@ def _save(
 
     Returns folder name -> hash of its result.json, and the files with a reader's sign-off that no longer belongs to the values.
     """
-    digests: dict[str, str] = {}
     signed: list[str] = []
     with _staged(feet, task, out, options) as ready:
-        for foot, staged in zip(feet, ready, strict=True):
-            folder = out / slug(foot.result.case_id)
-            digest = result_digest(staged)
-            with locked(folder):
-                if not task.overwrite:  # another process may have been here since
-                    _refuse_other(foot.volume, _held_in(folder))
-                signed += _take_in(foot.result, staged, folder)
-            digests[folder.name] = digest
-    for name in held.keys() - digests.keys():
-        with locked(out / name):
-            _clear(out / name)
+        digests = {slug(foot.result.case_id): result_digest(staged) for foot, staged in zip(feet, ready, strict=True)}
+        with locked(out), _moves(out) as moves:
+            now = _held(task.ref.case_id, out, task.earlier)
+            if not task.overwrite:  # another process may have been here since
+                _refuse_other(feet[0].volume, now)
+            for name in [*(name for name in (held.keys() | now.keys()) - digests.keys()), *digests]:
+                moves.away(out / name)
+            for foot, staged in zip(feet, ready, strict=True):
+                signed += _take_in(foot.result, staged, out / slug(foot.result.case_id), moves)
     if len(digests) > 1:
         for name in digests:  # once all are there: each shows the other
             with suppress(CaseError, OSError):
                 write_report(out / name, options.lang)
     return digests, signed
+
+
+class _Moves:
+    """Files that change places; what has moved can go back."""
+
+    def __init__(self, backup: Path) -> None:
+        self.backup = backup
+        self.done: list[tuple[Path, Path]] = []
+
+    def move(self, source: Path, target: Path) -> None:
+        """Raises OSError."""
+        source.rename(target)
+        self.done.append((source, target))
+
+    def away(self, folder: Path) -> None:
+        """What footcli wrote for a case goes into the backup, RESULT first; what a reader signed stays. Raises OSError."""
+        place = self.backup / folder.name
+        place.mkdir()
+        for name in (RESULT, *OWN_FILES):
+            if (folder / name).exists():
+                self.move(folder / name, place / name)
+
+    def undo(self) -> None:
+        """All back where it was, as far as it goes."""
+        for source, target in reversed(self.done):
+            with suppress(OSError):
+                target.rename(source)
+
+
+@contextmanager
+def _moves(out: Path) -> Iterator[_Moves]:
+    """Moves that are undone if anything goes wrong in the with-block; the caller holds the lock of `out`."""
+    backup = stage(out, "before")
+    moves = _Moves(backup)
+    try:
+        yield moves
+    except BaseException:
+        moves.undo()
+        raise
+    finally:
+        shutil.rmtree(backup, ignore_errors=True)
+        for folder in {source.parent for source, _ in moves.done if source.parent.parent == out}:
+            with suppress(OSError):  # not empty: taken again, or a sign-off is kept
+                folder.rmdir()
 
 
 @contextmanager
@@ -188,42 +229,31 @@ def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> It
             save_case(staged, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
             if options.polygons:
                 write_polygons(staged / "polygons", foot.labels, foot.result.lesions, foot.volume, task.ref)
-            write_report(staged, options.lang, home, signed=_stays_signed(home, foot.result))
+            write_report(staged, options.lang, home, signed=_stays_signed(home, home, foot.result))
         yield ready
     finally:
         for staged in ready:
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def _take_in(result: CaseResult, staged: Path, folder: Path) -> list[str]:
-    """Put what is ready into the case's folder, RESULT last; the caller holds its lock.
+def _take_in(result: CaseResult, staged: Path, folder: Path, moves: _Moves) -> list[str]:
+    """Put what is ready into the case's folder, RESULT last; what was there has moved away.
 
     Returns the name of a sign-off that was set aside, if one was: it stays only where the values are the same.
     """
-    kept = None if _stays_signed(folder, result) else set_aside(folder)
-    _clear(folder, folder_too=False)
-    for name in (*OWN_FILES, RESULT):
-        if (staged / name).exists():
-            (staged / name).replace(folder / name)
+    with locked(folder):
+        kept = None if _stays_signed(folder, moves.backup / folder.name, result) else aside(folder)
+        if kept is not None:
+            moves.move(folder / SIGNED, kept)
+        for name in (*OWN_FILES, RESULT):
+            if (staged / name).exists():
+                moves.move(staged / name, folder / name)
     return [f"{folder.name}/{kept.name}"] if kept else []
 
 
-def _stays_signed(folder: Path, now: CaseResult) -> bool:
-    """Whether a sign-off in the folder, if there is one, is whole and goes on to be about the values."""
+def _stays_signed(folder: Path, before: Path, now: CaseResult) -> bool:
+    """Whether a sign-off in the folder, if there is one, is whole and goes on to be about the values. before: the earlier result."""
     with suppress(CaseError):
         load_signoff(folder)
-        return values_digest(load_result(folder)) == values_digest(now)
+        return values_digest(load_result(before)) == values_digest(now)
     return False
-
-
-def _clear(folder: Path, *, folder_too: bool = True) -> None:
-    """Take away what footcli wrote for a case, RESULT first; what a reader signed stays. The caller holds the folder's lock."""
-    (folder / RESULT).unlink(missing_ok=True)
-    for name in OWN_FILES:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name, ignore_errors=True)
-        else:
-            (folder / name).unlink(missing_ok=True)
-    if folder_too:
-        with suppress(OSError):  # not empty: a sign-off is kept
-            folder.rmdir()

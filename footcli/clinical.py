@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from footcli.errors import TruthError
 from footcli.files import read_json, safe_text, write_json
-from footcli.names import finding_name
+from footcli.names import finding_name, series_name
 
 OLDEST_YEARS = 130.0
 """An age beyond this is a typing mistake and taken as not given."""
@@ -58,6 +58,14 @@ def read_clinical(path: Path) -> Clinical:
 def says_something(clinical: Clinical) -> bool:
     """Whether it says anything of the person or the disease; an id alone does not."""
     return replace(clinical, case_id=None) != Clinical()
+
+
+def of_this_case(paths: Iterable[Path], stems: Iterable[str]) -> tuple[Path, ...]:
+    """Clinical files without those whose name is of another case number than the slices' (`stems`); where names say nothing, all."""
+    numbers = {named.number for stem in stems if (named := series_name(stem))}
+    return tuple(
+        path for path in paths if not ((named := series_name(path.stem)) and numbers and named.number not in numbers)
+    )
 
 
 def first_said(paths: Iterable[Path]) -> tuple[Clinical | None, int]:

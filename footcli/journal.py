@@ -14,7 +14,7 @@ JOURNAL = "journal.jsonl"
 Record = dict[str, Any]
 """case_id, outcome (done, redone, skipped, failed), folders, code, message, seconds; and of a finished case
 redone (why it was done again, or None), set_aside (files with a sign-off that is about earlier values),
-source (see identity.source_digest), polygons, pixels_sha256,
+source (see identity.source_digest), pixels_sha256,
 result_sha256 (folder name -> hash over its files, see result_digest)."""
 
 
@@ -53,8 +53,12 @@ def read_journal(out: Path) -> list[Record]:
 
 
 def latest_done(out: Path) -> dict[str, Record]:
-    """Case id -> its last record of a result, whether its files are still as they were written or not."""
-    return {record["case_id"]: record for record in read_journal(out) if isinstance(record.get("result_sha256"), dict)}
+    """Case id -> its last record of a result of which something is left, whether its files are as they were written or not."""
+    return {
+        record["case_id"]: record
+        for record in read_journal(out)
+        if isinstance(record.get("result_sha256"), dict) and any((out / name / "masks.npz").exists() for name in record["folders"])
+    }
 
 
 def _is_plain_name(name: object) -> bool:

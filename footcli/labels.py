@@ -77,8 +77,13 @@ def joined_label(labels: Sequence[SliceLabel]) -> SliceLabel:
         lines=tuple(dict.fromkeys(line for label in labels for line in label.lines)),
         unknown=dict(+unknown),
         clinical=next(filter(says_something, told), told[0] if told else None),
-        void=frozenset().union(*(label.void for label in labels)) - polygons.keys(),
+        void=_joined_void(labels, polygons),
     )
+
+
+def _joined_void(labels: Sequence[SliceLabel], polygons: Mapping[str, object]) -> frozenset[str]:
+    """Bones and lesions of which one file left something out, but for bones of which it had a speck alone and another an outline."""
+    return frozenset(name for label in labels for name in label.void if name in label.polygons or name not in polygons)
 
 
 def _read(path: Path) -> SliceLabel:

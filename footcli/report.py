@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from footcli import korean, messages, names, overlay, svg, viewer
 from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View
-from footcli.files import slug, write_atomic
+from footcli.errors import CaseError
+from footcli.files import locked, slug, write_atomic
 from footcli.page import page, report_link, term_title
 from footcli.results import load_case, load_masks, load_stack
 from footcli.rows import angle_rows, finding_row, mapping, missing_row, said
@@ -101,7 +102,15 @@ def write_report(folder: Path, lang: str = "en", home: Path | None = None, *, si
     home: where the folder will lie, if it lies elsewhere yet; the other foot and a reader's sign-off are looked for there.
     signed: show what a reader signed of this scan.
     """
-    home = home or folder
+    if home is None:
+        if not folder.is_dir():
+            raise CaseError("no_result", f"{folder.name}: no such result")
+        with locked(folder):  # or another process may put another result under the page
+            return _write(folder, lang, folder, signed)
+    return _write(folder, lang, home, signed)
+
+
+def _write(folder: Path, lang: str, home: Path, signed: bool) -> Path:
     result, views = load_case(folder)
     path = folder / "report.html"
     word = load_signoff(home) if signed else None

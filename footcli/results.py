@@ -101,7 +101,7 @@ def from_json(data: Mapping[str, Any]) -> CaseResult:
             provenance=dict(data["provenance"]),
             faint=tuple(_lesion(x) for x in data.get("faint_lesions", ())),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # only the kind of the fault: the text may hold values of the file
         raise CaseError("bad_result", f"result.json does not follow its schema ({type(error).__name__}): analyse the case again") from error
 
@@ -203,7 +203,7 @@ def load_result(folder: Path) -> CaseResult:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CaseError("no_result", f"{folder.name}: no readable result.json: analyse the case first") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CaseError("bad_result", f"{folder.name}: result.json is no JSON text: analyse the case again") from error
     return from_json(data)
 

@@ -112,18 +112,14 @@ def values_digest(result: CaseResult) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def set_aside(folder: Path) -> Path | None:
-    """Keep a sign-off under another name, once the values that it was about are no longer there; None where there is none.
-
-    Raises OSError.
-    """
-    path = folder / FILE
-    if not path.is_file():
+def aside(folder: Path) -> Path | None:
+    """Where a sign-off can be kept once the values that it was about are no longer there; None where there is none."""
+    if not (folder / FILE).is_file():
         return None
     number = 1
     while (kept := folder / f"signoff-earlier-{number}.json").exists():
         number += 1
-    return path.rename(kept)
+    return kept
 
 
 def load_signoff(folder: Path) -> SignOff | None:

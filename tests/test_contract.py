@@ -211,6 +211,22 @@ def test_an_answer_of_another_size_than_the_picture_fails_the_case(tmp_path: Pat
         bone_room._asked(np.zeros((3, 40, 30), np.float32), Cut(), BONE_SPEC)
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"planes": (Plane.SAG, Plane.COR)}, "has one plane"),
+        ({"planes": (Plane.COR,)}, "its output for a picture|view shows no point"),
+        ({"points": (("TCA_Line1_Pt1",), *CHANNELS[Plane.SAG][1:])}, "the SAG view shows no point TCA_Line1_Pt1"),
+        ({"points": (("HVA_Line1_Pt1",), *CHANNELS[Plane.SAG][1:])}, "the SAG view shows no point HVA_Line1_Pt1"),
+    ],
+)
+def test_a_landmark_model_whose_points_its_view_does_not_show_is_refused(changes: dict[str, Any], told: str, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=told):
+        open_session(model(tmp_path / "m.onnx", GOOD["landmarks"][1]), "cpu", 1, replace(POINT_SPEC, **changes))
+    turned = tuple(names[::-1] for names in CHANNELS[Plane.SAG])
+    open_session(model(tmp_path / "m.onnx", GOOD["landmarks"][1]), "cpu", 1, replace(POINT_SPEC, points=turned))
+
+
 def test_logits_are_made_probabilities_where_the_entry_says_so(tmp_path: Path) -> None:
     spec = replace(BONE_SPEC, decoder="logits")
     session = open_session(model(tmp_path / "m.onnx", [conv(11, bias=np.arange(11.0)[::-1])]), "cpu", 1, spec)

@@ -327,6 +327,31 @@ def test_an_outline_beyond_the_image_says_nothing_of_its_bone_there(tmp_path: Pa
     assert (heel["ap"], heel["hd95_mm"]) == (pytest.approx(1.0), 0.0)
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_box_that_is_no_good_makes_no_find_false(beside: bool, tmp_path: Path) -> None:
+    """Where a box of a lesion was left out nobody knows what is right: neither a miss nor a false find."""
+    _lesion_case(tmp_path, 1, (_lesion(0.9),))
+    _lesion_case(tmp_path, 2, (_lesion(0.9),))
+    before = _run(tmp_path)["lesions"]["per_class"]["OLT"]
+    spoilt = 0
+    for path in sorted((tmp_path / "tree").rglob("AN00000001/COR/*.json")):
+        content = json.loads(path.read_text("utf-8"))
+        items = content["ArrayOfannotation_info"]
+        boxes = [item for item in items if item["object_name"] == "LabelRect"]
+        if boxes and (not beside or not spoilt):
+            flat = {**boxes[0], "end_pos": {**boxes[0]["end_pos"], "X": boxes[0]["start_pos"]["X"]}}
+            items.append(flat)
+            items[:] = items if beside else [item for item in items if item is flat or item["object_name"] != "LabelRect"]
+            spoilt += 1
+            path.write_text(json.dumps(content), "utf-8")
+    found = _run(tmp_path)
+    after = found["lesions"]["per_class"]["OLT"]
+    assert found["unknown_labels"] == {"lesion box without area": spoilt}
+    assert (before["ap50"], after["ap50"]) == (1.0, 1.0)
+    assert after["froc"]["curve"] == [[0.0, 0.0], [0.0, 1.0]], "no find is false"
+    assert after["n_lesions"] == (2 if beside else 1)
+
+
 def test_a_file_that_was_downloaded_twice_is_no_label_of_its_own(tmp_path: Path) -> None:
     case = write_truth(tmp_path / "tree", 1, TRUE, points=_pose())
     write_result(tmp_path / "out", case, TRUE)

@@ -337,6 +337,65 @@ def test_a_result_that_cannot_be_saved_leaves_the_earlier_one_whole(
     assert outcomes(out) == {"P1": "skipped"}
 
 
+@pytest.mark.parametrize("nth", range(8))
+def test_a_move_that_fails_half_way_puts_all_back(nth: int, tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyst.feet = ("+L", "+R")
+    analyze(case, out, "--polygons")
+    sign(out, "P1+R")
+
+    def files() -> dict[Path, bytes]:
+        return {path.relative_to(out): path.read_bytes() for path in out.glob("P1*/**/*") if path.is_file()}
+
+    before = files()
+    real, moved = case_job._Moves.move, []
+
+    def move(self: object, source: Path, target: Path) -> None:
+        moved.append(source)
+        if len(moved) == 2 * nth + 1:
+            raise PermissionError(13, "in use")
+        real(self, source, target)  # type: ignore[arg-type]
+
+    analyst.changes = measured(18.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(case_job._Moves, "move", move)
+        assert analyze(case, out, "--quality", "fast", "--polygons").exit_code == 3
+    assert files() == before
+    assert not list(out.glob(".*"))
+    assert "1 skipped" in analyze(case, out, "--polygons").stderr
+
+
+def test_polygons_that_are_gone_are_written_again(tmp_path: Path, analyst: Analyst) -> None:
+    case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
+    analyze(case, out, "--polygons")
+    shutil.rmtree(out / "P1" / "polygons")
+    assert "redone P1: with --polygons" in analyze(case, out, "--polygons").stderr
+    assert (out / "P1" / "polygons").is_dir()
+
+
+def test_a_result_that_was_taken_away_stands_in_nobodys_way(tmp_path: Path, analyst: Analyst) -> None:
+    a, b, out = put(tmp_path / "A" / "CT", "patient a"), put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+    analyze(a, out)
+    shutil.rmtree(out / "CT")
+    assert analyze(b, out).exit_code == 0
+    assert outcomes(out) == {"CT": "done"}
+
+
+@pytest.mark.parametrize("harm", ['{"slices": [Infinity, 2]}', "[" * 100_000])
+def test_a_malformed_result_costs_its_own_case_alone(harm: str, tmp_path: Path, analyst: Analyst) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        put(tmp_path / "cases" / name, name)
+    analyze(tmp_path / "cases", out)
+    text = (out / "a" / "result.json").read_text("utf-8")
+    lesion = json.loads(text)
+    lesion["lesions"][0]["slices"] = [float("inf"), 2]
+    (out / "a" / "result.json").write_text(json.dumps(lesion) if "slices" in harm else harm)
+    put(tmp_path / "cases" / "c", "c")
+    assert analyze(tmp_path / "cases", out).exit_code == 0
+    assert outcomes(out) == {"a": "redone", "b": "skipped", "c": "done"}
+
+
 # names
 
 

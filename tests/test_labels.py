@@ -127,6 +127,18 @@ def test_of_a_lesion_whose_box_is_no_good_nobody_can_tell(corner: dict[str, Any]
     assert label.void == {"OLT"}
 
 
+def test_what_one_file_of_a_slice_left_out_stays_left_out_beside_another_file(tmp_path: Path) -> None:
+    good, broken = [{"X": x, "Y": y} for x, y in ((1, 1), (9, 1), (9, 9))], [{"X": 1, "Y": 1}, {"X": "?"}, {"X": "?"}, {"X": 4, "Y": 4}]
+    item = {"object_name": "LabelPolyLine", "preset_name": "Tibia", "polyline_list": [{"pos_list": good}, {"pos_list": broken}]}
+    write(tmp_path / "a.json", {"ArrayOfannotation_info": [item]})
+    write_slice_label(tmp_path / "b.json", {}, {"OLT": [(1, 1, 2, 2)]})
+    speck = {"object_name": "LabelPolyLine", "preset_name": "Talus", "polyline_list": [{"pos_list": good[:2]}]}
+    write(tmp_path / "c.json", {"ArrayOfannotation_info": [speck]})
+    write_slice_label(tmp_path / "d.json", {"Talus": [np.array([[1.0, 1], [4, 1], [4, 4]])]}, {})
+    label = read_slice_label(*(tmp_path / f"{name}.json" for name in "abcd"))
+    assert label.void == {"Tibia"}, "a speck beside an outline says nothing"
+
+
 def test_a_box_given_twice_counts_once(tmp_path: Path) -> None:
     boxes = {"OLT": [(1, 1, 2, 2), (1, 1, 2, 2), (5, 5, 6, 6)]}
     write_slice_label(tmp_path / "a.json", {}, boxes)

@@ -188,6 +188,22 @@ def test_cases_of_one_id_get_different_ids(tmp_path: Path) -> None:
     assert {"x--foot", "y--FOOT", "q--x--foot"} <= set(found)
 
 
+def test_a_year_in_the_name_of_a_folder_is_no_copy(tmp_path: Path) -> None:
+    root = tmp_path / "Data (2023)" / "AN1"
+    name = f"{SERIES}_AXL_0001"
+    touch(root / "AXL" / f"{name}.dcm", root / "AXL" / f"{name}.json", root / "BBOX" / "AXL" / f"{name}.json")
+    for top in (tmp_path, tmp_path / "Data (2023)"):
+        case = one(top)
+        assert len(case.labels[Plane.AXL][f"{SERIES}_AXL_0001"]) == 2
+        assert case.copies == ()
+
+
+def test_a_stray_label_of_another_number_does_not_make_two_patients_of_one(tmp_path: Path) -> None:
+    touch(*(tmp_path / "AN1" / "AXL" / f"{SERIES}_AXL_000{k}.dcm" for k in range(3)))
+    touch(tmp_path / "AN1" / "AXL" / "A_H07_N_8888888888_ST01_L_AXL_0001.json")
+    assert not any(case.several_patients for case in find_cases(tmp_path))
+
+
 def test_a_copied_folder_of_labels_leaves_the_case_with_images_its_name(tmp_path: Path) -> None:
     name = "A_H07_AD_0000000001_ST01_L"
     touch(tmp_path / "1.원천데이터" / "AD" / "AN1" / "AXL" / f"{name}_AXL_0001.dcm")

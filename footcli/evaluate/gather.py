@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.clinical import Clinical, age_band, findings_named, first_said
+from footcli.clinical import Clinical, age_band, findings_named, first_said, of_this_case
 from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane
 from footcli.errors import CaseError
 from footcli.evaluate.bones import SliceCounter, surface_distances
@@ -85,7 +85,9 @@ def gather(pair: Pair) -> CaseScores:
     lesions = _known(results, unknown)
     true_boxes = _own_plane(truth, unknown)
     true_lesions = link(true_boxes)
-    clinical = first_said(ref.clinical_files)[0] or truth.clinical
+    own = of_this_case(ref.clinical_files, (stem for stems in ref.labels.values() for stem in list(stems)[:1]))
+    unknown["clinical file of another case"] += len(ref.clinical_files) - len(own)
+    clinical = first_said(own)[0] or truth.clinical
     return CaseScores(
         case_id=ref.case_id, folder=pair.folders[0].name, patient=pair.truth.folder_name, feet=len(results), rows=counter.table(),
         bone_scores=_bone_scores(results), labelled={p: len(truth.slices[p]) for p in truth.outlined}, boxed=frozenset(truth.slices),
@@ -93,9 +95,9 @@ def gather(pair: Pair) -> CaseScores:
         poses=poses(truth.points, results, spacing, volume if truth.complete and volume is not None else found),
         angles=angle_pairs(truth.points, results, frame) if frame is not None else {}, true_boxes=tuple(true_boxes),
         found_boxes=tuple(found_boxes(lesions, {p: {i: label.void for i, label in s.items()} for p, s in truth.slices.items()})),
-        true_lesions=true_lesions, hits=tuple(hits(lesions, true_lesions)),
+        true_lesions=true_lesions, hits=tuple(hit for hit in hits(lesions, true_lesions) if not _untold(hit, truth)),
         findings_truth=(findings_named(clinical) or None) if clinical else None, findings=_levels(results),
-        groups=_groups(ref, clinical, results), unknown=dict(unknown), why=why,
+        groups=_groups(ref, clinical, results), unknown=dict(+unknown), why=why,
     )  # fmt: skip
 
 
@@ -172,11 +174,20 @@ def _own_plane(truth: Truth, unknown: Counter[str]) -> list[SliceBox]:
     """True boxes in their lesion's own plane; the others are counted."""
     out = []
     for box in truth.boxes():
+        if box.label in truth.slices[box.plane][box.index].void:
+            continue  # another box of it was left out there, and counted
         if not box.in_own_plane:
             unknown["lesion box in another plane than its lesion's"] += 1
         else:
             out.append(box)
     return out
+
+
+def _untold(hit: Hit, truth: Truth) -> bool:
+    """Whether a find without a true lesion lies where a box of its kind was left out of the labels: nobody knows if it is false."""
+    if hit.truth is not None:
+        return False
+    return any(hit.label in label.void for slices in truth.slices.values() for label in slices.values())
 
 
 def _levels(results: Sequence[CaseResult]) -> dict[str, Level]:

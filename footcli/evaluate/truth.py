@@ -45,8 +45,8 @@ class Truth:
 
     @property
     def complete(self) -> bool:
-        """Whether the whole plane's slices hold every bone from end to end."""
-        return self.whole is not None and not self.cut_bones()
+        """Whether the whole plane's slices hold every bone from end to end, and nothing of them was left out."""
+        return self.whole is not None and not self.cut_bones() and not self.void_bones()
 
     def cut_bones(self) -> set[int]:
         """Bones (ids) that the first or last labelled slice of the whole plane still shows, but for slices at the grid's own ends."""
@@ -107,7 +107,7 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
 def _refuse_other_grid(truth: Truth) -> None:
     """Raises TruthError where too many labelled slices of a plane had outlines beyond the result's image."""
     for plane, slices in truth.slices.items():
-        if sum(BEYOND in label.unknown for label in slices.values()) > OTHER_GRID * len(slices):
+        if sum(BEYOND in label.unknown for label in slices.values()) > max(1, OTHER_GRID * len(slices)):
             raise TruthError(f"{plane} labels reach beyond the result's image: they belong to another grid")
 
 

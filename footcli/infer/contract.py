@@ -12,7 +12,7 @@ from scipy import special
 
 from footcli.domain import Plane
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import view_geometry
+from footcli.infer.views import CHANNELS, OWNER, view_geometry
 from footcli.names import bone_name, lesion_name
 
 Shape = tuple[int, int]
@@ -52,7 +52,20 @@ def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) 
     if spec.task == "bones":
         rows, columns = pictures_of(spec)[0]
         _check_background(spec, answer(np.zeros((1, spec.input_channels, rows, columns), np.float32))[0])
+    if spec.task == "landmarks":
+        _check_points(spec)
     _check_names(spec, metadata)
+
+
+def _check_points(spec: ModelSpec) -> None:
+    """Each output must be a point that the entry's view shows, under one of the names by which its depth is found."""
+    if len(spec.planes) != 1 or spec.planes[0] not in CHANNELS:
+        raise ValueError(f"a landmarks model has one plane of {', '.join(CHANNELS)}, its entry says {', '.join(spec.planes)}")
+    plane = spec.planes[0]
+    known = {name for names in CHANNELS[plane] for name in names}
+    for names in spec.points:
+        if not set(names) <= known or not any(name in OWNER for name in names):
+            raise ValueError(f"the {plane} view shows no point {', '.join(names)}: its points are {', '.join(sorted(known))}")
 
 
 def _check_finite(outputs: Sequence[NDArray[Any]]) -> None:

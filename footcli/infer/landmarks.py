@@ -17,7 +17,7 @@ from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import Canonical
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import DEPTH, Slab, slab, third
+from footcli.infer.views import DEPTH, OWNER, Slab, slab, third
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
 # A network's errors differ from look to look, and their mean is smaller (measured: models/landmarks-cor.md). From the side a view is
@@ -55,7 +55,7 @@ def locate(
         slabs.append(views[0])
         pixels, tops = zip(*(looked(view.image[: spec.input_channels], session, LOOKS[plane]) for view in views), strict=True)
         for i, (names, top) in enumerate(zip(spec.points, np.mean(tops, axis=0).tolist(), strict=True)):
-            depth = third(views[0], names[0], pixels[0][i])
+            depth = third(views[0], next(name for name in names if name in OWNER), pixels[0][i])
             if depth is None:
                 missing.update(dict.fromkeys(names, OUT_OF_VIEW))
                 continue

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.clinical import read_clinical
+from footcli.clinical import of_this_case, read_clinical
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
-from footcli.names import series_name
 from footcli.read.headers import Header, read_header
 from footcli.read.patient import Axes, affine_of, axes_of, check_tilt, pixel_spacing, places_along, positions, tags_of
 from footcli.read.pixels import check_pixel_tags, frames
@@ -210,13 +209,9 @@ def _side(slices: list[Slice]) -> Side | None:
 
 def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Notice, ...]]:
     """The tags with what the clinical files say, of those that are about this case by their name."""
-    others = 0
-    numbers = {named.number for paths in ref.images.values() for path in paths[:1] if (named := series_name(path.stem))}
-    for path in ref.clinical_files:
-        named = series_name(path.stem)
-        if named and numbers and named.number not in numbers:
-            others += 1
-            continue
+    own = of_this_case(ref.clinical_files, (path.stem for paths in ref.images.values() for path in paths[:1]))
+    others = len(ref.clinical_files) - len(own)
+    for path in own:
         try:
             clinical = read_clinical(path)
         except TruthError:

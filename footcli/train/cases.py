@@ -99,6 +99,8 @@ def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None 
     volume = read_case(ref)
     shape = volume.hu.shape
     truth = read_truth(ref, {plane: source_names(plane, shape, volume, ref) for plane in Plane}, shape)
+    if truth.void_bones():
+        raise TruthError("outlines had to be left out of its labels: footcli stats names them; mend them first")
     if truth.whole is not None:
         return _cropped(volume, truth, truth.whole)
     if outline is None:
@@ -137,12 +139,15 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     points = {name: (float(x), float(y), float(z)) for name, at in truth.points.items() for x, y, z in [np.subtract(at, less)]}
     cropped = Volume(hu, affine, (), "", spacing_known=volume.spacing_known, orientation_known=volume.orientation_known, tags=volume.tags)
     lesions = np.ascontiguousarray(_lesion_bits(truth)[tuple(within)])
-    boxed = _boxed(truth) | {plane: frozenset(index - first for index in truth.slices[plane])}
+    known = _boxed(truth)
+    boxed = known | {plane: frozenset(index - first for index in known[plane])}
     return Labelled(cropped, np.ascontiguousarray(labels[tuple(within)]), points, lesions, boxed)
 
 
 def _boxed(truth: Truth) -> dict[Plane, frozenset[int]]:
-    return {plane: frozenset(slices) for plane, slices in truth.slices.items()}
+    """Slices in which all boxes are known; none of those where one was left out."""
+    boxes = {plane: {i: label.void & LESION_ID.keys() for i, label in slices.items()} for plane, slices in truth.slices.items()}
+    return {plane: frozenset(i for i, void in slices.items() if not void) for plane, slices in boxes.items()}
 
 
 def _lesion_bits(truth: Truth) -> Labels:

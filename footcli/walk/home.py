@@ -83,7 +83,8 @@ class CaseHome:
     def part(self) -> _Part:
         part = _Part(self.owner)
         for folder, kept in sorted(self.folders.items(), key=lambda item: _rank(item[0])):
-            _sort_in(part, folder, listed(folder)[0] if kept is None else kept)
+            first = _uncopied(folder)
+            _sort_in(part, folder, listed(folder)[0] if kept is None else kept, first != folder and first in self.folders)
         return part
 
 
@@ -119,8 +120,8 @@ def standing(folder: str) -> tuple[str, str | None, Plane | None]:
     return owner, role, plane
 
 
-def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
-    """File a folder's content under what it is."""
+def _sort_in(part: _Part, folder: str, files: list[str], copied: bool) -> None:
+    """File a folder's content under what it is. copied: another folder of the case is what this one is called a copy of."""
     _, role, plane = standing(folder)
     files, copies = without_copies(files)
     part.copies += copies
@@ -129,7 +130,7 @@ def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
         if not _is_json(path):
             if home and is_image(path):
                 part.images[home].append(path)
-        elif _is_copied(folder) and part.holds(home, path):
+        elif copied and part.holds(home, path):
             part.copies.append(path)
         elif role == "ANGLE" or _ANGLE_NAME.match(_stem(path)):
             part.angles.append(path)
@@ -139,14 +140,14 @@ def _sort_in(part: _Part, folder: str, files: list[str]) -> None:
             part.clinical.append(path)
 
 
-def _is_copied(folder: str) -> bool:
-    """Whether a folder on the way is called a copy of another."""
-    return any(_COPY.search(safe_text(part)) for part in Path(folder).parts)
+def _uncopied(folder: str) -> str:
+    """The folder that one is a copy of, by the names on the way; itself where no name says so."""
+    return str(Path(*(_COPY.sub(r"\2", part) for part in Path(folder).parts)))
 
 
-def _rank(folder: str) -> tuple[bool, tuple[str, ...]]:
+def _rank(folder: str) -> tuple[bool, str]:
     """Folders that are called copies after the others, else by name."""
-    return _is_copied(folder), Path(folder).parts
+    return _uncopied(folder) != folder, folder
 
 
 def without_copies(files: list[str]) -> tuple[list[str], list[str]]:
@@ -174,7 +175,8 @@ def _by_series(part: _Part) -> list[CaseRef]:
     if len(names) < 2 or None in names:
         return [_case(part, part.name)]
     found = sorted(name for name in names if name)
-    numbers = {named.number for name in found if (named := series_name(name))}
+    shown = {series for paths in part.images.values() for path in paths if (series := _series(_stem(path)))} or found
+    numbers = {named.number for name in shown if (named := series_name(name))}
     if len(numbers) < 2:
         return [_case(_only(part, name), f"{part.name}_{_tail(name)}") for name in found]
     # never a pair of feet then
