@@ -628,11 +628,12 @@ def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(tmp_path: Path
     export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, "good", {}, lambda text: None)
     spec = replace(load_manifest(tmp_path).get("bones"), file="other.onnx")
     monkeypatch.setattr("footcli.train.export.TOLERANCE", -1.0)
+    dynamic = {"image": {0: "n", 2: "h", 3: "w"}}
     with pytest.raises(SetupError, match="ONNX and torch differ"):
-        export(WithSoftmax(UNet(5, 11, SMALL)), spec, tmp_path, torch.rand(1, 5, 32, 32), {"image": {0: "n"}})
+        export(WithSoftmax(UNet(5, 11, SMALL)), spec, tmp_path, torch.rand(1, 5, 32, 32), dynamic)
     monkeypatch.setattr("footcli.train.export.MAX_BYTES", 100)
     with pytest.raises(SetupError, match="train a smaller one"):
-        export(WithSoftmax(UNet(5, 11, SMALL)), spec, tmp_path, torch.rand(1, 5, 32, 32), {"image": {0: "n"}})
+        export(WithSoftmax(UNet(5, 11, SMALL)), spec, tmp_path, torch.rand(1, 5, 32, 32), dynamic)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bones.md", "bones.onnx", "manifest.toml"]
     assert load_manifest(tmp_path).get("bones").file == "bones.onnx"
 
