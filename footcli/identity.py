@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from footcli.clinical import ADULT_YEARS, age_band
+from footcli.dataset.clinical import ADULT_YEARS, age_band
 from footcli.domain import CaseRef, Plane, Volume
 
 ALGORITHM = 1

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
 
-from footcli import batch, case_job
+from footcli.decide.profile import load_profile
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Volume
 from footcli.identity import input_facts
 from footcli.infer.spec import ModelSpec
-from footcli.pipeline import Clock, Foot, Models, Options, fingerprint
-from footcli.profiles import load_profile
+from footcli.run import batch, case_job
+from footcli.run.pipeline import Clock, Foot, Models, Options, fingerprint
 
 SPEC = ModelSpec(
     "bones.onnx", "1" * 64, "bones", tuple(Plane), 1.0, (-500.0, 1500.0), "softmax", 1, "x", "x", "x", classes=("Talus",), offsets_mm=(0.0,)

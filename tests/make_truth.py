@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.clinical import Clinical, write_clinical
+from footcli.dataset.annotations import Box, write_angle_label, write_slice_label
+from footcli.dataset.clinical import Clinical, write_clinical
+from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Plane, Point
-from footcli.journal import add
-from footcli.labels import Box, write_angle_label, write_slice_label
 from footcli.names import BONES
-from footcli.outlines import polygons_of_mask
-from footcli.results import save_case
+from footcli.store.journal import add
+from footcli.store.result import save_case
 
 Labels = NDArray[np.uint8]
 SPACING = 0.5

@@ -12,20 +12,21 @@ import pydicom
 import pytest
 from typer.testing import CliRunner, Result
 
-from footcli import pipeline
-from footcli.assets import models_dir
+from footcli.angles import true_angles
 from footcli.cli import app
 from footcli.domain import Lesion, Level, Plane
 from footcli.errors import SetupError
 from footcli.evaluate.scores import dice
-from footcli.infer.spec import SUSPICIOUS, ModelSpec
-from footcli.measure.rules import true_angles
+from footcli.infer.spec import ModelSpec
+from footcli.levels import SUSPICIOUS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.write import write_case
-from footcli.pipeline import Clock, Options, analyze_case, load_models
-from footcli.results import load_masks
-from footcli.walk import find_cases
+from footcli.run import pipeline
+from footcli.run.pipeline import Clock, Options, analyze_case, load_models
+from footcli.store.result import load_masks
+from footcli.system.assets import models_dir
+from footcli.walk.tree import find_cases
 
 pytestmark = pytest.mark.slow
 SEED = 103

@@ -17,12 +17,13 @@ from analyst import Analyst
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from footcli import __version__, batch, case_job, cli
+from footcli import __version__, cli
 from footcli.domain import Plane
 from footcli.errors import InferenceError
-from footcli.journal import JOURNAL, result_digest
-from footcli.pipeline import Options
-from footcli.walk import find_cases
+from footcli.run import batch, case_job
+from footcli.run.pipeline import Options
+from footcli.store.journal import JOURNAL, result_digest
+from footcli.walk.tree import find_cases
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS: dict[str, Any] = get_command(cli.app).commands  # type: ignore[attr-defined]

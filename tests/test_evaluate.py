@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from make_truth import block, stem, write_result, write_truth
 
-from footcli.clinical import Clinical
+from footcli.dataset.clinical import Clinical
 from footcli.domain import Lesion, Level, Plane
 from footcli.errors import TruthError
 from footcli.evaluate.bones import ROW, surface_distances
@@ -22,8 +22,8 @@ from footcli.evaluate.pairs import line_up
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.validators import linear_ap
 from footcli.evaluate.volumes import case_dice
-from footcli.journal import JOURNAL
 from footcli.names import landmark_names
+from footcli.store.journal import JOURNAL
 
 SHAPE = (6, 40, 50)
 TRUE = block(SHAPE, {3: (slice(1, 5), slice(10, 20), slice(10, 20)), 4: (slice(1, 5), slice(25, 35), slice(10, 30))})
@@ -175,7 +175,7 @@ def test_a_key_point_that_was_not_found_is_no_success(tmp_path: Path) -> None:
 
 def test_angles_are_compared_with_those_of_the_true_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from footcli.evaluate import gather as room
-    from footcli.frame import FootFrame
+    from footcli.frame.axes import FootFrame
 
     # two blocks are no foot: a frame that looks along low y, z up, x to the right
     flat = np.diag([0.5, -0.5, 0.5, 1.0])

@@ -12,7 +12,7 @@ from make_truth import block, write_result, write_truth
 from typer.testing import CliRunner, Result
 
 from footcli import cli
-from footcli.clinical import Clinical
+from footcli.dataset.clinical import Clinical
 from footcli.domain import Lesion, Level, Plane
 from footcli.evaluate.html import write_html
 from footcli.evaluate.run import evaluate

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import footcli.profiles
+import footcli.decide.profile
+from footcli.decide.findings import SURE, SUSPICIOUS, arch_by_angles, decide
+from footcli.decide.profile import UNSOURCED, load_profile, profile_names
 from footcli.domain import Finding, Lesion, Level, Measurement, Plane, Source
 from footcli.errors import SetupError
-from footcli.findings import SURE, SUSPICIOUS, arch_by_angles, decide
 from footcli.names import ANGLES, FINDINGS, LESION_PLANE
-from footcli.profiles import UNSOURCED, load_profile, profile_names
 
 GENERAL = load_profile("general")
 HEALTHY = {"CPA": 24.0, "TMA": 1.0, "TCA": 38.0, "HAA": 4.0, "MTASA": 89.0}
@@ -292,7 +292,7 @@ def test_the_shipped_cut_offs_are_those_of_the_literature_table() -> None:
 
 
 def test_every_cited_code_is_used_and_resolved() -> None:
-    for file in Path(footcli.profiles.__file__).parent.glob("*.toml"):
+    for file in Path(footcli.decide.profile.__file__).parent.glob("*.toml"):
         text = file.read_text(encoding="utf-8")
         codes = set(tomllib.loads(text)["sources"])
         assert codes == set(re.findall(r'"(S\d+)"', text))
@@ -301,8 +301,8 @@ def test_every_cited_code_is_used_and_resolved() -> None:
 def test_a_damaged_profile_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "odd.toml").write_text('extends = "general"\n[cutoff.CPA]\nflat = { op = "~", value = 1.0, source = ["S4"] }\n')
     (tmp_path / "bad.toml").write_text("[[[")
-    (tmp_path / "general.toml").write_bytes((Path(footcli.profiles.__file__).parent / "general.toml").read_bytes())
-    monkeypatch.setattr(footcli.profiles, "_FOLDER", tmp_path)
+    (tmp_path / "general.toml").write_bytes((Path(footcli.decide.profile.__file__).parent / "general.toml").read_bytes())
+    monkeypatch.setattr(footcli.decide.profile, "_FOLDER", tmp_path)
     with pytest.raises(SetupError, match=r"profile odd cannot be used.*op '~'"):
         load_profile("odd")
     with pytest.raises(SetupError, match="profile bad cannot be used"):

@@ -9,7 +9,7 @@ import pytest
 
 from footcli.domain import Side
 from footcli.errors import InferenceError
-from footcli.frame import FootFrame, foot_frame
+from footcli.frame.axes import FootFrame, foot_frame
 from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
 from footcli.names import BONE_ID, BONES

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from footcli.frame import FootFrame, foot_frame
+from footcli.angles import angle_deg, true_angles
+from footcli.frame.axes import FootFrame, foot_frame
 from footcli.geometry import Array, apply, rotation
-from footcli.measure import mask_points, measure_both
+from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.hallux import NOT_FOUND, OUTSIDE, phalanx
 from footcli.measure.joint_space import joint_spaces
-from footcli.measure.rules import angle_deg, true_angles
 from footcli.names import BONE_ID, FURTHER, UNIT
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan

@@ -10,12 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'footcli[train]'")
 
-from footcli.assets import models_dir  # noqa: E402
 from footcli.domain import Plane, Volume  # noqa: E402
 from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.infer.manifest import load_manifest, write_entry  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import scan  # noqa: E402
+from footcli.system.assets import models_dir  # noqa: E402
 from footcli.train import hindfoot, judge, run  # noqa: E402
 from footcli.train.bank import Bank  # noqa: E402
 from footcli.train.cases import Labelled  # noqa: E402

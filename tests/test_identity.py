@@ -18,16 +18,18 @@ from analyst import SPEC, Analyst
 from make_result import make_result
 from typer.testing import CliRunner, Result
 
-from footcli import batch, case_job, cli, summaries
+from footcli import cli
 from footcli.errors import InferenceError
 from footcli.evaluate.pairs import results_in
-from footcli.files import locked
 from footcli.identity import FOOT_MARK, id_from_path, scan_id
-from footcli.journal import JOURNAL
-from footcli.results import load_result
-from footcli.sides import comparable
-from footcli.signoff import FILE as SIGNED
-from footcli.signoff import values_digest
+from footcli.report import summaries
+from footcli.report.other_foot import comparable
+from footcli.run import batch, case_job
+from footcli.store.journal import JOURNAL
+from footcli.store.result import load_result
+from footcli.store.signoff import FILE as SIGNED
+from footcli.store.signoff import values_digest
+from footcli.system.files import locked
 
 
 def put(folder: Path, content: str, name: str = "1.dcm") -> Path:
@@ -189,7 +191,7 @@ def test_a_warning_of_the_files_that_is_gone_does_a_case_again(tmp_path: Path, a
 def test_another_algorithm_does_a_case_again(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
-    monkeypatch.setattr("footcli.pipeline.ALGORITHM", 99)
+    monkeypatch.setattr("footcli.run.pipeline.ALGORITHM", 99)
     assert "redone P1: made by another version of footcli" in analyze(case, out).stderr
 
 

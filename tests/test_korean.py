@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from footcli.decide.findings import decide
+from footcli.decide.profile import load_profile
 from footcli.domain import Lesion, Measurement
-from footcli.findings import decide
 from footcli.infer.landmarks import OUT_OF_VIEW
 from footcli.infer.lesions import not_assessable
-from footcli.korean import line
-from footcli.measure import FLOOR_WORDS, hallux
+from footcli.measure import hallux
+from footcli.measure.angles import FLOOR_WORDS
 from footcli.measure.points import ABSENT, END_WORDS, IN_PART, OUTSIDE
 from footcli.names import BONES, LESION_PLANE, MEASURES, UNIT
-from footcli.pictures import SIDE_UNKNOWN, SLAB_WORDS
-from footcli.profiles import load_profile
+from footcli.text.korean import line
+from footcli.views.slices import SIDE_UNKNOWN, SLAB_WORDS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "footcli"
 KEPT = {"mm", "spacing", "mask"}  # units, options

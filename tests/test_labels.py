@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from footcli.clinical import findings_named, first_said
-from footcli.errors import TruthError
-from footcli.labels import (
+from footcli.dataset.annotations import (
     Clinical,
     inside_image,
     read_angle_label,
@@ -23,8 +21,10 @@ from footcli.labels import (
     write_clinical,
     write_slice_label,
 )
+from footcli.dataset.clinical import findings_named, first_said
+from footcli.dataset.outlines import mask_of_polygons, polygons_of_mask
+from footcli.errors import TruthError
 from footcli.names import SeriesName, finding_name, series_name
-from footcli.outlines import mask_of_polygons, polygons_of_mask
 
 NEW = {
     "ClinicalInfo": {"Case_ID": "AN1", "Age": 47, "Sex": "F", "DiseaseMajorCode": "AD", "DiseaseDetail": ["OLT (거골) y;"]},

@@ -11,7 +11,7 @@ from grids import SOME_ORDERS, Order, reordered, reordered_array
 from numpy.typing import NDArray
 
 from footcli.domain import Plane, Volume
-from footcli.frame import FootFrame, foot_frame
+from footcli.frame.axes import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
 from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, TURNS, Located, agreed, locate, looked, peak, turned, turning
 from footcli.infer.prepare import canonical

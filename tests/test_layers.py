@@ -11,24 +11,27 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
-# A room imports only rooms that stand before it. `footcli` itself holds the version alone and is everybody's.
+# The ground: modules right below footcli/, of which the package's own __init__.py and __main__.py are no wings
+GROUND = ("errors", "domain", "geometry", "levels", "names", "angles", "identity")
+# A wing imports only wings that stand before it. `footcli` itself holds the version alone and is everybody's.
 ORDER = (
-    "errors", "domain", "names", "assets", "geometry", "anatomy",
-    "files", "clinical", "identity", "pool", "walk", "read", "outlines", "labels", "frame", "infer", "measure",
-    "profiles", "findings", "messages", "korean", "npz", "viewsfile", "results", "signoff", "spreadsheet", "svg", "overlay",
-    "page", "rows", "sides", "viewer", "report", "index", "journal", "summaries",
-    "pictures", "stack", "polygons", "pipeline", "case_job", "batch", "phantom",
-    "demo", "evaluate", "stats", "terminal", "doctor", "train", "cli",
+    "errors", "domain", "geometry", "levels", "anatomy", "names", "system", "angles", "dataset", "frame", "text", "decide", "identity",
+    "walk", "read", "infer", "measure", "phantom", "web", "store", "views", "report", "evaluate", "stats", "run", "train", "cli",
 )  # fmt: skip
+# What a wing must not reach, by whatever way
+NEVER = {
+    "evaluate": ("infer", "run"), "stats": ("infer", "run"), "report": ("infer", "run", "read", "measure"), "decide": ("infer",),
+    "phantom": ("measure",), "measure": ("phantom",), "dataset": ("infer",), "store": ("infer", "report"),
+}  # fmt: skip
 # Where a foreign library may be imported at all: files or folders below footcli/
 DOORS = {
     "torch": ("train/",),
     "onnx": ("train/",),
     "onnxruntime": ("infer/session.py",),
     "pydicom": ("read/", "phantom/write.py"),
-    "typer": ("cli/", "terminal.py"),
-    "jinja2": ("page.py",),
-    "rich": ("terminal.py",),
+    "typer": ("cli/",),
+    "jinja2": ("web/page.py",),
+    "rich": ("cli/terminal.py",),
     "hotcoco": ("evaluate/coco.py",),
 }
 # What the standard installation has; anything else needs a line in pyproject.toml first
@@ -77,20 +80,70 @@ def _rooms_of(path: Path) -> list[tuple[str, bool]]:
     return [(room, inside) for room, inside in found if room in rooms]  # `from footcli import __version__` is no room
 
 
-def test_every_file_belongs_to_a_room_of_the_table() -> None:
+def _arrows() -> dict[str, set[str]]:
+    """Wing -> the other wings that its files import."""
+    arrows: dict[str, set[str]] = {}
+    for path in _files():
+        own = _room(path)
+        if own is not None:
+            arrows.setdefault(own, set()).update(room for room, _ in _rooms_of(path) if room != own)
+    return arrows
+
+
+def _upwards(arrows: dict[str, set[str]]) -> list[str]:
+    """Arrows to a wing that does not stand before their own."""
+    return [f"{own} imports {room}" for own, rooms in arrows.items() for room in sorted(rooms) if ORDER.index(room) >= ORDER.index(own)]
+
+
+def _reached(arrows: dict[str, set[str]], start: str) -> set[str]:
+    """All wings that one reaches, straight or by others."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = arrows.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _forbidden(arrows: dict[str, set[str]]) -> list[str]:
+    """What the NEVER table forbids and the arrows have."""
+    return [f"{wing} reaches {other}" for wing, others in NEVER.items() for other in others if other in _reached(arrows, wing)]
+
+
+def test_every_file_belongs_to_a_wing_of_the_table() -> None:
     assert {_room(path) for path in _files()} - {None} <= set(ORDER)
     assert len(set(ORDER)) == len(ORDER)
+    assert {name for path in PACKAGE.glob("*.py") if not (name := path.stem).startswith("__")} == set(GROUND)
 
 
-def test_a_room_imports_only_rooms_before_it() -> None:
-    wrong = [
-        f"{_name(path)} imports {room}"
-        for path in _files()
-        if (own := _room(path)) is not None
-        for room, _ in _rooms_of(path)
-        if room != own and ORDER.index(room) >= ORDER.index(own)
-    ]
-    assert wrong == []
+def test_a_wing_imports_only_wings_before_it() -> None:
+    assert _upwards(_arrows()) == []
+
+
+def test_a_wing_never_reaches_what_it_must_not() -> None:
+    assert _forbidden(_arrows()) == []
+
+
+@pytest.mark.parametrize(
+    ("wing", "other"), [("evaluate", "run"), ("stats", "infer"), ("decide", "infer"), ("phantom", "measure"), ("report", "read")]
+)
+def test_a_forbidden_import_would_be_caught(wing: str, other: str) -> None:
+    arrows = _arrows()
+    arrows[wing].add(other)
+    assert f"{wing} reaches {other}" in _forbidden(arrows)
+    arrows = _arrows()
+    arrows["text"].add("train")  # by a third one, and upwards
+    arrows[wing].add("text")
+    arrows["train"].add(other)
+    assert f"{wing} reaches {other}" in _forbidden(arrows)
+    assert "text imports train" in _upwards(arrows)
+
+
+def test_no_package_holds_logic_in_its_face() -> None:
+    faces = [path for path in PACKAGE.rglob("__init__.py") if path.parent not in (PACKAGE, PACKAGE / "cli")]
+    logic = (ast.FunctionDef, ast.ClassDef, ast.For, ast.If, ast.While)
+    assert [_name(path) for path in faces for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, logic)] == []
 
 
 def test_the_package_itself_imports_nothing() -> None:
@@ -136,10 +189,8 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
-@pytest.mark.parametrize("module", ["footcli.pipeline", "footcli.batch", "footcli.doctor", "footcli.phantom.write"])
+@pytest.mark.parametrize("module", ["footcli.run.pipeline", "footcli.run.batch", "footcli.phantom.write"])
 def test_an_analysis_never_imports_torch(module: str) -> None:
-    if module in ("footcli.pipeline", "footcli.batch") and not (PACKAGE / "frame.py").exists() and not (PACKAGE / "frame").exists():
-        pytest.skip("frame is not there")
     code = f"import sys, {module}; print([m for m in ('torch', 'onnx', 'typer', 'onnxruntime') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "[]"

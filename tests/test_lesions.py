@@ -11,15 +11,17 @@ import pytest
 from grids import SOME_ORDERS, Order, new_to_old, reordered, volume_of
 from numpy.typing import NDArray
 
+from footcli.decide.findings import decide
+from footcli.decide.profile import load_profile
 from footcli.domain import Lesion, Level, Plane, Volume
-from footcli.findings import decide
 from footcli.infer.lesions import SEARCHED, _link, _Track, find_lesions, iou, not_assessable, suppress
 from footcli.infer.prepare import Canonical, canonical
-from footcli.infer.spec import SUSPICIOUS, ModelSpec
-from footcli.measure import MaskPoints, hallux
+from footcli.infer.spec import ModelSpec
+from footcli.levels import SUSPICIOUS
+from footcli.measure import hallux
+from footcli.measure.angles import MaskPoints
 from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
-from footcli.pipeline import NO_MODEL, _nobody_looks, _not_assessable
-from footcli.profiles import load_profile
+from footcli.run.pipeline import NO_MODEL, _nobody_looks, _not_assessable
 
 CLASSES = tuple(term.name for term in LESIONS)
 SPEC = ModelSpec(

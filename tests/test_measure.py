@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from footcli.angles import angle_deg, true_angles
 from footcli.domain import Landmark, Measurement
-from footcli.frame import FootFrame, foot_frame
+from footcli.frame.axes import FootFrame, foot_frame
 from footcli.geometry import Array, apply
-from footcli.measure import FLOOR_WORDS, MIN_SCORE, _measure, difference, measure_landmarks, measure_masks
+from footcli.levels import MIN_SCORE
+from footcli.measure.angles import FLOOR_WORDS, _measure, difference, measure_landmarks, measure_masks
 from footcli.measure.points import SHAFT_LOW_MM, SHAFT_LOW_SHARE, bones_in_frame, key_points
-from footcli.measure.rules import angle_deg, true_angles
 from footcli.names import ANGLE_PLANE, ANGLES, BONE_ID, LANDMARKS, landmark_names
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.raster import make_grid, rasterize

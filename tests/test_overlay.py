@@ -13,9 +13,9 @@ import pytest
 from make_result import make_result, make_views
 from PIL import Image
 
-from footcli import svg
 from footcli.domain import Finding, Landmark, Lesion, Measurement, Plane, View
-from footcli.overlay import BONE_COLOURS, angle_shown, picture
+from footcli.report.overlay import BONE_COLOURS, angle_shown, picture
+from footcli.web import svg
 
 SLAB, COR, AXL = make_views()
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from footcli.anatomy.shape import reference_foot, surface_points
-from footcli.clinical import read_clinical
+from footcli.anatomy.template import reference_foot, surface_points
+from footcli.angles import true_angles
+from footcli.dataset.annotations import read_angle_label, read_slice_label
+from footcli.dataset.clinical import read_clinical
+from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
 from footcli.infer.views import OWNER
-from footcli.labels import read_angle_label, read_slice_label
-from footcli.measure.rules import true_angles
 from footcli.names import BONE_ID, BONES, FURTHER, LANDMARKS, LESION_PLANE, LESIONS
-from footcli.outlines import mask_of_polygons
 from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, noise, scan
@@ -33,7 +33,7 @@ from footcli.phantom.write import GROUP, case_name, write_case
 from footcli.read import read_case
 from footcli.stats.run import collect
 from footcli.stats.summary import to_json
-from footcli.walk import find_cases
+from footcli.walk.tree import find_cases
 
 COARSE_MM = 2.0
 LESION_OF = {

@@ -10,15 +10,15 @@ import pytest
 from grids import ORDERS, SOME_ORDERS, Order, reordered, reordered_array, volume_of
 from numpy.typing import NDArray
 
-from footcli import pictures
 from footcli.domain import Lesion, Plane, Side, View, Volume
-from footcli.frame import FootFrame, foot_frame
+from footcli.frame.axes import FootFrame, foot_frame
 from footcli.infer.prepare import canonical
 from footcli.infer.views import slab
 from footcli.names import BONE_ID
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
-from footcli.pictures import BONE_WINDOW, build_views
+from footcli.views import slices as pictures
+from footcli.views.slices import BONE_WINDOW, build_views
 
 FRAME = FootFrame(np.eye(4), "L", "bones")
 SPACINGS = ((0.5, 0.5, 0.5), (0.4, 0.7, 1.0))

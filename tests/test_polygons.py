@@ -9,11 +9,11 @@ import pytest
 from grids import volume_of
 from numpy.typing import NDArray
 
+from footcli.dataset.annotations import read_slice_label
+from footcli.dataset.labels_out import write_polygons
+from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import CaseRef, Lesion, Plane
-from footcli.labels import read_slice_label
 from footcli.names import BONE_ID
-from footcli.outlines import mask_of_polygons
-from footcli.polygons import write_polygons
 
 SHAPE = (9, 11, 13)
 LESIONS = (

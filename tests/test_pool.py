@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from footcli.errors import SetupError, TruthError
-from footcli.pool import AHEAD, in_processes
+from footcli.system.processes import AHEAD, in_processes
 
 
 def square(number: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 from footcli.domain import CaseRef, Plane, Volume
 from footcli.errors import ReadError
 from footcli.read import read_case
-from footcli.walk import find_cases
+from footcli.walk.tree import find_cases
 
 WBCT = Path(__file__).resolve().parents[2] / "shared" / "data" / "wbct"
 

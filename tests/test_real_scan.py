@@ -11,11 +11,11 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from footcli.assets import models_dir
 from footcli.cli import app
 from footcli.errors import SetupError
 from footcli.names import BONE_ID
-from footcli.results import load_masks
+from footcli.store.result import load_masks
+from footcli.system.assets import models_dir
 
 SCAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "wbct"
 pytestmark = [

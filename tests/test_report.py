@@ -17,19 +17,19 @@ from browser import needs_chromium, opened, printed_pages
 from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 from numpy import uint8, zeros
 
-from footcli import messages
-from footcli.assets import templates_dir
 from footcli.domain import CaseFailure, Finding, Level, Measurement, Notice
 from footcli.errors import CaseError, SetupError
-from footcli.index import write_index
-from footcli.journal import add
 from footcli.names import FINDINGS, LESIONS, MEASURES
-from footcli.report import render, write_report
-from footcli.results import save_case
-from footcli.rows import angle_state
-from footcli.signoff import SignOff, Verdict, load_signoff, merge_signoff
-from footcli.summaries import write_summaries
-from footcli.svg import range_bar
+from footcli.report.index import write_index
+from footcli.report.patient import render, write_report
+from footcli.report.rows import angle_state
+from footcli.report.summaries import write_summaries
+from footcli.store.journal import add
+from footcli.store.result import save_case
+from footcli.store.signoff import SignOff, Verdict, load_signoff, merge_signoff
+from footcli.system.assets import templates_dir
+from footcli.text import messages
+from footcli.web.svg import range_bar
 
 
 class _Page(HTMLParser):

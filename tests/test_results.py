@@ -16,8 +16,8 @@ from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 
 from footcli.domain import Measurement
 from footcli.errors import CaseError
-from footcli.results import SCHEMA_FILE, dumps, from_json, load_case, load_masks, save_case, to_json
-from footcli.spreadsheet import csv_cell, measurements_csv
+from footcli.store.result import SCHEMA_FILE, dumps, from_json, load_case, load_masks, save_case, to_json
+from footcli.store.table import csv_cell, measurements_csv
 
 
 def _labels() -> np.ndarray:
@@ -114,7 +114,7 @@ def test_result_json_is_written_last_and_an_old_one_does_not_outlive_new_masks(t
     def full_disk(path: Path, data: bytes) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("footcli.results.write_atomic", full_disk)
+    monkeypatch.setattr("footcli.store.result.write_atomic", full_disk)
     with pytest.raises(OSError, match="no space"):
         save_case(tmp_path, make_result(), _labels(), AFFINE, ())
     assert not (tmp_path / "result.json").exists()

@@ -16,8 +16,10 @@ from footcli.domain import Plane
 from footcli.errors import InferenceError, SetupError
 from footcli.infer import session as room
 from footcli.infer.manifest import ModelSpec
-from footcli.infer.session import cpu_count, open_session
+from footcli.infer.session import open_session
 from footcli.names import BONES
+from footcli.system import cores
+from footcli.system.cores import cpu_count
 
 onnx = pytest.importorskip("onnx", reason="tiny models are made with the onnx package, which the [train] extra brings")
 helper, TYPE = onnx.helper, onnx.TensorProto
@@ -324,11 +326,11 @@ def cgroup(root: Path, rows: str, files: dict[str, str]) -> tuple[Path, Path]:
     ],
 )
 def test_the_cgroup_quota_is_the_least_on_the_way_up(tmp_path: Path, rows: str, files: dict[str, str], quota: float | None) -> None:
-    assert room._cgroup_quota(*cgroup(tmp_path, rows, files)) == quota
+    assert cores._cgroup_quota(*cgroup(tmp_path, rows, files)) == quota
 
 
 def test_the_core_count_is_at_least_one_and_at_most_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_cgroup_quota", lambda root, membership: 0.5)
+    monkeypatch.setattr(cores, "_cgroup_quota", lambda root, membership: 0.5)
     assert cpu_count() == 1
-    monkeypatch.setattr(room, "_cgroup_quota", lambda root, membership: None)
+    monkeypatch.setattr(cores, "_cgroup_quota", lambda root, membership: None)
     assert cpu_count() >= 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from footcli.anatomy.shape import distance, reference_foot, reshaped
+from footcli.anatomy.template import distance, reference_foot, reshaped
 from footcli.phantom.subject import vary
 
 

@@ -10,9 +10,9 @@ import pytest
 from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
 
 from footcli.domain import CaseResult
-from footcli.report import write_report
-from footcli.results import save_case
-from footcli.sides import partner, side_rows
+from footcli.report.other_foot import partner, side_rows
+from footcli.report.patient import write_report
+from footcli.store.result import save_case
 
 
 def _saved(folder: Path, side: str = "L", more: float = 0.0) -> CaseResult:

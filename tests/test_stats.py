@@ -12,10 +12,10 @@ import pytest
 from browser import needs_chromium, opened
 from dicom_files import ct, save
 
-from footcli.clinical import Clinical, write_clinical
+from footcli.dataset.annotations import write_angle_label, write_slice_label
+from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.labels import write_angle_label, write_slice_label
 from footcli.names import LANDMARKS
 from footcli.read import pixels
 from footcli.stats.codes import MISSING, QUALITY

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from footcli import demo
+from footcli.cli.terminal import progress, table
 from footcli.domain import Plane
-from footcli.terminal import progress, table
+from footcli.run import demo
 
 
 def test_no_progress_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:

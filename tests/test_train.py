@@ -16,7 +16,7 @@ pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 from scipy.spatial import cKDTree  # noqa: E402
 from torch import nn  # noqa: E402
 
-from footcli.anatomy.shape import surface_points  # noqa: E402
+from footcli.anatomy.template import surface_points  # noqa: E402
 from footcli.domain import Plane  # noqa: E402
 from footcli.errors import SetupError  # noqa: E402
 from footcli.geometry import apply  # noqa: E402

@@ -15,7 +15,6 @@ torch = pytest.importorskip("torch", reason="torch (extra train) is not installe
 pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 
 from footcli import cli  # noqa: E402
-from footcli.assets import models_dir  # noqa: E402
 from footcli.domain import Lesion, Plane, Volume  # noqa: E402
 from footcli.errors import SetupError, TruthError  # noqa: E402
 from footcli.evaluate.run import evaluate  # noqa: E402
@@ -27,13 +26,14 @@ from footcli.names import BONE_ID, LANDMARKS, LESIONS  # noqa: E402
 from footcli.phantom.disease import draw_subject  # noqa: E402
 from footcli.phantom.scanner import Scan, scan  # noqa: E402
 from footcli.phantom.write import lesion_boxes, write_case  # noqa: E402
+from footcli.system.assets import models_dir  # noqa: E402
 from footcli.train import bones, cases, judge, landmarks, lesions, run, samples  # noqa: E402
 from footcli.train.bank import SITE, TRAIN_SEEDS, Bank  # noqa: E402
 from footcli.train.gu2net import GU2Net  # noqa: E402
 from footcli.train.loop import Plan, read_curve  # noqa: E402
 from footcli.train.unet import UNet  # noqa: E402
 from footcli.train.yolo import Detector  # noqa: E402
-from footcli.walk import find_cases, find_places  # noqa: E402
+from footcli.walk.tree import find_cases, find_places  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.slow]
 MM = 2.0

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from footcli.domain import Stack, Volume
-from footcli.frame import FootFrame
+from footcli.frame.axes import FootFrame
 from footcli.names import BONES
-from footcli.report import write_report
-from footcli.results import load_stack, save_case
-from footcli.stack import CURVE, build_stack
-from footcli.viewer import FINE, on_stack, places, scene
+from footcli.report.patient import write_report
+from footcli.report.viewer import FINE, on_stack, places, scene
+from footcli.store.result import load_stack, save_case
+from footcli.views.scroll import CURVE, build_stack
 
 TALUS = next(i for i, bone in enumerate(BONES, start=1) if bone.name == "Talus")
 

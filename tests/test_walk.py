@@ -12,10 +12,10 @@ import pytest
 
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, SetupError
-from footcli.files import SLUG_LIMIT, safe_text, slug, write_atomic
 from footcli.identity import scan_id
 from footcli.read import read_case
-from footcli.walk import find_cases, find_homes, find_places
+from footcli.system.files import SLUG_LIMIT, safe_text, slug, write_atomic
+from footcli.walk.tree import find_cases, find_homes, find_places
 
 SERIES = "A_H07_N_9999999999_ST01_L"
 

@@ -7,7 +7,7 @@ import sys
 
 from footcli.cli import analyze, data, models
 from footcli.cli.app import app
-from footcli.terminal import say
+from footcli.cli.terminal import say
 
 __all__ = ["analyze", "app", "data", "main", "models", "say"]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from footcli.cli.app import Device, Lang, Quality, YesNo, app, checked, profiles
-from footcli.terminal import FAILED_SOME, exits, say
+from footcli.cli.terminal import FAILED_SOME, exits, say
 
 if TYPE_CHECKING:
     from footcli.domain import CaseRef
-    from footcli.pipeline import Options
+    from footcli.run.pipeline import Options
 
 
 @app.command()
@@ -50,23 +50,23 @@ def analyze(
     if out is None and not demo:
         raise typer.BadParameter("name a folder for the results with -o")
     with exits():
-        from footcli.assets import models_dir
-        from footcli.pipeline import Options
+        from footcli.run.pipeline import Options
+        from footcli.system.assets import models_dir
 
         options = Options(
             models or models_dir(), device.value, quality.value, profile, lang.value,
             None if weight_bearing is None else weight_bearing is YesNo.yes, spacing, polygons,
         )  # fmt: skip
         if demo:
-            from footcli.demo import demo_cases
+            from footcli.run.demo import demo_cases
 
             with demo_cases(say if not quiet else lambda text: None) as refs:
                 _analyze(
                     refs, out or Path("footcli-demo"), options, overwrite=True, jobs=1, json_out=json_out, quiet=quiet, verbose=verbose
                 )
         elif cases is not None and out is not None:
-            from footcli.pipeline import check_folders
-            from footcli.walk import find_cases
+            from footcli.system.files import check_folders
+            from footcli.walk.tree import find_cases
 
             check_folders(cases, out)
             refs = _chosen(find_cases(cases), case, cases)
@@ -88,8 +88,8 @@ def _analyze(
     refs: tuple[CaseRef, ...], out: Path, options: Options, *, overwrite: bool, jobs: int, json_out: bool, quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Run the batch with progress, print where the results are, and exit by the table of exit codes."""
-    from footcli.batch import run_batch
-    from footcli.terminal import progress
+    from footcli.cli.terminal import progress
+    from footcli.run.batch import run_batch
 
     with progress(len(refs), shown=not quiet) as bar:
 
@@ -103,7 +103,7 @@ def _analyze(
             opened=lambda found: None if quiet else say(f"{len(refs)} case(s), models run on {found.device}"),
         )  # fmt: skip
     if json_out:
-        from footcli.results import dumps
+        from footcli.store.result import dumps
 
         typer.echo(dumps(run), nl=False)
     else:
@@ -147,9 +147,10 @@ def report(
     """
     with exits():
         from footcli.errors import CaseError
-        from footcli.report import write_report
-        from footcli.signoff import merge_signoff
-        from footcli.summaries import folders_in, write_summaries
+        from footcli.report.patient import write_report
+        from footcli.report.summaries import write_summaries
+        from footcli.store.contents import folders_in
+        from footcli.store.signoff import merge_signoff
 
         folders = folders_in(out)
         for file in signoff or ():

@@ -27,7 +27,7 @@ def checked(allowed: Callable[[], Sequence[str]]) -> Callable[[str | None], str 
 
 def profiles() -> Sequence[str]:
     """The names of the profiles of cut-offs."""
-    from footcli.profiles import profile_names
+    from footcli.decide.profile import profile_names
 
     return profile_names()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from footcli.cli.app import Protocol, app, checked, diseases, fields
-from footcli.terminal import TOO_LOW, exits, say
+from footcli.cli.terminal import TOO_LOW, exits, say
 
 if TYPE_CHECKING:
     from footcli.phantom.scanner import Field
@@ -66,13 +66,13 @@ def evaluate(
     Example: footcli evaluate results tree --against older-results
     """
     with exits():
+        from footcli.cli.terminal import progress, table
         from footcli.evaluate.html import write_html
         from footcli.evaluate.listing import below, left_out_lines, listings
         from footcli.evaluate.pairs import results_in
         from footcli.evaluate.run import evaluate as run
-        from footcli.files import write_json
-        from footcli.infer.session import cpu_count
-        from footcli.terminal import progress, table
+        from footcli.system.cores import cpu_count
+        from footcli.system.files import write_json
 
         total = len(results_in(out)) + (len(results_in(against)) if against else 0)
         with progress(total, shown=not quiet) as bar:
@@ -84,7 +84,7 @@ def evaluate(
         write_json(path, found)
         write_html(path.with_suffix(".html"), found, out)
         if json_out:
-            from footcli.results import dumps
+            from footcli.store.result import dumps
 
             typer.echo(dumps(found), nl=False)
         else:
@@ -116,13 +116,12 @@ def stats(
     with exits():
         import json
 
-        from footcli.files import write_json
-        from footcli.pipeline import check_folders
+        from footcli.cli.terminal import progress, table
         from footcli.stats.html import write_page
         from footcli.stats.run import collect
         from footcli.stats.summary import tables, to_json
-        from footcli.terminal import progress, table
-        from footcli.walk import find_homes
+        from footcli.system.files import check_folders, write_json
+        from footcli.walk.tree import find_homes
 
         homes = find_homes(tree)
         if out is not None:

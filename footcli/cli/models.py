@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from footcli.cli.app import Device, Task, app
-from footcli.terminal import COULD_NOT, exits, say
+from footcli.cli.terminal import COULD_NOT, exits, say
 
 
 @app.command()
@@ -61,8 +61,8 @@ def doctor(models: Annotated[Path | None, typer.Option(help="Folder with manifes
     Example: footcli doctor
     """
     with exits():
-        from footcli.assets import models_dir
-        from footcli.doctor import check
+        from footcli.cli.doctor import check
+        from footcli.system.assets import models_dir
 
         ok = True
         for good, line in check(models or models_dir()):

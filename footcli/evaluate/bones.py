@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from footcli.dataset.annotations import SliceLabel
+from footcli.dataset.outlines import Polygon, mask_of_polygons
 from footcli.domain import Plane
 from footcli.geometry import slice_of
-from footcli.labels import SliceLabel
 from footcli.names import BONE_ID, BONES
-from footcli.outlines import Polygon, mask_of_polygons
 
 Labels = NDArray[np.uint8]
 ROW = np.dtype([("plane", "u1"), ("slice", "i4"), ("bone", "u1"), ("truth", "i4"), ("found", "i4"), ("common", "i4")])

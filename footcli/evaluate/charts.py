@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from footcli import svg
 from footcli.names import FINDINGS
+from footcli.web import svg
 
 Json = Mapping[str, Any]
 W, H, LEFT, TOP, RIGHT, BOTTOM = 240.0, 200.0, 38.0, 24.0, 8.0, 32.0

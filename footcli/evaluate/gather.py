@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.clinical import Clinical, age_band, findings_named, first_said, of_this_case
+from footcli.dataset.clinical import Clinical, age_band, findings_named, first_said, of_this_case
 from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane
 from footcli.errors import CaseError
 from footcli.evaluate.bones import SliceCounter, surface_distances
@@ -18,9 +18,9 @@ from footcli.evaluate.boxes import LESION_ID, Box3D, Hit, SliceBox, found_boxes,
 from footcli.evaluate.pairs import Pair
 from footcli.evaluate.points import Pose, angle_pairs, poses
 from footcli.evaluate.truth import Truth, read_truth
-from footcli.frame import FootFrame, foot_frame
+from footcli.frame.axes import FootFrame, foot_frame
 from footcli.names import BONE_ID, FINDINGS, series_name
-from footcli.results import load_masks, load_result, load_slice_names
+from footcli.store.result import load_masks, load_result, load_slice_names
 
 _SEVERITY = (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE, Level.NOT_SEEN)
 Labels = NDArray[np.uint8]

@@ -10,8 +10,8 @@ from typing import Any
 
 from footcli.evaluate import charts
 from footcli.evaluate.listing import DASH, listings, number
-from footcli.files import write_atomic
-from footcli.page import page
+from footcli.system.files import write_atomic
+from footcli.web.page import page
 
 Json = Mapping[str, Any]
 WORST = 20

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footcli.errors import TruthError
-from footcli.files import safe_text
-from footcli.summaries import union
-from footcli.walk import CasePlace, find_places
+from footcli.store.contents import union
+from footcli.system.files import safe_text
+from footcli.walk.tree import CasePlace, find_places
 
 SHOWN = 10  # ids that one message names
 

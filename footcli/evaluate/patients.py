@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from footcli.decide.findings import SURE
 from footcli.domain import Level
 from footcli.evaluate.agree import rate_interval
 from footcli.evaluate.gather import CaseScores
-from footcli.findings import SURE
 from footcli.names import FINDINGS, LESION_PLANE, LESIONS
 
 FALSE_PER_FOOT = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from footcli.angles import angle_deg
 from footcli.domain import CaseResult, Plane, Point
-from footcli.frame import FootFrame
+from footcli.frame.axes import FootFrame
 from footcli.geometry import apply
-from footcli.measure.rules import angle_deg
 from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
 
 Array = NDArray[np.float64]

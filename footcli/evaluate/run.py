@@ -15,7 +15,7 @@ from footcli.evaluate.gather import CaseScores, gather
 from footcli.evaluate.pairs import Pair, line_up, refuse
 from footcli.evaluate.summary import summarise, unknown_labels
 from footcli.evaluate.validators import validate
-from footcli.pool import in_processes
+from footcli.system.processes import in_processes
 
 SCHEMA = "footcli-evaluation/1"
 Protocol = Literal["coco", "validators"]

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footcli.clinical import Clinical, says_something
+from footcli.dataset.annotations import BEYOND, SliceLabel, inside_image, read_angle_points, read_slice_label
+from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
 from footcli.evaluate.boxes import SliceBox
-from footcli.labels import BEYOND, SliceLabel, inside_image, read_angle_points, read_slice_label
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.read.headers import read_header
 from footcli.read.source import Skip

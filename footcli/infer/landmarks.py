@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from footcli.domain import Landmark, Plane, Volume
-from footcli.frame import FootFrame
+from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import Canonical
 from footcli.infer.session import Runner

@@ -12,7 +12,8 @@ from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
 from footcli.infer.session import Runner
-from footcli.infer.spec import FAINT, ModelSpec
+from footcli.infer.spec import ModelSpec
+from footcli.levels import FAINT
 from footcli.names import ARCH, BONE_ID, LESION_PLANE
 
 F32 = NDArray[np.float32]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from footcli.infer.contract import check_answers, pictures_of
 from footcli.infer.manifest import MAX_MODEL_BYTES, NAME
 from footcli.infer.onnxfile import fault
 from footcli.infer.spec import ModelSpec
+from footcli.system.cores import cpu_count
 
 Device = Literal["auto", "cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -78,16 +78,6 @@ class Session:
             return [np.asarray(x) for x in self._session.run(None, {self._input: np.ascontiguousarray(array, dtype=np.float32)})]
         except Exception as error:  # onnxruntime has no common root for its errors
             raise InferenceError("model_failed", f"model {self.file} failed on an input of shape {array.shape}: {_line(error)}") from error
-
-
-def cpu_count() -> int:
-    """Cores this process may use: the least of its affinity and its cgroup's quota (versions 1 and 2), at least 1."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        cores = os.cpu_count() or 1
-    quota = _cgroup_quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
-    return max(1, cores if quota is None else min(cores, math.floor(quota)))
 
 
 def open_session(path: Path, device: Device = "auto", threads: int | None = None, spec: ModelSpec | None = None) -> Session:
@@ -246,31 +236,3 @@ def _memory_limit(extra_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def _cgroup_quota(root: Path, membership: Path) -> float | None:
-    """Cores that the cgroup of this process, or one above it, allows; None without a limit."""
-    try:
-        rows = [row.split(":", 2) for row in membership.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
-        return None
-    quotas = []
-    for _, controllers, inside in (row for row in rows if len(row) == 3):
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        base = root / controllers if controllers else root
-        place = base / inside.lstrip("/")
-        quotas += [q for folder in (place, *place.parents) if folder.is_relative_to(base) and (q := _quota_of(folder))]
-    return min(quotas, default=None)
-
-
-def _quota_of(folder: Path) -> float | None:
-    """cpu.max (version 2) or cpu.cfs_quota_us / cpu.cfs_period_us (version 1) of one cgroup."""
-    try:
-        if (folder / "cpu.max").exists():
-            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
-        else:
-            quota, period = ((folder / f"cpu.cfs_{word}_us").read_text(encoding="ascii").strip() for word in ("quota", "period"))
-        return float(quota) / float(period) if float(quota) > 0 else None
-    except (OSError, ValueError, ZeroDivisionError):  # "max" is no number: no limit
-        return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
+from footcli.levels import REPORTED, SUSPICIOUS
 from footcli.names import ARCH, BONES, LESION_PLANE, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
 
 DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
@@ -23,12 +24,8 @@ _POINT_WORDS = (
 )
 
 
-# A lesion is said to be there from 0.5 on; 95 of 100 points at 0.8 and more lie within 3 mm.
-REPORTED = {"lesions": 0.5, "landmarks": 0.8}
-SUSPICIOUS = 0.3  # from here on a lesion is worth a look
 VIEW_MM = 1.0  # pixel of the views along the foot
 VIEW_IMAGES = 3  # pictures of a view along the foot that a landmarks model can be given
-FAINT = 0.1  # from here on it is written down, for the curves of an evaluation
 
 
 @dataclass(frozen=True, slots=True)

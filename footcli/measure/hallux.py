@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.frame import FootFrame
+from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply, rotation, unit
 from footcli.measure.mean_bone import lay
 from footcli.names import BONE_ID

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from footcli.geometry import Array, unit
+from footcli.angles import PLACES, square_to
+from footcli.geometry import Array
 
-PLACES = {"JSW_M": 0.15, "JSW_C": 0.5, "JSW_L": 0.85}  # share of the way from the dome's medial edge to the lateral one
 COLUMN_MM = 2.5  # radius about each place in which the surfaces' heights are read
 LEAST_MM = 0.6  # edge of the columns in which they are compared, where voxels are finer
 
@@ -32,12 +32,6 @@ def joint_spaces(roof: Array, dome: Array, edge_mm: float, medial: Array, latera
         middle, width = float(pairs.mean()), max(0.0, float(usual.mean()) - edge_mm)
         found[name] = at + np.outer((middle + width / 2, middle - width / 2), up)
     return found
-
-
-def square_to(medial: Array, lateral: Array) -> Array:
-    """(3,) unit direction upwards in the coronal view, square to the line between the dome's edges (3,)."""
-    along = lateral - medial
-    return unit(np.array([-along[2], 0.0, along[0]]) * np.sign(along[0] or 1.0))
 
 
 def _columns(surface: Array, at: Array, up: Array, edge_mm: float, floor: float) -> dict[tuple[int, int], float]:

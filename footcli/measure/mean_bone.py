@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from scipy.spatial import cKDTree
 
-from footcli.anatomy.shape import reference_foot, surface_points
+from footcli.anatomy.template import reference_foot, surface_points
 from footcli.geometry import Array
 
 EVEN_MM = 2.0  # edge of the cubes of which the surface's points are taken together

@@ -8,15 +8,14 @@ from functools import cache
 
 import numpy as np
 
-from footcli.frame import FootFrame, long_axis, low_point
+from footcli.angles import PLACES, SHAFT_RIM_MM, SHAFT_TOP_MM
+from footcli.frame.axes import FootFrame, long_axis, low_point
 from footcli.geometry import Array, apply
-from footcli.measure.joint_space import PLACES, joint_spaces
+from footcli.measure.joint_space import joint_spaces
 from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
 from footcli.names import BONES, landmark_names
 
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
-SHAFT_TOP_MM = 70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
-SHAFT_RIM_MM = 5.0  # else this far below the tibia's end in the scan, which may be a slanted one
 SHAFT_LOW_SHARE, SHAFT_LOW_MM = 0.4, 10.0  # height of the lower level, as a share of the upper one's, at least: above the malleolus' root
 LEAST_SHAFT_MM = 22.0  # a shorter piece of shaft has no axis
 LEAST_SURFACE = 100  # points of the tibia's lower end from which its plafond can be told

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from footcli.anatomy.shape import Bone, reference_foot
+from footcli.anatomy.template import Bone, reference_foot
+from footcli.angles import true_angles
 from footcli.geometry import rotation
-from footcli.measure.rules import true_angles
 from footcli.names import FURTHER
 from footcli.phantom.lesions import MAKERS, Lesions, afflicted, ankle_space_mm, mimics
 from footcli.phantom.subject import Region, Spot, Stance, Subject, bend_shaft, close_ankle, stand, vary

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from footcli.anatomy.shape import Bone, Tube, surface_points
+from footcli.anatomy.template import Bone, Tube, surface_points
 from footcli.geometry import Array, rotation, unit
 from footcli.names import ARCH
 from footcli.phantom.subject import HEIGHTS, Region, Spot, Stance, inside

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from footcli.anatomy.shape import Bone, distance, surface_points
+from footcli.anatomy.template import Bone, distance, surface_points
 from footcli.geometry import Array, apply, rotation
 from footcli.phantom.subject import Spot, Subject, X, ankle_axis
 

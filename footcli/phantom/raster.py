@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.anatomy.shape import Bone, distance
+from footcli.anatomy.template import Bone, distance
 from footcli.geometry import Array, apply
 from footcli.names import BONE_ID, LESIONS
 from footcli.phantom.subject import Region, Spot, Subject

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from footcli.angles import SHAFT_RIM_MM, SHAFT_TOP_MM
 from footcli.geometry import Array, rotation
-from footcli.measure.points import SHAFT_RIM_MM, SHAFT_TOP_MM
 from footcli.names import ARCH, BONE_ID, LESIONS
 from footcli.phantom.lesions import ARCH_BONES
 from footcli.phantom.raster import Raster, make_grid, rasterize

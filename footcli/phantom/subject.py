@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.anatomy.shape import Bone, Tube, distance, reshaped, section_sd, surface_points
+from footcli.anatomy.template import Bone, Tube, distance, reshaped, section_sd, surface_points
 from footcli.domain import Side
 from footcli.geometry import Array, rotation
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from footcli.anatomy.shape import Bone, distance, surface_points
+from footcli.anatomy.template import Bone, distance, surface_points
+from footcli.angles import PLACES, SHAFT_TOP_MM, square_to
 from footcli.geometry import Array
-from footcli.measure.joint_space import PLACES, square_to
-from footcli.measure.points import SHAFT_TOP_MM
 from footcli.names import landmark_names
 from footcli.phantom.subject import HEIGHTS, inside
 

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.clinical import Clinical, write_clinical
+from footcli.dataset.annotations import write_angle_label, write_slice_label
+from footcli.dataset.clinical import Clinical, write_clinical
+from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import Plane
-from footcli.files import write_atomic
 from footcli.geometry import Array, slice_of
-from footcli.labels import write_angle_label, write_slice_label
 from footcli.names import BONES, LESION_PLANE, LESIONS
-from footcli.outlines import polygons_of_mask
 from footcli.phantom.scanner import Scan
+from footcli.system.files import write_atomic
 
 GROUP = {"normal": "N", "flat_foot": "FD", "cavus_foot": "FD", "hallux_valgus": "FD", "ankle_arthritis": "AD", "olt": "AD",
          "accessory_navicular": "AD", "tarsal_coalition": "AD"}  # fmt: skip

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from footcli.domain import CaseRef, Volume
 from footcli.errors import ReadError
+from footcli.read.assemble import Log, assemble, choose, collect
 from footcli.read.layout import read_dataset_case
 from footcli.read.patient import SPACING_MM, affine_of, axes_of, check_tilt, places_along, positions, tags_of
-from footcli.read.stack import Log, assemble, choose, collect
 
 
 def read_case(ref: CaseRef, *, weight_bearing: bool | None = None, spacing_mm: float | None = None) -> Volume:

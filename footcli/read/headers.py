@@ -10,7 +10,6 @@ from typing import Any
 from pydicom.filereader import read_partial
 
 from footcli.errors import ReadError
-from footcli.files import safe_text
 from footcli.read import elements as e
 from footcli.read.source import (
     DEFLATED,
@@ -27,6 +26,7 @@ from footcli.read.source import (
     load,
     looks_like_dicom,
 )
+from footcli.system.files import safe_text
 
 FRAME_LIMIT = 256 * 2**20
 """Bytes of one decoded frame."""

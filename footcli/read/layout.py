@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.clinical import of_this_case, read_clinical
+from footcli.dataset.clinical import of_this_case, read_clinical
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
+from footcli.read.assemble import SAME_PLACE, Log, Slice, Stack, assemble, check_one_patient, choose, collect
 from footcli.read.headers import Header, read_header
 from footcli.read.patient import Axes, affine_of, axes_of, check_tilt, pixel_spacing, places_along, positions, tags_of
 from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
-from footcli.read.stack import SAME_PLACE, Log, Slice, Stack, assemble, check_one_patient, choose, collect
 
 AGREEMENT = 0.9
 """Correlation of a slice with the same cut of the volume above which both show one grid; resampled cuts reach 0.95 and more."""

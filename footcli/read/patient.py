@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from footcli.domain import ScanTags
 from footcli.errors import ReadError
+from footcli.read.assemble import Slice, Stack
 from footcli.read.headers import Header
-from footcli.read.stack import Slice, Stack
 
 SPACING_MM = (0.01, 10.0)
 """Pixel and slice spacing that a scan of a foot can have; outside, resampling would ask for absurd sizes."""

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.errors import ReadError
-from footcli.files import open_regular
 from footcli.read.codecs import decode_frame
 from footcli.read.headers import FRAME_LIMIT, NATIVE, RLE, Header
 from footcli.read.source import UNDEFINED, Skip, inflate
+from footcli.system.files import open_regular
 
 FRAGMENT_LIMIT = 100_000
 """Fragments of one file's compressed pixel data."""

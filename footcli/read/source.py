@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from footcli.errors import ReadError
-from footcli.files import open_regular, safe_text
+from footcli.system.files import open_regular, safe_text
 
 HEADER_LIMIT = 64 * 2**20
 """Bytes of header, all that comes before the pixels."""

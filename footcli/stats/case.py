@@ -6,16 +6,16 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
-from footcli.clinical import Clinical, age_band, detail_parts, findings_named, read_clinical, says_something
+from footcli.dataset.annotations import read_angle_points
+from footcli.dataset.clinical import Clinical, age_band, detail_parts, findings_named, read_clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import TruthError
-from footcli.files import safe_text
-from footcli.labels import read_angle_points
 from footcli.names import ANGLES, FINDINGS, LANDMARKS, SeriesName, finding_name, landmark_names, series_name
 from footcli.stats.codes import FINDING_GROUP, GROUPS
 from footcli.stats.slices import below, tally_slices
 from footcli.stats.tally import Tally
-from footcli.walk import CaseHome
+from footcli.system.files import safe_text
+from footcli.walk.tree import CaseHome
 
 
 def tally_case(home: CaseHome, root: Path, max_pixels: int | None = None) -> Tally:

@@ -7,12 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from footcli.files import write_atomic
 from footcli.names import FINDINGS
-from footcli.page import page
 from footcli.stats.codes import SOURCE, TOPICS
 from footcli.stats.summary import percent, points
-from footcli.svg import tag
+from footcli.system.files import write_atomic
+from footcli.web.page import page
+from footcli.web.svg import tag
 
 _WIDE, _HIGH = 200.0, 14.0  # of a bar, in its own units; 0 to 100 %
 

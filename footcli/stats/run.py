@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from footcli.errors import SetupError
-from footcli.files import safe_text
-from footcli.infer.session import cpu_count
-from footcli.pool import in_processes
 from footcli.stats.case import tally_case
 from footcli.stats.slices import below
 from footcli.stats.tally import Tally
-from footcli.walk import CaseHome, find_homes
+from footcli.system.cores import cpu_count
+from footcli.system.files import safe_text
+from footcli.system.processes import in_processes
+from footcli.walk.tree import CaseHome, find_homes
 
 
 def collect(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.labels import Box
-from footcli.outlines import Polygon
+from footcli.dataset.annotations import Box
+from footcli.dataset.outlines import Polygon
 
 Size = tuple[float, float]
 """(columns, rows) of the image; inf where unknown."""

@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 from math import inf
 from pathlib import Path
 
-from footcli.clinical import Clinical, says_something
+from footcli.dataset.annotations import BOX_TWICE, FEW_POINTS, SliceLabel, joined_label, read_slice_label
+from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, TruthError
-from footcli.files import safe_text
-from footcli.labels import BOX_TWICE, FEW_POINTS, SliceLabel, joined_label, read_slice_label
 from footcli.names import LESION_PLANE
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
 from footcli.stats import shapes
 from footcli.stats.tally import Tally
+from footcli.system.files import safe_text
 
 
 def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None) -> Clinical | None:

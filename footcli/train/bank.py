@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from footcli.anatomy.shape import surface_points
+from footcli.anatomy.template import surface_points
 from footcli.names import ARCH, BONE_ID, BONES, LESIONS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.lesions import ARCH_BONES, sites

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from footcli.assets import models_dir
+from footcli.dataset.labels_out import source_names
+from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import Plane, Point, Volume
 from footcli.errors import CaseError, SetupError, TruthError
 from footcli.evaluate.boxes import LESION_ID
@@ -25,13 +26,12 @@ from footcli.infer.prepare import Canonical, canonical, orientation, oriented
 from footcli.infer.session import Session, open_session
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, LESIONS, RAYS
-from footcli.outlines import mask_of_polygons
 from footcli.phantom.tissue import AIR_HU
-from footcli.polygons import source_names
 from footcli.read import read_case
+from footcli.system.assets import models_dir
 from footcli.train.bank import SITE, SPACING_MM, SamplePoints, somewhere, together
 from footcli.train.draw import Cut, cut_field_of_view, place
-from footcli.walk import CasePlace, find_places
+from footcli.walk.tree import CasePlace, find_places
 
 HELD_OUT = 5  # one patient in so many is kept for judging
 LEAST_PATIENTS = 2

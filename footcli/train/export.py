@@ -14,10 +14,10 @@ from torch import nn
 
 from footcli import __version__
 from footcli.errors import SetupError
-from footcli.files import write_atomic
 from footcli.infer.manifest import sha256_of, write_entry
 from footcli.infer.session import open_session
 from footcli.infer.spec import ModelSpec
+from footcli.system.files import write_atomic
 
 CURVE_ROWS = 12  # judgements that a card shows
 MAX_BYTES = 16 * 2**20  # what a shipped model may weigh

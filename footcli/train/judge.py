@@ -17,7 +17,7 @@ from footcli.evaluate.coco import average_precision
 from footcli.evaluate.points import poses
 from footcli.evaluate.scores import dice
 from footcli.evaluate.tables import box_columns
-from footcli.frame import foot_frame
+from footcli.frame.axes import foot_frame
 from footcli.geometry import slice_of
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
@@ -32,7 +32,7 @@ from footcli.train.cases import Labelled, on_canonical_grid, read_labelled
 from footcli.train.export import WithSoftmax
 from footcli.train.gu2net import OneDomain
 from footcli.train.yolo import Decoded, Detector
-from footcli.walk import CasePlace
+from footcli.walk.tree import CasePlace
 
 PHANTOM_MM = 1.2  # spacing of held-out phantoms: coarse, so that judging takes little of the training's time
 MISSED_MM = 20.0

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from footcli.errors import SetupError
-from footcli.files import write_atomic
+from footcli.system.files import write_atomic
 from footcli.train.bank import Ahead, Bank
 from footcli.train.start import start_from, weights_for
 

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from footcli.assets import models_dir
 from footcli.errors import SetupError
-from footcli.files import write_atomic
 from footcli.infer.manifest import NAME, clash, load_manifest, sha256_of, verify, write_entry
 from footcli.infer.spec import ModelSpec
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
+from footcli.system.assets import models_dir
+from footcli.system.files import write_atomic
 from footcli.train import bones, hindfoot, landmarks, lesions
 from footcli.train.bank import Bank, Entry, lesion_subject, make_entry
 from footcli.train.cases import Labelled, Scan, by_shipped_model, find_labelled, from_any, read_labelled, split, to_scan
@@ -37,7 +37,7 @@ from footcli.train.judge import held_cases, held_phantoms, judge_bones, judge_la
 from footcli.train.loop import CHECKPOINT, Judge, Plan, read_curve
 from footcli.train.samples import PLANES, Sample, drawn, labelled, pointed
 from footcli.train.shapes import ShapeSwap
-from footcli.walk import CasePlace
+from footcli.walk.tree import CasePlace
 
 T = TypeVar("T")
 SHAPES_CHANCE = 0.4  # share of subjects that wear measured surfaces

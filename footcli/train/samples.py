@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from footcli.domain import Plane
 from footcli.errors import TruthError
-from footcli.frame import foot_frame
+from footcli.frame.axes import foot_frame
 from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import VIEW_MM
@@ -19,7 +19,7 @@ from footcli.infer.views import CHANNELS, slab, view_geometry
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.train.cases import Labelled, by_shipped_model, on_canonical_grid, read_labelled
-from footcli.walk import CasePlace
+from footcli.walk.tree import CasePlace
 
 WINDOW = (-500.0, 1500.0)
 SPACING_MM = 1.0  # of the scans that the views are projected from

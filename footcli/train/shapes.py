@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from footcli.anatomy.shape import Bone, SampledField, reference_foot, surface_points
+from footcli.anatomy.template import Bone, SampledField, reference_foot, surface_points
 from footcli.errors import SetupError
 from footcli.geometry import Array
 from footcli.phantom.seeds import TEST_SHAPES

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from footcli.domain import CaseRef, Plane
-from footcli.files import safe_text
 from footcli.identity import id_from_path
 from footcli.names import series_name
+from footcli.system.files import safe_text
 
 NEVER_IMAGES = frozenset(
     f".{ending}"

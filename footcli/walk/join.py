@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from footcli.domain import CaseRef
-from footcli.files import safe_text
+from footcli.system.files import safe_text
 from footcli.walk.home import CaseHome
 
 SPLIT_FRAGMENTS = ("원천데이터", "라벨링데이터")

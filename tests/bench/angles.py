@@ -21,23 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from footcli.assets import models_dir
+from footcli.angles import true_angles
 from footcli.domain import Plane, Volume
 from footcli.evaluate.agree import icc21, limits_of_agreement
-from footcli.frame import foot_frame
+from footcli.frame.axes import foot_frame
 from footcli.geometry import Array, apply, rotation
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.manifest import load_manifest, write_entry
-from footcli.measure import mask_points, measure_both
+from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.hallux import phalanx
-from footcli.measure.rules import true_angles
 from footcli.names import ANGLE_PLANE, ANGLES, FURTHER
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import noise, scan
 from footcli.phantom.seeds import HARD_SEEDS, RANGE_SEEDS, SCORE_SEEDS
 from footcli.phantom.truth import further
-from footcli.pipeline import Options, load_models
+from footcli.run.pipeline import Options, load_models
+from footcli.system.assets import models_dir
 
 GROUPS = ("flat_foot", "cavus_foot", "normal", None)  # by turns, so that both ends of the range are there
 SETS = {"range": RANGE_SEEDS, "hard": HARD_SEEDS, "score": SCORE_SEEDS}

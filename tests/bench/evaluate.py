@@ -32,16 +32,16 @@ from stats import draw_apart, measure
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from make_truth import write_result
 
+from footcli.dataset.annotations import read_slice_label
+from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import Plane
 from footcli.evaluate.bones import SliceCounter
 from footcli.evaluate.coco import Columns, average_precision
 from footcli.evaluate.gather import gather
 from footcli.evaluate.pairs import line_up
 from footcli.evaluate.tables import Problem, bone_problem, image_ids
-from footcli.labels import read_slice_label
 from footcli.names import BONE_ID, BONES
-from footcli.outlines import mask_of_polygons
-from footcli.walk import find_cases
+from footcli.walk.tree import find_cases
 
 LEAST_RATIO = 20.0
 Slices = list[tuple[Plane, int, Mapping[str, Any]]]

@@ -27,13 +27,11 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from footcli.assets import models_dir
-from footcli.batch import run_batch
+from footcli.decide.findings import SURE
 from footcli.domain import Level
 from footcli.evaluate.listing import listings
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.scores import dice
-from footcli.findings import SURE
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.names import BONES
 from footcli.phantom.disease import DISEASES, draw_subject
@@ -41,9 +39,11 @@ from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.seeds import CLEAR_SEEDS, LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import case_name, write_case
-from footcli.pipeline import Options
-from footcli.results import load_result
-from footcli.walk import find_cases
+from footcli.run.batch import run_batch
+from footcli.run.pipeline import Options
+from footcli.store.result import load_result
+from footcli.system.assets import models_dir
+from footcli.walk.tree import find_cases
 
 ILL = (("hallux_valgus",), ("olt",), ("accessory_navicular",), ("tarsal_coalition",), ("ankle_arthritis",), ("flat_foot", "cavus_foot"))
 SHAPES = Path(__file__).resolve().parents[3] / "shared" / "data" / "shapes"

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from footcli.assets import models_dir
 from footcli.domain import Plane, Volume
 from footcli.evaluate.scores import dice
 from footcli.infer import bones
@@ -32,7 +31,8 @@ from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.phantom.seeds import TUNE_SEEDS
 from footcli.read import read_case
-from footcli.walk import find_cases
+from footcli.system.assets import models_dir
+from footcli.walk.tree import find_cases
 
 CALIBRATION_SEEDS = TUNE_SEEDS[-2:]
 EVERY = 12  # slices apart that int8 is calibrated on

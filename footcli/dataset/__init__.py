@@ -1,0 +1,1 @@
+"""The data set's own files: annotations, clinical information, names."""

@@ -1,0 +1,1 @@
+"""Measurements and boxes -> findings, by profiles of cut-offs."""

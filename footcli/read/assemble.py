@@ -1,0 +1,275 @@
+"""Headers -> one stack of slices on a regular grid: series choice, order, duplicates, gaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import Notice
+from footcli.errors import ReadError
+from footcli.read.headers import FrameTags, Header, read_header
+from footcli.read.pixels import check_pixel_tags, frames
+from footcli.read.source import Skip
+from footcli.system.files import safe_text
+
+FEWEST_SLICES = 8
+"""A foot of so few slices cannot be measured."""
+GAP = 1.5
+"""A gap wider than this many median steps is one or more missing slices."""
+MISSING_LIMIT = 0.10
+"""Above this fraction of missing slices, filling them in would invent too much."""
+JITTER = 0.25
+"""Steps that a slice may lie off the regular grid before the stack counts as uneven; rounded positions stay well below."""
+SAME_PLACE = 1e-3
+"""Slices nearer than this (mm, or slice numbers) are at the same position."""
+SAME_DIRECTION = 1e-3
+"""Difference of direction cosines within one series that is rounding."""
+LOST = frozenset(("truncated", "corrupt_header", "too_deep", "too_large", "io_error"))
+"""Why a file that began like an image was left out."""
+VOLUME_LIMIT = 4 * 2**30
+"""Bytes of the voxels of one case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One frame of one file."""
+
+    header: Header
+    index: int
+
+    @property
+    def tags(self) -> FrameTags:
+        return self.header.frames[self.index]
+
+    @property
+    def name(self) -> str:
+        stem = safe_text(self.header.path.stem)
+        return stem if len(self.header.frames) == 1 else f"{stem}:{self.index + 1:04d}"
+
+
+@dataclass(slots=True)
+class Log:
+    """What is to be said about a case, gathered on the way."""
+
+    notices: list[Notice] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def warn(self, code: str, text: str) -> None:
+        self.notices.append(Notice(code, text))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Slices on a regular grid. hu: int16 (n, rows, columns). Slice k lies at start + k * step, in the unit of the places given."""
+
+    hu: NDArray[np.int16]
+    names: tuple[str, ...]
+    start: float
+    step: float
+
+
+def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> list[Header]:
+    """The headers of all usable files. Raises ReadError no_images, mixed_patients."""
+    headers, number = [], 0
+    for path in paths:
+        number += 1
+        try:
+            headers.append(read_header(path, any_modality=any_modality))
+        except Skip as skip:
+            log.skipped[skip.code] += 1
+    if not number:
+        raise ReadError("no_images", "the folder holds no regular files (links are not followed): remove it or put the images there")
+    if not headers:
+        reasons = skip_words(log.skipped)
+        raise ReadError("no_images", f"none of the {number} files is a usable CT image ({reasons}): check that this is the images' folder")
+    check_one_patient(headers)
+    return headers
+
+
+def check_one_patient(headers: Iterable[Header]) -> None:
+    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone says little ("0", "ANON")."""
+    for said in zip(*(header.patient for header in headers), strict=True):
+        if len(set(said) - {""}) > 1:
+            raise ReadError("mixed_patients", "the images are of more than one patient: put each patient's images in a folder of their own")
+
+
+def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
+    """The slices of the largest stack (then the lowest series number); the others are only counted."""
+    groups: dict[tuple[object, ...], list[Slice]] = {}
+    for header in headers:
+        series = header.series if by_series else ""
+        for index, tags in enumerate(header.frames):
+            key: tuple[object, ...] = (series, header.rows, header.columns, tags.orientation, tags.spacing, tags.position is None)
+            groups.setdefault(key, []).append(Slice(header, index))
+    stacks: list[list[Slice]] = []
+    for key in sorted(groups, key=repr):
+        home = next((stack for stack in stacks if _alike(stack[0], groups[key][0], by_series)), None)
+        if home is None:
+            stacks.append(groups[key])
+        else:
+            home.extend(groups[key])
+    stacks.sort(key=lambda stack: (-len(stack), *_rank(stack[0].header)))
+    if len(stacks) > 1:
+        sizes = ", ".join(str(len(stack)) for stack in stacks[:8]) + (", ..." if len(stacks) > 8 else "")
+        log.warn("several_series", f"{len(stacks)} series of {sizes} slices: the first of these was read, the others were left out")
+    return stacks[0]
+
+
+def _rank(header: Header) -> tuple[float, str]:
+    return (np.inf if header.series_number is None else header.series_number, header.series)
+
+
+def _alike(a: Slice, b: Slice, by_series: bool) -> bool:
+    def close(x: tuple[float, ...] | None, y: tuple[float, ...] | None) -> bool:
+        if x is None or y is None:
+            return x is y
+        return len(x) == len(y) and bool(np.allclose(x, y, rtol=SAME_DIRECTION, atol=SAME_DIRECTION, equal_nan=True))
+
+    p, q = a.header, b.header
+    return (
+        (not by_series or p.series == q.series)
+        and (p.rows, p.columns) == (q.rows, q.columns)
+        and (a.tags.position is None) == (b.tags.position is None)
+        and close(a.tags.orientation, b.tags.orientation)
+        and close(a.tags.spacing, b.tags.spacing)
+    )
+
+
+def assemble(slices: list[Slice], places: NDArray[np.float64], log: Log, where: Callable[[float], str]) -> Stack:
+    """Decode slices and put them on a regular grid, in order of their places (mm along the normal, or slice numbers).
+
+    `where` words a place for a notice. Equal copies are dropped, small gaps filled by linear interpolation, both with a notice.
+    Raises ReadError too_few_slices, too_large, ambiguous_position, uneven_spacing, missing_slices, and what decoding raises.
+    """
+    order = sorted(range(len(slices)), key=lambda i: (places[i], slices[i].name))
+    slices, places = [slices[i] for i in order], places[order]
+    _enough(len(slices), log)
+    hu, good = _decode(slices, log)
+    keep = _without_copies(hu, places, np.flatnonzero(good), slices, log)
+    _enough(len(keep), log)
+    _warn_of_lost(log)
+    names, places = [slices[i].name for i in keep], places[keep]
+    if len(keep) < len(slices):
+        hu = hu[keep]
+    start, step, at = _lattice(places)
+    total = int(at[-1]) + 1
+    if total > len(names):
+        _report_gaps(at, places, total, log, where)
+        hu, names = _filled(hu, names, at, total)
+    return Stack(hu, tuple(names), start, step)
+
+
+def _enough(number: int, log: Log) -> None:
+    if number < FEWEST_SLICES:
+        reasons = f" ({skip_words(log.skipped)})" if log.skipped else ""
+        text = f"only {number} usable slices{reasons}, at least {FEWEST_SLICES} are needed: is the series complete?"
+        raise ReadError("too_few_slices", text)
+
+
+def skip_words(skipped: Mapping[str, int]) -> str:
+    """Reasons and how often: "not_dicom 3, truncated 1"."""
+    return ", ".join(f"{code} {count}" for code, count in sorted(skipped.items()))
+
+
+def _warn_of_lost(log: Log) -> None:
+    """Files that are images but cannot be used may have been slices: a gap shows where they lay, an end does not."""
+    lost = {code: count for code, count in log.skipped.items() if code in LOST}
+    if lost:
+        text = f"{sum(lost.values())} files could not be used ({skip_words(lost)}): slices may be missing at an end"
+        log.warn("files_unusable", text)
+
+
+def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Decode file by file into (n, rows, columns). The second array marks the slices that could be read."""
+    first = slices[0].header
+    by_file: dict[Path, list[tuple[int, Slice]]] = {}
+    for slot, piece in enumerate(slices):
+        by_file.setdefault(piece.header.path, []).append((slot, piece))
+    for pieces in by_file.values():
+        check_pixel_tags(pieces[0][1].header)
+    if len(slices) * first.rows * first.columns * 2 > VOLUME_LIMIT:
+        raise ReadError("too_large", f"the series takes more than {VOLUME_LIMIT >> 30} GB: split it or resample it first")
+    hu = np.zeros((len(slices), first.rows, first.columns), np.int16)
+    good = np.zeros(len(slices), np.bool_)
+    clipped = 0
+    for pieces in by_file.values():
+        slots = {piece.index: slot for slot, piece in pieces}
+        try:
+            for frame in frames(pieces[0][1].header, tuple(slots)):
+                hu[slots[frame.index]], good[slots[frame.index]] = frame.hu, True
+                clipped += frame.clipped
+        except Skip as skip:
+            log.skipped[skip.code] += 1
+    _warn_of_pixels(slices, clipped, log)
+    return hu, good
+
+
+def _warn_of_pixels(slices: list[Slice], clipped: int, log: Log) -> None:
+    number = sum(piece.tags.slope is None or piece.tags.intercept is None for piece in slices)
+    if number:
+        log.warn("no_rescale", f"{number} slices do not say how pixels become Hounsfield units: slope 1 and intercept 0 were taken")
+    if clipped:
+        log.warn("hu_clipped", f"{clipped} slices hold values beyond -32768..32767 HU: these were cut off")
+    if any(piece.header.photometric.upper() == "MONOCHROME1" for piece in slices):
+        log.warn("monochrome1", "the images ask to be shown inverted (MONOCHROME1): Hounsfield units are used as they are")
+    if any(piece.header.burned_in for piece in slices):
+        log.warn("burned_in", "the images say that text is burned into the pixels: check pictures before passing them on")
+    if any(piece.header.syntax_guessed for piece in slices):
+        log.warn("syntax_guessed", "files do not name their transfer syntax: it was found from their content")
+
+
+def _without_copies(
+    hu: NDArray[np.int16], places: NDArray[np.float64], good: NDArray[np.intp], slices: list[Slice], log: Log
+) -> NDArray[np.intp]:
+    """Indices to keep: one of each set of equal slices at one place."""
+    keep: list[int] = []
+    for i in good:
+        if keep and places[i] - places[keep[-1]] < SAME_PLACE:
+            if not np.array_equal(hu[i], hu[keep[-1]]):
+                names = f"{slices[keep[-1]].name} and {slices[i].name}"
+                raise ReadError("ambiguous_position", f"{names} differ at one position: keep one series or phase in the folder")
+        else:
+            keep.append(int(i))
+    if len(keep) < len(good):
+        log.warn("duplicate_slices", f"{len(good) - len(keep)} slices are copies of others and were left out")
+    return np.asarray(keep, np.intp)
+
+
+def _lattice(places: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int64]]:
+    """Start, step and whole grid indices (first 0) of increasing places. Raises ReadError uneven_spacing."""
+    gaps = np.diff(places)
+    step = float(np.median(gaps))
+    hops = np.where(gaps <= GAP * step, 1, np.rint(gaps / step)).astype(np.int64)
+    at = np.concatenate([[0], np.cumsum(hops)])
+    step, start = (float(v) for v in np.polyfit(at, places, 1))
+    off = float(np.abs(places - (start + step * at)).max()) / step
+    if off > JITTER:
+        text = f"the slices are unevenly spaced (steps of {gaps.min():.2f} to {gaps.max():.2f}): resample the series to even steps first"
+        raise ReadError("uneven_spacing", text)
+    return round(start, 6), round(step, 6), at
+
+
+def _report_gaps(at: NDArray[np.int64], places: NDArray[np.float64], total: int, log: Log, where: Callable[[float], str]) -> None:
+    holes = [(float(a), float(b), int(j - i - 1)) for (i, j), (a, b) in zip(pairwise(at), pairwise(places), strict=True) if j - i > 1]
+    missing = total - len(at)
+    spots = "; ".join(f"{n} between {where(a)} and {where(b)}" for a, b, n in holes[:5]) + ("; ..." if len(holes) > 5 else "")
+    if missing > MISSING_LIMIT * total:
+        raise ReadError("missing_slices", f"{missing} of {total} slices are missing ({spots}): add the missing files")
+    log.warn("missing_slices", f"{missing} of {total} slices are missing and were filled by linear interpolation: {spots}")
+
+
+def _filled(hu: NDArray[np.int16], names: list[str], at: NDArray[np.int64], total: int) -> tuple[NDArray[np.int16], list[str]]:
+    out = np.empty((total, *hu.shape[1:]), np.int16)
+    out[at] = hu
+    named = dict(zip(at.tolist(), names, strict=True))
+    for row, (i, j) in enumerate(pairwise(at.tolist())):
+        for k in range(i + 1, j):
+            share = (k - i) / (j - i)
+            out[k] = np.rint(hu[row] * (1 - share) + hu[row + 1] * share)
+    return out, [named.get(k, f"interpolated-{k}") for k in range(total)]

@@ -1,0 +1,139 @@
+"""What the page's viewer needs: slices, masks, surfaces of the bones, lines and boxes, all in the stack's voxels."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import marching_cubes
+
+from footcli import names
+from footcli.domain import CaseResult, Lesion, Stack
+from footcli.geometry import Array, apply
+from footcli.report import overlay
+from footcli.text import messages
+from footcli.web.page import term_title
+
+FINE = 64  # parts of a voxel in which surface points are written
+SMOOTH_MM = 0.8
+FACET_MM = 1.4
+UNKNOWN_MM = 0.6  # a voxel's edge where the scan has no millimetres: only for how finely surfaces are cut
+
+
+def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str) -> dict[str, Any]:
+    """The viewer's data, plain JSON types. labels: uint8 (z, y, x) on the input's grid.
+
+    Masks and surfaces are zlib in base64: masks uint8 (z, y, x); corners uint16 (n, 3), FINE to a voxel; faces uint16 (n, 3).
+    """
+    masks = on_stack(labels, stack)
+    to_stack = np.linalg.inv(stack.to_vox)
+    return {
+        "shape": stack.shape,
+        "per_sheet": stack.per_sheet,
+        "curve": stack.curve,
+        "mm": stack.voxel_mm,
+        "side": result.side,
+        "drawn_as": result.provenance.get("drawn_as", result.side),
+        # of an unknown side in slices without directions nobody knows which edge is the patient's right
+        "sides_known": result.side is not None or _input(result).get("orientation_known", True),
+        "to_vox": np.round(stack.to_vox, 5).tolist(),
+        "masks": _packed(masks),
+        "fine": FINE,
+        "bones": [
+            {"colour": colour, **_surface(masks == k, stack.voxel_mm)}
+            for k, colour in enumerate(overlay.BONE_COLOURS, start=1)
+        ],
+        "angles": [
+            {
+                "name": m.name, "source": m.source, "plane": str(names.ANGLE_PLANE.get(m.name, m.plane)), "unit": m.unit,
+                "value": m.value, "text": messages.number(m.value, m.unit),
+                "colour": overlay.ANGLE_COLOURS.get(m.name, overlay.OTHER_COLOUR), "points": _rounded(apply(to_stack, m.points_vox)),
+            }
+            for m in result.measurements if m.value is not None and len(m.points_vox) == 4
+        ],
+        "boxes": [
+            {
+                "text": f"{term_title(names.LESIONS, x.label, lang)} {x.score:.2f}", "sure": x.score >= overlay.SURE_SCORE,
+                "boxes": [_rounded(np.sort(apply(to_stack, box), axis=0)) for box in _boxes(x)],
+            }
+            for x in result.lesions
+        ],
+        "colours": {"box": overlay.BOX_COLOUR},
+    }  # fmt: skip
+
+
+def _input(result: CaseResult) -> dict[str, Any]:
+    found = result.provenance.get("input")
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def places(result: CaseResult, stack: Stack) -> dict[str, str]:
+    """Where to look, as "x,y,z" in stack voxels: for each measured name the middle of its points, for each lesion's label its middle."""
+    to_stack = np.linalg.inv(stack.to_vox)
+    found: dict[str, Array] = {}
+    for m in result.measurements:
+        if m.value is not None and m.points_vox:
+            found.setdefault(m.name, np.mean(m.points_vox, axis=0))
+    for lesion in result.lesions:
+        found.setdefault(lesion.label, (np.array(lesion.box_vox[:3]) + lesion.box_vox[3:]) / 2 - 0.5)
+    return {name: ",".join(f"{v:.0f}" for v in apply(to_stack, at)) for name, at in found.items()}
+
+
+def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
+    """(z, y, x) of the stack: the label of the input voxel nearest to each of its voxels; the axes of both run along each other."""
+    turn = stack.to_vox[:3, :3]
+    index: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * 3
+    order = [0, 0, 0]
+    for axis in range(3):  # x, y, z of the stack
+        row = int(np.abs(turn[:, axis]).argmax())
+        at = np.rint(stack.to_vox[row, 3] + turn[row, axis] * np.arange(stack.shape[2 - axis])).astype(np.int64)
+        index[2 - row], order[2 - axis] = at, 2 - row
+    inside = [(at >= 0) & (at < n) for at, n in zip(index, labels.shape, strict=True)]
+    cut = labels[np.ix_(*(np.where(ok, at, 0) for ok, at in zip(inside, index, strict=True)))]
+    cut = np.where(inside[0][:, None, None] & inside[1][:, None] & inside[2], cut, 0)
+    return np.ascontiguousarray(cut.transpose(order))
+
+
+def _boxes(lesion: Lesion) -> list[Array]:
+    """(2, 3) corners in input voxels of the lesion's box in each of its slices; half-open, so edges lie between voxel centres."""
+    x, y = (axis for axis in range(3) if axis != lesion.plane.axis)
+    out = []
+    for index in range(lesion.slices[0], lesion.slices[1] + 1):
+        if (box := lesion.box_in(index)) is not None:
+            ends = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+            ends[:, lesion.plane.axis] += index
+            ends[:, [x, y]] = np.reshape(box, (2, 2))
+            out.append(ends - 0.5)
+    return out
+
+
+def _surface(mask: NDArray[np.bool_], voxel_mm: float | None) -> dict[str, str]:
+    """Corners and faces of a bone's smoothed surface; empty texts where there is none."""
+    box = ndimage.find_objects(mask.astype(np.uint8))
+    edge = voxel_mm or UNKNOWN_MM
+    if not box:
+        return {"corners": "", "faces": ""}
+    pad = 3
+    soft = ndimage.gaussian_filter(np.pad(mask[box[0]], pad).astype(np.float32), SMOOTH_MM / edge)
+    if soft.max() <= 0.5:  # a speck
+        return {"corners": "", "faces": ""}
+    step = max(1, round(FACET_MM / edge))
+    corners, faces, _, _ = marching_cubes(soft, 0.5, step_size=step)
+    while len(corners) > np.iinfo(np.uint16).max:
+        step += 1
+        corners, faces, _, _ = marching_cubes(soft, 0.5, step_size=step)
+    at = (corners + [b.start - pad for b in box[0]])[:, ::-1]
+    return {"corners": _packed(np.rint(at * FINE).clip(0, 65535).astype("<u2")), "faces": _packed(faces.astype("<u2"))}
+
+
+def _packed(array: NDArray[Any]) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 6)).decode("ascii")
+
+
+def _rounded(points: Array) -> list[list[float]]:
+    return [[round(float(v), 1) for v in point] for point in points]

@@ -1,0 +1,133 @@
+"""A reader's word on a report, line by line: accepted, changed or refused; saved by the page, kept beside the result."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from footcli.domain import CaseResult, Level
+from footcli.errors import CaseError, SetupError, TruthError
+from footcli.names import FINDINGS, MEASURES
+from footcli.store.result import dumps, load_result, to_json
+from footcli.system.files import read_json, slug, write_json
+
+SCHEMA = "footcli-signoff/1"
+FILE = "signoff.json"
+VERDICTS = ("accept", "edit", "reject")
+LONGEST = 2000  # characters of a comment or a name
+_KINDS = {"angle": {term.name for term in MEASURES}, "finding": {term.name for term in FINDINGS}}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """word: one of VERDICTS. to: what an edited line should say, a value of an angle or a Level of a finding; else None."""
+
+    word: str
+    to: float | Level | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """lines: "angle:CPA" or "finding:flat_foot" -> verdict. signed: when, as the browser wrote it (ISO 8601)."""
+
+    case_id: str
+    input_sha256: str
+    values_sha256: str
+    reader: str
+    signed: str
+    lines: Mapping[str, Verdict]
+
+
+def parse(data: Any) -> SignOff:
+    """What a page saved. Raises ValueError naming what does not fit."""
+    if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+        raise ValueError(f"is no sign-off of this version ({SCHEMA})")
+    lines = data.get("lines")
+    if not isinstance(lines, Mapping):
+        raise ValueError("holds no lines")
+    texts = {key: _text(data.get(key), key) for key in ("case_id", "input_sha256", "reader", "signed")}
+    texts["values_sha256"] = _text(data.get("values_sha256", ""), "values_sha256")  # pages of older versions have none
+    return SignOff(**texts, lines={str(key): _verdict(str(key), value) for key, value in lines.items()})
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST:
+        raise ValueError(f"{key} must be a text of at most {LONGEST} characters")
+    return value
+
+
+def _verdict(key: str, value: Any) -> Verdict:
+    kind, _, name = key.partition(":")
+    if name not in _KINDS.get(kind, ()):
+        raise ValueError("has a line that no report has")
+    if not isinstance(value, Mapping) or value.get("verdict") not in VERDICTS:
+        raise ValueError(f"{key}: verdict must be one of {', '.join(VERDICTS)}")
+    to: float | Level | None = None
+    if value["verdict"] == "edit":
+        given = value.get("to")
+        if kind == "finding":
+            to = Level(given) if given in {level.value for level in Level} else None
+        elif isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
+            to = float(given)
+        if to is None:
+            raise ValueError(f"{key}: an edited line needs what it should say")
+    return Verdict(value["verdict"], to, _text(value.get("comment", ""), f"{key}: comment"))
+
+
+def merge_signoff(file: Path, out: Path) -> Path:
+    """Keep a saved sign-off beside the result that it is about; returns that case's folder.
+
+    Raises SetupError where the file cannot be read, or where it is of another case or another scan.
+    """
+    try:
+        data = read_json(file)
+        signed = parse(data)
+    except (TruthError, ValueError) as error:
+        raise SetupError(f"{file}: {error}; save it again from the report") from error
+    folder = out / slug(signed.case_id)
+    try:
+        result = load_result(folder)
+    except CaseError as error:
+        raise SetupError(f"{file}: is about a case that {out} does not hold") from error
+    if not signs(signed, result):
+        raise SetupError(f"{file}: is about another scan, or other values, than those in {folder}")
+    write_json(folder / FILE, data)
+    return folder
+
+
+def signs(signed: SignOff, result: CaseResult) -> bool:
+    """Whether a sign-off is about this case, this scan and these values."""
+    same_values = signed.values_sha256 in ("", values_digest(result))
+    return same_values and result.case_id == signed.case_id and result.provenance.get("input", {}).get("sha256", "") == signed.input_sha256
+
+
+def values_digest(result: CaseResult) -> str:
+    """A hash over what a reader signs, as it is written: all but where it comes from."""
+    text = dumps({key: value for key, value in to_json(result).items() if key != "provenance"})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def aside(folder: Path) -> Path | None:
+    """Where a sign-off can be kept once the values that it was about are no longer there; None where there is none."""
+    if not (folder / FILE).is_file():
+        return None
+    number = 1
+    while (kept := folder / f"signoff-earlier-{number}.json").exists():
+        number += 1
+    return kept
+
+
+def load_signoff(folder: Path) -> SignOff | None:
+    """A case's sign-off, None where there is none. Raises CaseError where it is damaged."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        return parse(read_json(path))
+    except (TruthError, ValueError) as error:
+        raise CaseError("bad_signoff", f"{FILE} is damaged: merge it again with footcli report --signoff") from error

@@ -1,0 +1,1 @@
+"""Files, processes, cores and assets of the machine that footcli runs on."""

@@ -1,0 +1,45 @@
+"""How many cores this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+
+def cpu_count() -> int:
+    """Cores this process may use: the least of its affinity and its cgroup's quota (versions 1 and 2), at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        cores = os.cpu_count() or 1
+    quota = _cgroup_quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
+    return max(1, cores if quota is None else min(cores, math.floor(quota)))
+
+
+def _cgroup_quota(root: Path, membership: Path) -> float | None:
+    """Cores that the cgroup of this process, or one above it, allows; None without a limit."""
+    try:
+        rows = [row.split(":", 2) for row in membership.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return None
+    quotas = []
+    for _, controllers, inside in (row for row in rows if len(row) == 3):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / controllers if controllers else root
+        place = base / inside.lstrip("/")
+        quotas += [q for folder in (place, *place.parents) if folder.is_relative_to(base) and (q := _quota_of(folder))]
+    return min(quotas, default=None)
+
+
+def _quota_of(folder: Path) -> float | None:
+    """cpu.max (version 2) or cpu.cfs_quota_us / cpu.cfs_period_us (version 1) of one cgroup."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{word}_us").read_text(encoding="ascii").strip() for word in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):  # "max" is no number: no limit
+        return None

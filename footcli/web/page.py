@@ -1,0 +1,75 @@
+"""The two pages' common ground: one Jinja environment, the policy, the style, and states as colour, word and symbol."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import urllib.parse
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
+
+from footcli import names
+from footcli.domain import Level
+from footcli.errors import SetupError
+from footcli.system import assets
+from footcli.text import messages
+
+LEVEL_STATE = {Level.PRESENT: "outside", Level.BORDERLINE: "borderline", Level.NOT_SEEN: "within", Level.NOT_MEASURABLE: "missing"}
+SYMBOL = {"within": "✓", "borderline": "≈", "outside": "▲", "missing": "–", "no_range": "·"}
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(assets.templates_dir(), encoding="utf-8"),
+        autoescape=True,  # for every template: the file names end in .j2
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Every text that a template prints passes here first; markup made by footcli does not need to."""
+    return messages.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **content: Any) -> str:
+    """A template filled in: self-contained HTML, its scripts as one. Raises SetupError for an unknown language or missing templates."""
+    folder = assets.templates_dir()
+    try:
+        *parts, style = ((folder / name).read_text(encoding="utf-8") for name in (*scripts, "style.css"))
+        script = "\n".join(parts)
+        source = _environment().get_template(template)
+    except (OSError, TemplateError) as error:
+        raise SetupError(f"a template of this installation is missing or damaged ({template}): reinstall footcli") from error
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    return source.render(
+        lang=lang,
+        t=messages.strings(lang),
+        policy=policy,
+        style=Markup(style),
+        script=Markup(script),
+        symbol=SYMBOL,
+        **content,
+    )
+
+
+def report_link(folder: str, above: str = "") -> str:
+    """The address of a case's report, from the page of the run or, with "../", from another case's."""
+    return above + urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
+
+
+def term_title(terms: Sequence[names.Term], name: str, lang: str) -> str:
+    """The term's title in a language; the name itself where it is no term."""
+    term = next((term for term in terms if term.name == name), None)
+    return name if term is None else (term.ko if lang == "ko" else term.en)
