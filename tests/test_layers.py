@@ -117,6 +117,11 @@ def test_every_file_belongs_to_a_wing_of_the_table() -> None:
     assert {name for path in PACKAGE.glob("*.py") if not (name := path.stem).startswith("__")} == set(GROUND)
 
 
+def test_every_wing_is_named_in_the_map() -> None:
+    text = (PACKAGE / "README.md").read_text("utf-8")
+    assert [wing for wing in ORDER if f"`{wing}/`" not in text and f"`{wing}.py`" not in text] == []
+
+
 def test_a_wing_imports_only_wings_before_it() -> None:
     assert _upwards(_arrows()) == []
 
