@@ -244,6 +244,11 @@ class CaseResult:
     faint: tuple[Lesion, ...] = ()
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value where it is a mapping, else an empty one: provenance may hold anything."""
+    return value if isinstance(value, Mapping) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFailure:
     """A case that could not be done: a stable code and one line that says what to do."""

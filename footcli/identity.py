@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from footcli.dataset.clinical import ADULT_YEARS, age_band
-from footcli.domain import CaseRef, Plane, Volume
+from footcli.domain import CaseRef, Plane, Volume, mapping
 
 ALGORITHM = 1
 """Raised whenever the same input, models and options may give other numbers: results of another one are done again."""
@@ -60,7 +60,7 @@ def source_digest(ref: CaseRef) -> str:
 
 def same_scan(provenance: Mapping[str, Any], volume: Volume) -> bool:
     """Whether a result's pixels are the volume's, whatever their geometry: --spacing is part of that."""
-    held = _part(provenance, "input")
+    held = mapping(provenance.get("input"))
     return volume.input_sha256 == held.get("sha256") or volume.pixels_sha256 == held.get("pixels_sha256")
 
 
@@ -73,24 +73,19 @@ def differences(provenance: Mapping[str, Any], wanted: Mapping[str, Any], facts:
     if provenance.get("algorithm") != wanted["algorithm"]:
         return ["made by another version of footcli"]
     found = [f"{name} or its entry has changed" for name in _changed(provenance.get("models"), wanted["models"])]
-    old, new = _part(provenance, "profile"), wanted["profile"]
+    old, new = mapping(provenance.get("profile")), wanted["profile"]
     if old.get("name") != new["name"]:
         found.append(f"profile {new['name']} instead of {old.get('name')}")
     elif old.get("sha256") != new["sha256"]:
         found.append(f"profile {new['name']} has changed")
-    before = _part(provenance, "options")
+    before = mapping(provenance.get("options"))
     other = {key: value for key, value in wanted["options"].items() if before.get(key) != value}
     found += [f"{_LABEL.get(key, key)} {_worded(value)} instead of {_worded(before.get(key))}" for key, value in other.items()]
     decided = {_DECIDES.get(key) for key in other}
-    held = _part(provenance, "input")
+    held = mapping(provenance.get("input"))
     if facts is not None and any(held.get(key) != value for key, value in facts.items() if key not in decided):
         found.append("the files say something else of the scan or the patient")
     return found
-
-
-def _part(provenance: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = provenance.get(key)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _changed(old: Any, new: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.dataset.clinical import Clinical, age_band, findings_named, first_said, of_this_case
-from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane
+from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane, mapping
 from footcli.errors import CaseError
 from footcli.evaluate.bones import SliceCounter, surface_distances
 from footcli.evaluate.boxes import LESION_ID, Box3D, Hit, SliceBox, found_boxes, hits, link
@@ -77,7 +77,7 @@ def gather(pair: Pair) -> CaseScores:
             counter.take(plane, index, label, volume if plane is whole else None)
     why: dict[str, str] = {}
     unknown = Counter(truth.unknown)
-    spacing = np.linalg.norm(affine[:3, :3], axis=0) if results[0].provenance.get("input", {}).get("spacing_mm") else None
+    spacing = np.linalg.norm(affine[:3, :3], axis=0) if mapping(results[0].provenance.get("input")).get("spacing_mm") else None
     if spacing is None:
         why["radial"] = "the scan has no millimetres"
     distances = _distances(volume, found, within, spacing, truth, why)
@@ -150,7 +150,7 @@ def _frame(
 ) -> FootFrame | None:  # fmt: skip
     """The foot's axes, from the true bones where all are there: true angles are read in the foot's own views, as measured ones are."""
     known = not any(notice.code == "geometry_from_names" for notice in results[0].warnings)
-    standing = results[0].provenance.get("input", {}).get("weight_bearing")
+    standing = mapping(results[0].provenance.get("input")).get("weight_bearing")
     try:
         return None if labels is None else foot_frame(labels, affine, orientation_known=known, weight_bearing=standing)
     except CaseError:

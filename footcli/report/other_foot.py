@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from footcli import names
-from footcli.domain import CaseResult, Source
+from footcli.domain import CaseResult, Source, mapping
 from footcli.errors import CaseError
-from footcli.report.rows import mapping
-from footcli.store.result import load_result
+from footcli.store.result import RESULT, load_result
 from footcli.text import messages
 from footcli.web.page import term_title
 
@@ -26,7 +25,7 @@ def partner(folder: Path) -> Path | None:
         return None
     at = found[-1].start()
     beside = folder.with_name(folder.name[:at] + OTHER[folder.name[at]] + folder.name[at + 1 :])
-    return beside if (beside / "result.json").is_file() else None
+    return beside if (beside / RESULT).is_file() else None
 
 
 def other_foot(folder: Path, result: CaseResult) -> CaseResult | None:

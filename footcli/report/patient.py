@@ -12,11 +12,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from footcli import names
-from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View
+from footcli.domain import CaseFailure, CaseResult, Finding, Lesion, Level, Measurement, Plane, Stack, View, mapping
 from footcli.errors import CaseError
 from footcli.report import overlay, viewer
 from footcli.report.other_foot import other_foot, side_rows
-from footcli.report.rows import angle_rows, finding_row, mapping, missing_row, said
+from footcli.report.rows import angle_rows, finding_row, missing_row, said
 from footcli.store.result import load_case, load_masks, load_stack
 from footcli.store.signoff import SCHEMA, VERDICTS, SignOff, load_signoff, signs, values_digest
 from footcli.system.files import locked, slug, write_atomic

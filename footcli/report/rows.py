@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from footcli import names
-from footcli.domain import Finding, Level, Measurement, Source
+from footcli.domain import Finding, Level, Measurement, Source, mapping
 from footcli.store.signoff import SignOff
 from footcli.text import korean, messages
 from footcli.web import svg
@@ -27,11 +27,6 @@ def angle_state(value: float | None, low: float | None, high: float | None, band
     if any(abs(value - limit) < band for limit in limits):
         return "borderline"
     return "outside" if (low is not None and value < low) or (high is not None and value > high) else "within"
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is a mapping, else an empty one: provenance may hold anything."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from scipy import ndimage
 from skimage.measure import marching_cubes
 
 from footcli import names
-from footcli.domain import CaseResult, Lesion, Stack
+from footcli.domain import CaseResult, Lesion, Stack, mapping
 from footcli.geometry import Array, apply
 from footcli.report import overlay
 from footcli.text import messages
@@ -40,7 +39,7 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         "side": result.side,
         "drawn_as": result.provenance.get("drawn_as", result.side),
         # of an unknown side in slices without directions nobody knows which edge is the patient's right
-        "sides_known": result.side is not None or _input(result).get("orientation_known", True),
+        "sides_known": result.side is not None or mapping(result.provenance.get("input")).get("orientation_known", True),
         "to_vox": np.round(stack.to_vox, 5).tolist(),
         "masks": _packed(masks),
         "fine": FINE,
@@ -65,11 +64,6 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         ],
         "colours": {"box": overlay.BOX_COLOUR},
     }  # fmt: skip
-
-
-def _input(result: CaseResult) -> dict[str, Any]:
-    found = result.provenance.get("input")
-    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def places(result: CaseResult, stack: Stack) -> dict[str, str]:

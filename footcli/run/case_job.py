@@ -17,13 +17,12 @@ from footcli.identity import differences, foot_ids, input_facts, same_scan, sour
 from footcli.report.patient import write_report
 from footcli.run.pipeline import Clock, Foot, Models, Options, analyze_volume, fingerprint, read_volume
 from footcli.store.journal import Record, result_digest
-from footcli.store.result import load_result, save_case
+from footcli.store.result import MASKS, RESULT, VIEWS, load_result, save_case
 from footcli.store.signoff import FILE as SIGNED
 from footcli.store.signoff import aside, load_signoff, values_digest
 from footcli.system.files import locked, slug, stage
 
-RESULT = "result.json"
-OWN_FILES = ("report.html", "masks.npz", "views.npz", "polygons")
+OWN_FILES = ("report.html", MASKS, VIEWS, "polygons")
 """What a case's folder holds of footcli's own beside RESULT: without that one they say nothing."""
 
 

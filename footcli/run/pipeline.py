@@ -161,16 +161,17 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
             lesions = arch_by_angles(lesions, values, models.profile)
         shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False))
         findings = decide(values, shown, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
-    side, notices = _side(frame, volume, foot.turned)
+    usual = handedness(volume, frame, foot.turned)
+    side, notices = _side(frame, volume, usual)
     facts = input_facts(volume, all_source_names(volume, ref))
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
         ref.case_id, side, values, landmarks, shown, findings, (*volume.notices, *frame.notices, *notices),
-        {**_provenance(volume, facts, settings, foot), "drawn_as": side or handedness(volume, frame, foot.turned)}, faint,
+        {**_provenance(volume, facts, settings, foot), "drawn_as": side or usual}, faint,
     )  # fmt: skip
     with clock("pictures"):
         above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
-        turned = (*foot.turned, side is not None and side != handedness(volume, frame, foot.turned))
+        turned = (*foot.turned, side is not None and side != usual)
         views = build_views(volume, labels, frame, (*located.slabs, above), shown, turned, side)
         stack = build_stack(volume, labels, frame, turned)
     return Foot(result, labels, views, stack, volume)
@@ -210,14 +211,16 @@ def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str],
     return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden
 
 
-def _side(frame: FootFrame, volume: Volume, turned: tuple[bool, ...]) -> tuple[Side | None, tuple[Notice, ...]]:
-    """The side that the bones show; the tag is the second opinion and speaks only where the bones cannot."""
+def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, tuple[Notice, ...]]:
+    """The side that the bones show; the tag is the second opinion and speaks only where the bones cannot.
+
+    usual: the side of the foot if its slices are shown as usual, see `handedness`.
+    """
     seen, told = frame.side, volume.tags.side
     if seen is None:
-        shown = handedness(volume, frame, turned)
-        if told is None or told == shown:
+        if told is None or told == usual:
             return told, ()
-        text = f"shown as usual the bones are those of a {WORDS[shown]} foot, the file says {told}: the pictures are turned, check the side"
+        text = f"shown as usual the bones are those of a {WORDS[usual]} foot, the file says {told}: the pictures are turned, check the side"
         return told, (Notice("side_disagrees", text),)
     if told is not None and told != seen:
         text = f"the bones are those of a {WORDS[seen]} foot, the file says {told}: check the side"

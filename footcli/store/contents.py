@@ -7,7 +7,7 @@ from pathlib import Path
 from footcli.errors import CaseError, SetupError
 from footcli.identity import scan_id
 from footcli.store.journal import Record, read_journal
-from footcli.store.result import load_result
+from footcli.store.result import RESULT, load_result
 
 
 def folders_in(out: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def union(out: Path) -> list[Record]:
         owner |= {str(name): record["case_id"] for name in record["folders"]}
     folders: dict[str, list[str]] = {}
     for folder in sorted(out.iterdir()) if out.is_dir() else ():
-        if not folder.name.startswith(".") and not folder.is_symlink() and (folder / "result.json").is_file():
+        if not folder.name.startswith(".") and not folder.is_symlink() and (folder / RESULT).is_file():
             folders.setdefault(owner.get(folder.name) or _said_id(folder), []).append(folder.name)
     cases = []
     for case_id in sorted(records.keys() | folders.keys()):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from footcli.store.result import MASKS, RESULT, VIEWS
 from footcli.system.files import locked, sweep
 
 JOURNAL = "journal.jsonl"
@@ -57,7 +59,7 @@ def latest_done(out: Path) -> dict[str, Record]:
     return {
         record["case_id"]: record
         for record in read_journal(out)
-        if isinstance(record.get("result_sha256"), dict) and any((out / name / "masks.npz").exists() for name in record["folders"])
+        if isinstance(record.get("result_sha256"), dict) and any((out / name / MASKS).exists() for name in record["folders"])
     }
 
 
@@ -71,16 +73,17 @@ def finished(out: Path) -> dict[str, Record]:
 
     A failure after it takes nothing away.
     """
-    return {record["case_id"]: record for record in read_journal(out) if _whole(out, record)}
+    digest = cache(lambda name: result_digest(out / name))  # a case that was done again has several records of one folder
+    return {record["case_id"]: record for record in read_journal(out) if _whole(record, digest)}
 
 
-def _whole(out: Path, record: Record) -> bool:
-    """The record's results are there, as they were written."""
+def _whole(record: Record, digest: Callable[[str], str]) -> bool:
+    """The record's results are there, as they were written. digest: folder name -> hash of what lies there now; raises OSError."""
     hashes = record.get("result_sha256")
     if not isinstance(hashes, dict) or not hashes or sorted(hashes) != sorted(record["folders"]):
         return False
     try:
-        return all(result_digest(out / name) == value for name, value in hashes.items())
+        return all(digest(name) == value for name, value in hashes.items())
     except OSError:
         return False
 
@@ -88,6 +91,6 @@ def _whole(out: Path, record: Record) -> bool:
 def result_digest(folder: Path) -> str:
     """Hash over the files that a result is kept in. Raises OSError."""
     digest = hashlib.sha256()
-    for name in ("result.json", "masks.npz", "views.npz"):
+    for name in (RESULT, MASKS, VIEWS):
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()

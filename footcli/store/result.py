@@ -17,6 +17,8 @@ from footcli.store.arrays import npz_bytes, read_npz
 from footcli.store.views import read_stack, read_views, views_npz
 from footcli.system.files import write_atomic
 
+RESULT, MASKS, VIEWS = "result.json", "masks.npz", "views.npz"
+"""The files of a case's folder that a result is kept in."""
 SCHEMA_VERSION = "footcli-result/1"
 DECIMALS = 3  # a thousandth of a degree, millimetre or voxel: finer than anything measured here
 SCHEMA_FILE = Path(__file__).resolve().parent / "schema.json"
@@ -179,26 +181,26 @@ def save_case(
         raise ValueError(f"labels must be uint8 (z, y, x) and affine (4, 4), got {labels.dtype} {labels.shape} and {affine.shape}")
     text = dumps(to_json(result))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "result.json").unlink(missing_ok=True)
+    (folder / RESULT).unlink(missing_ok=True)
     named = {f"slices_{plane.value}": np.array(list(names)) for plane, names in (slice_names or {}).items() if names}
-    write_atomic(folder / "masks.npz", npz_bytes({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}))
-    write_atomic(folder / "views.npz", views_npz(views, stack))
-    write_atomic(folder / "result.json", text.encode("utf-8"))
+    write_atomic(folder / MASKS, npz_bytes({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}))
+    write_atomic(folder / VIEWS, views_npz(views, stack))
+    write_atomic(folder / RESULT, text.encode("utf-8"))
 
 
 def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
     """What `save_case` wrote, without the masks. Raises CaseError (no_result, bad_result) where a file is missing or damaged."""
-    return load_result(folder), read_npz(folder / "views.npz", read_views)
+    return load_result(folder), read_npz(folder / VIEWS, read_views)
 
 
 def load_stack(folder: Path) -> Stack | None:
     """The slices to scroll through; None where the case was analysed without. Raises CaseError (bad_result)."""
-    return read_npz(folder / "views.npz", read_stack)
+    return read_npz(folder / VIEWS, read_stack)
 
 
 def load_result(folder: Path) -> CaseResult:
     """result.json alone. Raises CaseError (no_result, bad_result)."""
-    path = folder / "result.json"
+    path = folder / RESULT
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -210,13 +212,13 @@ def load_result(folder: Path) -> CaseResult:
 
 def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """(labels uint8 (z, y, x), affine float64 (4, 4)) of masks.npz. Raises CaseError (bad_result)."""
-    return read_npz(folder / "masks.npz", _read_masks)
+    return read_npz(folder / MASKS, _read_masks)
 
 
 def load_slice_names(folder: Path) -> dict[Plane, tuple[str, ...]]:
     """Source names of the slices of each plane that masks.npz knows. Raises CaseError (bad_result)."""
     return read_npz(
-        folder / "masks.npz",
+        folder / MASKS,
         lambda arrays: {p: tuple(arrays[f"slices_{p.value}"].tolist()) for p in Plane if f"slices_{p.value}" in arrays},
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from footcli.domain import CaseResult, Level
+from footcli.domain import CaseResult, Level, mapping
 from footcli.errors import CaseError, SetupError, TruthError
 from footcli.names import FINDINGS, MEASURES
 from footcli.store.result import dumps, load_result, to_json
@@ -103,7 +103,8 @@ def merge_signoff(file: Path, out: Path) -> Path:
 def signs(signed: SignOff, result: CaseResult) -> bool:
     """Whether a sign-off is about this case, this scan and these values."""
     same_values = signed.values_sha256 in ("", values_digest(result))
-    return same_values and result.case_id == signed.case_id and result.provenance.get("input", {}).get("sha256", "") == signed.input_sha256
+    same_scan = mapping(result.provenance.get("input")).get("sha256", "") == signed.input_sha256
+    return same_values and same_scan and result.case_id == signed.case_id
 
 
 def values_digest(result: CaseResult) -> str:

@@ -140,9 +140,14 @@ def _sort_in(part: _Part, folder: str, files: list[str], copied: bool) -> None:
             part.clinical.append(path)
 
 
+def _original(name: str) -> str:
+    """The name without the mark of a second download."""
+    return _COPY.sub(r"\2", name)
+
+
 def _uncopied(folder: str) -> str:
     """The folder that one is a copy of, by the names on the way; itself where no name says so."""
-    return str(Path(*(_COPY.sub(r"\2", part) for part in Path(folder).parts)))
+    return str(Path(*map(_original, Path(folder).parts)))
 
 
 def _rank(folder: str) -> tuple[bool, str]:
@@ -152,9 +157,14 @@ def _rank(folder: str) -> tuple[bool, str]:
 
 def without_copies(files: list[str]) -> tuple[list[str], list[str]]:
     """The files of a folder without copies of others in it, and those copies."""
-    names = {_base(path) for path in files}
-    copies = [path for path in files if (first := _COPY.sub(r"\2", _base(path))) != _base(path) and first in names]
-    return [path for path in files if path not in set(copies)] if copies else files, copies
+    names = {path: _base(path) for path in files}
+    there = set(names.values())
+    kept: list[str] = []
+    copies: list[str] = []
+    for path, name in names.items():
+        first = _original(name)
+        (copies if first != name and first in there else kept).append(path)
+    return kept, copies
 
 
 def tells_of_slices(path: str) -> bool:
@@ -222,7 +232,7 @@ def _base(path: str) -> str:
 
 def _stem(path: str) -> str:
     """The name without ending, and without the mark of a second download."""
-    name = _COPY.sub(r"\2", _base(path))
+    name = _original(_base(path))
     return name.rpartition(".")[0] or name
 
 
