@@ -1,3 +1,6 @@
-"""footcli: assisted diagnosis of foot and ankle disease from weight-bearing cone-beam CT. Research use only."""
+"""footcli: assisted diagnosis of foot and ankle disease from weight-bearing cone-beam CT.
+
+Research use only.
+"""
 
 __version__ = "0.1.0"

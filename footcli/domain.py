@@ -55,10 +55,11 @@ class Notice:
 class CaseRef:
     """A case found on disk, not yet opened.
 
-    `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file of the folder.
-    `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes may lie apart. `copies`: files left out because
-    another one of the same name lies beside, but for the mark of a second download. `several_patients`: the folder's file names hold
-    several case numbers.
+    `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file
+    of the folder. `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes
+    may lie apart. `copies`: files left out because another one of the same name lies beside, but
+    for the mark of a second download. `several_patients`: the folder's file names hold several case
+    numbers.
     """
 
     case_id: str
@@ -86,12 +87,13 @@ class ScanTags:
 class Volume:
     """One scan as a voxel grid.
 
-    hu: int16 (z, y, x), Hounsfield units as the file's rescale gives them.
-    affine: float64 (4, 4), voxel (x, y, z, 1) -> LPS mm. Its columns may point any way; see `spacing_mm`.
-    slice_names: source name of each slice along `stack.axis`, in index order.
-    spacing_known: False where no pixel size was to be had; then the affine's unit is the pixel, not mm.
-    orientation_known: False where up / down and front / back must be read from the anatomy.
-    input_sha256: hash over the pixel data and the affine, the same whatever the files' order. pixels_sha256: over the pixels alone.
+    hu: int16 (z, y, x), Hounsfield units as the file's rescale gives them. affine: float64 (4, 4),
+    voxel (x, y, z, 1) -> LPS mm. Its columns may point any way; see `spacing_mm`. slice_names:
+    source name of each slice along `stack.axis`, in index order. spacing_known: False where no
+    pixel size was to be had; then the affine's unit is the pixel, not mm. orientation_known: False
+    where up / down and front / back must be read from the anatomy. input_sha256: hash over the
+    pixel data and the affine, the same whatever the files' order. pixels_sha256: over the pixels
+    alone.
     """
 
     hu: NDArray[np.int16]
@@ -128,10 +130,13 @@ class Landmark:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """A box linked over slices. box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive.
+    """A box linked over slices.
 
-    boxes: for each of the slices (x0, y0, x1, y1), half-open, on the two axes that the slice shows; empty where only the whole is known.
-    scores: how sure the box of each of the slices is, 0..1; empty where all are as sure as the whole.
+    box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive.
+
+    boxes: for each of the slices (x0, y0, x1, y1), half-open, on the two axes that the slice shows;
+    empty where only the whole is known. scores: how sure the box of each of the slices is, 0..1;
+    empty where all are as sure as the whole.
     """
 
     label: str
@@ -161,8 +166,8 @@ class Lesion:
 class Measurement:
     """One angle from one source, or why it has no value.
 
-    points_vox: the four points P1..P4 that the two lines run through, voxel frame; empty without a value.
-    slice: number of the slice that shows the angle best, in the input grid along `plane`.
+    points_vox: the four points P1..P4 that the two lines run through, voxel frame; empty without a
+    value. slice: number of the slice that shows the angle best, in the input grid along `plane`.
     note: how it was taken where that can differ (which floor, for one).
     """
 
@@ -192,10 +197,10 @@ class Finding:
 class View:
     """A picture for the report: a slice of the volume, or a slab projected along the foot.
 
-    image: uint8 (rows, columns). labels: uint8 (rows, columns), bone ids, 0 background.
-    vox_to_px: float64 (2, 4), voxel (x, y, z, 1) -> (column, row).
-    edges: what lies at the left, right, top, bottom edge: A P S I L R, or M lateral "La" medial "Me".
-    index: slice number along `plane`; None for a slab. pixel_mm: edge of a (square) pixel, None if unknown.
+    image: uint8 (rows, columns). labels: uint8 (rows, columns), bone ids, 0 background. vox_to_px:
+    float64 (2, 4), voxel (x, y, z, 1) -> (column, row). edges: what lies at the left, right, top,
+    bottom edge: A P S I L R, or M lateral "La" medial "Me". index: slice number along `plane`; None
+    for a slab. pixel_mm: edge of a (square) pixel, None if unknown.
     """
 
     key: str
@@ -211,11 +216,13 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """The scan about one foot as a reader scrolls it: slices of equal voxels, x to the patient's left, y back, z up.
+    """The scan about one foot as a reader scrolls it: slices of equal voxels, x to the patient's
+    left, y back, z up.
 
-    sheets: grey JPEG files; each shows `per_sheet` slices of rows x columns below one another, lowest z on top of the first.
-    shape: (slices, rows, columns). curve: (HU, grey) knots between which grey values run straight.
-    to_vox: float64 (4, 4), stack voxel (x, y, z, 1) -> input voxel. voxel_mm: edge of a voxel, None if unknown.
+    sheets: grey JPEG files; each shows `per_sheet` slices of rows x columns below one another,
+    lowest z on top of the first. shape: (slices, rows, columns). curve: (HU, grey) knots between
+    which grey values run straight. to_vox: float64 (4, 4), stack voxel (x, y, z, 1) -> input voxel.
+    voxel_mm: edge of a voxel, None if unknown.
     """
 
     sheets: tuple[bytes, ...]
@@ -230,7 +237,8 @@ class Stack:
 class CaseResult:
     """All that one foot of one case gave; what result.json holds.
 
-    faint: lesions too unsure to be shown or to count for a finding; evaluation's curves go down to them.
+    faint: lesions too unsure to be shown or to count for a finding; evaluation's curves go down to
+    them.
     """
 
     case_id: str

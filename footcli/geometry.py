@@ -47,5 +47,8 @@ def apply(matrix: AnyFloat, points: ArrayLike) -> Array:
 
 
 def slice_of(volume: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
-    """One slice across an array axis of a volume, contiguous. np.take would first copy all of a volume that is turned or flipped."""
+    """One slice across an array axis of a volume, contiguous.
+
+    np.take would first copy all of a volume that is turned or flipped.
+    """
     return np.ascontiguousarray(np.moveaxis(volume, axis, 0)[index])

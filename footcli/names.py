@@ -1,4 +1,7 @@
-"""The vocabulary: bones, landmarks, lesions, diseases; aliases, Korean and English. Knowledge as tables."""
+"""The vocabulary: bones, landmarks, lesions, diseases; aliases, Korean and English.
+
+Knowledge as tables.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from footcli.domain import Plane
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A thing with the name that results use, its titles for people, and other spellings met in data."""
+    """A thing with the name that results use, its titles for people, and other spellings met in
+    data.
+    """
 
     name: str
     en: str
@@ -19,11 +24,19 @@ class Term:
 
 
 def _ray(number: int, ordinal: str) -> Term:
-    wrong = tuple(f"{number}{suffix} Meta{t}arsal" for suffix in ("st", ordinal[1:]) for t in ("t", "r"))
-    return Term(f"{ordinal} Metatarsal", f"{ordinal} metatarsal", f"제{number}중족골", (*wrong, f"MT{number}", f"metatarsal{number}"))
+    wrong = tuple(
+        f"{number}{suffix} Meta{t}arsal" for suffix in ("st", ordinal[1:]) for t in ("t", "r")
+    )
+    return Term(
+        f"{ordinal} Metatarsal",
+        f"{ordinal} metatarsal",
+        f"제{number}중족골",
+        (*wrong, f"MT{number}", f"metatarsal{number}"),
+    )
 
 
-# Order is the model's and masks.npz's: label 1 is the first. MidFoot = navicular, cuboid, three cuneiforms.
+# Order is the model's and masks.npz's: label 1 is the first. MidFoot = navicular, cuboid, three
+# cuneiforms.
 BONES: tuple[Term, ...] = (
     Term("Tibia", "tibia", "경골"),
     Term("Fibula", "fibula", "비골"),
@@ -37,12 +50,26 @@ RAYS: tuple[int, ...] = (6, 7, 8, 9, 10)
 
 LESIONS: tuple[Term, ...] = (
     Term("Hallux Valgus", "hallux valgus", "무지 외반증", ("HV", "hallux abducto valgus")),
-    Term("OLT", "osteochondral lesion of the talus", "거골 골연골병변", ("osteochondral lesion of talus", "거골 연골 병변")),
-    Term("Accessory Navicular", "accessory navicular", "부주상골",
-         ("Prehallux", "Prehallux syndrome", "accessory navicular syndrome", "부주상골 증후군")),
+    Term(
+        "OLT",
+        "osteochondral lesion of the talus",
+        "거골 골연골병변",
+        ("osteochondral lesion of talus", "거골 연골 병변"),
+    ),
+    Term(
+        "Accessory Navicular",
+        "accessory navicular",
+        "부주상골",
+        ("Prehallux", "Prehallux syndrome", "accessory navicular syndrome", "부주상골 증후군"),
+    ),
     Term("Tarsal Coalition", "tarsal coalition", "족근골 유합", ("coalition",)),
     Term("Ankle Arthritis", "ankle arthritis", "발목 관절염", ("ankle osteoarthritis", "ankle OA")),
-    Term("Flatfoot or Cavus", "flat foot or cavus foot", "평발 또는 요족", ("flatfoot", "cavus", "flat foot", "pes planus", "pes cavus")),
+    Term(
+        "Flatfoot or Cavus",
+        "flat foot or cavus foot",
+        "평발 또는 요족",
+        ("flatfoot", "cavus", "flat foot", "pes planus", "pes cavus"),
+    ),
 )
 ARCH = "Flatfoot or Cavus"  # the lesion that is the shape of the whole foot
 LESION_PLANE: dict[str, Plane] = {
@@ -74,13 +101,29 @@ FURTHER: tuple[Term, ...] = (
     Term("JSW_L", "ankle joint space, lateral", "발목 관절 간격 (외측)"),
 )
 MEASURES: tuple[Term, ...] = (*ANGLES, *FURTHER)
-UNIT: dict[str, str] = {"FAO": "percent", "JSW_M": "mm", "JSW_C": "mm", "JSW_L": "mm"}  # the others are in degrees
+UNIT: dict[str, str] = {
+    "FAO": "percent",
+    "JSW_M": "mm",
+    "JSW_C": "mm",
+    "JSW_L": "mm",
+}  # the others are in degrees
 AGREE_DEG = 3.0  # landmarks and masks further apart than this do not support each other
 ANGLE_PLANE: dict[str, Plane] = {
-    "CPA": Plane.SAG, "TMA": Plane.SAG, "TCA": Plane.SAG, "HAA": Plane.COR, "MTASA": Plane.COR,
-    "MTASA_B": Plane.COR, "TT": Plane.COR, "TCA_AP": Plane.AXL, "HVA": Plane.AXL, "IMA": Plane.AXL, "FAO": Plane.AXL,
-    "JSW_M": Plane.COR, "JSW_C": Plane.COR, "JSW_L": Plane.COR,
-}  # fmt: skip
+    "CPA": Plane.SAG,
+    "TMA": Plane.SAG,
+    "TCA": Plane.SAG,
+    "HAA": Plane.COR,
+    "MTASA": Plane.COR,
+    "MTASA_B": Plane.COR,
+    "TT": Plane.COR,
+    "TCA_AP": Plane.AXL,
+    "HVA": Plane.AXL,
+    "IMA": Plane.AXL,
+    "FAO": Plane.AXL,
+    "JSW_M": Plane.COR,
+    "JSW_C": Plane.COR,
+    "JSW_L": Plane.COR,
+}
 
 # The seven findings are the data set's diseases; the aliases are how clinical files write them.
 FINDINGS: tuple[Term, ...] = (
@@ -88,9 +131,18 @@ FINDINGS: tuple[Term, ...] = (
     Term("cavus_foot", "cavus foot", "요족", ("cavus", "pes cavus", "cavovarus")),
     Term("hallux_valgus", "hallux valgus", "무지 외반증", ("HV", "무지외반증")),
     Term("ankle_arthritis", "ankle arthritis", "발목 관절염", ("ankle osteoarthritis", "ankle OA")),
-    Term("olt", "osteochondral lesion of the talus", "거골 골연골병변", ("osteochondral lesion of talus", "거골 연골 병변")),
-    Term("accessory_navicular", "accessory navicular", "부주상골",
-         ("accessory navicular syndrome", "prehallux", "prehallux syndrome", "부주상골 증후군")),
+    Term(
+        "olt",
+        "osteochondral lesion of the talus",
+        "거골 골연골병변",
+        ("osteochondral lesion of talus", "거골 연골 병변"),
+    ),
+    Term(
+        "accessory_navicular",
+        "accessory navicular",
+        "부주상골",
+        ("accessory navicular syndrome", "prehallux", "prehallux syndrome", "부주상골 증후군"),
+    ),
     Term("tarsal_coalition", "tarsal coalition", "족근골 유합", ("coalition",)),
     Term("normal", "no abnormality detected", "이상 소견 없음", ("healthy", "정상", "N")),
 )
@@ -109,13 +161,19 @@ def _fold(text: str) -> str:
 
 
 def _lookup(terms: tuple[Term, ...]) -> dict[str, str]:
-    return {_fold(spelling): term.name for term in terms for spelling in (term.name, term.en, term.ko, *term.aliases)}
+    return {
+        _fold(spelling): term.name
+        for term in terms
+        for spelling in (term.name, term.en, term.ko, *term.aliases)
+    }
 
 
 _BONE_LOOKUP = _lookup(BONES)
 _LESION_LOOKUP = _lookup(LESIONS)
 _FINDING_LOOKUP = _lookup(FINDINGS)
-_SERIES = re.compile(r"^A_(?P<institution>[^_]+)_(?P<group>[^_]+)_(?P<case>[^_]+)_(?P<study>[^_]+)_(?P<side>[LR])(?:_|$)")
+_SERIES = re.compile(
+    r"^A_(?P<institution>[^_]+)_(?P<group>[^_]+)_(?P<case>[^_]+)_(?P<study>[^_]+)_(?P<side>[LR])(?:_|$)"
+)
 
 
 def bone_name(text: str) -> str | None:
@@ -124,12 +182,16 @@ def bone_name(text: str) -> str | None:
 
 
 def lesion_name(comment: str) -> str | None:
-    """The lesion class of a rectangle's comment: the text before `(`, cut at the first `)`; None if unknown."""
+    """The lesion class of a rectangle's comment: the text before `(`, cut at the first `)`; None if
+    unknown.
+    """
     return _LESION_LOOKUP.get(_fold(comment.split("(")[0].split(")")[0]))
 
 
 def finding_name(text: str) -> str | None:
-    """The finding that a line of DiseaseDetail, or a disease group, stands for: the text before `(` or `;`; None if unknown."""
+    """The finding that a line of DiseaseDetail, or a disease group, stands for: the text before `(`
+    or `;`; None if unknown.
+    """
     return _FINDING_LOOKUP.get(_fold(re.split(r"[(;)]", text, maxsplit=1)[0]))
 
 
@@ -146,4 +208,8 @@ class SeriesName:
 def series_name(stem: str) -> SeriesName | None:
     """Read `A_H07_N_9999999999_ST01_L_AXL_0295` and its like; None for any other name."""
     match = _SERIES.match(stem)
-    return SeriesName(match["institution"], match["group"], match["case"], match["side"]) if match else None
+    return (
+        SeriesName(match["institution"], match["group"], match["case"], match["side"])
+        if match
+        else None
+    )

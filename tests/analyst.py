@@ -21,14 +21,28 @@ from footcli.run import batch, case_job
 from footcli.run.pipeline import Clock, Foot, Models, Options, fingerprint
 
 SPEC = ModelSpec(
-    "bones.onnx", "1" * 64, "bones", tuple(Plane), 1.0, (-500.0, 1500.0), "softmax", 1, "x", "x", "x", classes=("Talus",), offsets_mm=(0.0,)
+    "bones.onnx",
+    "1" * 64,
+    "bones",
+    tuple(Plane),
+    1.0,
+    (-500.0, 1500.0),
+    "softmax",
+    1,
+    "x",
+    "x",
+    "x",
+    classes=("Talus",),
+    offsets_mm=(0.0,),
 )
 LABELS = np.zeros(SHAPE_ZYX, np.uint8)
 LABELS[20:30, 30:40, 10:20] = 1
 
 
 class Analyst:
-    """Stands for reading and analysis: the bytes of a case's files are its pixels; counts its cases, fails those that a test names."""
+    """Stands for reading and analysis: the bytes of a case's files are its pixels; counts its
+    cases, fails those that a test names.
+    """
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -42,7 +56,9 @@ class Analyst:
 
     def load_models(self, options: Options) -> Any:
         specs = [replace(SPEC, file=name, sha256=digest) for name, digest in self.models]
-        return SimpleNamespace(device="cpu", specs=lambda: specs, profile=load_profile(options.profile))
+        return SimpleNamespace(
+            device="cpu", specs=lambda: specs, profile=load_profile(options.profile)
+        )
 
     def read_volume(self, ref: CaseRef, options: Options, clock: Clock) -> Volume:
         self.read.append(ref.case_id)
@@ -53,14 +69,25 @@ class Analyst:
         geometry = hashlib.sha256(f"{digest} {options.spacing_mm}".encode()).hexdigest()
         names = tuple(f"s{i:04d}" for i in range(SHAPE_ZYX[0]))
         notices = tuple(Notice(code, code) for code in self.notices)
-        return Volume(LABELS.astype(np.int16), AFFINE, names, geometry, digest, tags=tags, notices=notices)
+        return Volume(
+            LABELS.astype(np.int16), AFFINE, names, geometry, digest, tags=tags, notices=notices
+        )
 
-    def analyze_volume(self, ref: CaseRef, volume: Volume, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
+    def analyze_volume(
+        self, ref: CaseRef, volume: Volume, models: Models, options: Options, clock: Clock
+    ) -> tuple[Foot, ...]:
         self.seen.append(ref.case_id)
         if ref.case_id in self.faults:
             raise self.faults[ref.case_id]()
-        provenance = {**make_result().provenance, **fingerprint(models, options), "input": input_facts(volume, {})}
-        results = [make_result(case_id=ref.case_id + suffix, provenance=provenance, **self.changes) for suffix in self.feet]
+        provenance = {
+            **make_result().provenance,
+            **fingerprint(models, options),
+            "input": input_facts(volume, {}),
+        }
+        results = [
+            make_result(case_id=ref.case_id + suffix, provenance=provenance, **self.changes)
+            for suffix in self.feet
+        ]
         with clock("bones"):
             return tuple(Foot(result, LABELS, make_views(), None, volume) for result in results)
 

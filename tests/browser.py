@@ -13,7 +13,8 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("/usr/bin/chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 needs_driver = pytest.mark.skipif(
-    CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="chromium or playwright is not installed"
+    CHROMIUM is None or importlib.util.find_spec("playwright") is None,
+    reason="chromium or playwright is not installed",
 )
 
 
@@ -26,7 +27,9 @@ def axe_script() -> str:
 
 
 def opened(page: Path) -> subprocess.CompletedProcess[str]:
-    """The page's document on stdout once its script has run; console messages, marked CONSOLE, on stderr."""
+    """The page's document on stdout once its script has run; console messages, marked CONSOLE, on
+    stderr.
+    """
     return _chromium(page, "--enable-logging=stderr", "--dump-dom")
 
 
@@ -40,9 +43,21 @@ def printed_pages(page: Path) -> int:
 def _chromium(page: Path, *wanted: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            f"--user-data-dir={page.parent / 'profile'}", *wanted, page.as_uri(),
+            str(CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={page.parent / 'profile'}",
+            *wanted,
+            page.as_uri(),
         ],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

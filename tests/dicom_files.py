@@ -16,25 +16,46 @@ SHAPE = (12, 10)
 
 
 def pattern(number: int = 0, shape: tuple[int, int] = SHAPE) -> NDArray[np.uint16]:
-    """A picture of stored values 0..4095 that differs for each number and is symmetric in no way."""
+    """A picture of stored values 0..4095, another one for each number, without any symmetry."""
     rows, columns = np.indices(shape)
     return ((rows * 37 + columns * 11 + rows * columns + number * 101) % 4096).astype(np.uint16)
 
 
 def ct(number: int = 0, pixels: NDArray[Any] | None = None, **changes: Any) -> Dataset:
-    """A CT slice at z = 0.4 x number, 0.3 mm columns and rows, HU = value - 1024. Changes: keyword = value; None removes it."""
+    """A CT slice at z = 0.4 x number, 0.3 mm columns and rows, HU = value - 1024.
+
+    Changes: keyword = value; None removes it.
+    """
     pixels = pattern(number) if pixels is None else pixels
     data = Dataset()
     values: dict[str, Any] = {
-        "SOPClassUID": CTImageStorage, "SOPInstanceUID": f"{UID_ROOT}1.{number + 1}", "Modality": "CT",
-        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "PatientID": "P1", "PatientName": "Secret^Name", "PatientSex": "F",
-        "PatientAge": "047Y", "SeriesDescription": "FOOT WB", "SeriesInstanceUID": f"{UID_ROOT}2", "SeriesNumber": 3,
-        "InstanceNumber": number + 1, "ImagePositionPatient": [-10, -20, round(0.4 * number, 6)],
-        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [0.3, 0.3], "Laterality": "R", "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2", "Rows": pixels.shape[-2], "Columns": pixels.shape[-1],
-        "BitsAllocated": pixels.dtype.itemsize * 8, "BitsStored": pixels.dtype.itemsize * 8, "HighBit": pixels.dtype.itemsize * 8 - 1,
-        "PixelRepresentation": int(pixels.dtype.kind == "i"), "RescaleSlope": 1, "RescaleIntercept": -1024,
-    }  # fmt: skip
+        "SOPClassUID": CTImageStorage,
+        "SOPInstanceUID": f"{UID_ROOT}1.{number + 1}",
+        "Modality": "CT",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+        "PatientID": "P1",
+        "PatientName": "Secret^Name",
+        "PatientSex": "F",
+        "PatientAge": "047Y",
+        "SeriesDescription": "FOOT WB",
+        "SeriesInstanceUID": f"{UID_ROOT}2",
+        "SeriesNumber": 3,
+        "InstanceNumber": number + 1,
+        "ImagePositionPatient": [-10, -20, round(0.4 * number, 6)],
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "PixelSpacing": [0.3, 0.3],
+        "Laterality": "R",
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "Rows": pixels.shape[-2],
+        "Columns": pixels.shape[-1],
+        "BitsAllocated": pixels.dtype.itemsize * 8,
+        "BitsStored": pixels.dtype.itemsize * 8,
+        "HighBit": pixels.dtype.itemsize * 8 - 1,
+        "PixelRepresentation": int(pixels.dtype.kind == "i"),
+        "RescaleSlope": 1,
+        "RescaleIntercept": -1024,
+    }
     for keyword, value in (values | changes).items():
         if value is not None:
             setattr(data, keyword, value)
@@ -43,8 +64,16 @@ def ct(number: int = 0, pixels: NDArray[Any] | None = None, **changes: Any) -> D
     return data
 
 
-def save(path: Path, data: Dataset, syntax: str = ExplicitVRLittleEndian, frames: list[bytes] | None = None) -> Path:
-    """Write a data set as a DICOM file; `frames` are compressed frames for an encapsulated syntax."""
+def save(
+    path: Path,
+    data: Dataset,
+    syntax: str = ExplicitVRLittleEndian,
+    frames: list[bytes] | None = None,
+) -> Path:
+    """Write a data set as a DICOM file.
+
+    `frames` are compressed frames for an encapsulated syntax.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     uid = UID(syntax)
     if frames is not None:

@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Notice, Plane, Point, View
+from footcli.domain import (
+    CaseResult,
+    Finding,
+    Landmark,
+    Lesion,
+    Level,
+    Measurement,
+    Notice,
+    Plane,
+    Point,
+    View,
+)
 from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
 
 SHAPE_ZYX = (60, 80, 50)
@@ -54,12 +65,32 @@ def measurements() -> tuple[Measurement, ...]:
     for angle in (term.name for term in ANGLES):
         for number, source in enumerate(("landmarks", "masks")):
             if angle not in _VALUES:
-                made.append(Measurement(angle, "deg", source, why_missing="the talar dome is outside the field of view"))  # type: ignore[arg-type]
+                made.append(
+                    Measurement(
+                        angle,
+                        "deg",
+                        source,
+                        why_missing="the talar dome is outside the field of view",
+                    )
+                )  # type: ignore[arg-type]
                 continue
             shift = 1.5 * number
             points = tuple((x, y, z + shift) for x, y, z in _LINES[angle])
             value = _VALUES[angle][number]
-            made.append(Measurement(angle, "deg", source, value, None, ANGLE_PLANE[angle], 25, 0.93, points, "floor: plate"))  # type: ignore[arg-type]
+            made.append(
+                Measurement(
+                    angle,
+                    "deg",
+                    source,
+                    value,
+                    None,
+                    ANGLE_PLANE[angle],
+                    25,
+                    0.93,
+                    points,
+                    "floor: plate",
+                )
+            )  # type: ignore[arg-type]
     return tuple(made)
 
 
@@ -80,14 +111,35 @@ def make_result(**changes: Any) -> CaseResult:
         measurements=measurements(),
         landmarks=landmarks(),
         lesions=(
-            Lesion("OLT", 0.82, Plane.COR, (47, 53), (20.0, 47.0, 38.0, 27.0, 54.0, 43.0), (3.5, 3.5, 2.5)),
-            Lesion("Accessory Navicular", 0.41, Plane.AXL, (20, 24), (10.0, 30.0, 20.0, 15.0, 36.0, 25.0), None),
+            Lesion(
+                "OLT",
+                0.82,
+                Plane.COR,
+                (47, 53),
+                (20.0, 47.0, 38.0, 27.0, 54.0, 43.0),
+                (3.5, 3.5, 2.5),
+            ),
+            Lesion(
+                "Accessory Navicular",
+                0.41,
+                Plane.AXL,
+                (20, 24),
+                (10.0, 30.0, 20.0, 15.0, 36.0, 25.0),
+                None,
+            ),
         ),
         findings=(
-            Finding("flat_foot", Level.PRESENT, ("TMA 5.2 deg is above 4 deg", "CPA 12.9 deg is below 18 deg"), "mild"),
+            Finding(
+                "flat_foot",
+                Level.PRESENT,
+                ("TMA 5.2 deg is above 4 deg", "CPA 12.9 deg is below 18 deg"),
+                "mild",
+            ),
             Finding("olt", Level.BORDERLINE, ("box on the talar dome, score 0.82",)),
             Finding("cavus_foot", Level.NOT_SEEN, ("TMA 5.2 deg is not below -4 deg",)),
-            Finding("hallux_valgus", Level.NOT_MEASURABLE, ("the toes are outside the field of view",)),
+            Finding(
+                "hallux_valgus", Level.NOT_MEASURABLE, ("the toes are outside the field of view",)
+            ),
             Finding("normal", Level.NOT_SEEN, ()),
         ),
         warnings=(Notice("gap", "1 slice is missing after position 12.5 mm"),),
@@ -97,7 +149,7 @@ def make_result(**changes: Any) -> CaseResult:
 
 
 def make_views() -> tuple[View, ...]:
-    """A sagittal slab, a coronal slice and an axial slice of SHAPE_ZYX, feet down, 1 pixel a voxel."""
+    """A sagittal slab, a coronal and an axial slice of SHAPE_ZYX, feet down, 1 pixel a voxel."""
     nz, ny, nx = SHAPE_ZYX
     up = float(nz - 1)
     sag = np.array([[0, 1.0, 0, 0], [0, 0, -1.0, up]])
@@ -110,10 +162,27 @@ def make_views() -> tuple[View, ...]:
     )
 
 
-def _view(key: str, plane: Plane, index: int | None, shape: tuple[int, int], vox_to_px: Any, edges: tuple[str, str, str, str]) -> View:
+def _view(
+    key: str,
+    plane: Plane,
+    index: int | None,
+    shape: tuple[int, int],
+    vox_to_px: Any,
+    edges: tuple[str, str, str, str],
+) -> View:
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, dtype=np.uint8)
     for bone, (row, column) in {3: (25, 20), 4: (45, 30)}.items():
         labels[(rows - row) ** 2 + (columns - column) ** 2 < 64] = bone
     image = np.where(labels > 0, 190, 60).astype(np.uint8)
-    return View(key, plane, index, image, labels, np.asarray(vox_to_px, dtype=np.float64), edges, 0.5, "synthetic")
+    return View(
+        key,
+        plane,
+        index,
+        image,
+        labels,
+        np.asarray(vox_to_px, dtype=np.float64),
+        edges,
+        0.5,
+        "synthetic",
+    )

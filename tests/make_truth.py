@@ -1,4 +1,6 @@
-"""A small case with truth and result, for the tests of evaluate: labels in the data set's layout, a results folder as analyze writes it."""
+"""A small case with truth and result, for the tests of evaluate: labels in the data set's layout, a
+results folder as analyze writes it.
+"""
 
 from __future__ import annotations
 
@@ -28,43 +30,79 @@ def stem(number: int, side: str = "L") -> str:
 
 
 def write_truth(
-    root: Path, number: int, labels: Labels, *, points: Mapping[str, Point] | None = None, planes: Sequence[Plane] = tuple(Plane),
-    boxes: Mapping[tuple[Plane, int], Mapping[str, Sequence[Box]]] | None = None, clinical: Clinical | None = None, first: int = 0,
-) -> str:  # fmt: skip
+    root: Path,
+    number: int,
+    labels: Labels,
+    *,
+    points: Mapping[str, Point] | None = None,
+    planes: Sequence[Plane] = tuple(Plane),
+    boxes: Mapping[tuple[Plane, int], Mapping[str, Sequence[Box]]] | None = None,
+    clinical: Clinical | None = None,
+    first: int = 0,
+) -> str:
     """Label every slice of the planes, numbered from `first`; returns the case id."""
     case_id = f"AN{number:08d}"
     folder = root / "2.라벨링데이터" / "AD" / case_id
     for plane in planes:
         for index, picture in enumerate(np.moveaxis(labels, 2 - plane.axis, 0)):
-            found = {BONES[k - 1].name: polygons_of_mask(picture == k) for k in np.unique(picture) if k}
+            found = {
+                BONES[k - 1].name: polygons_of_mask(picture == k) for k in np.unique(picture) if k
+            }
             own = (boxes or {}).get((plane, index), {})
-            write_slice_label(folder / plane / f"{stem(number)}_{plane}_{index + first:04d}.json", found, own)
+            write_slice_label(
+                folder / plane / f"{stem(number)}_{plane}_{index + first:04d}.json", found, own
+            )
     if points:
         write_angle_label(folder / "ANGLE" / f"{stem(number)}_Angle.json", points)
     if clinical:
-        write_clinical(root / "1.원천데이터" / "AD" / case_id / "CLINICALINFO" / f"{stem(number)}.json", replace(clinical, case_id=case_id))
+        write_clinical(
+            root / "1.원천데이터" / "AD" / case_id / "CLINICALINFO" / f"{stem(number)}.json",
+            replace(clinical, case_id=case_id),
+        )
     return case_id
 
 
 def write_result(
-    out: Path, case_id: str, labels: Labels, *, landmarks: Mapping[str, tuple[Point, float]] | None = None,
-    values: Mapping[tuple[str, str], float | None] | None = None, lesions: Sequence[Lesion] = (),
-    findings: Mapping[str, Level] | None = None, sure: Mapping[str, float] | None = None,
-    names: Mapping[Plane, Sequence[str]] | None = None, folder: str | None = None, faint: Sequence[Lesion] = (),
-) -> None:  # fmt: skip
+    out: Path,
+    case_id: str,
+    labels: Labels,
+    *,
+    landmarks: Mapping[str, tuple[Point, float]] | None = None,
+    values: Mapping[tuple[str, str], float | None] | None = None,
+    lesions: Sequence[Lesion] = (),
+    findings: Mapping[str, Level] | None = None,
+    sure: Mapping[str, float] | None = None,
+    names: Mapping[Plane, Sequence[str]] | None = None,
+    folder: str | None = None,
+    faint: Sequence[Lesion] = (),
+) -> None:
     """Write a results folder and enter it in the journal. values: (angle, source) -> degrees."""
     measured = tuple(
         Measurement(name, "deg", source, value, None if value is not None else "cut off")  # type: ignore[arg-type]
         for (name, source), value in (values or {}).items()
     )
-    points = tuple(Landmark(name, at, None, score) for name, (at, score) in (landmarks or {}).items())
+    points = tuple(
+        Landmark(name, at, None, score) for name, (at, score) in (landmarks or {}).items()
+    )
     provenance: dict[str, Any] = {
-        "version": "0", "models": [], "profile": {}, "bone_confidence": dict(sure or {}),
+        "version": "0",
+        "models": [],
+        "profile": {},
+        "bone_confidence": dict(sure or {}),
         "input": {"shape": list(labels.shape), "spacing_mm": [SPACING] * 3, "weight_bearing": True},
-    }  # fmt: skip
+    }
     told = tuple(Finding(name, level, ()) for name, level in (findings or {}).items())
-    result = CaseResult(folder or case_id, "L", measured, points, tuple(lesions), told, (), provenance, tuple(faint))
-    save_case(out / (folder or case_id), result, labels, np.diag([SPACING, SPACING, SPACING, 1.0]), (), names)
+    result = CaseResult(
+        folder or case_id, "L", measured, points, tuple(lesions), told, (), provenance, tuple(faint)
+    )
+    save_case(
+        out / (folder or case_id),
+        result,
+        labels,
+        np.diag([SPACING, SPACING, SPACING, 1.0]),
+        (),
+        names,
+    )
     add(out, {"case_id": case_id, "outcome": "done", "folders": [folder or case_id]})
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from footcli.evaluate.agree import any_interval, icc21, interval, limits_of_agreement, mean_interval, resamples
+from footcli.evaluate.agree import (
+    any_interval,
+    icc21,
+    interval,
+    limits_of_agreement,
+    mean_interval,
+    resamples,
+)
 
 
 def test_icc_of_equal_values_is_one_and_a_constant_offset_lowers_it_by_its_square() -> None:
@@ -26,7 +33,9 @@ def test_icc_follows_the_mean_squares_of_a_two_way_table() -> None:
     raters = n * ((table.mean(0) - table.mean()) ** 2).sum() / (k - 1)
     total = ((table - table.mean()) ** 2).sum()
     rest = (total - rows * (n - 1) - raters * (k - 1)) / ((n - 1) * (k - 1))
-    assert icc21(a, b) == pytest.approx((rows - rest) / (rows + (k - 1) * rest + k * (raters - rest) / n))
+    assert icc21(a, b) == pytest.approx(
+        (rows - rest) / (rows + (k - 1) * rest + k * (raters - rest) / n)
+    )
 
 
 def test_icc_is_not_known_of_two_pairs_or_of_values_that_do_not_vary() -> None:
@@ -56,7 +65,10 @@ def test_the_interval_of_a_mean_covers_it_as_often_as_it_says() -> None:
     inside = 0
     for _ in range(200):
         values = rng.normal(3.0, 1.0, 40)
-        low, high = mean_interval(values, np.ones(40), resamples([str(i) for i in range(40)])) or (0.0, 0.0)
+        low, high = mean_interval(values, np.ones(40), resamples([str(i) for i in range(40)])) or (
+            0.0,
+            0.0,
+        )
         inside += low <= 3.0 <= high
     assert 178 <= inside <= 200  # 95 % of 200, a little fewer for 40 patients
 
@@ -65,4 +77,7 @@ def test_an_interval_of_mostly_unknown_values_is_unknown() -> None:
     assert interval(np.array([1.0, np.nan, np.nan])) is None
     assert mean_interval(np.zeros(6), np.zeros(6), resamples(list("abcdef"))) is None
     assert any_interval(lambda weights: None, resamples(list("abcdef"))) is None
-    assert any_interval(lambda weights: float(weights.sum()), resamples(list("abcdef"))) == (6.0, 6.0)
+    assert any_interval(lambda weights: float(weights.sum()), resamples(list("abcdef"))) == (
+        6.0,
+        6.0,
+    )

@@ -1,4 +1,6 @@
-"""The whole line with the shipped models, on synthetic cases: from slices on disk to results, good input and bad."""
+"""The whole line with the shipped models, on synthetic cases: from slices on disk to results, good
+input and bad.
+"""
 
 from __future__ import annotations
 
@@ -128,10 +130,23 @@ def test_a_scan_mirrored_left_to_right_without_tags_gives_the_other_side_and_the
             assert there[name] == pytest.approx(here[name], abs=2), (source, name)
 
 
-def test_lesions_too_faint_to_be_shown_are_kept_apart_and_make_no_finding(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(volume: object, grid: object, labels: object, session: object, spec: ModelSpec, unseen: object) -> tuple[Lesion, ...]:
+def test_lesions_too_faint_to_be_shown_are_kept_apart_and_make_no_finding(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(
+        volume: object,
+        grid: object,
+        labels: object,
+        session: object,
+        spec: ModelSpec,
+        unseen: object,
+    ) -> tuple[Lesion, ...]:
         box = Lesion("OLT", 0.2, Plane.COR, (60, 66), (30.0, 60.0, 40.0, 40.0, 67.0, 50.0), None)
-        return (box, replace(box, label="Tarsal Coalition", score=SUSPICIOUS)) if "OLT" in spec.classes else ()
+        return (
+            (box, replace(box, label="Tarsal Coalition", score=SUSPICIOUS))
+            if "OLT" in spec.classes
+            else ()
+        )
 
     monkeypatch.setattr(pipeline, "find_lesions", find)
     options = Options(models_dir(), device="cpu", quality="fast")
@@ -142,7 +157,9 @@ def test_lesions_too_faint_to_be_shown_are_kept_apart_and_make_no_finding(plain:
     assert (levels["olt"], levels["tarsal_coalition"]) == (Level.NOT_SEEN, Level.BORDERLINE)
 
 
-def test_another_landmark_model_changes_the_landmarks_values_only(done: Path, plain: Path, tmp_path: Path) -> None:
+def test_another_landmark_model_changes_the_landmarks_values_only(
+    done: Path, plain: Path, tmp_path: Path
+) -> None:
     onnx = pytest.importorskip("onnx", reason="onnx (extra train) is needed to alter a model")
     from footcli.infer.manifest import load_manifest, sha256_of, write_entry
 
@@ -154,28 +171,50 @@ def test_another_landmark_model_changes_the_landmarks_values_only(done: Path, pl
             # the output turned upside down: every point somewhere else
             graph = net.graph
             graph.node[-1].output[0] = "kept"
-            starts, ends, axes, steps = (onnx.numpy_helper.from_array(np.array([v]), n) for n, v in (
-                ("s", -1), ("e", -(2**31)), ("a", 2), ("t", -1)))  # fmt: skip
+            starts, ends, axes, steps = (
+                onnx.numpy_helper.from_array(np.array([v]), n)
+                for n, v in (("s", -1), ("e", -(2**31)), ("a", 2), ("t", -1))
+            )
             graph.initializer.extend([starts, ends, axes, steps])
             graph.node.append(onnx.helper.make_node("Slice", ["kept", "s", "e", "a", "t"], ["out"]))
             onnx.save(net, models / spec.file)
             write_entry(models, replace(spec, sha256=sha256_of(models / spec.file)))
-    assert run("analyze", plain, "-o", tmp_path / "out", "--device", "cpu", "--models", models).exit_code == 0
+    assert (
+        run(
+            "analyze", plain, "-o", tmp_path / "out", "--device", "cpu", "--models", models
+        ).exit_code
+        == 0
+    )
     assert values(tmp_path / "out" / "case", "masks") == values(done, "masks")
     assert values(tmp_path / "out" / "case", "landmarks") != values(done, "landmarks")
 
 
 def test_two_feet_in_one_volume_give_two_results(subject: Scan, tmp_path: Path) -> None:
     mirrored = subject.hu[:, :, ::-1]
-    both = replace(subject, hu=np.concatenate([subject.hu, np.full_like(subject.hu[:, :, :8], -1000), mirrored], axis=2))
+    both = replace(
+        subject,
+        hu=np.concatenate(
+            [subject.hu, np.full_like(subject.hu[:, :, :8], -1000), mirrored], axis=2
+        ),
+    )
     labels = np.concatenate(
-        [subject.raster.labels, np.zeros_like(subject.hu[:, :, :8], np.uint8), subject.raster.labels[:, :, ::-1]], axis=2
+        [
+            subject.raster.labels,
+            np.zeros_like(subject.hu[:, :, :8], np.uint8),
+            subject.raster.labels[:, :, ::-1],
+        ],
+        axis=2,
     )
     folder = write_case(tmp_path / "tree", both, SEED, (Plane.AXL,), labels=False)
     shutil.copytree(folder / "AXL", tmp_path / "pair")
-    result = run("analyze", tmp_path / "pair", "-o", tmp_path / "out", "--device", "cpu", "--quality", "fast")
+    result = run(
+        "analyze", tmp_path / "pair", "-o", tmp_path / "out", "--device", "cpu", "--quality", "fast"
+    )
     assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["pair+L", "pair+R"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == [
+        "pair+L",
+        "pair+R",
+    ]
     for name in ("pair+L", "pair+R"):
         found, _ = load_masks(tmp_path / "out" / name)
         half = found.shape[2] // 2
@@ -185,7 +224,9 @@ def test_two_feet_in_one_volume_give_two_results(subject: Scan, tmp_path: Path) 
         assert labels.shape == found.shape
 
 
-def test_a_data_set_case_without_geometry_tags_is_read_by_its_names(done: Path, subject: Scan, tmp_path: Path) -> None:
+def test_a_data_set_case_without_geometry_tags_is_read_by_its_names(
+    done: Path, subject: Scan, tmp_path: Path
+) -> None:
     write_case(tmp_path / "tree", subject, SEED, (Plane.AXL,), labels=False)
 
     def strip(ds: pydicom.Dataset) -> None:
@@ -203,7 +244,9 @@ def test_a_data_set_case_without_geometry_tags_is_read_by_its_names(done: Path, 
             assert values(folder, "masks")[name] == pytest.approx(value, abs=3)
 
 
-def test_bad_cases_get_one_line_each_and_the_good_one_is_finished(plain: Path, tmp_path: Path) -> None:
+def test_bad_cases_get_one_line_each_and_the_good_one_is_finished(
+    plain: Path, tmp_path: Path
+) -> None:
     root = tmp_path / "cases"
     for name in ("good", "truncated", "mixed", "gap"):
         shutil.copytree(plain, root / name)
@@ -228,7 +271,12 @@ def test_bad_cases_get_one_line_each_and_the_good_one_is_finished(plain: Path, t
     assert made == {"good", "truncated", "mixed", "gap"}
 
     def codes(name: str) -> set[str]:
-        return {w["code"] for w in json.loads((tmp_path / "out" / name / "result.json").read_text("utf-8"))["warnings"]}
+        return {
+            w["code"]
+            for w in json.loads((tmp_path / "out" / name / "result.json").read_text("utf-8"))[
+                "warnings"
+            ]
+        }
 
     assert "missing_slices" in codes("gap")
     assert "missing_slices" in codes("truncated")
@@ -236,8 +284,13 @@ def test_bad_cases_get_one_line_each_and_the_good_one_is_finished(plain: Path, t
     assert not codes("good")
     run_json = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
     assert {c["case_id"]: c["outcome"] for c in run_json["cases"]} == {
-        "good": "done", "truncated": "done", "mixed": "done", "gap": "done", "empty": "failed", "text": "failed",
-    }  # fmt: skip
+        "good": "done",
+        "truncated": "done",
+        "mixed": "done",
+        "gap": "done",
+        "empty": "failed",
+        "text": "failed",
+    }
     assert not [p for p in (tmp_path / "out").rglob("*") if p.name.endswith(".tmp")]
 
 

@@ -1,4 +1,6 @@
-"""The bone network's votes: they land where they belong, anatomy settles them, and they come back to the input's own grid."""
+"""The bone network's votes: they land where they belong, anatomy settles them, and they come back
+to the input's own grid.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,16 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.geometry import apply
-from footcli.infer.bones import Segmented, Voters, body_box, feet_of, on_input_grid, segment, settle, vote
+from footcli.infer.bones import (
+    Segmented,
+    Voters,
+    body_box,
+    feet_of,
+    on_input_grid,
+    segment,
+    settle,
+    vote,
+)
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
 from footcli.names import BONE_ID, BONES, RAYS
@@ -24,9 +35,20 @@ STEP_HU = 100  # a test scan says of each voxel which bone it is: HU = 100 x lab
 
 def _spec(offsets_mm: tuple[float, ...] = (-3.0, 0.0, 3.0)) -> ModelSpec:
     return ModelSpec(
-        "bones.onnx", "0" * 64, "bones", tuple(Plane), 1.0, (-500.0, 1500.0), "softmax", len(offsets_mm), "x", "x", "x",
-        classes=tuple(b.name for b in BONES), offsets_mm=offsets_mm,
-    )  # fmt: skip
+        "bones.onnx",
+        "0" * 64,
+        "bones",
+        tuple(Plane),
+        1.0,
+        (-500.0, 1500.0),
+        "softmax",
+        len(offsets_mm),
+        "x",
+        "x",
+        "x",
+        classes=tuple(b.name for b in BONES),
+        offsets_mm=offsets_mm,
+    )
 
 
 class Reader:
@@ -39,11 +61,15 @@ class Reader:
         self.calls += 1
         assert image.dtype == np.float32
         assert image.shape[2] % 16 == image.shape[3] % 16 == 0
-        label = np.clip(np.rint((image[0, self.channel] * 2000 - 500) / STEP_HU), 0, CLASSES - 1).astype(int)
+        label = np.clip(
+            np.rint((image[0, self.channel] * 2000 - 500) / STEP_HU), 0, CLASSES - 1
+        ).astype(int)
         return [np.eye(CLASSES, dtype=np.float32)[label].transpose(2, 0, 1)[None]]
 
 
-def _scan(labels: NDArray[np.uint8], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Volume:
+def _scan(
+    labels: NDArray[np.uint8], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+) -> Volume:
     return volume_of((labels.astype(np.int16) * STEP_HU), spacing)
 
 
@@ -59,10 +85,14 @@ def _unsure(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _probability(labels: NDArray[np.uint8], sure: float = 0.9) -> NDArray[np.float32]:
     """(classes, z, y, x): `sure` for the label, the rest for all others."""
     hot = np.moveaxis(np.eye(CLASSES, dtype=np.float32)[labels], -1, 0)
-    return np.asarray(hot * (sure - (1 - sure) / (CLASSES - 1)) + (1 - sure) / (CLASSES - 1), np.float32)
+    return np.asarray(
+        hot * (sure - (1 - sure) / (CLASSES - 1)) + (1 - sure) / (CLASSES - 1), np.float32
+    )
 
 
-def _ball(shape: tuple[int, int, int], centre: tuple[float, float, float], radius: float) -> NDArray[np.bool_]:
+def _ball(
+    shape: tuple[int, int, int], centre: tuple[float, float, float], radius: float
+) -> NDArray[np.bool_]:
     at = np.indices(shape)
     return np.asarray(sum((a - c) ** 2 for a, c in zip(at, centre, strict=True)) < radius**2)
 
@@ -81,7 +111,9 @@ def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 @pytest.mark.parametrize("planes", [(Plane.AXL,), (Plane.COR,), (Plane.SAG,), tuple(Plane)])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_votes_of_every_plane_land_on_the_voxel_that_was_seen(planes: tuple[Plane, ...], mirrored: bool) -> None:
+def test_votes_of_every_plane_land_on_the_voxel_that_was_seen(
+    planes: tuple[Plane, ...], mirrored: bool
+) -> None:
     labels = np.random.default_rng(1).integers(0, CLASSES, (19, 23, 37)).astype(np.uint8)
     hu = labels.astype(np.float32) * STEP_HU
     got = vote(hu, Reader(), _spec(), Voters(planes, mirrored))  # type: ignore[arg-type]
@@ -93,7 +125,9 @@ def test_a_vote_is_the_mean_over_the_planes() -> None:
     class Half(Reader):
         def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
             sure = np.full((1, CLASSES, *image.shape[2:]), 0.0, np.float32)
-            sure[:, 3 if image.shape[3] == 32 else 4] = 1.0  # pictures of 23 columns pad to 32, of 37 to 48
+            sure[:, 3 if image.shape[3] == 32 else 4] = (
+                1.0  # pictures of 23 columns pad to 32, of 37 to 48
+            )
             return [sure]
 
     got = vote(np.zeros((19, 23, 37), np.float32), Half(), _spec(), Voters(tuple(Plane)))  # type: ignore[arg-type]
@@ -111,14 +145,19 @@ def test_with_mirrored_votes_a_foot_and_its_mirror_image_get_the_same_bones() ->
 
     hu = np.random.default_rng(2).normal(0, 200, (19, 23, 37)).astype(np.float32)
     for plane in Plane:
-        straight, turned = (vote(x, Lopsided(), _spec(), Voters((plane,), mirrored=True)) for x in (hu, hu[..., ::-1]))  # type: ignore[arg-type]
+        straight, turned = (
+            vote(x, Lopsided(), _spec(), Voters((plane,), mirrored=True))
+            for x in (hu, hu[..., ::-1])
+        )  # type: ignore[arg-type]
         np.testing.assert_allclose(straight, turned[..., ::-1], atol=1e-5)
         once, other = (vote(x, Lopsided(), _spec(), Voters((plane,))) for x in (hu, hu[..., ::-1]))  # type: ignore[arg-type]
         assert np.abs(once - other[..., ::-1]).max() > 0.05
 
 
 def test_neighbouring_slices_come_as_channels_in_the_order_of_their_offsets() -> None:
-    labels = np.repeat(np.arange(11, dtype=np.uint8), 3)[:, None, None] * np.ones((1, 20, 20), np.uint8)
+    labels = np.repeat(np.arange(11, dtype=np.uint8), 3)[:, None, None] * np.ones(
+        (1, 20, 20), np.uint8
+    )
     hu = labels.astype(np.float32) * STEP_HU
     got = vote(hu, Reader(channel=2), _spec(), Voters((Plane.AXL,))).argmax(0)  # type: ignore[arg-type]
     np.testing.assert_array_equal(got[:30], labels[3:])  # the last channel looks 3 mm up
@@ -138,7 +177,9 @@ def test_air_around_the_body_is_not_looked_at() -> None:
 
 def test_only_every_nth_slice_is_looked_at_for_a_quick_look() -> None:
     reader = Reader()
-    got = vote(np.full((16, 16, 16), 300, np.float32), reader, _spec(), Voters((Plane.AXL,)), every=8)  # type: ignore[arg-type]
+    got = vote(
+        np.full((16, 16, 16), 300, np.float32), reader, _spec(), Voters((Plane.AXL,)), every=8
+    )  # type: ignore[arg-type]
     assert reader.calls == 2
     assert [int(z) for z in np.flatnonzero(got[3].any((1, 2)))] == [0, 8]
 
@@ -196,8 +237,12 @@ def test_a_metatarsal_of_two_names_gets_the_one_with_more_votes() -> None:
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-@pytest.mark.parametrize("votes", [(6, 7, 7, 9, 10), (6, 7, 9, 9, 10), (6, 6, 8, 9, 10), (6, 7, 8, 10, 10)])
-def test_names_taken_twice_are_put_in_order_by_place(votes: tuple[int, ...], mirrored: bool) -> None:
+@pytest.mark.parametrize(
+    "votes", [(6, 7, 7, 9, 10), (6, 7, 9, 9, 10), (6, 6, 8, 9, 10), (6, 7, 8, 10, 10)]
+)
+def test_names_taken_twice_are_put_in_order_by_place(
+    votes: tuple[int, ...], mirrored: bool
+) -> None:
     step = -1 if mirrored else 1  # rays run one way in a left foot, the other way in a right one
     got = settle(_unsure(_rods(votes[::step])), 1.0)
     np.testing.assert_array_equal(got, _rods(RAYS[::step]))
@@ -246,13 +291,20 @@ def test_two_feet_are_settled_apart() -> None:
     assert first.confidence == pytest.approx({3: 1.0, 4: 1.0}, abs=1e-4)
 
 
-def _soft_balls(volume: Volume, pixel: float, balls: dict[int, tuple[tuple[float, float, float], float]]) -> Segmented:
-    """A segmentation as a network would give it: sure inside, soft at the surface. Balls: centre x, y, z and radius in mm."""
+def _soft_balls(
+    volume: Volume, pixel: float, balls: dict[int, tuple[tuple[float, float, float], float]]
+) -> Segmented:
+    """A segmentation as a network would give it: sure inside, soft at the surface.
+
+    Balls: centre x, y, z and radius in mm.
+    """
     grid = canonical(volume, pixel)
     z, y, x = np.indices(grid.hu.shape) * pixel
     probability = np.full((CLASSES, *grid.hu.shape), 1e-4, np.float32)
     for bone, (centre, radius) in balls.items():
-        inside = radius - np.sqrt((x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2)
+        inside = radius - np.sqrt(
+            (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2
+        )
         probability[bone] = 1 / (1 + np.exp(-inside / 0.5))
     probability[0] = 1 - np.minimum(probability[1:].sum(0), 1)
     return Segmented(grid, probability, probability.argmax(0).astype(np.uint8), {}, (False, False))
@@ -260,8 +312,14 @@ def _soft_balls(volume: Volume, pixel: float, balls: dict[int, tuple[tuple[float
 
 @pytest.mark.parametrize("order", SOME_ORDERS)
 @pytest.mark.parametrize("spacing", [(0.4, 0.4, 0.4), (0.5, 0.4, 0.8)])
-def test_labels_come_back_to_the_inputs_fine_grid(order: Order, spacing: tuple[float, float, float]) -> None:
-    balls = {3: ((12.3, 11.1, 13.7), 8.0), 4: ((30.2, 14.4, 12.1), 7.0), 8: ((14.0, 30.3, 20.2), 3.2)}
+def test_labels_come_back_to_the_inputs_fine_grid(
+    order: Order, spacing: tuple[float, float, float]
+) -> None:
+    balls = {
+        3: ((12.3, 11.1, 13.7), 8.0),
+        4: ((30.2, 14.4, 12.1), 7.0),
+        8: ((14.0, 30.3, 20.2), 3.2),
+    }
     shape = tuple(round(40 / s) for s in spacing[::-1])
     base = volume_of(np.zeros(shape, np.int16), spacing)
     volume = reordered(base, order)
@@ -281,12 +339,18 @@ def test_bones_that_touch_meet_half_way_with_at_most_one_voxel_open() -> None:
     labels = np.zeros((13, 13, 21), np.uint8)
     labels[2:10, 2:10, 2:10], labels[2:10, 2:10, 10:18] = 3, 4
     volume = volume_of(np.zeros((24, 24, 40), np.int16), (0.5, 0.5, 0.5))
-    got = on_input_grid(Segmented(canonical(volume, 1.0), _probability(labels), labels, {}, (False, False)), labels, volume)
+    got = on_input_grid(
+        Segmented(canonical(volume, 1.0), _probability(labels), labels, {}, (False, False)),
+        labels,
+        volume,
+    )
     assert got[10, 10, 6:34].tolist() in ([3] * 13 + [middle] + [4] * 14 for middle in (0, 3, 4))
 
 
 @pytest.mark.parametrize("turned", list(product((False, True), repeat=2)))
-def test_a_scan_without_directions_is_turned_until_the_network_is_sure(turned: tuple[bool, bool]) -> None:
+def test_a_scan_without_directions_is_turned_until_the_network_is_sure(
+    turned: tuple[bool, bool],
+) -> None:
     class Upright(Reader):
         """Sure of bone only where it is in the upper part and, seen from the side, in the back."""
 
@@ -304,7 +368,9 @@ def test_a_scan_without_directions_is_turned_until_the_network_is_sure(turned: t
     up_down, front_back = turned
     stored = labels[:: -1 if up_down else 1, :: -1 if front_back else 1]
     base = _scan(stored)
-    volume = Volume(base.hu, base.affine, base.slice_names, base.input_sha256, orientation_known=False)
+    volume = Volume(
+        base.hu, base.affine, base.slice_names, base.input_sha256, orientation_known=False
+    )
     (foot,) = segment(volume, Upright(), _spec(), "best")  # type: ignore[arg-type]
     assert foot.turned == turned
     assert _dice(on_input_grid(foot, foot.labels, volume) == 3, stored == 3) > 0.99

@@ -15,9 +15,20 @@ from footcli.train.calibrate import FALSE_RATE, LOOK_RATE, chosen
 pytestmark = pytest.mark.training
 CLASSES = tuple(term.name for term in LESIONS)
 SPEC = ModelSpec(
-    "lesions.onnx", "0" * 64, "lesions", tuple(Plane), 1.0, (-500.0, 1500.0), "yolo", 3, "x", "x", "x",
-    classes=CLASSES, offsets_mm=(-1.0, 0.0, 1.0),
-)  # fmt: skip
+    "lesions.onnx",
+    "0" * 64,
+    "lesions",
+    tuple(Plane),
+    1.0,
+    (-500.0, 1500.0),
+    "yolo",
+    3,
+    "x",
+    "x",
+    "x",
+    classes=CLASSES,
+    offsets_mm=(-1.0, 0.0, 1.0),
+)
 
 
 def test_thresholds_are_chosen_by_the_share_of_false_finds() -> None:
@@ -26,11 +37,19 @@ def test_thresholds_are_chosen_by_the_share_of_false_finds() -> None:
     scores[CLASSES[0]] = ([0.3], [0.1, 0.2, 0.4])
     spec = chosen(SPEC, scores)
     assert spec.thresholds[0] == pytest.approx(0.401)  # just above the highest
-    assert all(np.mean(np.array(false) >= t) == pytest.approx(FALSE_RATE, abs=0.011) for t in spec.thresholds[1:])
-    assert all(np.mean(np.array(false) >= s) == pytest.approx(LOOK_RATE, abs=0.011) for s in spec.suspicious[1:])
+    assert all(
+        np.mean(np.array(false) >= t) == pytest.approx(FALSE_RATE, abs=0.011)
+        for t in spec.thresholds[1:]
+    )
+    assert all(
+        np.mean(np.array(false) >= s) == pytest.approx(LOOK_RATE, abs=0.011)
+        for s in spec.suspicious[1:]
+    )
 
 
 def test_a_threshold_lies_half_way_to_the_least_true_score_above_the_false_ones() -> None:
     false = [0.1, 0.2, 0.4]
     scores = {name: ([0.3, 0.8, 0.9], false) for name in CLASSES} | {CLASSES[1]: ([0.4001], false)}
-    assert chosen(SPEC, scores).thresholds[:2] == pytest.approx((0.6, 0.401))  # never so low that another false one reaches it
+    assert chosen(SPEC, scores).thresholds[:2] == pytest.approx(
+        (0.6, 0.401)
+    )  # never so low that another false one reaches it

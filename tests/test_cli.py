@@ -46,13 +46,18 @@ def analyze(cases: Path, out: Path, *more: str) -> Result:
 
 
 def outcomes(out: Path) -> dict[str, str]:
-    return {c["case_id"]: c["outcome"] for c in json.loads((out / "run.json").read_text("utf-8"))["cases"]}
+    return {
+        c["case_id"]: c["outcome"]
+        for c in json.loads((out / "run.json").read_text("utf-8"))["cases"]
+    }
 
 
 # help and usage
 
 
-def test_no_arguments_give_help_and_exit_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_arguments_give_help_and_exit_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["footcli"])
     with pytest.raises(SystemExit) as left:
         cli.main()
@@ -71,7 +76,9 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_option_says_what_it_does(name: str) -> None:
-    assert [p.name for p in COMMANDS[name].params if p.name != "help" and not getattr(p, "help", None)] == []
+    assert [
+        p.name for p in COMMANDS[name].params if p.name != "help" and not getattr(p, "help", None)
+    ] == []
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -79,7 +86,9 @@ def test_the_readme_names_every_command(name: str) -> None:
     readme = ROOT / "README.md"
     if not readme.exists():
         pytest.skip("README.md is not there")
-    assert f"`footcli {name} " in readme.read_text("utf-8") or f"`footcli {name}`" in readme.read_text("utf-8")
+    assert f"`footcli {name} " in readme.read_text(
+        "utf-8"
+    ) or f"`footcli {name}`" in readme.read_text("utf-8")
 
 
 def test_the_version_is_told() -> None:
@@ -138,18 +147,24 @@ def test_a_missing_folder_of_cases_is_one_line(tmp_path: Path) -> None:
 
 def test_results_inside_the_input_are_refused(cases: Path, analyst: Analyst) -> None:
     for out in (cases, cases / "a" / "out"):
-        _one_line(run("analyze", cases, "-o", out, "--models", cases), "lies inside the input", "-o")
+        _one_line(
+            run("analyze", cases, "-o", out, "--models", cases), "lies inside the input", "-o"
+        )
     assert analyst.seen == []
 
 
-def test_results_that_would_lie_among_a_cases_own_images_are_refused(cases: Path, analyst: Analyst) -> None:
+def test_results_that_would_lie_among_a_cases_own_images_are_refused(
+    cases: Path, analyst: Analyst
+) -> None:
     result = run("analyze", cases / "a", "-o", cases, "--models", cases, "-q")
     _one_line(result, "among the images of case a", "-o")
     assert [p.name for p in (cases / "a").iterdir()] == ["1.dcm"]
     assert sorted(p.name for p in cases.iterdir()) == ["a", "b", "c"]
 
 
-def test_an_output_that_is_a_file_or_cannot_be_written_is_refused(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_an_output_that_is_a_file_or_cannot_be_written_is_refused(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     (tmp_path / "file").write_text("x")
     _one_line(analyze(cases, tmp_path / "file"), "is a file")
     (tmp_path / "out" / JOURNAL).mkdir(parents=True)
@@ -157,7 +172,9 @@ def test_an_output_that_is_a_file_or_cannot_be_written_is_refused(cases: Path, t
     assert analyst.seen == []
 
 
-def test_an_unknown_case_or_profile_is_one_line(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_an_unknown_case_or_profile_is_one_line(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     _one_line(analyze(cases, tmp_path / "out", "--case", "z"), "--case z", "3")
 
 
@@ -166,23 +183,46 @@ def test_a_phantom_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     _one_line(run("phantom", tmp_path / "file", "--spacing", "3", "--field", "ankle"), "file")
 
 
-def test_training_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_without_torch_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in [m for m in sys.modules if m.startswith("footcli.train.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     _one_line(run("train", "bones", "--runs", tmp_path), "torch", "pip install 'footcli[train]'")
 
 
-def test_training_is_asked_for_what_the_options_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_is_asked_for_what_the_options_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch", reason="torch (extra train) is not installed")
     pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
     from footcli.train import run as training
     from footcli.train.loop import Plan
 
     asked: list[Any] = []
-    monkeypatch.setattr(training, "train_and_export", lambda *args: asked.append(args[:4]) or (tmp_path / "bones.onnx",))
-    words = ("--steps", "7", "--batch", "2", "--bank", "3", "--device", "cpu", "--runs", tmp_path, "--models", tmp_path / "m")
-    result = run("train", "bones", tmp_path / "tree", "--phantoms", "0.5", "--patience", "3", *words)
+    monkeypatch.setattr(
+        training,
+        "train_and_export",
+        lambda *args: asked.append(args[:4]) or (tmp_path / "bones.onnx",),
+    )
+    words = (
+        "--steps",
+        "7",
+        "--batch",
+        "2",
+        "--bank",
+        "3",
+        "--device",
+        "cpu",
+        "--runs",
+        tmp_path,
+        "--models",
+        tmp_path / "m",
+    )
+    result = run(
+        "train", "bones", tmp_path / "tree", "--phantoms", "0.5", "--patience", "3", *words
+    )
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(tmp_path / "bones.onnx")
     plan = Plan(7, 2, 2e-3, tmp_path / "bones", "cpu", bank=3, patience=3)
@@ -192,27 +232,50 @@ def test_training_is_asked_for_what_the_options_say(tmp_path: Path, monkeypatch:
 # analyze
 
 
-def test_all_cases_done_is_exit_0_with_the_reports_on_stdout(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_all_cases_done_is_exit_0_with_the_reports_on_stdout(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     result = analyze(cases, out)
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines() == [str(out / name / "report.html") for name in "abc"] + [str(out / "index.html")]
+    assert result.stdout.splitlines() == [str(out / name / "report.html") for name in "abc"] + [
+        str(out / "index.html")
+    ]
     assert "3 case(s), models run on cpu" in result.stderr
     for name in "abc":
-        assert sorted(p.name for p in (out / name).iterdir()) == ["masks.npz", "report.html", "result.json", "views.npz"]
-    assert sorted(p.name for p in out.iterdir()) == ["a", "b", "c", "index.html", "journal.jsonl", "measurements.csv", "run.json"]
+        assert sorted(p.name for p in (out / name).iterdir()) == [
+            "masks.npz",
+            "report.html",
+            "result.json",
+            "views.npz",
+        ]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "a",
+        "b",
+        "c",
+        "index.html",
+        "journal.jsonl",
+        "measurements.csv",
+        "run.json",
+    ]
     assert outcomes(out) == dict.fromkeys("abc", "done")
-    assert (out / "measurements.csv").read_bytes().startswith(b"\xef\xbb\xbf"), "so that Excel reads Korean"
+    assert (out / "measurements.csv").read_bytes().startswith(b"\xef\xbb\xbf"), (
+        "so that Excel reads Korean"
+    )
 
 
-def test_quiet_says_nothing_and_verbose_the_times(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_quiet_says_nothing_and_verbose_the_times(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     assert analyze(cases, tmp_path / "one", "-q").stderr == ""
     assert "done a: bones" in analyze(cases, tmp_path / "two", "-v").stderr
     again = analyze(cases, tmp_path / "two", "-v")
     assert "skipped a: bones" in again.stderr
 
 
-def test_a_failing_case_is_exit_3_leaves_no_folder_and_the_others_are_done(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_failing_case_is_exit_3_leaves_no_folder_and_the_others_are_done(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone was found in this scan")
     result = analyze(cases, tmp_path / "out", "-q")
     assert result.exit_code == 3
@@ -224,7 +287,11 @@ def test_a_failing_case_is_exit_3_leaves_no_folder_and_the_others_are_done(cases
 
 @pytest.mark.parametrize(
     ("fault", "code"),
-    [(OSError(28, "No space left on device"), "no_space"), (OSError(5, "I/O error"), "io_error"), (MemoryError(), "out_of_memory")],
+    [
+        (OSError(28, "No space left on device"), "no_space"),
+        (OSError(5, "I/O error"), "io_error"),
+        (MemoryError(), "out_of_memory"),
+    ],
 )
 def test_a_full_disk_or_memory_fails_the_case_not_the_run(
     cases: Path, tmp_path: Path, analyst: Analyst, fault: BaseException, code: str
@@ -235,7 +302,9 @@ def test_a_full_disk_or_memory_fails_the_case_not_the_run(
     assert [c["code"] for c in found] == [code, None, None]
 
 
-def test_only_the_cases_that_were_asked_for_are_done(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_only_the_cases_that_were_asked_for_are_done(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     assert analyze(cases, tmp_path / "out", "--case", "c", "--case", "a").exit_code == 0
     assert sorted(analyst.seen) == ["a", "c"]
 
@@ -243,12 +312,16 @@ def test_only_the_cases_that_were_asked_for_are_done(cases: Path, tmp_path: Path
 def test_two_feet_of_a_case_give_two_folders(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     analyst.feet = ("+L", "+R")
     result = analyze(cases, tmp_path / "out", "--case", "a")
-    assert result.stdout.splitlines() == [str(tmp_path / "out" / f"a+{side}" / "report.html") for side in "LR"]
+    assert result.stdout.splitlines() == [
+        str(tmp_path / "out" / f"a+{side}" / "report.html") for side in "LR"
+    ]
     analyze(cases, tmp_path / "out", "--case", "a")
     assert analyst.seen == ["a"]
 
 
-def test_json_prints_the_run_and_nothing_else_on_stdout(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_json_prints_the_run_and_nothing_else_on_stdout(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone")
     result = analyze(cases, tmp_path / "out", "--json")
     assert result.exit_code == 3
@@ -260,12 +333,17 @@ def test_json_prints_the_run_and_nothing_else_on_stdout(cases: Path, tmp_path: P
 
 def test_polygons_are_written_on_demand(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     analyze(cases, tmp_path / "out", "--case", "a", "--polygons")
-    written = {plane: len(list((tmp_path / "out" / "a" / "polygons" / plane).glob("*.json"))) for plane in Plane}
+    written = {
+        plane: len(list((tmp_path / "out" / "a" / "polygons" / plane).glob("*.json")))
+        for plane in Plane
+    }
     assert written[Plane.SAG] == 10
     assert min(written.values()) >= 10
 
 
-def test_a_korean_report_is_written_in_korean(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_korean_report_is_written_in_korean(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     analyze(cases, tmp_path / "out", "--lang", "ko")
     assert 'lang="ko"' in (tmp_path / "out" / "a" / "report.html").read_text("utf-8")
     assert 'lang="ko"' in (tmp_path / "out" / "index.html").read_text("utf-8")
@@ -274,7 +352,9 @@ def test_a_korean_report_is_written_in_korean(cases: Path, tmp_path: Path, analy
 # what is done again
 
 
-def test_finished_cases_are_skipped_and_failed_ones_tried_again(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_finished_cases_are_skipped_and_failed_ones_tried_again(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone")
     analyze(cases, tmp_path / "out")
     analyst.seen.clear()
@@ -309,10 +389,19 @@ def _of_another_version(out: Path) -> None:
         lambda out: (out / "b" / "result.json").unlink(),
         lambda out: (out / "b" / "masks.npz").unlink(),
         lambda out: (out / "b" / "views.npz").write_bytes(b"cut"),
-        lambda out: (out / "b" / "result.json").write_bytes((out / "b" / "result.json").read_bytes() + b" "),
+        lambda out: (out / "b" / "result.json").write_bytes(
+            (out / "b" / "result.json").read_bytes() + b" "
+        ),
         _of_another_version,
     ],
-    ids=["emptied", "removed", "without masks", "with cut views", "tampered with", "of another version"],
+    ids=[
+        "emptied",
+        "removed",
+        "without masks",
+        "with cut views",
+        "tampered with",
+        "of another version",
+    ],
 )
 def test_a_result_that_is_not_as_it_was_written_is_done_again(
     cases: Path, tmp_path: Path, analyst: Analyst, harm: Callable[[Path], None]
@@ -324,7 +413,9 @@ def test_a_result_that_is_not_as_it_was_written_is_done_again(
     assert analyst.seen == ["b"]
 
 
-def test_a_folder_that_merely_exists_is_not_taken_for_a_finished_case(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_folder_that_merely_exists_is_not_taken_for_a_finished_case(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     analyze(cases, tmp_path / "out")
     (tmp_path / "out" / JOURNAL).unlink()
     analyst.seen.clear()
@@ -333,7 +424,9 @@ def test_a_folder_that_merely_exists_is_not_taken_for_a_finished_case(cases: Pat
 
 
 @pytest.mark.parametrize("cut", [1, 5, 40])
-def test_a_journal_that_was_cut_off_costs_one_case(cut: int, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_journal_that_was_cut_off_costs_one_case(
+    cut: int, tmp_path: Path, analyst: Analyst
+) -> None:
     for name in ("가", "나"):
         (tmp_path / "cases" / name).mkdir(parents=True)
         (tmp_path / "cases" / name / "1.dcm").write_bytes(name.encode())
@@ -355,7 +448,13 @@ def test_a_journal_that_was_cut_off_costs_one_case(cut: int, tmp_path: Path, ana
 def test_two_runs_give_the_same_results(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
     for out in ("one", "two"):
         analyze(cases, tmp_path / out)
-    for name in ("a/result.json", "a/masks.npz", "a/views.npz", "a/report.html", "measurements.csv"):
+    for name in (
+        "a/result.json",
+        "a/masks.npz",
+        "a/views.npz",
+        "a/report.html",
+        "measurements.csv",
+    ):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
@@ -398,11 +497,15 @@ def test_a_worker_that_dies_is_one_line_and_finished_cases_are_kept(
         def __exit__(self, *error: object) -> None:
             return None
 
-        def submit(self, work: Any, task: case_job.Task, out: Path, options: Options) -> Future[Any]:
+        def submit(
+            self, work: Any, task: case_job.Task, out: Path, options: Options
+        ) -> Future[Any]:
             future: Future[Any] = Future()
             self.count += 1
             if self.count == 1:
-                future.set_result(batch.analyze_to_disk(task, out, analyst.load_models(options), options))
+                future.set_result(
+                    batch.analyze_to_disk(task, out, analyst.load_models(options), options)
+                )
             else:
                 future.set_exception(BrokenProcessPool("a process was killed"))
             return future
@@ -420,13 +523,18 @@ def test_a_worker_that_dies_is_one_line_and_finished_cases_are_kept(
 # the other commands
 
 
-def test_a_report_is_written_again_in_another_language_without_models(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_report_is_written_again_in_another_language_without_models(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     analyze(cases, out)
     before = (out / "a" / "result.json").read_bytes()
     result = run("report", out, "--lang", "ko")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.splitlines() == [*(str(out / name / "report.html") for name in "abc"), str(out / "index.html")]
+    assert result.stdout.splitlines() == [
+        *(str(out / name / "report.html") for name in "abc"),
+        str(out / "index.html"),
+    ]
     assert 'lang="ko"' in (out / "a" / "report.html").read_text("utf-8")
     assert (out / "a" / "result.json").read_bytes() == before
 
@@ -436,8 +544,12 @@ def test_a_report_of_no_results_is_one_line(tmp_path: Path) -> None:
     _one_line(run("report", tmp_path / "missing"), "holds no results")
 
 
-@pytest.mark.parametrize("damage", [None, "{", "[]", '{"cases": [{}]}', '{"cases": [{"folders": [5]}]}'])
-def test_a_report_needs_no_run_json(damage: str | None, cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+@pytest.mark.parametrize(
+    "damage", [None, "{", "[]", '{"cases": [{}]}', '{"cases": [{"folders": [5]}]}']
+)
+def test_a_report_needs_no_run_json(
+    damage: str | None, cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     analyze(cases, out)
     before = json.loads((out / "run.json").read_text("utf-8"))
@@ -455,7 +567,9 @@ def test_a_report_needs_no_run_json(damage: str | None, cases: Path, tmp_path: P
     assert len((out / "measurements.csv").read_text("utf-8-sig").splitlines()) > 3
 
 
-def test_a_damaged_result_does_not_keep_the_other_reports_from_being_written(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_damaged_result_does_not_keep_the_other_reports_from_being_written(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     analyze(cases, out)
     (out / "b" / "result.json").write_text("{}")
@@ -465,7 +579,9 @@ def test_a_damaged_result_does_not_keep_the_other_reports_from_being_written(cas
     assert 'lang="ko"' in (out / "c" / "report.html").read_text("utf-8")
 
 
-def test_a_report_is_never_written_outside_of_the_results(cases: Path, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_report_is_never_written_outside_of_the_results(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     analyze(cases, out)
     (tmp_path / "elsewhere").mkdir()
@@ -478,9 +594,24 @@ def test_a_report_is_never_written_outside_of_the_results(cases: Path, tmp_path:
     assert not (tmp_path / "elsewhere" / "report.html").exists()
 
 
-def test_a_phantom_is_written_as_a_tree_that_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_phantom_is_written_as_a_tree_that_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    words = ("phantom", tmp_path, "--cases", "2", "--seed", "5", "--disease", "olt", "--spacing", "3", "--field", "ankle")
+    words = (
+        "phantom",
+        tmp_path,
+        "--cases",
+        "2",
+        "--seed",
+        "5",
+        "--disease",
+        "olt",
+        "--spacing",
+        "3",
+        "--field",
+        "ankle",
+    )
     result = run(*words)
     assert result.exit_code == 0, result.stderr
     folders = [Path(line) for line in result.stdout.splitlines()]
@@ -500,7 +631,9 @@ def test_the_doctor_finds_missing_models_and_says_what_is_there(tmp_path: Path) 
     assert "manifest.toml" in lines[-1]
 
 
-def test_control_characters_of_names_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_of_names_never_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cli.say("case \x1b[31mred\x07\u202e end")
     told = capsys.readouterr().err
     assert not set(told) & {"\x1b", "\x07", "\u202e"}

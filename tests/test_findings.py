@@ -1,4 +1,6 @@
-"""findings and profiles: cut-offs with sources, guard bands, conflicts, boxes, and what may be called normal."""
+"""findings and profiles: cut-offs with sources, guard bands, conflicts, boxes, and what may be
+called normal.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ GENERAL = load_profile("general")
 HEALTHY = {"CPA": 24.0, "TMA": 1.0, "TCA": 38.0, "HAA": 4.0, "MTASA": 89.0}
 
 
-def angle(name: str, value: float | None, source: Source = "landmarks", why: str | None = None) -> Measurement:
+def angle(
+    name: str, value: float | None, source: Source = "landmarks", why: str | None = None
+) -> Measurement:
     return Measurement(name, "deg", source, value=value, why_missing=why)
 
 
@@ -37,8 +41,17 @@ def found(
     unseen: Mapping[str, str] | None = None,
     extra: tuple[Measurement, ...] = (),
 ) -> dict[str, Finding]:
-    measured = [angle(name, value, why="out of view" if value is None else None) for name, value in values.items()]
-    answer = decide([*measured, *extra], lesions, load_profile(profile), age_years=age, lesion_not_assessable=unseen)
+    measured = [
+        angle(name, value, why="out of view" if value is None else None)
+        for name, value in values.items()
+    ]
+    answer = decide(
+        [*measured, *extra],
+        lesions,
+        load_profile(profile),
+        age_years=age,
+        lesion_not_assessable=unseen,
+    )
     assert [f.name for f in answer] == [term.name for term in FINDINGS]
     return {f.name: f for f in answer}
 
@@ -57,7 +70,10 @@ def test_a_healthy_foot_is_normal_and_says_what_was_looked_for() -> None:
 def test_flat_foot_needs_both_angles_and_shows_value_cut_off_and_source() -> None:
     flat = found(feet(CPA=14.2, TMA=11.0))["flat_foot"]
     assert (flat.level, flat.grade) == (Level.PRESENT, "mild")
-    assert "CPA 14.2 deg, below 18 deg (general; S4 pacs.de, Calcaneal inclination angle), from the landmarks" in flat.evidence
+    assert (
+        "CPA 14.2 deg, below 18 deg (general; S4 pacs.de, Calcaneal inclination angle), from the "
+        "landmarks" in flat.evidence
+    )
     assert any(line.startswith("TMA 11.0 deg, above 4 deg (general; S17") for line in flat.evidence)
 
 
@@ -65,7 +81,9 @@ def test_flat_foot_needs_both_angles_and_shows_value_cut_off_and_source() -> Non
 def test_one_angle_alone_is_a_conflict_and_borderline(values: dict[str, float | None]) -> None:
     flat = found(feet(**values))["flat_foot"]
     assert flat.level is Level.BORDERLINE
-    assert flat.evidence[0].startswith(f"conflict: {next(iter(values))} is consistent with flat foot")
+    assert flat.evidence[0].startswith(
+        f"conflict: {next(iter(values))} is consistent with flat foot"
+    )
     assert flat.grade is None
 
 
@@ -84,7 +102,9 @@ def test_one_angle_alone_is_a_conflict_and_borderline(values: dict[str, float | 
         (None, None, Level.NOT_MEASURABLE),
     ],
 )
-def test_flat_foot_follows_guard_bands_and_missing_angles(cpa: float | None, tma: float | None, level: Level) -> None:
+def test_flat_foot_follows_guard_bands_and_missing_angles(
+    cpa: float | None, tma: float | None, level: Level
+) -> None:
     flat = found(feet(CPA=cpa, TMA=tma))["flat_foot"]
     assert flat.level is level
     if None in (cpa, tma):
@@ -103,7 +123,9 @@ def test_flat_foot_follows_guard_bands_and_missing_angles(cpa: float | None, tma
         (24.0, 0.0, Level.NOT_SEEN),
     ],
 )
-def test_cavus_takes_one_angle_unless_the_other_says_the_opposite(cpa: float, tma: float | None, level: Level) -> None:
+def test_cavus_takes_one_angle_unless_the_other_says_the_opposite(
+    cpa: float, tma: float | None, level: Level
+) -> None:
     cavus = found(feet(CPA=cpa, TMA=tma))["cavus_foot"]
     assert cavus.level is level
     assert cavus.evidence[0].startswith("conflict") == (tma == 9.0)
@@ -114,11 +136,18 @@ def test_the_korean_profile_has_its_own_cut_offs_and_grades() -> None:
     assert found(feet(CPA=17.5, TMA=9.0), profile="korea")["flat_foot"].level is Level.BORDERLINE
     low_pitch = found(feet(CPA=8.0, TMA=9.0), profile="korea")["flat_foot"]
     assert low_pitch.grade == "moderate-severe"
-    assert any("CPA 8.0 deg, below 10 deg (korea; S5 Ryu 2022" in line for line in low_pitch.evidence)
-    assert any("(general; S4" in line for line in found(feet(CPA=34.0), profile="korea")["cavus_foot"].evidence)
+    assert any(
+        "CPA 8.0 deg, below 10 deg (korea; S5 Ryu 2022" in line for line in low_pitch.evidence
+    )
+    assert any(
+        "(general; S4" in line
+        for line in found(feet(CPA=34.0), profile="korea")["cavus_foot"].evidence
+    )
 
 
-@pytest.mark.parametrize(("tma", "grade"), [(8.0, "mild"), (15.0, "moderate"), (30.0, "moderate"), (30.5, "severe")])
+@pytest.mark.parametrize(
+    ("tma", "grade"), [(8.0, "mild"), (15.0, "moderate"), (30.0, "moderate"), (30.5, "severe")]
+)
 def test_grades_of_flat_foot_follow_the_talo_metatarsal_angle(tma: float, grade: str) -> None:
     assert found(feet(CPA=10.0, TMA=tma))["flat_foot"].grade == grade
 
@@ -139,10 +168,16 @@ def test_masks_stand_in_where_landmarks_have_no_value() -> None:
 
 def test_landmarks_and_masks_that_disagree_make_a_finding_borderline() -> None:
     near = found(feet(CPA=12.0, TMA=9.0), extra=(angle("CPA", 14.9, "masks"),))["flat_foot"]
-    assert any("CPA 13.4 deg" in line and line.endswith("from the landmarks and the masks") for line in near.evidence), "their mean"
+    assert any(
+        "CPA 13.4 deg" in line and line.endswith("from the landmarks and the masks")
+        for line in near.evidence
+    ), "their mean"
     far = found(feet(CPA=12.0, TMA=9.0), extra=(angle("CPA", 15.1, "masks"),))["flat_foot"]
     assert (near.level, far.level) == (Level.PRESENT, Level.BORDERLINE)
-    assert "the two ways to CPA differ by 3.1 deg (more than 3): 12.0 from the landmarks, 15.1 from the masks" in far.evidence
+    assert (
+        "the two ways to CPA differ by 3.1 deg (more than 3): 12.0 from the landmarks, 15.1 from "
+        "the masks" in far.evidence
+    )
     assert found(extra=(angle("HAA", 9.0, "masks"),))["normal"].level is Level.BORDERLINE
 
 
@@ -150,7 +185,10 @@ def test_a_value_that_is_no_number_counts_as_missing() -> None:
     assert found(feet(CPA=float("nan")))["normal"].level is Level.NOT_MEASURABLE
 
 
-@pytest.mark.parametrize(("score", "level"), [(SURE, Level.PRESENT), (SUSPICIOUS, Level.BORDERLINE), (SUSPICIOUS - 0.01, Level.NOT_SEEN)])
+@pytest.mark.parametrize(
+    ("score", "level"),
+    [(SURE, Level.PRESENT), (SUSPICIOUS, Level.BORDERLINE), (SUSPICIOUS - 0.01, Level.NOT_SEEN)],
+)
 @pytest.mark.parametrize(
     ("name", "label"),
     [
@@ -161,7 +199,9 @@ def test_a_value_that_is_no_number_counts_as_missing() -> None:
         ("tarsal_coalition", "Tarsal Coalition"),
     ],
 )
-def test_a_box_makes_its_own_finding_only(name: str, label: str, score: float, level: Level) -> None:
+def test_a_box_makes_its_own_finding_only(
+    name: str, label: str, score: float, level: Level
+) -> None:
     answer = found(lesions=(box(label, score),))
     assert answer[name].level is level
     assert all(f.level is Level.NOT_SEEN for f in answer.values() if f.name not in (name, "normal"))
@@ -179,10 +219,15 @@ def test_a_lesion_that_could_not_be_looked_for_is_not_measurable_unless_a_box_wa
     unseen = {"Hallux Valgus": "the toes are outside the field of view"}
     blind = found(unseen=unseen)
     assert blind["hallux_valgus"].level is Level.NOT_MEASURABLE
-    assert blind["hallux_valgus"].evidence == ("not assessable: the toes are outside the field of view",)
+    assert blind["hallux_valgus"].evidence == (
+        "not assessable: the toes are outside the field of view",
+    )
     assert blind["normal"].level is Level.NOT_MEASURABLE
     assert "the toes are outside the field of view" in blind["normal"].evidence[0]
-    assert found(lesions=(box("Hallux Valgus", 0.8),), unseen=unseen)["hallux_valgus"].level is Level.PRESENT
+    assert (
+        found(lesions=(box("Hallux Valgus", 0.8),), unseen=unseen)["hallux_valgus"].level
+        is Level.PRESENT
+    )
     with pytest.raises(ValueError, match="'hallux' is no lesion name"):
         found(unseen={"hallux": "typing error"})
 
@@ -192,21 +237,47 @@ def test_a_measured_hallux_angle_counts_beside_the_box() -> None:
     assert (bent.level, bent.grade) == (Level.PRESENT, "severe")
     assert found(feet(HVA=30.0, IMA=19.0))["hallux_valgus"].grade == "severe"
     assert found(feet(HVA=16.0))["hallux_valgus"].level is Level.BORDERLINE
-    assert found(feet(HVA=8.0), lesions=(box("Hallux Valgus", 0.8),))["hallux_valgus"].level is Level.PRESENT
-    assert found(feet(HVA=43.0), lesions=(box("Hallux Valgus", 0.8),), age=None)["hallux_valgus"].grade is None
+    assert (
+        found(feet(HVA=8.0), lesions=(box("Hallux Valgus", 0.8),))["hallux_valgus"].level
+        is Level.PRESENT
+    )
+    assert (
+        found(feet(HVA=43.0), lesions=(box("Hallux Valgus", 0.8),), age=None)["hallux_valgus"].grade
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("cpa", "tma", "score"),
-    [(14.2, 11.0, [0.78]), (17.0, 11.0, [0.5]), (18.0, 11.0, [0.38]), (32.0, -10.0, [0.73]), (22.0, -8.0, [0.62]), (17.0, 2.0, [0.27]),
-     (22.0, 1.0, [0.15]), (14.0, None, [0.38]), (None, 11.0, [0.38]),
-     (None, 2.0, [0.27]), (None, -10.0, [0.73]), (None, None, [0.4, 0.1])],
-)  # fmt: skip
-def test_a_box_of_the_arch_is_as_sure_as_the_angles_that_define_it(cpa: float | None, tma: float | None, score: list[float]) -> None:
+    [
+        (14.2, 11.0, [0.78]),
+        (17.0, 11.0, [0.5]),
+        (18.0, 11.0, [0.38]),
+        (32.0, -10.0, [0.73]),
+        (22.0, -8.0, [0.62]),
+        (17.0, 2.0, [0.27]),
+        (22.0, 1.0, [0.15]),
+        (14.0, None, [0.38]),
+        (None, 11.0, [0.38]),
+        (None, 2.0, [0.27]),
+        (None, -10.0, [0.73]),
+        (None, None, [0.4, 0.1]),
+    ],
+)
+def test_a_box_of_the_arch_is_as_sure_as_the_angles_that_define_it(
+    cpa: float | None, tma: float | None, score: list[float]
+) -> None:
     measured = [angle("CPA", cpa, why="out of view"), angle("TMA", tma, why="out of view")]
-    lesions = (box("OLT", 0.6), box("Flatfoot or Cavus", 0.4), box("Tarsal Coalition", 0.31), box("Flatfoot or Cavus", 0.1))
+    lesions = (
+        box("OLT", 0.6),
+        box("Flatfoot or Cavus", 0.4),
+        box("Tarsal Coalition", 0.31),
+        box("Flatfoot or Cavus", 0.1),
+    )
     judged = arch_by_angles(lesions, measured, load_profile("general"))
-    assert [x.score for x in judged if x.label == "Flatfoot or Cavus"] == pytest.approx(score, abs=0.006)
+    assert [x.score for x in judged if x.label == "Flatfoot or Cavus"] == pytest.approx(
+        score, abs=0.006
+    )
     assert [x.score for x in judged if x.label != "Flatfoot or Cavus"] == [0.6, 0.31]
     assert sorted(judged, key=lambda x: -x.score) == list(judged)
 
@@ -216,7 +287,10 @@ def test_the_flat_or_cavus_box_only_supports() -> None:
     answer = found(lesions=(shape,))
     assert answer["flat_foot"].level is Level.NOT_SEEN
     assert answer["normal"].level is Level.BORDERLINE
-    assert any("supports flat foot" in line for line in found(feet(CPA=12.0, TMA=9.0), (shape,))["flat_foot"].evidence)
+    assert any(
+        "supports flat foot" in line
+        for line in found(feet(CPA=12.0, TMA=9.0), (shape,))["flat_foot"].evidence
+    )
 
 
 def test_other_angles_support_a_finding_without_making_one() -> None:
@@ -229,18 +303,32 @@ def test_other_angles_support_a_finding_without_making_one() -> None:
 
 
 def _joint(medial: float, tilt: float) -> tuple[Measurement, ...]:
-    return Measurement("JSW_M", "mm", "masks", value=medial), Measurement("TT", "deg", "masks", value=tilt)
+    return Measurement("JSW_M", "mm", "masks", value=medial), Measurement(
+        "TT", "deg", "masks", value=tilt
+    )
 
 
-@pytest.mark.parametrize(("score", "medial", "tilt", "level"), [
-    (0.0, 2.5, 0.0, Level.NOT_SEEN), (0.0, 0.9, 0.0, Level.NOT_SEEN), (0.0, 0.9, 6.0, Level.BORDERLINE),
-    (0.0, 1.4, 6.0, Level.NOT_SEEN), (0.4, 2.5, 6.0, Level.BORDERLINE), (0.4, 0.9, 0.0, Level.PRESENT), (0.7, 2.5, 0.0, Level.PRESENT),
-])  # fmt: skip
-def test_joint_space_and_tilt_add_to_the_box_of_ankle_arthritis(score: float, medial: float, tilt: float, level: Level) -> None:
+@pytest.mark.parametrize(
+    ("score", "medial", "tilt", "level"),
+    [
+        (0.0, 2.5, 0.0, Level.NOT_SEEN),
+        (0.0, 0.9, 0.0, Level.NOT_SEEN),
+        (0.0, 0.9, 6.0, Level.BORDERLINE),
+        (0.0, 1.4, 6.0, Level.NOT_SEEN),
+        (0.4, 2.5, 6.0, Level.BORDERLINE),
+        (0.4, 0.9, 0.0, Level.PRESENT),
+        (0.7, 2.5, 0.0, Level.PRESENT),
+    ],
+)
+def test_joint_space_and_tilt_add_to_the_box_of_ankle_arthritis(
+    score: float, medial: float, tilt: float, level: Level
+) -> None:
     boxes = (box("Ankle Arthritis", score),) if score else ()
     answer = found(lesions=boxes, extra=_joint(medial, tilt))["ankle_arthritis"]
     assert answer.level is level
-    assert any("JSW_M 0.9 mm, outside the normal range" in line for line in answer.evidence) is (medial == 0.9)
+    assert any("JSW_M 0.9 mm, outside the normal range" in line for line in answer.evidence) is (
+        medial == 0.9
+    )
 
 
 @pytest.mark.parametrize("name", [a.name for a in ANGLES])
@@ -298,10 +386,16 @@ def test_every_cited_code_is_used_and_resolved() -> None:
         assert codes == set(re.findall(r'"(S\d+)"', text))
 
 
-def test_a_damaged_profile_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "odd.toml").write_text('extends = "general"\n[cutoff.CPA]\nflat = { op = "~", value = 1.0, source = ["S4"] }\n')
+def test_a_damaged_profile_is_a_setup_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd.toml").write_text(
+        'extends = "general"\n[cutoff.CPA]\nflat = { op = "~", value = 1.0, source = ["S4"] }\n'
+    )
     (tmp_path / "bad.toml").write_text("[[[")
-    (tmp_path / "general.toml").write_bytes((Path(footcli.decide.profile.__file__).parent / "general.toml").read_bytes())
+    (tmp_path / "general.toml").write_bytes(
+        (Path(footcli.decide.profile.__file__).parent / "general.toml").read_bytes()
+    )
     monkeypatch.setattr(footcli.decide.profile, "_FOLDER", tmp_path)
     with pytest.raises(SetupError, match=r"profile odd cannot be used.*op '~'"):
         load_profile("odd")
@@ -310,5 +404,8 @@ def test_a_damaged_profile_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_planes_of_boxes_are_said_in_words() -> None:
-    assert "axial slices 10-14" in found(lesions=(box("Hallux Valgus", 0.8),))["hallux_valgus"].evidence[0]
+    assert (
+        "axial slices 10-14"
+        in found(lesions=(box("Hallux Valgus", 0.8),))["hallux_valgus"].evidence[0]
+    )
     assert set(LESION_PLANE.values()) == set(Plane)

@@ -1,4 +1,6 @@
-"""The foot frame from masks: axes, floor, side, and what the field of view cuts off, on synthetic subjects."""
+"""The foot frame from masks: axes, floor, side, and what the field of view cuts off, on synthetic
+subjects.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def right_ankle() -> Case:
 
 
 def _frame(case: Case, **change: object) -> FootFrame:
-    return foot_frame(case[1], case[2], **{"orientation_known": True, "weight_bearing": True, **change})  # type: ignore[arg-type]
+    return foot_frame(
+        case[1], case[2], **{"orientation_known": True, "weight_bearing": True, **change}
+    )  # type: ignore[arg-type]
 
 
 def _seen(case: Case, frame: FootFrame, bone: str, point: str) -> Array:
@@ -91,7 +95,9 @@ def test_the_patient_may_face_any_way(left: Case) -> None:
     assert frame.to_foot[1, 0] ** 2 > 0.9 * MM**2
 
 
-def test_with_unknown_orientation_up_and_front_come_from_the_bones_and_the_side_stays_open(left: Case) -> None:
+def test_with_unknown_orientation_up_and_front_come_from_the_bones_and_the_side_stays_open(
+    left: Case,
+) -> None:
     subject, labels, affine, to_foot = left
     frame = _frame(left)
     turned = _frame((subject, labels[::-1, ::-1], affine, to_foot), orientation_known=False)
@@ -108,15 +114,21 @@ def test_bones_upside_down_in_a_volume_of_known_orientation_are_reported(left: C
     assert "up_disagrees" in {n.code for n in frame.notices}
 
 
-def test_a_cut_forefoot_gives_the_horizontal_floor_and_nearly_the_same_axis(right_ankle: Case) -> None:
+def test_a_cut_forefoot_gives_the_horizontal_floor_and_nearly_the_same_axis(
+    right_ankle: Case,
+) -> None:
     frame = _frame(right_ankle)
     head = _seen(right_ankle, frame, "metatarsal2", "head_centre")
     assert frame.floor == "horizontal"
     assert abs(np.degrees(np.arctan2(head[0], head[1]))) < 5
 
 
-@pytest.mark.parametrize(("stood", "code"), [(None, "floor_assumed"), (False, "not_weight_bearing"), (True, None)])
-def test_a_floor_that_nobody_stood_on_is_said(right_ankle: Case, stood: bool | None, code: str | None) -> None:
+@pytest.mark.parametrize(
+    ("stood", "code"), [(None, "floor_assumed"), (False, "not_weight_bearing"), (True, None)]
+)
+def test_a_floor_that_nobody_stood_on_is_said(
+    right_ankle: Case, stood: bool | None, code: str | None
+) -> None:
     codes = {n.code for n in _frame(right_ankle, weight_bearing=stood).notices}
     assert codes == ({code} if code else set())
 
@@ -126,15 +138,22 @@ def test_stray_voxels_change_nothing(left: Case) -> None:
     dirty = labels.copy()
     for k in range(1, len(BONES) + 1):
         dirty[5 * k : 5 * k + 2, 3, 4], dirty[2, 4, 6 * k] = k, k
-    assert np.allclose(_frame((subject, dirty, affine, to_foot)).to_foot, _frame(left).to_foot, atol=0.02)
+    assert np.allclose(
+        _frame((subject, dirty, affine, to_foot)).to_foot, _frame(left).to_foot, atol=0.02
+    )
 
 
-@pytest.mark.parametrize("kept", [("Calcaneus", "Talus"), ("Calcaneus", "Tibia"), ("Talus", "Tibia", "Fibula", "MidFoot")])
+@pytest.mark.parametrize(
+    "kept",
+    [("Calcaneus", "Talus"), ("Calcaneus", "Tibia"), ("Talus", "Tibia", "Fibula", "MidFoot")],
+)
 def test_few_bones_still_orient_the_foot(left: Case, kept: tuple[str, ...]) -> None:
     subject, labels, affine, to_foot = left
     few = np.where(np.isin(labels, [BONE_ID[n] for n in kept]), labels, 0).astype(np.uint8)
     turn = _frame((subject, few, affine, to_foot)).to_foot[:3, :3] / MM
-    assert np.trace(turn @ np.linalg.inv(to_foot[:3, :3] / MM)) > 2.8  # within some 25 degrees, and never mirrored
+    assert (
+        np.trace(turn @ np.linalg.inv(to_foot[:3, :3] / MM)) > 2.8
+    )  # within some 25 degrees, and never mirrored
 
 
 @pytest.mark.parametrize("kept", [(), ("Calcaneus",), ("1st Metatarsal", "2nd Metatarsal")])
@@ -148,9 +167,13 @@ def test_too_few_bones_are_an_error_that_names_them(left: Case, kept: tuple[str,
 
 def test_cut_ends_are_named_by_the_foots_own_directions(left: Case, right_ankle: Case) -> None:
     for case, bone, ends in (
-        (left, "Tibia", {"top"}), (left, "Calcaneus", set()), (left, "1st Metatarsal", set()),
-        (right_ankle, "Tibia", {"top"}), (right_ankle, "2nd Metatarsal", {"front"}), (right_ankle, "Talus", set()),
-    ):  # fmt: skip
+        (left, "Tibia", {"top"}),
+        (left, "Calcaneus", set()),
+        (left, "1st Metatarsal", set()),
+        (right_ankle, "Tibia", {"top"}),
+        (right_ankle, "2nd Metatarsal", {"front"}),
+        (right_ankle, "Talus", set()),
+    ):
         frame = _frame(case)
         assert frame.bones[bone].cut(frame.to_foot) == ends, bone
 
@@ -162,7 +185,10 @@ def test_an_end_of_the_data_inside_the_volume_cuts_too(left: Case) -> None:
     forward = apply(frame.to_foot, np.stack([x, y, z], axis=-1).astype(float))[..., 1]
     inside = forward < 120 * left[0].scale
     seen = np.where(inside, labels, 0).astype(np.uint8)
-    ends = [find_bones(seen, affine, data)["1st Metatarsal"].cut(frame.to_foot) for data in (None, inside)]
+    ends = [
+        find_bones(seen, affine, data)["1st Metatarsal"].cut(frame.to_foot)
+        for data in (None, inside)
+    ]
     assert ends == [set(), {"front"}]
     assert _frame((left[0], seen, affine, left[3]), inside=inside).floor == "horizontal"
 

@@ -1,5 +1,8 @@
-"""Detectors of the hindfoot: what of a scan they learn from, the pictures cut from it, and the way to a model that analysis uses."""
+"""Detectors of the hindfoot: what of a scan they learn from, the pictures cut from it, and the way
+to a model that analysis uses.
+"""
 
+# ruff: noqa: E402 - the imports below need torch, without which the file is skipped
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,30 +13,37 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'footcli[train]'")
 
-from footcli.domain import Plane, Volume  # noqa: E402
-from footcli.errors import SetupError, TruthError  # noqa: E402
-from footcli.infer.manifest import load_manifest, write_entry  # noqa: E402
-from footcli.phantom.disease import draw_subject  # noqa: E402
-from footcli.phantom.scanner import scan  # noqa: E402
-from footcli.system.assets import models_dir  # noqa: E402
-from footcli.train import hindfoot, judge, run  # noqa: E402
-from footcli.train.bank import Bank  # noqa: E402
-from footcli.train.cases import Labelled  # noqa: E402
-from footcli.train.entries import export_lesions, lesion_spec, part_spec  # noqa: E402
-from footcli.train.hindfoot import PARTS, Part, Region  # noqa: E402
-from footcli.train.lesions import loss  # noqa: E402
-from footcli.train.loop import Plan  # noqa: E402
-from footcli.train.start import start_from  # noqa: E402
-from footcli.train.yolo import Decoded, Detector  # noqa: E402
+from footcli.domain import Plane, Volume
+from footcli.errors import SetupError, TruthError
+from footcli.infer.manifest import load_manifest, write_entry
+from footcli.phantom.disease import draw_subject
+from footcli.phantom.scanner import scan
+from footcli.system.assets import models_dir
+from footcli.train import hindfoot, judge, run
+from footcli.train.bank import Bank
+from footcli.train.cases import Labelled
+from footcli.train.entries import export_lesions, lesion_spec, part_spec
+from footcli.train.hindfoot import PARTS, Part, Region
+from footcli.train.lesions import loss
+from footcli.train.loop import Plan
+from footcli.train.start import start_from
+from footcli.train.yolo import Decoded, Detector
 
 pytestmark = pytest.mark.training
 SEED = 6201
-SMALL = {name: replace(part, side_px=64, widths=part.widths[:1] * len(part.widths), neck=8) for name, part in PARTS.items()}
+SMALL = {
+    name: replace(part, side_px=64, widths=part.widths[:1] * len(part.widths), neck=8)
+    for name, part in PARTS.items()
+}
 
 
 def _case(disease: str) -> Labelled:
     seen = scan(draw_subject(SEED, disease, subtle=False), 1.2, SEED, "hindfoot")
-    return Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, lesions=seen.raster.lesion)
+    return Labelled(
+        Volume(seen.hu, seen.raster.grid.affine, (), ""),
+        seen.raster.labels,
+        lesions=seen.raster.lesion,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +56,11 @@ def test_a_region_has_the_boxes_of_its_own_lesions_at_their_size(olt: Labelled) 
     assert found.classes == {0}
     assert hindfoot.region(PARTS["hindfoot"], olt).boxes == {}
     assert olt.lesions is not None
-    size = [int(np.ptp(np.flatnonzero(olt.lesions.any(tuple(a for a in range(3) if a != axis)))) + 1) * 1.2 for axis in range(3)]
+    size = [
+        int(np.ptp(np.flatnonzero(olt.lesions.any(tuple(a for a in range(3) if a != axis)))) + 1)
+        * 1.2
+        for axis in range(3)
+    ]
     edges = np.array([box[:4] for boxes in found.boxes.values() for box in boxes])
     thick = (max(found.boxes) - min(found.boxes) + 1) * 0.6
     wide, high = ((edges[:, i + 2].max() - edges[:, i].min()) * 0.6 for i in (0, 1))
@@ -70,11 +84,17 @@ def test_slices_that_nobody_looked_at_are_not_shown(olt: Labelled) -> None:
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_drawn_pictures_show_what_their_boxes_say(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawn_pictures_show_what_their_boxes_say(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for what in ("FAULTY", "BLURRED", "NOISED", "TILTED"):
         monkeypatch.setattr(hindfoot, what, 0.0)
     part, rng = PARTS[name], np.random.default_rng(2)
-    ill = Region(np.zeros((80, 60, 90), np.int16), tuple(range(60)), {y: ((30, 40, 50, 55, 0),) for y in range(20, 40)})
+    ill = Region(
+        np.zeros((80, 60, 90), np.int16),
+        tuple(range(60)),
+        {y: ((30, 40, 50, 55, 0),) for y in range(20, 40)},
+    )
     ill.hu[40:55, 20:40, 30:50] = 1400
     healthy = Region(np.zeros((80, 60, 90), np.int16), tuple(range(60)), {})
     seen = 0
@@ -100,11 +120,15 @@ def test_larger_and_smaller_pictures_take_their_boxes_with_them() -> None:
     assert len({float(b[0, 2] - b[0, 0]) for b in moved}) > 10, "each by its own measure"
     for image, (found,) in zip(out[:, 0], moved, strict=True):
         rows, columns = np.nonzero(image.numpy() > 0.5)
-        assert found.tolist() == pytest.approx([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 1], abs=1.0)
+        assert found.tolist() == pytest.approx(
+            [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 1], abs=1.0
+        )
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_scanners_faults_leave_a_picture_that_is_finite_and_in_its_window(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scanners_faults_leave_a_picture_that_is_finite_and_in_its_window(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for what in ("FAULTY", "BLURRED", "NOISED", "TILTED"):
         monkeypatch.setattr(hindfoot, what, 1.0)
     region = Region(np.zeros((80, 30, 90), np.int16), tuple(range(30)), {})
@@ -119,7 +143,10 @@ def test_the_loss_falls_at_both_sets_of_strides(part: Part, olt: Labelled) -> No
     rng, regions = np.random.default_rng(3), [hindfoot.region(PARTS["dome"], olt)]
     drawn = [hindfoot.draw_one(replace(part, classes=("OLT",)), regions, rng) for _ in range(10)]
     images = torch.from_numpy(np.stack([image for image, _ in drawn]))
-    truths = [(torch.from_numpy(np.ascontiguousarray(b[:, :4])), torch.from_numpy(b[:, 4]).long()) for _, b in drawn]
+    truths = [
+        (torch.from_numpy(np.ascontiguousarray(b[:, :4])), torch.from_numpy(b[:, 4]).long())
+        for _, b in drawn
+    ]
     assert sum(len(wanted) for wanted, _ in truths) >= 2
     net = part.detector()
     optimiser = torch.optim.Adam(net.parameters(), 3e-3)
@@ -133,35 +160,50 @@ def test_the_loss_falls_at_both_sets_of_strides(part: Part, olt: Labelled) -> No
     assert values[-1] < 0.7 * values[0]
 
 
-def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(PARTS, "dome", SMALL["dome"])
     monkeypatch.setattr(hindfoot, "SPACINGS_MM", (1.6,))
     monkeypatch.setattr(run, "CALIBRATED_ON", 1)
     monkeypatch.setattr(run, "CALIBRATION_MM", 2.0)
     monkeypatch.setattr(run, "DISEASES", ("olt",))
     monkeypatch.setattr(judge, "PHANTOM_MM", 2.0)
-    plan = Plan(steps=2, batch=2, rate=1e-3, folder=tmp_path / "runs", device="cpu", bank=2, judge_every=2)
-    written = run.train_and_export("dome", plan, tmp_path / "models", run.Material(), lambda text: None)
+    plan = Plan(
+        steps=2, batch=2, rate=1e-3, folder=tmp_path / "runs", device="cpu", bank=2, judge_every=2
+    )
+    written = run.train_and_export(
+        "dome", plan, tmp_path / "models", run.Material(), lambda text: None
+    )
     assert [path.name for path in written] == ["lesions-dome.onnx", "lesions-dome.md"]
     own, shipped = load_manifest(tmp_path / "models"), load_manifest(models_dir())
     assert {spec.file for spec in own.models} == {spec.file for spec in shipped.models}
     (dome,) = [spec for spec in own.lesions() if "OLT" in spec.classes]
     assert len(dome.thresholds) == 1
     assert dome.sha256 not in {spec.sha256 for spec in shipped.models}
-    assert sorted(name for spec in own.lesions() for name in spec.classes) == sorted(name for s in shipped.lesions() for name in s.classes)
+    assert sorted(name for spec in own.lesions() for name in spec.classes) == sorted(
+        name for s in shipped.lesions() for name in s.classes
+    )
 
 
 def test_a_part_is_not_trained_into_a_folder_whose_model_tells_more(tmp_path: Path) -> None:
     write_entry(tmp_path, replace(lesion_spec("own cases"), file="own.onnx", exported_by="1"))
     plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path / "runs", device="cpu")
-    with pytest.raises(SetupError, match=r"own\.onnx: tells OLT and other lesions: name another folder with --models"):
+    with pytest.raises(
+        SetupError,
+        match=r"own\.onnx: tells OLT and other lesions: name another folder with --models",
+    ):
         run.train_and_export("dome", plan, tmp_path, run.Material(), lambda text: None)
     assert [spec.file for spec in load_manifest(tmp_path).models] == ["own.onnx"]
 
 
 @pytest.fixture(scope="module", params=(False, True), ids=("plain", "mirrored"))
-def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Detector]:
-    """A file with two small detectors, whose normalisation has seen something, and the second of them."""
+def two(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Detector]:
+    """A file with two small detectors, whose normalisation has seen something, and the second of
+    them.
+    """
     torch.manual_seed(1)
     nets = [SMALL["dome"].detector(), SMALL["dome"].detector()]
     for net in nets:
@@ -169,7 +211,13 @@ def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         for _ in range(3):
             net(1 + torch.rand(4, 5, 64, 64))
     folder = tmp_path_factory.mktemp("two")
-    export_lesions(Decoded(*nets, mirrored=request.param), folder, part_spec("dome", "nothing"), {}, lambda line: None)
+    export_lesions(
+        Decoded(*nets, mirrored=request.param),
+        folder,
+        part_spec("dome", "nothing"),
+        {},
+        lambda line: None,
+    )
     return folder / "lesions-dome.onnx", nets[1].eval()
 
 
@@ -180,14 +228,20 @@ def test_a_detector_learns_on_from_the_last_one_of_a_file(two: tuple[Path, Detec
     with torch.no_grad():
         wanted = [part for level in last(pictures) for part in level]
         told = [part for level in net.eval()(pictures) for part in level]
-        learning = [part for level in net.train()(pictures) for part in level]  # its normalisation by these very pictures
+        learning = [
+            part for level in net.train()(pictures) for part in level
+        ]  # its normalisation by these very pictures
     for a, b, c in zip(wanted, told, learning, strict=True):
         torch.testing.assert_close(b, a, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(c, a, atol=2e-2, rtol=2e-2)
 
 
-def test_only_a_file_with_such_a_detector_can_be_begun_from(two: tuple[Path, Detector], tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"lesions-dome.onnx: holds no detector of this task's shape"):
+def test_only_a_file_with_such_a_detector_can_be_begun_from(
+    two: tuple[Path, Detector], tmp_path: Path
+) -> None:
+    with pytest.raises(
+        SetupError, match=r"lesions-dome.onnx: holds no detector of this task's shape"
+    ):
         start_from(SMALL["hindfoot"].detector(), two[0], torch.rand(2, 5, 64, 64))
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(SetupError, match=r"text.onnx: cannot be read as ONNX"):
@@ -197,12 +251,27 @@ def test_only_a_file_with_such_a_detector_can_be_begun_from(two: tuple[Path, Det
 
 
 def test_a_file_that_does_not_fit_is_told_of_before_anything_is_drawn(tmp_path: Path) -> None:
-    plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=tmp_path / "gone.onnx")
+    plan = Plan(
+        steps=1,
+        batch=1,
+        rate=1e-3,
+        folder=tmp_path,
+        device="cpu",
+        bank=1,
+        start=tmp_path / "gone.onnx",
+    )
     with pytest.raises(SetupError, match=r"gone.onnx: cannot be read"):
-        hindfoot.run(SMALL["dome"], plan, lambda line: None, Bank(1, lambda seed: pytest.fail("a subject was drawn")))
+        hindfoot.run(
+            SMALL["dome"],
+            plan,
+            lambda line: None,
+            Bank(1, lambda seed: pytest.fail("a subject was drawn")),
+        )
 
 
-def test_a_stopped_training_goes_on_without_the_file(two: tuple[Path, Detector], olt: Labelled, tmp_path: Path) -> None:
+def test_a_stopped_training_goes_on_without_the_file(
+    two: tuple[Path, Detector], olt: Labelled, tmp_path: Path
+) -> None:
     part, said = SMALL["dome"], []
     plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=two[0])
     hindfoot.run(part, plan, said.append, Bank(1, lambda seed: hindfoot.region(part, olt)))
@@ -213,4 +282,6 @@ def test_a_stopped_training_goes_on_without_the_file(two: tuple[Path, Detector],
 
 @pytest.mark.parametrize("task", list(PARTS))
 def test_the_shipped_parts_can_be_begun_from(task: str) -> None:
-    start_from(PARTS[task].detector(), models_dir() / f"lesions-{task}.onnx", torch.rand(2, 5, 64, 64))
+    start_from(
+        PARTS[task].detector(), models_dir() / f"lesions-{task}.onnx", torch.rand(2, 5, 64, 64)
+    )

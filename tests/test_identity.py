@@ -1,4 +1,6 @@
-"""A result belongs to its input, its models and its options: nobody is given another one's report, and no case is lost."""
+"""A result belongs to its input, its models and its options: nobody is given another one's report,
+and no case is lost.
+"""
 
 from __future__ import annotations
 
@@ -48,16 +50,27 @@ def held_input(out: Path, name: str) -> str:
 
 
 def outcomes(out: Path) -> dict[str, str]:
-    return {c["case_id"]: c["outcome"] for c in json.loads((out / "run.json").read_text("utf-8"))["cases"]}
+    return {
+        c["case_id"]: c["outcome"]
+        for c in json.loads((out / "run.json").read_text("utf-8"))["cases"]
+    }
 
 
 # another input
 
 
-def test_a_second_patient_is_never_given_the_first_ones_report(tmp_path: Path, analyst: Analyst) -> None:
-    a, b, out = put(tmp_path / "A" / "CT", "patient a"), put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+def test_a_second_patient_is_never_given_the_first_ones_report(
+    tmp_path: Path, analyst: Analyst
+) -> None:
+    a, b, out = (
+        put(tmp_path / "A" / "CT", "patient a"),
+        put(tmp_path / "B" / "CT", "patient b"),
+        tmp_path / "out",
+    )
     stamp = a / "1.dcm"
-    os.utime(b / "1.dcm", ns=(stamp.stat().st_atime_ns, stamp.stat().st_mtime_ns))  # as files from an archive have it
+    os.utime(
+        b / "1.dcm", ns=(stamp.stat().st_atime_ns, stamp.stat().st_mtime_ns)
+    )  # as files from an archive have it
     assert analyze(a, out).exit_code == 0
     before = (out / "CT" / "report.html").read_bytes()
     result = analyze(b, out)
@@ -80,7 +93,9 @@ def test_a_second_patient_is_never_given_the_first_ones_report(tmp_path: Path, a
     assert "[other_input]" in analyze(a, out).stderr
 
 
-def test_files_that_were_changed_under_the_same_names_are_another_input(tmp_path: Path, analyst: Analyst) -> None:
+def test_files_that_were_changed_under_the_same_names_are_another_input(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     file = case / "1.dcm"
@@ -89,7 +104,9 @@ def test_files_that_were_changed_under_the_same_names_are_another_input(tmp_path
     os.utime(file, ns=times)
     assert "[other_input]" in analyze(case, out).stderr
     (out / JOURNAL).unlink()
-    assert "[other_input]" in analyze(case, out).stderr, "the result says what it belongs to, with the journal or without"
+    assert "[other_input]" in analyze(case, out).stderr, (
+        "the result says what it belongs to, with the journal or without"
+    )
 
 
 def test_a_copied_tree_is_the_same_input_and_is_read_once(tmp_path: Path, analyst: Analyst) -> None:
@@ -104,23 +121,36 @@ def test_a_copied_tree_is_the_same_input_and_is_read_once(tmp_path: Path, analys
     assert analyst.seen == ["P1"]
 
 
-def test_what_the_files_say_of_the_patient_is_part_of_the_input(tmp_path: Path, analyst: Analyst) -> None:
+def test_what_the_files_say_of_the_patient_is_part_of_the_input(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyst.age = 17.0
     analyze(case, out)
     analyst.age = 19.0  # the same band, but grown up
     (case / "1.dcm").touch()
-    assert "redone P1: the files say something else of the scan or the patient" in analyze(case, out).stderr
+    assert (
+        "redone P1: the files say something else of the scan or the patient"
+        in analyze(case, out).stderr
+    )
 
 
 @pytest.mark.parametrize("harm", ["{}", "", '{"schema": "footcli-result/0"}'])
-def test_a_damaged_result_does_not_let_another_patient_in(harm: str, tmp_path: Path, analyst: Analyst) -> None:
-    a, b, out = put(tmp_path / "A" / "CT", "patient a"), put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+def test_a_damaged_result_does_not_let_another_patient_in(
+    harm: str, tmp_path: Path, analyst: Analyst
+) -> None:
+    a, b, out = (
+        put(tmp_path / "A" / "CT", "patient a"),
+        put(tmp_path / "B" / "CT", "patient b"),
+        tmp_path / "out",
+    )
     analyze(a, out)
     sign(out, "CT")
     (out / "CT" / "result.json").write_text(harm)
     assert "[other_input]" in analyze(b, out).stderr
-    assert "redone CT: its files are not as they were written" in analyze(a, out).stderr.splitlines()
+    assert (
+        "redone CT: its files are not as they were written" in analyze(a, out).stderr.splitlines()
+    )
     (out / "CT" / "result.json").write_text(harm)
     assert analyze(b, out, "--overwrite").exit_code == 0
     assert "A. Reader" not in (out / "CT" / "report.html").read_text("utf-8")
@@ -139,7 +169,9 @@ def test_a_damaged_result_does_not_let_another_patient_in(harm: str, tmp_path: P
         (("--polygons",), "with --polygons"),
     ],
 )
-def test_other_options_do_a_case_again_and_say_so(words: tuple[str, ...], why: str, tmp_path: Path, analyst: Analyst) -> None:
+def test_other_options_do_a_case_again_and_say_so(
+    words: tuple[str, ...], why: str, tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     result = analyze(case, out, *words)
@@ -159,7 +191,15 @@ def test_other_models_do_a_case_again_and_name_the_file(tmp_path: Path, analyst:
     assert "1 skipped" in analyze(case, out).stderr
 
 
-@pytest.mark.parametrize("change", [{"thresholds": (0.5,)}, {"window": (-400.0, 1500.0)}, {"decoder": "logits"}, {"offsets_mm": (1.0,)}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"thresholds": (0.5,)},
+        {"window": (-400.0, 1500.0)},
+        {"decoder": "logits"},
+        {"offsets_mm": (1.0,)},
+    ],
+)
 def test_another_use_of_the_same_model_file_does_a_case_again(
     change: dict[str, Any], tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,15 +211,25 @@ def test_another_use_of_the_same_model_file_does_a_case_again(
     assert "redone P1: bones.onnx or its entry has changed" in analyze(case, out).stderr
 
 
-def test_another_spacing_where_the_files_have_none_is_the_same_scan(tmp_path: Path, analyst: Analyst) -> None:
+def test_another_spacing_where_the_files_have_none_is_the_same_scan(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out, "--spacing", "0.5")
-    assert "redone P1: spacing 0.6 instead of 0.5" in analyze(case, out, "--spacing", "0.6").stderr.splitlines()
-    assert "redone P1: spacing 0.6001 instead of 0.6" in analyze(case, out, "--spacing", "0.6001").stderr.splitlines()
+    assert (
+        "redone P1: spacing 0.6 instead of 0.5"
+        in analyze(case, out, "--spacing", "0.6").stderr.splitlines()
+    )
+    assert (
+        "redone P1: spacing 0.6001 instead of 0.6"
+        in analyze(case, out, "--spacing", "0.6001").stderr.splitlines()
+    )
     assert "1 skipped" in analyze(case, out, "--spacing", "0.6001").stderr
 
 
-def test_a_warning_of_the_files_that_is_gone_does_a_case_again(tmp_path: Path, analyst: Analyst) -> None:
+def test_a_warning_of_the_files_that_is_gone_does_a_case_again(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyst.notices = ("plane_unreadable",)
     analyze(case, out)
@@ -188,7 +238,9 @@ def test_a_warning_of_the_files_that_is_gone_does_a_case_again(tmp_path: Path, a
     assert "redone P1: the files say something else" in analyze(case, out).stderr
 
 
-def test_another_algorithm_does_a_case_again(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_algorithm_does_a_case_again(
+    tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     monkeypatch.setattr("footcli.run.pipeline.ALGORITHM", 99)
@@ -204,14 +256,18 @@ def test_a_profile_whose_content_has_changed_does_a_case_again(
 
     def changed(options: object) -> object:
         models = before(options)  # type: ignore[arg-type]
-        models.profile = replace(models.profile, guard_band={**models.profile.guard_band, "CPA": 9.0})
+        models.profile = replace(
+            models.profile, guard_band={**models.profile.guard_band, "CPA": 9.0}
+        )
         return models
 
     monkeypatch.setattr(batch, "load_models", changed)
     assert "redone P1: profile general has changed" in analyze(case, out).stderr
 
 
-def test_another_language_is_written_without_doing_the_case_again(tmp_path: Path, analyst: Analyst) -> None:
+def test_another_language_is_written_without_doing_the_case_again(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     analyst.read.clear()
@@ -223,7 +279,9 @@ def test_another_language_is_written_without_doing_the_case_again(tmp_path: Path
     assert (out / "P1" / "report.html").stat().st_mtime_ns == written
     CliRunner().invoke(cli.app, ["report", str(out), "--lang", "en"])
     analyze(case, out, "--lang", "ko")
-    assert 'lang="ko"' in (out / "P1" / "report.html").read_text("utf-8"), "whoever wrote the page last"
+    assert 'lang="ko"' in (out / "P1" / "report.html").read_text("utf-8"), (
+        "whoever wrote the page last"
+    )
     (out / "P1" / "report.html").unlink()
     assert "1 skipped" in analyze(case, out, "--lang", "ko").stderr
     assert (out / "P1" / "report.html").is_file()
@@ -232,10 +290,17 @@ def test_another_language_is_written_without_doing_the_case_again(tmp_path: Path
 def sign(out: Path, name: str, verdict: str = "accept") -> None:
     """A reader's word on a result, as its page saves it."""
     result = load_result(out / name)
-    words = {"case_id": result.case_id, "input_sha256": result.provenance["input"]["sha256"], "reader": "A. Reader", "signed": "2026"}
+    words = {
+        "case_id": result.case_id,
+        "input_sha256": result.provenance["input"]["sha256"],
+        "reader": "A. Reader",
+        "signed": "2026",
+    }
     words["values_sha256"] = values_digest(result)
     lines = {"angle:CPA": {"verdict": verdict}}
-    (out / name / SIGNED).write_text(json.dumps({"schema": "footcli-signoff/1", **words, "lines": lines}))
+    (out / name / SIGNED).write_text(
+        json.dumps({"schema": "footcli-signoff/1", **words, "lines": lines})
+    )
 
 
 def measured(value: float) -> dict[str, Any]:
@@ -244,12 +309,16 @@ def measured(value: float) -> dict[str, Any]:
     return {"measurements": (replace(first, value=value), *others)}
 
 
-def test_a_readers_word_goes_with_the_values_that_it_was_about(tmp_path: Path, analyst: Analyst) -> None:
+def test_a_readers_word_goes_with_the_values_that_it_was_about(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyst.changes = measured(17.23456789)
     analyze(case, out)
     sign(out, "P1")
-    assert "sign-off" not in analyze(case, out, "--overwrite").stderr, "the same values, more digits than are written"
+    assert "sign-off" not in analyze(case, out, "--overwrite").stderr, (
+        "the same values, more digits than are written"
+    )
     assert "A. Reader" in (out / "P1" / "report.html").read_text("utf-8")
     analyst.changes = measured(18.0)
     result = analyze(case, out, "--quality", "fast")
@@ -259,7 +328,9 @@ def test_a_readers_word_goes_with_the_values_that_it_was_about(tmp_path: Path, a
     assert "A. Reader" not in (out / "P1" / "report.html").read_text("utf-8")
 
 
-def test_a_readers_word_never_comes_upon_another_scan_or_foot(tmp_path: Path, analyst: Analyst) -> None:
+def test_a_readers_word_never_comes_upon_another_scan_or_foot(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyst.feet = ("+L", "+R")
     analyze(case, out)
@@ -278,7 +349,9 @@ def test_a_readers_word_never_comes_upon_another_scan_or_foot(tmp_path: Path, an
     assert "A. Reader" not in (out / "P1+L" / "report.html").read_text("utf-8")
 
 
-def test_a_sign_off_of_earlier_values_is_not_merged_afterwards(tmp_path: Path, analyst: Analyst) -> None:
+def test_a_sign_off_of_earlier_values_is_not_merged_afterwards(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
     sign(out, "P1")
@@ -291,18 +364,33 @@ def test_a_sign_off_of_earlier_values_is_not_merged_afterwards(tmp_path: Path, a
     assert "other values" in merged.stderr
 
 
-def test_feet_that_were_not_taken_alike_do_not_stand_side_by_side(tmp_path: Path, analyst: Analyst) -> None:
+def test_feet_that_were_not_taken_alike_do_not_stand_side_by_side(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     one = {"age_band": "20-40"}
-    provenance = {"models": [1], "options": {"quality": "fast"}, "profile": {}, "algorithm": 1, "input": one}
+    provenance = {
+        "models": [1],
+        "options": {"quality": "fast"},
+        "profile": {},
+        "algorithm": 1,
+        "input": one,
+    }
     here = make_result(provenance=provenance)
     assert comparable(here, make_result(provenance=provenance))
     assert comparable(here, make_result(provenance={**provenance, "input": {"age_band": None}}))
-    for other in ({"models": [2]}, {"options": {"quality": "best"}}, {"profile": {"name": "korea"}}, {"input": {"age_band": "0-20"}}):
+    for other in (
+        {"models": [2]},
+        {"options": {"quality": "best"}},
+        {"profile": {"name": "korea"}},
+        {"input": {"age_band": "0-20"}},
+    ):
         assert not comparable(here, make_result(provenance={**provenance, **other}))
 
 
 @pytest.mark.parametrize("name", ["index.html", "run.json", "Journal.jsonl", "con"])
-def test_a_case_may_have_the_name_of_a_file_of_the_results(name: str, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_case_may_have_the_name_of_a_file_of_the_results(
+    name: str, tmp_path: Path, analyst: Analyst
+) -> None:
     put(tmp_path / "cases" / name, "x")
     out = tmp_path / "out"
     assert analyze(tmp_path / "cases", out).exit_code == 0
@@ -318,14 +406,21 @@ def test_outlines_of_an_earlier_result_do_not_stay(tmp_path: Path, analyst: Anal
 
 
 @pytest.mark.parametrize("where", ["save_case", "write_polygons", "write_report"])
-@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), ValueError("NaN"), MemoryError(), KeyError("x")])
+@pytest.mark.parametrize(
+    "fault",
+    [OSError(28, "No space left on device"), ValueError("NaN"), MemoryError(), KeyError("x")],
+)
 def test_a_result_that_cannot_be_saved_leaves_the_earlier_one_whole(
     fault: Exception, where: str, tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out, "--polygons")
     sign(out, "P1")
-    before = {path.relative_to(out): path.read_bytes() for path in (out / "P1").rglob("*") if path.is_file()}
+    before = {
+        path.relative_to(out): path.read_bytes()
+        for path in (out / "P1").rglob("*")
+        if path.is_file()
+    }
 
     def fail(*args: object, **options: object) -> None:
         raise fault
@@ -333,21 +428,31 @@ def test_a_result_that_cannot_be_saved_leaves_the_earlier_one_whole(
     with monkeypatch.context() as patch:
         patch.setattr(case_job, where, fail)
         assert analyze(case, out, "--quality", "fast", "--polygons").exit_code == 3
-    assert {path.relative_to(out): path.read_bytes() for path in (out / "P1").rglob("*") if path.is_file()} == before
+    assert {
+        path.relative_to(out): path.read_bytes()
+        for path in (out / "P1").rglob("*")
+        if path.is_file()
+    } == before
     assert not list(out.glob(".*"))
     assert "1 skipped" in analyze(case, out, "--polygons").stderr
     assert outcomes(out) == {"P1": "skipped"}
 
 
 @pytest.mark.parametrize("nth", range(8))
-def test_a_move_that_fails_half_way_puts_all_back(nth: int, tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_that_fails_half_way_puts_all_back(
+    nth: int, tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyst.feet = ("+L", "+R")
     analyze(case, out, "--polygons")
     sign(out, "P1+R")
 
     def files() -> dict[Path, bytes]:
-        return {path.relative_to(out): path.read_bytes() for path in out.glob("P1*/**/*") if path.is_file()}
+        return {
+            path.relative_to(out): path.read_bytes()
+            for path in out.glob("P1*/**/*")
+            if path.is_file()
+        }
 
     before = files()
     real, moved = case_job._Moves.move, []
@@ -375,8 +480,14 @@ def test_polygons_that_are_gone_are_written_again(tmp_path: Path, analyst: Analy
     assert (out / "P1" / "polygons").is_dir()
 
 
-def test_a_result_that_was_taken_away_stands_in_nobodys_way(tmp_path: Path, analyst: Analyst) -> None:
-    a, b, out = put(tmp_path / "A" / "CT", "patient a"), put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
+def test_a_result_that_was_taken_away_stands_in_nobodys_way(
+    tmp_path: Path, analyst: Analyst
+) -> None:
+    a, b, out = (
+        put(tmp_path / "A" / "CT", "patient a"),
+        put(tmp_path / "B" / "CT", "patient b"),
+        tmp_path / "out",
+    )
     analyze(a, out)
     shutil.rmtree(out / "CT")
     assert analyze(b, out).exit_code == 0
@@ -384,7 +495,9 @@ def test_a_result_that_was_taken_away_stands_in_nobodys_way(tmp_path: Path, anal
 
 
 @pytest.mark.parametrize("harm", ['{"slices": [Infinity, 2]}', "[" * 100_000])
-def test_a_malformed_result_costs_its_own_case_alone(harm: str, tmp_path: Path, analyst: Analyst) -> None:
+def test_a_malformed_result_costs_its_own_case_alone(
+    harm: str, tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     for name in ("a", "b"):
         put(tmp_path / "cases" / name, name)
@@ -414,7 +527,9 @@ def test_two_feet_beside_cases_of_their_names(tmp_path: Path, analyst: Analyst) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(case_job, "analyze_volume", feet)
         assert analyze(cases, out).exit_code == 0
-    made = {folder.name: held_input(out, folder.name) for folder in out.iterdir() if folder.is_dir()}
+    made = {
+        folder.name: held_input(out, folder.name) for folder in out.iterdir() if folder.is_dir()
+    }
     assert len(made) == 5
     assert made["P1+L"] == made["P1+R"] != made["P1-L"] != made["P1-R"]
     assert len(outcomes(out)) == 4
@@ -422,7 +537,9 @@ def test_two_feet_beside_cases_of_their_names(tmp_path: Path, analyst: Analyst) 
     assert len({line.split(",")[0] for line in csv}) == 5
 
 
-def test_what_a_case_had_before_goes_when_it_comes_out_otherwise(tmp_path: Path, analyst: Analyst) -> None:
+def test_what_a_case_had_before_goes_when_it_comes_out_otherwise(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyst.feet = ("+L", "+R")
     analyze(case, out)
@@ -451,13 +568,18 @@ def test_summaries_hold_every_case_whoever_did_it(tmp_path: Path, analyst: Analy
     assert sorted(outcomes(out)) == ["a", "b", "c"]
     analyze(tmp_path / "more", out)
     assert sorted(outcomes(out)) == ["a", "b", "c", "d"]
-    page, csv = (out / "index.html").read_text("utf-8"), (out / "measurements.csv").read_text("utf-8-sig")
+    page, csv = (
+        (out / "index.html").read_text("utf-8"),
+        (out / "measurements.csv").read_text("utf-8-sig"),
+    )
     for name in "abcd":
         assert f'href="{name}/report.html"' in page
         assert f"\n{name}," in csv
 
 
-def test_a_run_that_was_killed_leaves_what_it_finished_in_the_summaries(tmp_path: Path, analyst: Analyst) -> None:
+def test_a_run_that_was_killed_leaves_what_it_finished_in_the_summaries(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     out = tmp_path / "out"
     for name in ("a", "b", "c"):
         put(tmp_path / "cases" / name, name)
@@ -479,7 +601,9 @@ def test_a_run_that_was_killed_leaves_what_it_finished_in_the_summaries(tmp_path
 
 
 @pytest.mark.parametrize("folders", ["[5]", '["../b"]', '[".."]', "{}"])
-def test_an_odd_line_of_the_journal_does_nothing(folders: str, tmp_path: Path, analyst: Analyst) -> None:
+def test_an_odd_line_of_the_journal_does_nothing(
+    folders: str, tmp_path: Path, analyst: Analyst
+) -> None:
     line = f'{{"case_id": "a", "outcome": "done", "folders": {folders}}}'
     out = tmp_path / "out"
     put(tmp_path / "cases" / "a", "a")
@@ -494,7 +618,9 @@ def test_an_odd_line_of_the_journal_does_nothing(folders: str, tmp_path: Path, a
     assert "2 skipped" in analyze(tmp_path / "cases", out).stderr
 
 
-def test_summaries_are_written_while_a_run_goes_on(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summaries_are_written_while_a_run_goes_on(
+    tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     for name in ("a", "b"):
         put(tmp_path / "cases" / name, name)
@@ -511,7 +637,9 @@ def test_summaries_are_written_while_a_run_goes_on(tmp_path: Path, analyst: Anal
 
 
 def test_two_processes_in_one_folder_lose_nothing(tmp_path: Path) -> None:
-    """Both do the same cases and cases of their own; one of them is killed in the middle of its work in most runs."""
+    """Both do the same cases and cases of their own; one of them is killed in the middle of its
+    work in most runs.
+    """
     out = tmp_path / "out"
     for name in "abcd":
         put(tmp_path / "one" / name, name)
@@ -529,17 +657,27 @@ with pytest.MonkeyPatch.context() as patch:
     cli.app(["analyze", sys.argv[2], "-o", sys.argv[3], "--overwrite"], standalone_mode=False)
 """
     here = str(Path(__file__).resolve().parent)
-    running = [subprocess.Popen([sys.executable, "-c", script, here, str(tmp_path / name), str(out)]) for name in ("one", "two")]
+    running = [
+        subprocess.Popen([sys.executable, "-c", script, here, str(tmp_path / name), str(out)])
+        for name in ("one", "two")
+    ]
     assert [process.wait(120) for process in running] == [0, 0]
     names = sorted([*"abcd", *(f"{name}2" for name in "abcd")])
     assert sorted(outcomes(out)) == names
     for name in names:
         for foot in "LR":
-            assert sorted(p.name for p in (out / f"{name}+{foot}").iterdir()) == ["masks.npz", "report.html", "result.json", "views.npz"]
+            assert sorted(p.name for p in (out / f"{name}+{foot}").iterdir()) == [
+                "masks.npz",
+                "report.html",
+                "result.json",
+                "views.npz",
+            ]
     assert not list(out.glob(".*"))
 
 
-def test_a_folder_that_was_taken_away_meanwhile_is_made_again_under_the_lock(tmp_path: Path) -> None:
+def test_a_folder_that_was_taken_away_meanwhile_is_made_again_under_the_lock(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "case"
     order: list[str] = []
 
@@ -559,7 +697,9 @@ def test_a_folder_that_was_taken_away_meanwhile_is_made_again_under_the_lock(tmp
     assert (folder / "file").is_file()
 
 
-def test_a_case_that_another_process_finished_meanwhile_is_not_replaced(tmp_path: Path, analyst: Analyst) -> None:
+def test_a_case_that_another_process_finished_meanwhile_is_not_replaced(
+    tmp_path: Path, analyst: Analyst
+) -> None:
     case, out = put(tmp_path / "B" / "CT", "patient b"), tmp_path / "out"
 
     def meanwhile(*args: object) -> object:
@@ -586,7 +726,11 @@ def test_a_failure_after_a_result_keeps_both(tmp_path: Path, analyst: Analyst) -
     analyst.faults["P1"] = lambda: InferenceError("no_bone_found", "no bone")
     assert analyze(case, out, "--quality", "fast").exit_code == 3
     (record,) = json.loads((out / "run.json").read_text("utf-8"))["cases"]
-    assert (record["outcome"], record["code"], record["folders"]) == ("failed", "no_bone_found", ["P1"])
+    assert (record["outcome"], record["code"], record["folders"]) == (
+        "failed",
+        "no_bone_found",
+        ["P1"],
+    )
     assert results_in(out) == {"P1": ()}, "not scored: it is not what was asked for"
     assert len((out / "measurements.csv").read_text("utf-8-sig").splitlines()) == 1
     assert "1 skipped" in analyze(case, out).stderr, "what was asked first is still there"
@@ -594,7 +738,9 @@ def test_a_failure_after_a_result_keeps_both(tmp_path: Path, analyst: Analyst) -
     assert len((out / "measurements.csv").read_text("utf-8-sig").splitlines()) > 1
 
 
-def test_a_report_that_cannot_be_written_again_ends_nothing(tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_that_cannot_be_written_again_ends_nothing(
+    tmp_path: Path, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     for name in ("a-L", "a-R"):
         put(tmp_path / "cases" / name, name)

@@ -1,4 +1,6 @@
-"""Slab views and heat maps: what is seen at a pixel lies where the view says, and a peak becomes a voxel of the input."""
+"""Slab views and heat maps: what is seen at a pixel lies where the view says, and a peak becomes a
+voxel of the input.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,30 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
-from footcli.infer.landmarks import LOOKS, OUT_OF_VIEW, TURNS, Located, agreed, locate, looked, peak, turned, turning
+from footcli.infer.landmarks import (
+    LOOKS,
+    OUT_OF_VIEW,
+    TURNS,
+    Located,
+    agreed,
+    locate,
+    looked,
+    peak,
+    turned,
+    turning,
+)
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import VIEW_IMAGES, VIEW_MM, ModelSpec
-from footcli.infer.views import ALONE_MM, BONES_SHOWN, CHANNELS, DEPTH, OWNER, slab, third, view_geometry
+from footcli.infer.views import (
+    ALONE_MM,
+    BONES_SHOWN,
+    CHANNELS,
+    DEPTH,
+    OWNER,
+    slab,
+    third,
+    view_geometry,
+)
 from footcli.names import BONE_ID, LANDMARKS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
@@ -26,12 +48,18 @@ WINDOW = (-500.0, 1500.0)
 SPACING_MM = 1.5
 
 
-def _gauss(shape: tuple[int, int], column: float, row: float, sigma: float = 3.0, top: float = 1.0) -> NDArray[np.float32]:
+def _gauss(
+    shape: tuple[int, int], column: float, row: float, sigma: float = 3.0, top: float = 1.0
+) -> NDArray[np.float32]:
     rows, columns = np.mgrid[: shape[0], : shape[1]]
-    return np.asarray(top * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)), np.float32)
+    return np.asarray(
+        top * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)), np.float32
+    )
 
 
-@pytest.mark.parametrize(("column", "row"), [(20.0, 11.0), (20.5, 11.5), (33.27, 14.81), (9.6, 25.4)])
+@pytest.mark.parametrize(
+    ("column", "row"), [(20.0, 11.0), (20.5, 11.5), (33.27, 14.81), (9.6, 25.4)]
+)
 def test_a_peak_is_found_to_a_tenth_of_a_pixel(column: float, row: float) -> None:
     at, score = peak(_gauss((40, 50), column, row, top=0.8))
     np.testing.assert_allclose(at, (column, row), atol=0.1)
@@ -55,7 +83,9 @@ def test_every_key_point_has_one_channel_in_one_view_and_an_owner_that_the_view_
     named = [name for plane in PLANES for names in CHANNELS[plane] for name in names]
     assert sorted(named) == sorted(LANDMARKS)
     for plane in PLANES:
-        assert {bone for names in CHANNELS[plane] for bone in OWNER[names[0]]} <= set(BONES_SHOWN[plane])
+        assert {bone for names in CHANNELS[plane] for bone in OWNER[names[0]]} <= set(
+            BONES_SHOWN[plane]
+        )
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -76,7 +106,9 @@ def _ball(bone: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     z, y, x = np.indices((120, 150, 130))
     foot = apply(np.linalg.inv(TO_GRID), np.stack([x, y, z], -1))
     inside = np.linalg.norm(foot - BALL_MM, axis=-1) < RADIUS_MM
-    return np.where(inside, 1500.0, -1000.0).astype(np.float32), np.where(inside, BONE_ID[bone], 0).astype(np.uint8)
+    return np.where(inside, 1500.0, -1000.0).astype(np.float32), np.where(
+        inside, BONE_ID[bone], 0
+    ).astype(np.uint8)
 
 
 @pytest.mark.parametrize("plane", Plane)
@@ -112,7 +144,10 @@ def test_the_third_picture_shows_the_talus_alone_and_how_thick_it_is(plane: Plan
     foot = apply(np.linalg.inv(TO_GRID), np.stack([x, y, z], -1))
     for away in (behind, beside):
         other = np.linalg.norm(foot - BALL_MM - away, axis=-1) < RADIUS_MM
-        hu, labels = np.where(other, np.float32(1500), hu), np.where(other, np.uint8(BONE_ID["Calcaneus"]), labels)
+        hu, labels = (
+            np.where(other, np.float32(1500), hu),
+            np.where(other, np.uint8(BONE_ID["Calcaneus"]), labels),
+        )
     view = slab(hu, labels, TO_GRID, plane, WINDOW)
     for at, thick in ((BALL_MM, 2 * RADIUS_MM), (BALL_MM + beside, 0.0)):
         column, row = (view.to_px[:, :3] @ at + view.to_px[:, 3]).round().astype(int)
@@ -140,10 +175,14 @@ def test_the_maximum_shows_only_the_bones_that_the_view_is_about() -> None:
 class Seer:
     """A perfect network for one plane's views of one scan: a heat map about each true point."""
 
-    def __init__(self, plane: Plane, truth: dict[str, NDArray[np.float64]], to_foot: NDArray[np.float64]) -> None:
+    def __init__(
+        self, plane: Plane, truth: dict[str, NDArray[np.float64]], to_foot: NDArray[np.float64]
+    ) -> None:
         (self.shape, to_px), self.plane = view_geometry(plane), plane
         at = np.array([apply(to_foot, truth[names[0]]) for names in CHANNELS[plane]])
-        self.pixels = [apply(turned(turn), at) @ to_px[:, :3].T + to_px[:, 3] for turn in TURNS[plane]]
+        self.pixels = [
+            apply(turned(turn), at) @ to_px[:, :3].T + to_px[:, 3] for turn in TURNS[plane]
+        ]
         self.seen: list[NDArray[np.float32]] = []
 
     def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
@@ -151,11 +190,28 @@ class Seer:
         view, look = divmod(len(self.seen), len(LOOKS[self.plane]))
         move = turning(LOOKS[self.plane][look], self.shape)
         self.seen.append(image[0])
-        return [np.stack([_gauss(self.shape, *p) for p in self.pixels[view] @ move[:, :2].T + move[:, 2]])[None]]
+        return [
+            np.stack(
+                [_gauss(self.shape, *p) for p in self.pixels[view] @ move[:, :2].T + move[:, 2]]
+            )[None]
+        ]
 
 
 def _spec(plane: Plane) -> ModelSpec:
-    return ModelSpec("x.onnx", "0" * 64, "landmarks", (plane,), VIEW_MM, WINDOW, "gu2net", 2, "x", "x", "x", points=CHANNELS[plane])
+    return ModelSpec(
+        "x.onnx",
+        "0" * 64,
+        "landmarks",
+        (plane,),
+        VIEW_MM,
+        WINDOW,
+        "gu2net",
+        2,
+        "x",
+        "x",
+        "x",
+        points=CHANNELS[plane],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +220,10 @@ def seen() -> Scan:
 
 
 def _locate(
-    volume: Volume, labels: NDArray[np.uint8], points: dict[str, NDArray[np.float64]], shown: NDArray[np.uint8] | None = None
+    volume: Volume,
+    labels: NDArray[np.uint8],
+    points: dict[str, NDArray[np.float64]],
+    shown: NDArray[np.uint8] | None = None,
 ) -> tuple[FootFrame, Located]:
     """labels: on the input grid. shown: the labels that the views get, on the canonical grid."""
     frame = foot_frame(labels, volume.affine, orientation_known=True, weight_bearing=True)
@@ -175,7 +234,9 @@ def _locate(
 
 
 def _volume(seen: Scan) -> Volume:
-    return Volume(seen.hu, seen.raster.grid.affine, tuple(map(str, range(seen.hu.shape[0]))), "0" * 64)
+    return Volume(
+        seen.hu, seen.raster.grid.affine, tuple(map(str, range(seen.hu.shape[0]))), "0" * 64
+    )
 
 
 @pytest.mark.parametrize("order", SOME_ORDERS)
@@ -191,7 +252,9 @@ def test_key_points_come_back_in_the_inputs_voxels(seen: Scan, order: Order) -> 
         off = apply(frame.to_foot, mark.xyz_vox) - apply(frame.to_foot, truth[mark.name])
         axis = DEPTH[plane_of[mark.name]]
         assert np.abs(np.delete(off, axis)).max() < 0.2, "in the view's own plane"
-        if mark.name != "CPA_Line2_Pt2":  # lies between the 1st and the 5th ray and is given the 1st's depth
+        if (
+            mark.name != "CPA_Line2_Pt2"
+        ):  # lies between the 1st and the 5th ray and is given the 1st's depth
             assert abs(off[axis]) < 8, "from the middle of the bone seen there"
         assert mark.xyz_mm == pytest.approx(tuple(volume.to_mm(np.array(mark.xyz_vox))))
         assert mark.score == pytest.approx(1, abs=0.1)
@@ -201,13 +264,24 @@ def test_a_point_in_the_middle_of_its_bone_is_found_in_space(seen: Scan) -> None
     volume = _volume(seen)
     _, found = _locate(volume, seen.raster.labels, seen.points)
     at = {m.name: np.array(m.xyz_mm) for m in found.landmarks}
-    for name in ("HAA_Line1_Pt1", "HAA_Line1_Pt2", "TMA_Line1_Pt1", "TMA_Line2_Pt2", "CPA_Line1_Pt1"):
-        # the depth is the middle of the ray through the bone, and the tibia's lower section is not the same on both sides of it
-        assert np.linalg.norm(at[name] - volume.to_mm(seen.points[name])) < (1.3 if name == "HAA_Line1_Pt2" else 1.0), name
+    for name in (
+        "HAA_Line1_Pt1",
+        "HAA_Line1_Pt2",
+        "TMA_Line1_Pt1",
+        "TMA_Line2_Pt2",
+        "CPA_Line1_Pt1",
+    ):
+        # the depth is the middle of the ray through the bone, and the tibia's lower section is not
+        # the same on both sides of it
+        assert np.linalg.norm(at[name] - volume.to_mm(seen.points[name])) < (
+            1.3 if name == "HAA_Line1_Pt2" else 1.0
+        ), name
 
 
 class Bright:
-    """A network that points at the brightest pixel of what it is shown; at one look, `fooled`, at the corner."""
+    """A network that points at the brightest pixel of what it is shown; at one look, `fooled`, at
+    the corner.
+    """
 
     def __init__(self, fooled: int | None) -> None:
         self.fooled, self.looks = fooled, 0
@@ -228,13 +302,27 @@ def test_a_view_is_looked_at_turned_and_its_points_turn_back(fooled: int | None)
 
 
 def test_what_strays_from_the_other_looks_does_not_count() -> None:
-    at = np.array([[[1.0, 0, 0], [0, 0, 0]], [[2.0, 0, 0], [50, 0, 0]], [[3.0, 0, 0], [0, 0, 90]], [[30.0, 0, 0], [90, 0, 0]]])
-    np.testing.assert_allclose(agreed(at), [[2, 0, 0], [35, 0, 22.5]])  # the second: no two agree, all count
+    at = np.array(
+        [
+            [[1.0, 0, 0], [0, 0, 0]],
+            [[2.0, 0, 0], [50, 0, 0]],
+            [[3.0, 0, 0], [0, 0, 90]],
+            [[30.0, 0, 0], [90, 0, 0]],
+        ]
+    )
+    np.testing.assert_allclose(
+        agreed(at), [[2, 0, 0], [35, 0, 22.5]]
+    )  # the second: no two agree, all count
 
 
 def test_points_of_a_bone_that_was_not_found_are_missing_with_the_reason(seen: Scan) -> None:
     labels = seen.raster.labels
-    _, found = _locate(_volume(seen), labels, seen.points, np.where(labels == BONE_ID["1st Metatarsal"], 0, labels).astype(np.uint8))
+    _, found = _locate(
+        _volume(seen),
+        labels,
+        seen.points,
+        np.where(labels == BONE_ID["1st Metatarsal"], 0, labels).astype(np.uint8),
+    )
     assert set(found.missing) == {"CPA_Line2_Pt2", "TMA_Line2_Pt1", "TMA_Line2_Pt2"}
     assert set(found.missing.values()) == {OUT_OF_VIEW}
     assert len(found.landmarks) == len(LANDMARKS) - 3

@@ -12,7 +12,14 @@ import pytest
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.infer.manifest import MAX_MODEL_BYTES, ModelSpec, load_manifest, sha256_of, verify, write_entry
+from footcli.infer.manifest import (
+    MAX_MODEL_BYTES,
+    ModelSpec,
+    load_manifest,
+    sha256_of,
+    verify,
+    write_entry,
+)
 from footcli.names import BONES, LANDMARKS
 
 BONES_SPEC = ModelSpec(
@@ -29,13 +36,33 @@ BONES_SPEC = ModelSpec(
     exported_by="0.1.0",
     classes=tuple(bone.name for bone in BONES),
     offsets_mm=(-4.0, 0.0, 4.0),
-    quality={"dice": 0.93, "subjects": 8, "classes": {"Talus": 0.95, "1st Metatarsal": 0.9}, "odd key!": [1, "two", [0.5]], "final": True},
+    quality={
+        "dice": 0.93,
+        "subjects": 8,
+        "classes": {"Talus": 0.95, "1st Metatarsal": 0.9},
+        "odd key!": [1, "two", [0.5]],
+        "final": True,
+    },
 )
 POINTS_SPEC = replace(
-    BONES_SPEC, file="points.onnx", task="landmarks", classes=(), points=tuple((x,) for x in LANDMARKS), offsets_mm=(),
-    decoder="gu2net", pixel_mm=1.0,
+    BONES_SPEC,
+    file="points.onnx",
+    task="landmarks",
+    classes=(),
+    points=tuple((x,) for x in LANDMARKS),
+    offsets_mm=(),
+    decoder="gu2net",
+    pixel_mm=1.0,
 )
-LESIONS_SPEC = replace(BONES_SPEC, file="boxes.onnx", task="lesions", classes=("OLT",), planes=(Plane.COR,), decoder="yolo", quality={})
+LESIONS_SPEC = replace(
+    BONES_SPEC,
+    file="boxes.onnx",
+    task="lesions",
+    classes=("OLT",),
+    planes=(Plane.COR,),
+    decoder="yolo",
+    quality={},
+)
 
 ENTRY: dict[str, Any] = {
     "file": '"m.onnx"',
@@ -77,27 +104,42 @@ def test_a_new_entry_replaces_the_one_of_its_task_and_keeps_the_others(tmp_path:
 
 
 def test_a_task_may_have_one_model_for_each_plane(tmp_path: Path) -> None:
-    axial = replace(LESIONS_SPEC, file="axial.onnx", planes=(Plane.AXL,), classes=("Hallux Valgus",))
+    axial = replace(
+        LESIONS_SPEC, file="axial.onnx", planes=(Plane.AXL,), classes=("Hallux Valgus",)
+    )
     for spec in (LESIONS_SPEC, axial):
         write_entry(tmp_path, spec)
     manifest = load_manifest(tmp_path)
     assert manifest.get("lesions", Plane.AXL) == axial
     with pytest.raises(SetupError, match="2 models for lesions"):
         manifest.get("lesions")
-    with pytest.raises(SetupError, match="no model for lesions in plane SAG: run footcli train lesions"):
+    with pytest.raises(
+        SetupError, match="no model for lesions in plane SAG: run footcli train lesions"
+    ):
         manifest.get("lesions", Plane.SAG)
 
 
-def test_lesion_models_share_the_kinds_and_a_new_one_replaces_those_that_tell_one_of_its_own(tmp_path: Path) -> None:
-    other = replace(LESIONS_SPEC, file="other.onnx", classes=("Tarsal Coalition", "Ankle Arthritis"))
+def test_lesion_models_share_the_kinds_and_a_new_one_replaces_those_that_tell_one_of_its_own(
+    tmp_path: Path,
+) -> None:
+    other = replace(
+        LESIONS_SPEC, file="other.onnx", classes=("Tarsal Coalition", "Ankle Arthritis")
+    )
     for spec in (LESIONS_SPEC, other):
         write_entry(tmp_path, spec)
     assert load_manifest(tmp_path).lesions() == (LESIONS_SPEC, other)
-    whole = replace(LESIONS_SPEC, file="whole.onnx", classes=("Ankle Arthritis", "Hallux Valgus"), planes=tuple(Plane))
+    whole = replace(
+        LESIONS_SPEC,
+        file="whole.onnx",
+        classes=("Ankle Arthritis", "Hallux Valgus"),
+        planes=tuple(Plane),
+    )
     write_entry(tmp_path, whole)
     assert load_manifest(tmp_path).lesions() == (LESIONS_SPEC, whole)
     text = (tmp_path / "manifest.toml").read_text("utf-8")
-    (tmp_path / "manifest.toml").write_text(text.replace('"Hallux Valgus"', '"OLT"'), encoding="utf-8")
+    (tmp_path / "manifest.toml").write_text(
+        text.replace('"Hallux Valgus"', '"OLT"'), encoding="utf-8"
+    )
     with pytest.raises(SetupError, match=r"boxes\.onnx and whole\.onnx are both for OLT: keep one"):
         load_manifest(tmp_path)
 
@@ -109,7 +151,14 @@ def test_without_a_lesion_model_nothing_starts(tmp_path: Path) -> None:
 
 
 def test_numbers_of_numpy_are_written_as_numbers(tmp_path: Path) -> None:
-    write_entry(tmp_path, replace(BONES_SPEC, pixel_mm=np.float64(0.5), quality={"dice": np.float32(0.5), "n": np.int64(3)}))
+    write_entry(
+        tmp_path,
+        replace(
+            BONES_SPEC,
+            pixel_mm=np.float64(0.5),
+            quality={"dice": np.float32(0.5), "n": np.int64(3)},
+        ),
+    )
     table = tomllib.loads((tmp_path / "manifest.toml").read_text(encoding="utf-8"))["model"][0]
     assert table["quality"] == {"dice": 0.5, "n": 3}
     assert load_manifest(tmp_path).get("bones").pixel_mm == 0.5
@@ -154,8 +203,16 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("classes", "[]", "a lesions model has classes"),
         ("points", '[["CPA_Line1_Pt1"]]', "a lesions model has classes and no points"),
         ("points", '[["CPA_Line3_Pt1"]]', "points must be lists of names"),
-        ("offsets_mm", "[0.0, 4.0]", "offsets_mm must be 1 numbers, one for each input channel, got 2"),
-        ("by_angles", '["OLT"]', "by_angles may hold 'Flatfoot or Cavus' alone, where it is one of the classes"),
+        (
+            "offsets_mm",
+            "[0.0, 4.0]",
+            "offsets_mm must be 1 numbers, one for each input channel, got 2",
+        ),
+        (
+            "by_angles",
+            '["OLT"]',
+            "by_angles may hold 'Flatfoot or Cavus' alone, where it is one of the classes",
+        ),
         ("by_angles", '["Flatfoot or Cavus"]', "where it is one of the classes"),
         ("quality", "[1]", "quality must be a table"),
         ("quality", "{ day = 2024-01-01 }", "quality must be finite numbers"),
@@ -163,7 +220,9 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("licence", None, "key licence is missing"),
     ],
 )
-def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, key: str, value: str | None, message: str) -> None:
+def test_a_wrong_key_is_named_with_what_is_allowed(
+    tmp_path: Path, key: str, value: str | None, message: str
+) -> None:
     with pytest.raises(SetupError) as caught:
         load_manifest(written(tmp_path, **{key: value}))
     assert message in str(caught.value)
@@ -172,7 +231,12 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, key: str, val
 
 
 def test_landmark_channels_may_share_no_name(tmp_path: Path) -> None:
-    landmarks: dict[str, str | None] = {"task": '"landmarks"', "decoder": '"gu2net"', "pixel_mm": "1.0", "classes": None}
+    landmarks: dict[str, str | None] = {
+        "task": '"landmarks"',
+        "decoder": '"gu2net"',
+        "pixel_mm": "1.0",
+        "classes": None,
+    }
     twice = '[["CPA_Line1_Pt1", "TCA_Line2_Pt1"], ["CPA_Line1_Pt1"]]'
     with pytest.raises(SetupError, match="each in one channel only"):
         load_manifest(written(tmp_path, **landmarks, points=twice))
@@ -200,7 +264,9 @@ def test_two_models_for_one_task_and_plane_are_refused(tmp_path: Path) -> None:
         (b"#" * (2**20 + 1), "larger than"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_no_manifest_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "manifest.toml").write_bytes(content)
     with pytest.raises(SetupError, match=message):
         load_manifest(tmp_path)
@@ -219,7 +285,9 @@ def test_a_model_file_must_be_there_and_have_its_hash(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="the model file for bones is missing"):
         verify(BONES_SPEC, tmp_path)
     path.write_bytes(b"weights")
-    with pytest.raises(SetupError, match=r"its sha256 is [0-9a-f]{12}\.\.\., manifest.toml says 000000000000\.\.\."):
+    with pytest.raises(
+        SetupError, match=r"its sha256 is [0-9a-f]{12}\.\.\., manifest.toml says 000000000000\.\.\."
+    ):
         verify(BONES_SPEC, tmp_path)
     assert verify(replace(BONES_SPEC, sha256=sha256_of(path)), tmp_path) == path
     with path.open("wb") as stream:

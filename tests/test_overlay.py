@@ -37,7 +37,9 @@ def _texts(root: ET.Element) -> list[str]:
 
 def test_the_grey_image_is_the_views_own() -> None:
     href = _parts(COR).find(f"{SVG}image").attrib["href"]  # type: ignore[union-attr]
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(href.removeprefix("data:image/jpeg;base64,")))))
+    pixels = np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(href.removeprefix("data:image/jpeg;base64,"))))
+    )
     assert pixels.shape == COR.image.shape
     assert np.abs(pixels.astype(int) - COR.image).mean() < 4
 
@@ -45,7 +47,10 @@ def test_the_grey_image_is_the_views_own() -> None:
 def test_a_pixel_is_square_whatever_the_pictures_shape() -> None:
     root = _parts(SLAB)
     assert root.attrib["viewBox"] == "0 0 80 60"
-    assert (root.find(f"{SVG}image").attrib["width"], root.find(f"{SVG}image").attrib["height"]) == ("80", "60")  # type: ignore[union-attr]
+    assert (
+        root.find(f"{SVG}image").attrib["width"],
+        root.find(f"{SVG}image").attrib["height"],
+    ) == ("80", "60")  # type: ignore[union-attr]
 
 
 def test_a_bones_outline_runs_along_the_edge_of_its_pixels() -> None:
@@ -73,7 +78,9 @@ def test_ten_bones_have_ten_colours() -> None:
 
 def test_a_slab_shows_the_angles_of_its_plane_from_both_sources() -> None:
     texts = _texts(_layer(_parts(SLAB), "lines"))
-    assert {"CPA 12.9°", "CPA 13.4°", "TMA 5.2°", "TMA 11.0°", "TCA 38.0°", "TCA 39.5°"} == set(texts)
+    assert {"CPA 12.9°", "CPA 13.4°", "TMA 5.2°", "TMA 11.0°", "TCA 38.0°", "TCA 39.5°"} == set(
+        texts
+    )
 
 
 def test_lines_from_landmarks_are_solid_and_those_from_masks_dashed() -> None:
@@ -83,12 +90,23 @@ def test_lines_from_landmarks_are_solid_and_those_from_masks_dashed() -> None:
 
 
 def test_a_line_runs_through_its_points_as_the_view_projects_them() -> None:
-    view = replace(SLAB, vox_to_px=np.array([[0, 2.0, 0, 10], [0, 0, -2.0, 100]]), image=np.zeros((120, 200), np.uint8))
+    view = replace(
+        SLAB,
+        vox_to_px=np.array([[0, 2.0, 0, 10], [0, 0, -2.0, 100]]),
+        image=np.zeros((120, 200), np.uint8),
+    )
     points = ((25.0, 10.0, 40.0), (25.0, 60.0, 40.0), (25.0, 10.0, 5.0), (25.0, 60.0, 5.0))
-    root = _parts(view, measurements=(Measurement("CPA", "deg", "landmarks", 0.0, plane=Plane.SAG, points_vox=points),))
+    root = _parts(
+        view,
+        measurements=(
+            Measurement("CPA", "deg", "landmarks", 0.0, plane=Plane.SAG, points_vox=points),
+        ),
+    )
     line = _layer(root, "lines")[0].find(f"{SVG}line")
     assert line is not None
-    assert line.attrib["y1"] == line.attrib["y2"] == "20.5"  # row -2 * 40 + 100, centre of the pixel
+    assert (
+        line.attrib["y1"] == line.attrib["y2"] == "20.5"
+    )  # row -2 * 40 + 100, centre of the pixel
     assert float(line.attrib["x1"]) < 30 < 130 < float(line.attrib["x2"])
 
 
@@ -108,11 +126,16 @@ def test_a_slice_with_one_of_four_points_far_off_shows_no_line() -> None:
 
 def test_points_of_an_angle_that_is_not_measurable_are_not_drawn() -> None:
     measured = tuple(
-        replace(m, value=None, why_missing="cut off", points_vox=()) if (m.name, m.source) == ("CPA", "landmarks") else m
+        replace(m, value=None, why_missing="cut off", points_vox=())
+        if (m.name, m.source) == ("CPA", "landmarks")
+        else m
         for m in make_result().measurements
     )
     for view in (SLAB, replace(SLAB, index=27)):
-        before, after = ("".join(_texts(_layer(_parts(view, **how), "points"))) for how in ({}, {"measurements": measured}))
+        before, after = (
+            "".join(_texts(_layer(_parts(view, **how), "points")))
+            for how in ({}, {"measurements": measured})
+        )
         assert "CPA" in before
         assert "CPA" not in after
         assert "TMA" in after
@@ -142,7 +165,9 @@ def test_side_edges_slice_and_scale_are_written_on_every_picture() -> None:
     texts = _texts(_parts(COR))
     assert {"L", "Me", "La", "S", "I", "slice 50", "10 mm"} <= set(texts)
     bar = next(line for line in _parts(COR).iter(f"{SVG}line") if line.attrib.get("class") == "bar")
-    assert float(bar.attrib["x2"]) - float(bar.attrib["x1"]) == pytest.approx(20)  # 10 mm of half-millimetre pixels
+    assert float(bar.attrib["x2"]) - float(bar.attrib["x1"]) == pytest.approx(
+        20
+    )  # 10 mm of half-millimetre pixels
 
 
 def test_the_bar_is_20_mm_where_it_fits_and_absent_without_millimetres() -> None:
@@ -160,7 +185,9 @@ def test_hostile_names_stay_text() -> None:
     bad = '<script>alert(1)</script>"\u202e'
     root = _parts(
         COR,
-        lesions=(Lesion(bad, 0.9, Plane.COR, (47, 53), (20.0, 47.0, 38.0, 27.0, 54.0, 43.0), None),),
+        lesions=(
+            Lesion(bad, 0.9, Plane.COR, (47, 53), (20.0, 47.0, 38.0, 27.0, 54.0, 43.0), None),
+        ),
         landmarks=(Landmark("HAA_Line1_Pt1" + bad, (25.0, 50.0, 30.0), None, 0.9),),
         findings=(Finding(bad, make_result().findings[0].level, ()),),
     )
@@ -171,7 +198,10 @@ def test_hostile_names_stay_text() -> None:
 
 def test_lines_that_meet_nowhere_or_have_no_length_are_still_drawn() -> None:
     same = ((25.0, 10.0, 9.0),) * 4
-    root = _parts(SLAB, measurements=(Measurement("CPA", "deg", "masks", 0.0, plane=Plane.SAG, points_vox=same),))
+    root = _parts(
+        SLAB,
+        measurements=(Measurement("CPA", "deg", "masks", 0.0, plane=Plane.SAG, points_vox=same),),
+    )
     assert len(_layer(root, "lines")) == 1
 
 
@@ -184,6 +214,9 @@ def test_two_lines_cross_where_they_should() -> None:
 @pytest.mark.parametrize(("value", "opening"), [(40.0, 40.0), (-40.0, 40.0), (140.0, 140.0)])
 def test_the_arc_spans_the_sector_of_the_value(value: float, opening: float) -> None:
     angle = np.radians(40)
-    p = [np.array(v, dtype=float) for v in ((0, 0), (10, 0), (0, 0), (10 * np.cos(angle), 10 * np.sin(angle)))]
+    p = [
+        np.array(v, dtype=float)
+        for v in ((0, 0), (10, 0), (0, 0), (10 * np.cos(angle), 10 * np.sin(angle)))
+    ]
     first, second = angle_shown(np.zeros(2), (p[0] + p[1]) / 2, (p[2] + p[3]) / 2, abs(value))
     assert np.degrees(np.arccos(first @ second)) == pytest.approx(opening)

@@ -1,4 +1,6 @@
-"""Synthetic subjects: the same seed the same files, anatomy that holds together, disease where its label says, a tree that is read back."""
+"""Synthetic subjects: the same seed the same files, anatomy that holds together, disease where its
+label says, a tree that is read back.
+"""
 
 from __future__ import annotations
 
@@ -37,20 +39,33 @@ from footcli.walk.tree import find_cases
 
 COARSE_MM = 2.0
 LESION_OF = {
-    "hallux_valgus": "Hallux Valgus", "ankle_arthritis": "Ankle Arthritis", "olt": "OLT", "accessory_navicular": "Accessory Navicular",
-    "tarsal_coalition": "Tarsal Coalition", "flat_foot": "Flatfoot or Cavus", "cavus_foot": "Flatfoot or Cavus",
-}  # fmt: skip
+    "hallux_valgus": "Hallux Valgus",
+    "ankle_arthritis": "Ankle Arthritis",
+    "olt": "OLT",
+    "accessory_navicular": "Accessory Navicular",
+    "tarsal_coalition": "Tarsal Coalition",
+    "flat_foot": "Flatfoot or Cavus",
+    "cavus_foot": "Flatfoot or Cavus",
+}
 # ml in a scan of the whole foot with 75 mm of leg; wide, for small and tall people
 VOLUME_ML = {
-    "Tibia": (15, 110), "Fibula": (4, 30), "Talus": (12, 60), "Calcaneus": (25, 120), "MidFoot": (15, 75), "1st Metatarsal": (5, 28),
+    "Tibia": (15, 110),
+    "Fibula": (4, 30),
+    "Talus": (12, 60),
+    "Calcaneus": (25, 120),
+    "MidFoot": (15, 75),
+    "1st Metatarsal": (5, 28),
     **{f"{n} Metatarsal": (2, 16) for n in ("2nd", "3rd", "4th", "5th")},
-}  # fmt: skip
-JOINTS = {  # foot-frame boxes (mm) of a reference-sized foot, and the voxel edge that must part the bones in them
+}
+# foot-frame boxes (mm) of a reference-sized foot, and the voxel edge that must part the bones in
+# them
+JOINTS = {
     "ankle and subtalar": (np.array([-30.0, 10, 10]), np.array([30.0, 60, 90])),
     "tarsus and metatarsal bases": (np.array([-40.0, 60, 0]), np.array([35.0, 125, 60])),
 }
 FINE_MM = 0.6
-FACES = 6  # voxel faces: where two bones' shapes run into each other, a corner of a carved joint may touch
+# voxel faces: where two bones' shapes run into each other, a corner of a carved joint may touch
+FACES = 6
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -67,11 +82,18 @@ def _scan(seed: int, disease: str, spacing: float = COARSE_MM) -> Scan:
 
 def _ml(raster: Raster) -> dict[str, float]:
     counts = np.bincount(raster.labels.ravel(), minlength=len(BONES) + 1)
-    return {bone.name: counts[i] * raster.grid.spacing_mm**3 / 1000 for i, bone in enumerate(BONES, start=1)}
+    return {
+        bone.name: counts[i] * raster.grid.spacing_mm**3 / 1000
+        for i, bone in enumerate(BONES, start=1)
+    }
 
 
 def _digests(root: Path) -> dict[str, str]:
-    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(root.rglob("*"))
+        if p.is_file()
+    }
 
 
 def _part(subject: Subject, joint: str) -> Raster:
@@ -86,7 +108,10 @@ def _touching(raster: Raster) -> set[frozenset[str]]:
         line = np.moveaxis(raster.labels, axis, 0)
         a, b = line[:-1], line[1:]
         met = (a > 0) & (b > 0) & (a != b)
-        pairs.update(frozenset((BONES[i - 1].name, BONES[j - 1].name)) for i, j in zip(a[met], b[met], strict=True))
+        pairs.update(
+            frozenset((BONES[i - 1].name, BONES[j - 1].name))
+            for i, j in zip(a[met], b[met], strict=True)
+        )
     return {pair for pair, faces in pairs.items() if faces > FACES}
 
 
@@ -94,24 +119,37 @@ def _angles(subject: Subject) -> tuple[float, float]:
     """CPA and TMA (deg) of a subject, in its own sagittal plane."""
 
     def down(angle: str, line: int) -> float:
-        step = subject.landmarks[f"{angle}_Line{line}_Pt2"] - subject.landmarks[f"{angle}_Line{line}_Pt1"]
+        step = (
+            subject.landmarks[f"{angle}_Line{line}_Pt2"]
+            - subject.landmarks[f"{angle}_Line{line}_Pt1"]
+        )
         return float(np.degrees(np.arctan2(-step[2], step[1])))
 
     return -down("CPA", 1), down("TMA", 1) - down("TMA", 2)
 
 
-@pytest.mark.parametrize(("shape", "step"), [((24, 33, 41), 2.0), ((30, 20, 25), 18.7), ((9, 14, 11), 1.3)])
+@pytest.mark.parametrize(
+    ("shape", "step"), [((24, 33, 41), 2.0), ((30, 20, 25), 18.7), ((9, 14, 11), 1.3)]
+)
 def test_noise_runs_straight_from_knot_to_knot(shape: tuple[int, ...], step: float) -> None:
-    knots = np.random.default_rng(4).standard_normal([int(n / step) + 3 for n in shape], dtype=np.float32)
-    whole = ndimage.zoom(knots, [(n + step) / (k - 1) for n, k in zip(shape, knots.shape, strict=True)], order=1)
+    knots = np.random.default_rng(4).standard_normal(
+        [int(n / step) + 3 for n in shape], dtype=np.float32
+    )
+    whole = ndimage.zoom(
+        knots, [(n + step) / (k - 1) for n, k in zip(shape, knots.shape, strict=True)], order=1
+    )
     drawn = noise(shape, step, np.random.default_rng(4))
     assert drawn.dtype == np.float32
     np.testing.assert_allclose(drawn, 1.5 * whole[tuple(slice(0, n) for n in shape)], atol=1e-5)
 
 
-def test_the_same_seed_gives_the_same_bytes_on_disk_and_another_seed_gives_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_on_disk_and_another_seed_gives_others(
+    tmp_path: Path,
+) -> None:
     for folder, seed in (("a", 4), ("b", 4), ("c", 5)):
-        write_case(tmp_path / folder, scan(draw_subject(seed, "olt"), 3.0, seed), seed, planes=(Plane.AXL,))
+        write_case(
+            tmp_path / folder, scan(draw_subject(seed, "olt"), 3.0, seed), seed, planes=(Plane.AXL,)
+        )
     a, b, c = (_digests(tmp_path / folder) for folder in "abc")
     assert len(a) > 80
     assert a == b
@@ -144,19 +182,25 @@ def test_an_unknown_disease_is_refused() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_all_ten_bones_are_there_with_plausible_volumes(seed: int) -> None:
     found = _ml(_scan(seed, "normal").raster)
-    assert {name: ml for name, ml in found.items() if not VOLUME_ML[name][0] < ml < VOLUME_ML[name][1]} == {}
+    assert {
+        name: ml for name, ml in found.items() if not VOLUME_ML[name][0] < ml < VOLUME_ML[name][1]
+    } == {}
 
 
 def test_an_ankle_scan_cuts_the_forefoot_off_and_its_points_with_it() -> None:
     seen = scan(draw_subject(3, "normal"), COARSE_MM, 3, "ankle")
-    assert _ml(seen.raster)["1st Metatarsal"] < 0.3 * _ml(_scan(3, "normal").raster)["1st Metatarsal"]
+    assert (
+        _ml(seen.raster)["1st Metatarsal"] < 0.3 * _ml(_scan(3, "normal").raster)["1st Metatarsal"]
+    )
     assert "TMA_Line2_Pt2" not in seen.points
     assert {"TMA_Line1_Pt1", "CPA_Line1_Pt1", "HAA_Line1_Pt1"} <= set(seen.points)
     assert FIELDS["ankle"][1][1] < FIELDS["foot"][1][1]
 
 
 @pytest.mark.parametrize("joint", list(JOINTS))
-@pytest.mark.parametrize(("seed", "disease"), [(3, "normal"), (2, "flat_foot"), (5, "tarsal_coalition")])
+@pytest.mark.parametrize(
+    ("seed", "disease"), [(3, "normal"), (2, "flat_foot"), (5, "tarsal_coalition")]
+)
 def test_joints_stay_open_in_a_scan_of_usual_fineness(seed: int, disease: str, joint: str) -> None:
     raster = _part(draw_subject(seed, disease), joint)
     assert len(set(raster.labels.ravel())) > 4
@@ -172,49 +216,73 @@ def test_an_osseous_coalition_joins_its_two_bones_and_no_others() -> None:
 
 def test_a_right_foot_is_the_mirror_image_of_the_left() -> None:
     left = replace(draw_subject(6, "normal"), side="L")
-    grids = [make_grid(s, COARSE_MM, *FIELDS["foot"], np.eye(3)) for s in (left, replace(left, side="R"))]
+    grids = [
+        make_grid(s, COARSE_MM, *FIELDS["foot"], np.eye(3)) for s in (left, replace(left, side="R"))
+    ]
     a, b = (rasterize(s, g) for s, g in zip((left, replace(left, side="R")), grids, strict=True))
     assert (a.labels != b.labels[:, :, ::-1]).mean() < 1e-4
     assert (a.labels != b.labels).mean() > 0.01
     hallux = [g.voxels(left.bones["metatarsal1"].pos)[0] for g in grids]
     little = [g.voxels(left.bones["metatarsal5"].pos)[0] for g in grids]
-    assert hallux[0] < little[0], "x grows to the patient's left: of a left foot the great toe lies on the right"
+    assert hallux[0] < little[0], (
+        "x grows to the patient's left: of a left foot the great toe lies on the right"
+    )
     assert hallux[1] > little[1]
 
 
 def test_toes_point_forward_and_the_leg_up_in_patient_space() -> None:
     seen = _scan(3, "normal")
-    lps = {name: apply(np.linalg.inv(seen.raster.grid.to_foot), bone.pos) for name, bone in seen.subject.bones.items()}
+    lps = {
+        name: apply(np.linalg.inv(seen.raster.grid.to_foot), bone.pos)
+        for name, bone in seen.subject.bones.items()
+    }
     assert lps["phalanx_dist1"][1] < lps["calcaneus"][1] - 100, "LPS: y runs back"
     assert lps["tibia"][2] > lps["talus"][2] > lps["calcaneus"][2]
 
 
 @pytest.mark.parametrize("disease", DISEASES)
-def test_each_disease_yields_its_lesion_label_in_its_own_plane_and_group(disease: str, tmp_path: Path) -> None:
+def test_each_disease_yields_its_lesion_label_in_its_own_plane_and_group(
+    disease: str, tmp_path: Path
+) -> None:
     seen = _scan(7, disease, 4.0)
     wanted = {LESION_OF[disease]} if disease in LESION_OF else set()
     assert {label for label, _ in seen.subject.lesions} == wanted
     source = write_case(tmp_path, seen, 7)
     assert source == tmp_path / "1.원천데이터" / GROUP[disease] / case_name(7, disease)
     labels = tmp_path / "2.라벨링데이터" / GROUP[disease] / case_name(7, disease)
-    found = {plane: set().union(*(read_slice_label(p).boxes for p in (labels / plane).glob("*.json"))) for plane in Plane}
-    assert found == {plane: {name for name in wanted if LESION_PLANE[name] is plane} for plane in Plane}
+    found = {
+        plane: set().union(*(read_slice_label(p).boxes for p in (labels / plane).glob("*.json")))
+        for plane in Plane
+    }
+    assert found == {
+        plane: {name for name in wanted if LESION_PLANE[name] is plane} for plane in Plane
+    }
     clinical = read_clinical(next((source / "CLINICALINFO").glob("*.json")))
     assert clinical.groups == (GROUP[disease],)
 
 
 @pytest.mark.parametrize("disease", [d for d in LESION_OF if not d.endswith("_foot")])
 def test_a_lesion_lies_at_the_bone_it_belongs_to(disease: str) -> None:
-    near = {"hallux_valgus": "metatarsal1", "accessory_navicular": "navicular", "tarsal_coalition": "calcaneus"}.get(disease, "talus")
+    near = {
+        "hallux_valgus": "metatarsal1",
+        "accessory_navicular": "navicular",
+        "tarsal_coalition": "calcaneus",
+    }.get(disease, "talus")
     for seed in (1, 2, 3):
         subject = draw_subject(seed, disease)
         ((_, region),) = subject.lesions
-        assert np.linalg.norm(surface_points(subject.bones[near]) - region.centre, axis=1).min() < 12
+        assert (
+            np.linalg.norm(surface_points(subject.bones[near]) - region.centre, axis=1).min() < 12
+        )
 
 
-def test_a_flat_foot_has_a_lower_pitch_and_a_steeper_talus_than_a_cavus_foot_of_the_same_seed() -> None:
+def test_a_flat_foot_has_a_lower_pitch_and_a_steeper_talus_than_a_cavus_foot_of_the_same_seed() -> (
+    None
+):
     for seed in range(1, 9):
-        (flat_cpa, flat_tma), (cavus_cpa, cavus_tma) = (_angles(draw_subject(seed, d)) for d in ("flat_foot", "cavus_foot"))
+        (flat_cpa, flat_tma), (cavus_cpa, cavus_tma) = (
+            _angles(draw_subject(seed, d)) for d in ("flat_foot", "cavus_foot")
+        )
         assert flat_cpa < cavus_cpa - 5
         assert flat_tma > cavus_tma + 10
 
@@ -226,7 +294,9 @@ def test_normal_feet_have_normal_angles_on_average() -> None:
 
 
 @pytest.mark.parametrize("disease", ["normal", "flat_foot", "hallux_valgus", "olt"])
-def test_a_foot_drawn_by_definition_is_healthy_in_all_that_its_disease_leaves_alone(disease: str) -> None:
+def test_a_foot_drawn_by_definition_is_healthy_in_all_that_its_disease_leaves_alone(
+    disease: str,
+) -> None:
     subject = draw_subject(31, disease, by_definition=True)
     points = further(subject.bones, subject.landmarks, subject.gap_mm)
     found = true_angles(subject.landmarks) | true_angles(points, FURTHER)
@@ -234,7 +304,11 @@ def test_a_foot_drawn_by_definition_is_healthy_in_all_that_its_disease_leaves_al
         assert name in ILL_IN.get(disease, ()) or least - 0.5 <= found[name] <= most + 0.5, name
     assert abs(found["TT"]) < 2.5
     plain = draw_subject(31, disease)
-    assert (subject.side, subject.stage, subject.age_years) == (plain.side, plain.stage, plain.age_years)
+    assert (subject.side, subject.stage, subject.age_years) == (
+        plain.side,
+        plain.stage,
+        plain.age_years,
+    )
 
 
 def test_a_hallux_valgus_turns_the_great_toe_laterally() -> None:
@@ -253,7 +327,9 @@ def test_heel_and_both_balls_stand_on_the_floor() -> None:
         assert abs(surface_points(bones["calcaneus"])[:, 2].min()) < 0.1
         for ray in ("metatarsal1", "metatarsal5"):
             assert abs(bones[ray].point("plantar_head")[2]) < 0.1
-        assert min(surface_points(bone)[:, 2].min() for bone in bones.values()) > -12, "nothing hangs far below: sesamoids, at most"
+        assert min(surface_points(bone)[:, 2].min() for bone in bones.values()) > -12, (
+            "nothing hangs far below: sesamoids, at most"
+        )
 
 
 def test_the_heel_touches_the_floor_of_the_scan_where_the_foot_frame_has_zero() -> None:
@@ -271,7 +347,10 @@ def test_every_landmark_lies_on_the_bone_that_owns_it(seed: int) -> None:
         if name.startswith("CPA_Line2"):  # on the floor below the bones
             continue
         away = ndimage.distance_transform_edt(seen.raster.labels != BONE_ID[owner]) * COARSE_MM
-        assert ndimage.map_coordinates(away, seen.points[name][::-1, None], order=1)[0] < 1.6 * COARSE_MM, name
+        assert (
+            ndimage.map_coordinates(away, seen.points[name][::-1, None], order=1)[0]
+            < 1.6 * COARSE_MM
+        ), name
 
 
 def test_the_floor_line_of_the_pitch_lies_on_the_floor() -> None:
@@ -284,7 +363,12 @@ def test_the_floor_line_of_the_pitch_lies_on_the_floor() -> None:
 def test_bone_is_brighter_than_flesh_and_flesh_than_air() -> None:
     seen = _scan(2, "normal")
     bone, flesh, air = (
-        seen.hu[mask] for mask in (seen.raster.depth > 1, (seen.raster.depth < -2) & (seen.raster.skin > 3), seen.raster.skin < -4)
+        seen.hu[mask]
+        for mask in (
+            seen.raster.depth > 1,
+            (seen.raster.depth < -2) & (seen.raster.skin > 3),
+            seen.raster.skin < -4,
+        )
     )
     assert np.median(bone) > np.median(flesh) + 60
     assert np.median(flesh) > np.median(air) + 400
@@ -315,18 +399,30 @@ def test_the_written_tree_is_found_whole(tree: tuple[Scan, CaseRef]) -> None:
     seen, ref = tree
     assert (ref.case_id, ref.layout) == ("AD00000003", "dataset")
     nz, ny, nx = seen.hu.shape
-    assert {plane: len(files) for plane, files in ref.images.items()} == {Plane.AXL: nz, Plane.COR: ny, Plane.SAG: nx}
-    assert {plane: len(files) for plane, files in ref.labels.items()} == {Plane.AXL: nz, Plane.COR: ny, Plane.SAG: nx}
+    assert {plane: len(files) for plane, files in ref.images.items()} == {
+        Plane.AXL: nz,
+        Plane.COR: ny,
+        Plane.SAG: nx,
+    }
+    assert {plane: len(files) for plane, files in ref.labels.items()} == {
+        Plane.AXL: nz,
+        Plane.COR: ny,
+        Plane.SAG: nx,
+    }
     assert len(ref.angle_files) == len(ref.clinical_files) == 1
 
 
-def test_the_written_case_is_read_back_voxel_for_voxel_and_place_for_place(tree: tuple[Scan, CaseRef]) -> None:
+def test_the_written_case_is_read_back_voxel_for_voxel_and_place_for_place(
+    tree: tuple[Scan, CaseRef],
+) -> None:
     seen, ref = tree
     volume = read_case(ref)
     np.testing.assert_array_equal(volume.hu, seen.hu[::-1])  # written top slice first
     top = [0.0, 0.0, seen.hu.shape[0] - 1.0]
     np.testing.assert_allclose(volume.affine[:3, 3], apply(seen.raster.grid.affine, top), atol=1e-3)
-    np.testing.assert_allclose(volume.affine[:3, :3], np.diag([COARSE_MM, COARSE_MM, -COARSE_MM]), atol=1e-4)
+    np.testing.assert_allclose(
+        volume.affine[:3, :3], np.diag([COARSE_MM, COARSE_MM, -COARSE_MM]), atol=1e-4
+    )
     assert volume.tags.side == seen.subject.side
     assert volume.notices == ()
 
@@ -338,7 +434,9 @@ def test_a_drawn_subject_has_no_faulty_label(tree: tuple[Scan, CaseRef]) -> None
 
 
 @pytest.mark.parametrize("plane", list(Plane))
-def test_filled_polygons_of_each_plane_give_the_masks_again(tree: tuple[Scan, CaseRef], plane: Plane) -> None:
+def test_filled_polygons_of_each_plane_give_the_masks_again(
+    tree: tuple[Scan, CaseRef], plane: Plane
+) -> None:
     seen, ref = tree
     truth, axis = seen.raster.labels[::-1], 2 - plane.axis
     for index, (stem, files) in enumerate(ref.labels[plane].items()):
@@ -348,7 +446,10 @@ def test_filled_polygons_of_each_plane_give_the_masks_again(tree: tuple[Scan, Ca
         mask, label = np.take(truth, index, axis), read_slice_label(*files)
         assert set(label.polygons) == {BONES[k - 1].name for k in np.unique(mask) if k}
         for name, pieces in label.polygons.items():
-            np.testing.assert_array_equal(mask_of_polygons(pieces, mask.shape), ndimage.binary_fill_holes(mask == BONE_ID[name]))
+            np.testing.assert_array_equal(
+                mask_of_polygons(pieces, mask.shape),
+                ndimage.binary_fill_holes(mask == BONE_ID[name]),
+            )
 
 
 def test_boxes_enclose_the_lesion_of_their_slice(tree: tuple[Scan, CaseRef]) -> None:
@@ -357,7 +458,9 @@ def test_boxes_enclose_the_lesion_of_their_slice(tree: tuple[Scan, CaseRef]) -> 
     bits = seen.raster.lesion[::-1] & bit
     for index, files in enumerate(ref.labels[Plane.COR].values()):
         rows, columns = np.nonzero(bits[:, index])
-        wanted = ((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1),) if len(rows) else ()
+        wanted = (
+            ((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1),) if len(rows) else ()
+        )
         assert read_slice_label(*files).boxes.get("Tarsal Coalition", ()) == wanted
 
 
@@ -367,7 +470,11 @@ def test_the_angle_points_lie_where_the_scan_has_them(tree: tuple[Scan, CaseRef]
     assert set(points) == set(seen.points) == set(LANDMARKS)
     volume = read_case(ref)
     for name, vox in points.items():
-        np.testing.assert_allclose(volume.to_mm(np.array(vox)), apply(seen.raster.grid.affine, seen.points[name]), atol=2e-3)
+        np.testing.assert_allclose(
+            volume.to_mm(np.array(vox)),
+            apply(seen.raster.grid.affine, seen.points[name]),
+            atol=2e-3,
+        )
 
 
 def test_labels_can_be_left_out(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""pool: results in order from several processes, and what happens when one fails, dies or is no longer wanted."""
+"""pool: results in order from several processes, and what happens when one fails, dies or is no
+longer wanted.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,13 @@ def test_results_come_in_order_and_from_other_processes() -> None:
     assert all(in_processes(answer_to_interrupt, range(2), 2))
 
 
-@pytest.mark.parametrize(("items", "jobs"), [(range(3), 1), (range(3), 0), (range(1), 4), (range(0), 4)])
+@pytest.mark.parametrize(
+    ("items", "jobs"), [(range(3), 1), (range(3), 0), (range(1), 4), (range(0), 4)]
+)
 def test_one_job_or_one_item_needs_no_other_process(items: range, jobs: int) -> None:
-    assert list(in_processes(square, items, jobs)) == [(number * number, os.getpid()) for number in items]
+    assert list(in_processes(square, items, jobs)) == [
+        (number * number, os.getpid()) for number in items
+    ]
 
 
 def test_what_the_function_raises_is_raised() -> None:

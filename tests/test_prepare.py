@@ -1,4 +1,7 @@
-"""From a volume to the networks' grid: the same picture whatever the file's axes, and the way back."""
+"""From a volume to the networks' grid.
+
+The same picture whatever the file's axes, and the way back.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,17 @@ from grids import ORDERS, Order, new_to_old, reordered, reordered_array, volume_
 
 from footcli.domain import Plane
 from footcli.geometry import apply, rotation
-from footcli.infer.prepare import AIR_HU, alone, axis_weights, canonical, neighbours, orientation, pad_to, to_input_order, window
+from footcli.infer.prepare import (
+    AIR_HU,
+    alone,
+    axis_weights,
+    canonical,
+    neighbours,
+    orientation,
+    pad_to,
+    to_input_order,
+    window,
+)
 
 SPACING = (0.7, 0.9, 1.3)
 
@@ -35,7 +48,12 @@ def test_a_canonical_voxel_leads_to_the_same_place_in_mm_for_all_48_orders() -> 
     np.testing.assert_allclose(wanted, base.affine[:3, 3] + 0.8 * points, atol=1e-9)
     for order in ORDERS:
         volume = reordered(base, order)
-        np.testing.assert_allclose(volume.to_mm(apply(canonical(volume, 0.8).to_input, points)), wanted, atol=1e-9, err_msg=str(order))
+        np.testing.assert_allclose(
+            volume.to_mm(apply(canonical(volume, 0.8).to_input, points)),
+            wanted,
+            atol=1e-9,
+            err_msg=str(order),
+        )
 
 
 def test_a_canonical_voxel_shows_the_input_voxel_that_to_input_names() -> None:
@@ -65,11 +83,15 @@ def test_an_oblique_scan_takes_the_nearest_axes() -> None:
 
 
 @pytest.mark.parametrize("turned", [(True, False), (False, True), (True, True)])
-def test_a_scan_whose_directions_are_not_to_be_trusted_can_be_turned(turned: tuple[bool, bool]) -> None:
+def test_a_scan_whose_directions_are_not_to_be_trusted_can_be_turned(
+    turned: tuple[bool, bool],
+) -> None:
     base = volume_of(_hu(), (1.0, 1.0, 1.0))
     got = canonical(base, 1.0, turned)
     up_down, front_back = turned
-    np.testing.assert_array_equal(got.hu, base.hu[:: -1 if up_down else 1, :: -1 if front_back else 1])
+    np.testing.assert_array_equal(
+        got.hu, base.hu[:: -1 if up_down else 1, :: -1 if front_back else 1]
+    )
     first = apply(got.to_input, [0.0, 0.0, 0.0])
     np.testing.assert_array_equal(first, [0, 5 if front_back else 0, 4 if up_down else 0])
 
@@ -81,7 +103,9 @@ def test_the_last_input_voxel_lies_inside_the_canonical_grid() -> None:
         assert (grid.hu.shape[0] - 2) * pixel < (n - 1) * spacing or n == 1
 
 
-@pytest.mark.parametrize(("spacing", "pixel"), [(1.0, 1.0), (1.3, 0.8), (0.3, 1.0), (0.25, 0.8), (0.4, 0.8)])
+@pytest.mark.parametrize(
+    ("spacing", "pixel"), [(1.0, 1.0), (1.3, 0.8), (0.3, 1.0), (0.25, 0.8), (0.4, 0.8)]
+)
 def test_the_weights_of_an_axis_sum_to_one_and_keep_a_ramp(spacing: float, pixel: float) -> None:
     n_in = 60
     n_out = int(np.ceil((n_in - 1) * spacing / pixel)) + 1
@@ -109,7 +133,9 @@ def test_a_finer_input_is_averaged_not_picked() -> None:
 
 def test_slices_are_worked_in_slabs_without_a_seam() -> None:
     ramp = np.arange(40, dtype=np.int16)[:, None, None] * np.ones((1, 3, 3), np.int16)
-    np.testing.assert_allclose(canonical(volume_of(ramp, (1.0, 1.0, 1.0)), 1.0).hu[:, 1, 1], np.arange(40), atol=1e-4)
+    np.testing.assert_allclose(
+        canonical(volume_of(ramp, (1.0, 1.0, 1.0)), 1.0).hu[:, 1, 1], np.arange(40), atol=1e-4
+    )
 
 
 def test_one_foot_of_two_is_left_alone_in_air() -> None:

@@ -75,7 +75,10 @@ def test_file_names_do_not_change_the_volume_or_its_hash(tmp_path: Path) -> None
 def test_a_reversed_or_prone_series_keeps_its_handedness(tmp_path: Path) -> None:
     for number in range(10):
         at = [10, 20, -0.4 * number]
-        save(tmp_path / f"{number}.dcm", ct(number, ImageOrientationPatient=[-1, 0, 0, 0, 1, 0], ImagePositionPatient=at))
+        save(
+            tmp_path / f"{number}.dcm",
+            ct(number, ImageOrientationPatient=[-1, 0, 0, 0, 1, 0], ImagePositionPatient=at),
+        )
     volume = read(tmp_path)
     assert np.linalg.det(volume.affine[:3, :3]) > 0
     assert np.array_equal(volume.hu, expected())
@@ -130,8 +133,19 @@ def test_the_largest_series_is_read_and_the_others_are_counted(tmp_path: Path) -
 
 def test_of_two_equal_series_the_lower_number_is_read(tmp_path: Path) -> None:
     for number in range(9):
-        save(tmp_path / f"a{number}.dcm", ct(number, pixels=pattern(99 + number), SeriesInstanceUID=f"{UID_ROOT}1", SeriesNumber=5))
-        save(tmp_path / f"b{number}.dcm", ct(number, SeriesInstanceUID=f"{UID_ROOT}9", SeriesNumber=2))
+        save(
+            tmp_path / f"a{number}.dcm",
+            ct(
+                number,
+                pixels=pattern(99 + number),
+                SeriesInstanceUID=f"{UID_ROOT}1",
+                SeriesNumber=5,
+            ),
+        )
+        save(
+            tmp_path / f"b{number}.dcm",
+            ct(number, SeriesInstanceUID=f"{UID_ROOT}9", SeriesNumber=2),
+        )
     assert np.array_equal(read(tmp_path).hu, expected(9))
 
 
@@ -147,16 +161,24 @@ def test_of_two_equal_series_the_lower_number_is_read(tmp_path: Path) -> None:
         ({"PatientSex": "F"}, {"PatientSex": "M"}),
     ],
 )
-def test_two_patients_in_a_folder_fail_without_their_names(tmp_path: Path, one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_two_patients_in_a_folder_fail_without_their_names(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any]
+) -> None:
     series(tmp_path, **one)
     save(tmp_path / "x.dcm", ct(11, **(one | other)))
     fails(tmp_path, "mixed_patients", "more than one patient")
 
 
-@pytest.mark.parametrize("name", ["SECRET^NAME", "Secret Name", "Secret^Name^^^", "Secret^Name=\ud64d^\uae38\ub3d9", "", None])
+@pytest.mark.parametrize(
+    "name",
+    ["SECRET^NAME", "Secret Name", "Secret^Name^^^", "Secret^Name=\ud64d^\uae38\ub3d9", "", None],
+)
 def test_one_patient_may_be_written_in_several_ways(tmp_path: Path, name: str | None) -> None:
     series(tmp_path, 9, SpecificCharacterSet="ISO_IR 192")
-    save(tmp_path / "009.dcm", ct(9, PatientName=name, PatientID="P1" if name else "", SpecificCharacterSet="ISO_IR 192"))
+    save(
+        tmp_path / "009.dcm",
+        ct(9, PatientName=name, PatientID="P1" if name else "", SpecificCharacterSet="ISO_IR 192"),
+    )
     assert np.array_equal(read(tmp_path).hu, expected())
 
 
@@ -173,7 +195,13 @@ def test_files_that_are_no_ct_slices_are_skipped_and_counted(tmp_path: Path) -> 
     os.mkfifo(folder / "pipe")
     (folder / "link.dcm").symlink_to(folder / "000.dcm")
     volume = read(folder)
-    assert volume.skipped == {"not_dicom": 2, "dicomdir": 1, "not_ct_volume": 2, "not_ct": 2, "special_file": 2}
+    assert volume.skipped == {
+        "not_dicom": 2,
+        "dicomdir": 1,
+        "not_ct_volume": 2,
+        "not_ct": 2,
+        "special_file": 2,
+    }
     assert np.array_equal(volume.hu, expected())
 
 
@@ -242,7 +270,9 @@ def test_too_few_slices_fail(tmp_path: Path) -> None:
         ({"NumberOfFrames": 2}, "bad_frames"),
     ],
 )
-def test_tags_that_make_no_sense_fail_with_their_code(tmp_path: Path, changes: dict[str, Any], code: str) -> None:
+def test_tags_that_make_no_sense_fail_with_their_code(
+    tmp_path: Path, changes: dict[str, Any], code: str
+) -> None:
     fails(series(tmp_path, 9, **changes), code)
 
 
@@ -255,7 +285,9 @@ def test_tags_that_make_no_sense_fail_with_their_code(tmp_path: Path, changes: d
         (b"-1024 ", b"nan   ", "bad_rescale"),
     ],
 )
-def test_numbers_that_are_none_fail_with_their_code(tmp_path: Path, old: bytes, new: bytes, code: str) -> None:
+def test_numbers_that_are_none_fail_with_their_code(
+    tmp_path: Path, old: bytes, new: bytes, code: str
+) -> None:
     for path in series(tmp_path, 9, RescaleIntercept="-1024").iterdir():
         data = path.read_bytes()
         assert old in data
@@ -272,10 +304,15 @@ def test_the_users_spacing_is_taken_where_the_files_have_none(tmp_path: Path) ->
 
 def test_rescale_is_applied_slice_by_slice_and_its_absence_is_reported(tmp_path: Path) -> None:
     for number in range(10):
-        save(tmp_path / f"{number}.dcm", ct(number, RescaleSlope=1 + number / 10, RescaleIntercept=number))
+        save(
+            tmp_path / f"{number}.dcm",
+            ct(number, RescaleSlope=1 + number / 10, RescaleIntercept=number),
+        )
     volume = read(tmp_path)
     assert np.array_equal(volume.hu[4], np.rint(pattern(4) * 1.4 + 4).astype(np.int16))
-    assert codes(read(series(tmp_path / "none", RescaleSlope=None, RescaleIntercept=None))) == ["no_rescale"]
+    assert codes(read(series(tmp_path / "none", RescaleSlope=None, RescaleIntercept=None))) == [
+        "no_rescale"
+    ]
 
 
 def test_values_beyond_int16_are_cut_off_with_a_notice(tmp_path: Path) -> None:
@@ -288,19 +325,26 @@ def test_twelve_bit_values_lose_their_spare_bits_and_get_their_sign(tmp_path: Pa
     for number in range(10):
         values = pattern(number) | 0xF000
         save(tmp_path / "u" / f"{number}.dcm", ct(number, pixels=values, BitsStored=12, HighBit=11))
-        save(tmp_path / "s" / f"{number}.dcm", ct(number, pixels=pattern(number), BitsStored=12, HighBit=11, PixelRepresentation=1))
+        save(
+            tmp_path / "s" / f"{number}.dcm",
+            ct(number, pixels=pattern(number), BitsStored=12, HighBit=11, PixelRepresentation=1),
+        )
     assert np.array_equal(read(tmp_path / "u").hu, expected())
     raw = np.stack([pattern(number).astype(int) for number in range(10)])
     assert np.array_equal(read(tmp_path / "s").hu, np.where(raw >= 2048, raw - 4096, raw) - 1024)
 
 
 def test_monochrome1_and_burned_in_text_are_reported(tmp_path: Path) -> None:
-    volume = read(series(tmp_path, PhotometricInterpretation="MONOCHROME1", BurnedInAnnotation="YES"))
+    volume = read(
+        series(tmp_path, PhotometricInterpretation="MONOCHROME1", BurnedInAnnotation="YES")
+    )
     assert codes(volume) == ["monochrome1", "burned_in"]
     assert np.array_equal(volume.hu, expected())
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+)
 def test_every_uncompressed_syntax_gives_the_same_volume(tmp_path: Path, syntax: str) -> None:
     for number in range(10):
         save(tmp_path / f"{number:03d}.dcm", ct(number), syntax)
@@ -320,7 +364,9 @@ def test_a_bare_data_set_without_preamble_is_read(tmp_path: Path) -> None:
 
 def test_a_wrong_transfer_syntax_fails(tmp_path: Path) -> None:
     for path in series(tmp_path).iterdir():
-        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0"))
+        path.write_bytes(
+            path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0")
+        )
     fails(tmp_path, "corrupt_header")
 
 
@@ -351,10 +397,14 @@ def test_hostile_headers_are_skipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90"])
-def test_damaged_copies_of_a_slice_never_raise_anything_but_read_errors(tmp_path: Path, syntax: str) -> None:
+def test_damaged_copies_of_a_slice_never_raise_anything_but_read_errors(
+    tmp_path: Path, syntax: str
+) -> None:
     series(tmp_path / "case", 20)
     path = tmp_path / "case" / "010.dcm"
-    good = save(path, ct(10), syntax, [j2k(pattern(10))] if syntax.endswith("90") else None).read_bytes()
+    good = save(
+        path, ct(10), syntax, [j2k(pattern(10))] if syntax.endswith("90") else None
+    ).read_bytes()
     seed = 20240
     rng = np.random.default_rng(seed)
     outcomes = set()
@@ -372,15 +422,27 @@ def test_damaged_copies_of_a_slice_never_raise_anything_but_read_errors(tmp_path
 
 def test_a_tilted_gantry_fails(tmp_path: Path) -> None:
     for number in range(10):
-        save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[0, 0.1 * number, 0.4 * number]))
+        save(
+            tmp_path / f"{number}.dcm",
+            ct(number, ImagePositionPatient=[0, 0.1 * number, 0.4 * number]),
+        )
     fails(tmp_path, "tilt", "0.9 mm")
 
 
 def test_enhanced_multi_frame_ct_is_read_by_its_frame_groups(tmp_path: Path) -> None:
     frames = np.stack([pattern(number) for number in range(9)])
     order = [3, 1, 8, 0, 2, 7, 5, 4, 6]
-    data = ct(0, pixels=frames[order], SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", NumberOfFrames=9, ImagePositionPatient=None,
-              ImageOrientationPatient=None, PixelSpacing=None, RescaleSlope=None, RescaleIntercept=None)  # fmt: skip
+    data = ct(
+        0,
+        pixels=frames[order],
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1",
+        NumberOfFrames=9,
+        ImagePositionPatient=None,
+        ImageOrientationPatient=None,
+        PixelSpacing=None,
+        RescaleSlope=None,
+        RescaleIntercept=None,
+    )
 
     def item(**values: Any) -> Dataset:
         inner = Dataset()
@@ -396,7 +458,8 @@ def test_enhanced_multi_frame_ct_is_read_by_its_frame_groups(tmp_path: Path) -> 
         )
     ]
     data.PerFrameFunctionalGroupsSequence = [
-        item(PlanePositionSequence=[item(ImagePositionPatient=[0, 0, 0.5 * number])]) for number in order
+        item(PlanePositionSequence=[item(ImagePositionPatient=[0, 0, 0.5 * number])])
+        for number in order
     ]
     save(tmp_path / "one.dcm", data)
     volume = read(tmp_path)
@@ -440,20 +503,35 @@ def run_lengths(pixels: np.ndarray[Any, Any]) -> bytes:
 
     return bytes(
         RLELosslessEncoder.encode(
-            pixels, rows=12, columns=10, samples_per_pixel=1, number_of_frames=1, bits_allocated=16, bits_stored=16,
-            pixel_representation=0, photometric_interpretation="MONOCHROME2", encoding_plugin="pydicom",
+            pixels,
+            rows=12,
+            columns=10,
+            samples_per_pixel=1,
+            number_of_frames=1,
+            bits_allocated=16,
+            bits_stored=16,
+            pixel_representation=0,
+            photometric_interpretation="MONOCHROME2",
+            encoding_plugin="pydicom",
         )
-    )  # fmt: skip
+    )
 
 
 def test_run_length_coding_is_read(tmp_path: Path) -> None:
-    assert np.array_equal(read(encoded(tmp_path, "1.2.840.10008.1.2.5", run_lengths)).hu, expected())
+    assert np.array_equal(
+        read(encoded(tmp_path, "1.2.840.10008.1.2.5", run_lengths)).hu, expected()
+    )
 
 
 def test_baseline_jpeg_is_read(tmp_path: Path) -> None:
     flat = np.full(SHAPE, 77, np.uint8)
     for number in range(10):
-        save(tmp_path / f"{number}.dcm", ct(number, pixels=flat), "1.2.840.10008.1.2.4.50", [jpeg(flat)])
+        save(
+            tmp_path / f"{number}.dcm",
+            ct(number, pixels=flat),
+            "1.2.840.10008.1.2.4.50",
+            [jpeg(flat)],
+        )
     assert np.unique(read(tmp_path).hu).tolist() == [77 - 1024]
 
 
@@ -462,12 +540,21 @@ def test_baseline_jpeg_is_read(tmp_path: Path) -> None:
     [
         ("1.2.840.10008.1.2.4.70", "ljpeg_encode", {"bitspersample": 16}),
         ("1.2.840.10008.1.2.4.80", "jpegls_encode", {}),
-        ("1.2.840.10008.1.2.4.90", "jpeg2k_encode", {"codecformat": "j2k", "level": 0, "bitspersample": 12}),
+        (
+            "1.2.840.10008.1.2.4.90",
+            "jpeg2k_encode",
+            {"codecformat": "j2k", "level": 0, "bitspersample": 12},
+        ),
     ],
 )
-def test_streams_of_another_encoder_are_read(tmp_path: Path, syntax: str, function: str, options: dict[str, Any]) -> None:
+def test_streams_of_another_encoder_are_read(
+    tmp_path: Path, syntax: str, function: str, options: dict[str, Any]
+) -> None:
     encoder = getattr(pytest.importorskip("imagecodecs"), function)
-    assert np.array_equal(read(encoded(tmp_path, syntax, lambda pixels: bytes(encoder(pixels, **options)))).hu, expected())
+    assert np.array_equal(
+        read(encoded(tmp_path, syntax, lambda pixels: bytes(encoder(pixels, **options)))).hu,
+        expected(),
+    )
 
 
 def test_a_frame_in_several_fragments_is_joined(tmp_path: Path) -> None:
@@ -481,7 +568,9 @@ def test_a_frame_in_several_fragments_is_joined(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path).hu, expected())
 
 
-def test_a_stream_larger_than_its_tags_fails_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_larger_than_its_tags_fails_before_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def never(*_: Any) -> None:
         raise AssertionError("decoded")
 
@@ -491,7 +580,9 @@ def test_a_stream_larger_than_its_tags_fails_before_decoding(tmp_path: Path, mon
     fails(tmp_path, "geometry_mismatch")
 
 
-def test_damaged_pixels_fail_and_a_panic_does_not_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_pixels_fail_and_a_panic_does_not_escape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Panic(BaseException):
         pass
 
@@ -505,9 +596,17 @@ def test_damaged_pixels_fail_and_a_panic_does_not_escape(tmp_path: Path, monkeyp
     fails(tmp_path / "b", "pixel_corrupt")
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.1"])
-def test_more_pixels_than_the_tags_say_are_refused_in_every_syntax(tmp_path: Path, syntax: str) -> None:
-    """Columns 8 of 10 would be a sheared picture; so would one slice of two that are stored as one."""
+@pytest.mark.parametrize(
+    "syntax",
+    ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.1"],
+)
+def test_more_pixels_than_the_tags_say_are_refused_in_every_syntax(
+    tmp_path: Path, syntax: str
+) -> None:
+    """Columns 8 of 10 would be a sheared picture.
+
+    So would one slice of two that are stored as one.
+    """
     for number in range(10):
         save(tmp_path / "one" / f"{number}.dcm", ct(number, Columns=8), syntax)
         twice = ct(number)
@@ -528,21 +627,33 @@ def test_the_pad_byte_of_an_odd_image_is_no_surplus(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [8, 12])
-def test_run_lengths_that_are_not_as_long_as_the_tags_say_are_refused(tmp_path: Path, columns: int) -> None:
+def test_run_lengths_that_are_not_as_long_as_the_tags_say_are_refused(
+    tmp_path: Path, columns: int
+) -> None:
     encoded(tmp_path, "1.2.840.10008.1.2.5", run_lengths, Columns=columns)
     fails(tmp_path, "pixel_corrupt")
 
 
 @pytest.mark.parametrize("kind", ["run lengths", "jpeg 2000"])
 def test_two_images_in_a_file_of_one_frame_are_refused(tmp_path: Path, kind: str) -> None:
-    syntax, encode = {"run lengths": ("1.2.840.10008.1.2.5", run_lengths), "jpeg 2000": ("1.2.840.10008.1.2.4.90", j2k)}[kind]
+    syntax, encode = {
+        "run lengths": ("1.2.840.10008.1.2.5", run_lengths),
+        "jpeg 2000": ("1.2.840.10008.1.2.4.90", j2k),
+    }[kind]
     for number in range(9):
-        save(tmp_path / f"{number}.dcm", ct(number), syntax, [encode(pattern(number)), encode(pattern(number + 50))])
+        save(
+            tmp_path / f"{number}.dcm",
+            ct(number),
+            syntax,
+            [encode(pattern(number)), encode(pattern(number + 50))],
+        )
     fails(tmp_path, "geometry_mismatch", "more pixel data")
 
 
 def test_a_stream_of_more_bits_than_the_tags_say_is_refused(tmp_path: Path) -> None:
-    encoded(tmp_path / "fits", "1.2.840.10008.1.2.4.90", j2k, BitsStored=12, HighBit=11)  # 16 bits in the stream, values of 12
+    encoded(
+        tmp_path / "fits", "1.2.840.10008.1.2.4.90", j2k, BitsStored=12, HighBit=11
+    )  # 16 bits in the stream, values of 12
     assert np.array_equal(read(tmp_path / "fits").hu, expected())
     encoded(tmp_path / "cut", "1.2.840.10008.1.2.4.90", j2k, BitsStored=8, HighBit=7)
     fails(tmp_path / "cut", "geometry_mismatch", "more bits")
@@ -550,7 +661,9 @@ def test_a_stream_of_more_bits_than_the_tags_say_is_refused(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("shape", [(12, 10), (11, 9)])
 @pytest.mark.parametrize("vr", ["OW", "OB"])
-def test_bytes_in_big_endian_words_are_read_as_pydicom_reads_them(tmp_path: Path, vr: str, shape: tuple[int, int]) -> None:
+def test_bytes_in_big_endian_words_are_read_as_pydicom_reads_them(
+    tmp_path: Path, vr: str, shape: tuple[int, int]
+) -> None:
     for number in range(9):
         data = ct(number, pixels=(pattern(number, shape) % 256).astype(np.uint8))
         flat = np.frombuffer(data.PixelData, np.uint8)
@@ -563,7 +676,9 @@ def test_bytes_in_big_endian_words_are_read_as_pydicom_reads_them(tmp_path: Path
     assert np.array_equal(wanted[3], pattern(3, shape) % 256) == (vr == "OW")
 
 
-def test_frames_of_odd_size_in_big_endian_words_are_read_as_pydicom_reads_them(tmp_path: Path) -> None:
+def test_frames_of_odd_size_in_big_endian_words_are_read_as_pydicom_reads_them(
+    tmp_path: Path,
+) -> None:
     frames = (np.stack([pattern(number, (11, 9)) for number in range(9)]) % 256).astype(np.uint8)
     data = ct(0, pixels=frames, NumberOfFrames=9, SpacingBetweenSlices=0.4)
     data.PixelData = np.pad(frames.ravel(), (0, 1)).tobytes()
@@ -572,18 +687,33 @@ def test_frames_of_odd_size_in_big_endian_words_are_read_as_pydicom_reads_them(t
     assert np.array_equal(read(tmp_path).hu, frames.astype(np.int16) - 1024)
 
 
-def test_a_codec_that_is_absent_fails_naming_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_codec_that_is_absent_fails_naming_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
     sof = b"\xff\xd8\xff\xc3\0\x0b\x10\0\x0c\0\x0a\x01\x01\x11\0" + bytes(20)
     encoded(tmp_path, "1.2.840.10008.1.2.4.70", lambda _: sof)
-    fails(tmp_path, "unsupported_codec", r"1\.2\.840\.10008\.1\.2\.4\.70; install the package imagecodecs")
+    fails(
+        tmp_path,
+        "unsupported_codec",
+        r"1\.2\.840\.10008\.1\.2\.4\.70; install the package imagecodecs",
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("FOOT_WB", True), ("weight-bearing", True), ("Standing", True), ("NON WEIGHT BEARING", False), ("nwb", False), ("FOOTWBX", None)],
+    [
+        ("FOOT_WB", True),
+        ("weight-bearing", True),
+        ("Standing", True),
+        ("NON WEIGHT BEARING", False),
+        ("nwb", False),
+        ("FOOTWBX", None),
+    ],
 )
-def test_weight_bearing_is_read_from_the_series_words(tmp_path: Path, words: str, expected: bool | None) -> None:
+def test_weight_bearing_is_read_from_the_series_words(
+    tmp_path: Path, words: str, expected: bool | None
+) -> None:
     series(tmp_path, 9, SeriesDescription=words, Laterality="B")
     volume = read(tmp_path)
     assert volume.tags.weight_bearing is expected
@@ -591,9 +721,15 @@ def test_weight_bearing_is_read_from_the_series_words(tmp_path: Path, words: str
     assert read(tmp_path, weight_bearing=True).tags.weight_bearing is True
 
 
-@pytest.mark.parametrize("charset", [["", "ISO 2022 IR 149"], "ISO_IR 192", "ISO_IR 100", "NONSENSE 7"])
-def test_text_of_any_kind_in_tags_is_read_past(tmp_path: Path, charset: str | list[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Korean, markup, quotes, 10,000 characters, bytes of no letters: the words still count, nothing leaks."""
+@pytest.mark.parametrize(
+    "charset", [["", "ISO 2022 IR 149"], "ISO_IR 192", "ISO_IR 100", "NONSENSE 7"]
+)
+def test_text_of_any_kind_in_tags_is_read_past(
+    tmp_path: Path, charset: str | list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Korean, markup, quotes, 10,000 characters, bytes of no letters: the words still count,
+    nothing leaks.
+    """
     folder = series(tmp_path / "case", 9)
     plain = read(folder)
     long = b'standing "><script>alert(1)</script> ' + b"x" * 10_000
@@ -601,7 +737,11 @@ def test_text_of_any_kind_in_tags_is_read_past(tmp_path: Path, charset: str | li
     for path in sorted(folder.iterdir()):
         data = pydicom.dcmread(path)
         data.SpecificCharacterSet = charset
-        data.add_new("PatientName", "PN", b"\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf" if korean else b"\xff\xfe\x80^\xed\xa0\x80")
+        data.add_new(
+            "PatientName",
+            "PN",
+            b"\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf" if korean else b"\xff\xfe\x80^\xed\xa0\x80",
+        )
         data.add_new("InstitutionName", "LO", b"\x1b$)C\xba\xb4\xbf\xf8\x1b\x1b\xff <script>")
         data.add_new("SeriesDescription", "LO", long)
         data.save_as(path)
@@ -615,12 +755,24 @@ def test_text_of_any_kind_in_tags_is_read_past(tmp_path: Path, charset: str | li
 
 def dataset(root: Path, plane: Plane, cube: np.ndarray[Any, Any], **changes: Any) -> None:
     """One plane of a data set case; cube is (z, y, x)."""
-    stack = {Plane.AXL: cube, Plane.COR: cube.transpose(1, 0, 2), Plane.SAG: cube.transpose(2, 0, 1)}[plane]
-    stripped: dict[str, Any] = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "Laterality": None, "PatientAge": None}
+    stack = {
+        Plane.AXL: cube,
+        Plane.COR: cube.transpose(1, 0, 2),
+        Plane.SAG: cube.transpose(2, 0, 1),
+    }[plane]
+    stripped: dict[str, Any] = {
+        "ImagePositionPatient": None,
+        "ImageOrientationPatient": None,
+        "Laterality": None,
+        "PatientAge": None,
+    }
     for number, pixels in enumerate(stack, start=1):
         name = f"A_H07_N_9999999999_ST01_L_{plane}_{number:04d}.dcm"
         uid = {"SeriesInstanceUID": f"{UID_ROOT}{number}"}
-        save(root / "C1" / plane / name, ct(number, pixels=np.ascontiguousarray(pixels), **(stripped | uid | changes)))
+        save(
+            root / "C1" / plane / name,
+            ct(number, pixels=np.ascontiguousarray(pixels), **(stripped | uid | changes)),
+        )
 
 
 def cube() -> np.ndarray[Any, Any]:
@@ -640,8 +792,15 @@ def test_the_data_sets_layout_is_read_by_names_in_any_plane(tmp_path: Path, plan
     assert volume.spacing_known
     assert not volume.orientation_known
     np.testing.assert_allclose(volume.affine, np.diag([0.3, 0.3, 0.3, 1]))
-    assert codes(volume) == ["geometry_from_names"] + ([] if plane is Plane.AXL else ["plane_fallback"])
-    assert (volume.tags.side, volume.tags.age_years, volume.tags.sex, volume.tags.weight_bearing) == ("L", 31, "M", True)
+    assert codes(volume) == ["geometry_from_names"] + (
+        [] if plane is Plane.AXL else ["plane_fallback"]
+    )
+    assert (
+        volume.tags.side,
+        volume.tags.age_years,
+        volume.tags.sex,
+        volume.tags.weight_bearing,
+    ) == ("L", 31, "M", True)
     assert volume.slice_names[0] == f"A_H07_N_9999999999_ST01_L_{plane}_0001"
 
 
@@ -655,7 +814,13 @@ def test_without_pixel_spacing_the_data_sets_layout_has_no_millimetres(tmp_path:
 
 
 def test_positions_that_were_zeroed_do_not_rule(tmp_path: Path) -> None:
-    dataset(tmp_path, Plane.AXL, cube(), ImagePositionPatient=[0, 0, 0], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    dataset(
+        tmp_path,
+        Plane.AXL,
+        cube(),
+        ImagePositionPatient=[0, 0, 0],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+    )
     (case,) = find_cases(tmp_path)
     assert codes(read_case(case)) == ["geometry_from_names"]
 
@@ -664,7 +829,10 @@ def test_whole_tags_rule_and_voxels_still_count_as_the_names_do(tmp_path: Path) 
     pixels = cube()
     for number, picture in enumerate(pixels):
         at = {"ImagePositionPatient": [0, 0, 5 - 0.4 * number]}
-        save(tmp_path / "C1" / "AXL" / f"A_H07_N_1_ST01_R_AXL_{number:04d}.dcm", ct(number, pixels=picture, **at))
+        save(
+            tmp_path / "C1" / "AXL" / f"A_H07_N_1_ST01_R_AXL_{number:04d}.dcm",
+            ct(number, pixels=picture, **at),
+        )
     (case,) = find_cases(tmp_path)
     volume = read_case(case)
     assert np.array_equal(volume.hu, pixels.astype(np.int16) - 1024)
@@ -688,7 +856,9 @@ def test_planes_that_agree_are_silent_and_flipped_ones_are_named(tmp_path: Path)
 
 @pytest.mark.parametrize("plane", [Plane.COR, Plane.SAG])
 @pytest.mark.parametrize("which", [0, -1, None])
-def test_axial_slices_of_one_patient_beside_another_planes_of_another_fail(tmp_path: Path, plane: Plane, which: int | None) -> None:
+def test_axial_slices_of_one_patient_beside_another_planes_of_another_fail(
+    tmp_path: Path, plane: Plane, which: int | None
+) -> None:
     dataset(tmp_path, Plane.AXL, cube())
     dataset(tmp_path, plane, cube())
     paths = sorted((tmp_path / "C1" / plane).iterdir())
@@ -718,7 +888,9 @@ def test_a_folder_whose_names_hold_two_case_numbers_is_of_two_patients(tmp_path:
 def test_clinical_information_of_another_case_is_left_out_and_said(tmp_path: Path) -> None:
     dataset(tmp_path, Plane.AXL, cube())
     (tmp_path / "C1" / "CLINICALINFO").mkdir()
-    (tmp_path / "C1" / "CLINICALINFO" / "A_H07_N_8888888888_ST01_L.json").write_text('{"Age": 91, "Sex": "M"}')
+    (tmp_path / "C1" / "CLINICALINFO" / "A_H07_N_8888888888_ST01_L.json").write_text(
+        '{"Age": 91, "Sex": "M"}'
+    )
     volume = read_case(find_cases(tmp_path)[0])
     assert volume.tags.age_years is None
     assert codes(volume) == ["geometry_from_names", "clinical_of_another"]
@@ -728,13 +900,22 @@ def test_clinical_information_of_another_case_is_left_out_and_said(tmp_path: Pat
 @pytest.mark.parametrize(
     "odd",
     [
-        {"Rows": 0}, {"Rows": 65535, "Columns": 65535}, {"Columns": 8}, {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0},
-        {"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31}, {"BitsAllocated": 64, "BitsStored": 64, "HighBit": 63},
-        {"BitsStored": 0}, {"NumberOfFrames": -1}, {"RescaleSlope": 0}, {"PixelData": None},
+        {"Rows": 0},
+        {"Rows": 65535, "Columns": 65535},
+        {"Columns": 8},
+        {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0},
+        {"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31},
+        {"BitsAllocated": 64, "BitsStored": 64, "HighBit": 63},
+        {"BitsStored": 0},
+        {"NumberOfFrames": -1},
+        {"RescaleSlope": 0},
+        {"PixelData": None},
         {"FloatPixelData": b"\0" * 480, "PixelData": None},
     ],
-)  # fmt: skip
-def test_an_odd_slice_of_another_plane_is_a_warning_and_ends_nothing(tmp_path: Path, plane: Plane, odd: dict[str, Any]) -> None:
+)
+def test_an_odd_slice_of_another_plane_is_a_warning_and_ends_nothing(
+    tmp_path: Path, plane: Plane, odd: dict[str, Any]
+) -> None:
     dataset(tmp_path, Plane.AXL, cube())
     dataset(tmp_path, plane, cube())
     paths = sorted((tmp_path / "C1" / plane).iterdir())

@@ -1,4 +1,6 @@
-"""The shipped models on a real weight-bearing CT that no training saw; skipped where it is not at hand."""
+"""The shipped models on a real weight-bearing CT that no training saw; skipped where it is not at
+hand.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,11 @@ from footcli.system.assets import models_dir
 
 SCAN = Path(__file__).resolve().parents[2] / "shared" / "data" / "wbct"
 pytestmark = [
-    pytest.mark.slow, pytest.mark.skipif(not SCAN.is_dir(), reason="the real scan ../shared/data/wbct is not at hand"),
-]  # fmt: skip
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not SCAN.is_dir(), reason="the real scan ../shared/data/wbct is not at hand"
+    ),
+]
 
 try:
     models_dir()
@@ -48,13 +53,17 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], P
     return data, out / "wbct", time.monotonic() - began
 
 
-def test_it_is_a_left_foot_done_within_90_seconds(done: tuple[dict[str, object], Path, float]) -> None:
+def test_it_is_a_left_foot_done_within_90_seconds(
+    done: tuple[dict[str, object], Path, float],
+) -> None:
     data, _, seconds = done
     assert data["side"] == "L"
     assert seconds < 90
 
 
-def test_hindfoot_angles_have_values_and_what_is_out_of_view_has_none(done: tuple[dict[str, object], Path, float]) -> None:
+def test_hindfoot_angles_have_values_and_what_is_out_of_view_has_none(
+    done: tuple[dict[str, object], Path, float],
+) -> None:
     data, _, _ = done
     for source in ("landmarks", "masks"):
         found = values(data, source)
@@ -68,7 +77,13 @@ def test_hindfoot_angles_have_values_and_what_is_out_of_view_has_none(done: tupl
 def test_bones_have_the_volumes_of_a_foot(done: tuple[dict[str, object], Path, float]) -> None:
     labels, affine = load_masks(done[1])
     ml = np.bincount(labels.ravel(), minlength=11) * abs(np.linalg.det(affine[:3, :3])) / 1000
-    for name, low, high in (("Tibia", 25, 60), ("Talus", 20, 50), ("Calcaneus", 50, 95), ("MidFoot", 25, 60), ("Fibula", 6, 16)):
+    for name, low, high in (
+        ("Tibia", 25, 60),
+        ("Talus", 20, 50),
+        ("Calcaneus", 50, 95),
+        ("MidFoot", 25, 60),
+        ("Fibula", 6, 16),
+    ):
         assert low < ml[BONE_ID[name]] < high, name
 
 
@@ -80,7 +95,13 @@ def test_mirrored_and_without_its_tags_it_is_a_right_foot_with_the_same_angles(
     for path in SCAN.glob("*.dcm"):
         ds = pydicom.dcmread(path)
         ds.PixelData = np.ascontiguousarray(ds.pixel_array[:, ::-1]).tobytes()
-        for key in ("Laterality", "ImageLaterality", "SeriesDescription", "ProtocolName", "StudyDescription"):
+        for key in (
+            "Laterality",
+            "ImageLaterality",
+            "SeriesDescription",
+            "ProtocolName",
+            "StudyDescription",
+        ):
             if key in ds:
                 delattr(ds, key)
         ds.save_as(folder / path.name)
@@ -89,4 +110,7 @@ def test_mirrored_and_without_its_tags_it_is_a_right_foot_with_the_same_angles(
     for source in ("landmarks", "masks"):
         here, there = values(done[0], source), values(other, source)
         for name, value in here.items():
-            assert there[name] == (None if value is None else pytest.approx(value, abs=2.5)), (source, name)
+            assert there[name] == (None if value is None else pytest.approx(value, abs=2.5)), (
+                source,
+                name,
+            )

@@ -66,18 +66,42 @@ def _section(html: str, name: str) -> str:
 
 
 def _save(folder: Path, **changes: Any) -> None:
-    save_case(folder, make_result(case_id=folder.name, **changes), zeros(SHAPE_ZYX, uint8), AFFINE, make_views())
+    save_case(
+        folder,
+        make_result(case_id=folder.name, **changes),
+        zeros(SHAPE_ZYX, uint8),
+        AFFINE,
+        make_views(),
+    )
 
 
 def test_the_sections_stand_in_the_order_of_the_layout() -> None:
     ids = [attrs["id"] for tag, attrs in _page().tags if tag == "section"]
-    assert ids == ["head", "impression", "angles", "pictures", "lesions", "findings", "signoff", "missing", "trace"]
-    assert _page().text.index("Research use only. Not a medical device.") < _page().text.index("case-01", 60)
+    assert ids == [
+        "head",
+        "impression",
+        "angles",
+        "pictures",
+        "lesions",
+        "findings",
+        "signoff",
+        "missing",
+        "trace",
+    ]
+    assert _page().text.index("Research use only. Not a medical device.") < _page().text.index(
+        "case-01", 60
+    )
 
 
 def test_the_head_says_what_the_input_was() -> None:
     text = _section(render(make_result(), make_views()), "head")
-    for word in ("Weight-bearing yes", "Age band 40-59", "0.5 × 0.5 × 0.5 mm", "Slices 60", "1 slice is missing after position 12.5 mm"):
+    for word in (
+        "Weight-bearing yes",
+        "Age band 40-59",
+        "0.5 × 0.5 × 0.5 mm",
+        "Slices 60",
+        "1 slice is missing after position 12.5 mm",
+    ):
         assert word in text
 
 
@@ -91,12 +115,17 @@ def test_what_the_provenance_leaves_out_is_unknown_and_no_error() -> None:
 def test_the_impression_ranks_present_before_borderline_with_grade_evidence_and_link() -> None:
     html = render(make_result(), make_views())
     text = _section(html, "impression")
-    assert text.index("Consistent with flat foot") < text.index("Borderline for osteochondral lesion of the talus")
+    assert text.index("Consistent with flat foot") < text.index(
+        "Borderline for osteochondral lesion of the talus"
+    )
     assert "Grade: mild" in text
     assert "TMA 5.2 deg is above 4 deg; CPA 12.9 deg is below 18 deg" in text
     assert "Not judged: hallux valgus." in text
     links = re.findall(r'<a href="#(view-\d)">see', html)
-    assert links[:2] == ["view-1", "view-2"]  # the sagittal slab, and the coronal slice with the box
+    assert links[:2] == [
+        "view-1",
+        "view-2",
+    ]  # the sagittal slab, and the coronal slice with the box
     assert all(f'<figure id="{link}"' in html for link in links)
 
 
@@ -109,14 +138,21 @@ def test_the_impression_holds_five_lines_at_most_and_says_so() -> None:
 
 
 def test_normal_lists_what_was_looked_at() -> None:
-    findings = (Finding("flat_foot", Level.NOT_SEEN, ()), Finding("olt", Level.NOT_MEASURABLE, ()), Finding("normal", Level.PRESENT, ()))
+    findings = (
+        Finding("flat_foot", Level.NOT_SEEN, ()),
+        Finding("olt", Level.NOT_MEASURABLE, ()),
+        Finding("normal", Level.PRESENT, ()),
+    )
     text = _section(render(make_result(findings=findings), ()), "impression")
     assert "No abnormality detected by this tool among: flat foot." in text
     assert "Not judged: osteochondral lesion of the talus." in text
 
 
 def test_nothing_found_is_not_called_normal_where_not_all_was_judged() -> None:
-    findings = (Finding("flat_foot", Level.NOT_MEASURABLE, ()), Finding("normal", Level.NOT_MEASURABLE, ()))
+    findings = (
+        Finding("flat_foot", Level.NOT_MEASURABLE, ()),
+        Finding("normal", Level.NOT_MEASURABLE, ()),
+    )
     text = _section(render(make_result(findings=findings), ()), "impression")
     assert "this is no normal result" in text
     assert "No abnormality" not in text
@@ -136,13 +172,17 @@ def test_nothing_found_is_not_called_normal_where_not_all_was_judged() -> None:
         (None, 18.0, 30.0, "missing"),
     ],
 )
-def test_the_state_of_an_angle(value: float | None, low: float | None, high: float | None, state: str) -> None:
+def test_the_state_of_an_angle(
+    value: float | None, low: float | None, high: float | None, state: str
+) -> None:
     assert angle_state(value, low, high, 1.0) == state
 
 
 def test_the_angle_table_shows_both_sources_range_state_and_difference() -> None:
     text = _section(render(make_result(), make_views()), "angles")
-    assert re.search(r"CPA calcaneal pitch.*12\.9° ▲ outside slice 25, confidence 0\.93 13\.4° ▲ outside", text)
+    assert re.search(
+        r"CPA calcaneal pitch.*12\.9° ▲ outside slice 25, confidence 0\.93 13\.4° ▲ outside", text
+    )
     assert "18.0° … 30.0° borderline within ±1.0° S4" in text
     assert "The two ways differ by 5.8°: check the picture." in text
     assert text.count("The two ways differ") == 1
@@ -162,7 +202,10 @@ def test_a_source_that_took_no_measurement_is_shown_as_such() -> None:
 
 def test_what_was_not_measured_is_listed_with_the_reason_and_source() -> None:
     text = _section(render(make_result(), ()), "missing")
-    assert "MTASA: tibial axis to talar dome angle landmarks the talar dome is outside the field of view" in text
+    assert (
+        "MTASA: tibial axis to talar dome angle landmarks the talar dome is outside the field of "
+        "view" in text
+    )
     assert "bone masks" in text
 
 
@@ -171,20 +214,34 @@ def test_the_trace_names_version_models_profile_and_input() -> None:
     for word in ("footcli 0.1.0", "Model: bones abababababab ", "general 1", "efefefefefef"):
         assert word in text
     by_name = {**PROVENANCE, "models": {"bones": {"sha256": "12" * 32}}}
-    assert "Model: bones 121212121212 " in _section(render(make_result(provenance=by_name), ()), "trace")
+    assert "Model: bones 121212121212 " in _section(
+        render(make_result(provenance=by_name), ()), "trace"
+    )
 
 
 def test_a_failure_is_said_on_top() -> None:
     failure = CaseFailure("case-01", "no_bone_found", "no bone in the scan: is it a foot?")
-    assert "no bone in the scan: is it a foot? no_bone_found" in _section(render(make_result(), (), failure=failure), "head")
+    assert "no bone in the scan: is it a foot? no_bone_found" in _section(
+        render(make_result(), (), failure=failure), "head"
+    )
 
 
 def test_every_angle_source_and_layer_has_a_switch_that_meets_its_groups() -> None:
     html = render(make_result(), make_views())
     layers = re.findall(r'data-layer="([\w-]+)"', html)
-    assert {"layer-bones", "layer-lines", "layer-points", "layer-boxes", "source-masks", "angle-CPA", "angle-HAA"} <= set(layers)
+    assert {
+        "layer-bones",
+        "layer-lines",
+        "layer-points",
+        "layer-boxes",
+        "source-masks",
+        "angle-CPA",
+        "angle-HAA",
+    } <= set(layers)
     drawn = {name for group in re.findall(r'<g class="([^"]*)"', html) for name in group.split()}
-    assert {layer for layer in layers if layer != "angle-HAA"} <= drawn  # HAA: no coronal slab among these views
+    assert {
+        layer for layer in layers if layer != "angle-HAA"
+    } <= drawn  # HAA: no coronal slab among these views
 
 
 HOSTILE = [
@@ -202,17 +259,34 @@ def test_text_from_files_is_shown_as_text(bad: str) -> None:
     page = _page(
         case_id=bad,
         warnings=(Notice(bad, bad),),
-        findings=(Finding(bad, Level.PRESENT, (bad,), bad), Finding("olt", Level.NOT_MEASURABLE, (bad,))),
-        measurements=(Measurement(bad, bad, "masks", None, bad), Measurement("CPA", "deg", "masks", 12.0, note=bad)),
-        provenance={"version": bad, "models": [{"name": bad, "sha256": bad}], "profile": {"name": bad}, "input": {"age_band": bad}},
+        findings=(
+            Finding(bad, Level.PRESENT, (bad,), bad),
+            Finding("olt", Level.NOT_MEASURABLE, (bad,)),
+        ),
+        measurements=(
+            Measurement(bad, bad, "masks", None, bad),
+            Measurement("CPA", "deg", "masks", 12.0, note=bad),
+        ),
+        provenance={
+            "version": bad,
+            "models": [{"name": bad, "sha256": bad}],
+            "profile": {"name": bad},
+            "input": {"age_band": bad},
+        },
     )
     clean = _page()
     assert page.text.count(bad) >= 8
     assert "49" not in page.text.replace("40-59", "")
     for kind in ("script", "img"):
-        assert [tag for tag, _ in page.tags].count(kind) == [tag for tag, _ in clean.tags].count(kind)
+        assert [tag for tag, _ in page.tags].count(kind) == [tag for tag, _ in clean.tags].count(
+            kind
+        )
     assert not [attrs for _, attrs in page.tags if any(name.startswith("on") for name in attrs)]
-    assert all(str(attrs["href"]).startswith(("#", "data:image/jpeg")) for _, attrs in page.tags if "href" in attrs)
+    assert all(
+        str(attrs["href"]).startswith(("#", "data:image/jpeg"))
+        for _, attrs in page.tags
+        if "href" in attrs
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,7 +301,9 @@ def test_text_from_files_is_shown_as_text(bad: str) -> None:
         ("경골 é", "경골 é"),
     ],
 )
-def test_clean_takes_controls_escapes_and_bidi_away_and_leaves_letters(text: str, shown: str) -> None:
+def test_clean_takes_controls_escapes_and_bidi_away_and_leaves_letters(
+    text: str, shown: str
+) -> None:
     assert messages.clean(text) == shown
     assert shown in render(make_result(case_id=text), ())
 
@@ -245,14 +321,30 @@ def test_the_policy_allows_this_script_alone() -> None:
     script = re.search(r"<script>(.*)</script>", html, re.DOTALL)
     assert script is not None
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
-    policy = next(attrs["content"] for _, attrs in _Page(html).tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        attrs["content"]
+        for _, attrs in _Page(html).tags
+        if attrs.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy is not None
-    assert policy.startswith(f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
+    assert policy.startswith(
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
+        f"'sha256-{digest}'"
+    )
 
 
 def test_korean_has_its_words_and_no_english_headings() -> None:
     page = _page("ko")
-    for word in ("연구 전용. 의료기기가 아닙니다.", "종합 소견", "평발", "종골 피치각", "범위 밖", "측정 불가", "시상면", "경골"):
+    for word in (
+        "연구 전용. 의료기기가 아닙니다.",
+        "종합 소견",
+        "평발",
+        "종골 피치각",
+        "범위 밖",
+        "측정 불가",
+        "시상면",
+        "경골",
+    ):
         assert word in page.text
     for word in ("Impression", "not measurable", "borderline", "Sagittal", "present"):
         assert word not in page.text
@@ -279,7 +371,9 @@ def test_colours_have_enough_contrast_in_light_and_dark() -> None:
     for block in blocks:
         colour = dict(re.findall(r"--([\w-]+): (#\w+)", block))
         pairs = [(name, f"{name}-bg") for name in ("within", "borderline", "outside", "missing")]
-        pairs += [(ink, paper) for ink in ("ink", "soft", "link") for paper in ("page", "card", "head")]
+        pairs += [
+            (ink, paper) for ink in ("ink", "soft", "link") for paper in ("page", "card", "head")
+        ]
         for ink, paper in pairs:
             assert _contrast(colour[ink], colour[paper]) >= 4.5, (ink, paper)
 
@@ -308,13 +402,47 @@ def test_the_report_is_built_again_from_the_saved_files_alone(tmp_path: Path) ->
 
 def test_the_index_lists_failed_cases_first_and_normal_ones_last(tmp_path: Path) -> None:
     normal = (Finding("flat_foot", Level.NOT_SEEN, ()), Finding("normal", Level.PRESENT, ()))
-    results = {"a-normal": make_result(findings=normal), "b-flat+L": make_result(), "e": make_result(findings=normal)}
+    results = {
+        "a-normal": make_result(findings=normal),
+        "b-flat+L": make_result(),
+        "e": make_result(findings=normal),
+    }
     cases = [
-        {"case_id": "a-normal", "outcome": "done", "folders": ["a-normal"], "code": None, "message": None},
-        {"case_id": "b-flat", "outcome": "redone", "folders": ["b-flat+L"], "code": None, "message": None},
-        {"case_id": "c-<b>", "outcome": "failed", "folders": [], "code": "no_geometry", "message": "no ImagePositionPatient"},
-        {"case_id": "d #?", "outcome": "skipped", "folders": ["d #?"], "code": None, "message": None},
-        {"case_id": "e", "outcome": "failed", "folders": ["e"], "code": "other_input", "message": "other images"},
+        {
+            "case_id": "a-normal",
+            "outcome": "done",
+            "folders": ["a-normal"],
+            "code": None,
+            "message": None,
+        },
+        {
+            "case_id": "b-flat",
+            "outcome": "redone",
+            "folders": ["b-flat+L"],
+            "code": None,
+            "message": None,
+        },
+        {
+            "case_id": "c-<b>",
+            "outcome": "failed",
+            "folders": [],
+            "code": "no_geometry",
+            "message": "no ImagePositionPatient",
+        },
+        {
+            "case_id": "d #?",
+            "outcome": "skipped",
+            "folders": ["d #?"],
+            "code": None,
+            "message": None,
+        },
+        {
+            "case_id": "e",
+            "outcome": "failed",
+            "folders": ["e"],
+            "code": "other_input",
+            "message": "other images",
+        },
     ]
     page = _Page(write_index(tmp_path, cases, results).read_text(encoding="utf-8"))
     places = [page.text.index(word) for word in ("c-<b>", "d #?", "b-flat+L", "a-normal")]
@@ -322,7 +450,9 @@ def test_the_index_lists_failed_cases_first_and_normal_ones_last(tmp_path: Path)
     assert "5 cases, 2 failed" in page.text
     assert "no ImagePositionPatient no_geometry" in page.text
     assert "result cannot be read" in page.text
-    assert "earlier result" in page.text, "what a failed case had before is there, and not taken for what was asked"
+    assert "earlier result" in page.text, (
+        "what a failed case had before is there, and not taken for what was asked"
+    )
     assert "no abnormality detected" in page.text
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
     assert links == ["b-flat%2BL/report.html", "a-normal/report.html", "e/report.html"]
@@ -340,21 +470,31 @@ def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
 
 
 def _driven(page: Path, text: str, steps: str, answer: str) -> str:
-    """The page without its policy, after a script has done what a reader does; the script's answer."""
+    """The page without its policy, after a script has done what a reader does.
+
+    The script's answer.
+    """
     free = re.sub(r"<meta http-equiv=[^>]*>", "", text)
-    (page.parent / "driven.html").write_text(f"{free}<script>{steps};document.title = {answer}</script>", encoding="utf-8")
+    (page.parent / "driven.html").write_text(
+        f"{free}<script>{steps};document.title = {answer}</script>", encoding="utf-8"
+    )
     found = re.search(r"<title>(.*?)</title>", opened(page.parent / "driven.html").stdout, re.S)
     assert found is not None
     return html.unescape(found[1])
 
 
 @needs_chromium
-def test_a_sign_off_goes_from_the_page_to_the_result_and_back_into_the_report(tmp_path: Path) -> None:
+def test_a_sign_off_goes_from_the_page_to_the_result_and_back_into_the_report(
+    tmp_path: Path,
+) -> None:
     result = make_result()
     folder = tmp_path / result.case_id
     _save(folder)
     steps = """
-      const fill = (input, value) => { input.value = value; input.dispatchEvent(new Event("input")); };
+      const fill = (input, value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input"));
+      };
       const say = (line, verdict, to, comment) => {
         const at = document.querySelector(`[data-line="${line}"]`);
         fill(at.querySelector("select"), verdict);
@@ -365,33 +505,58 @@ def test_a_sign_off_goes_from_the_page_to_the_result_and_back_into_the_report(tm
       say("angle:CPA", "edit", "17.5", "<b>lower</b> \\u2028");
       say("finding:olt", "edit", "NOT_SEEN", "");
       fill(document.getElementById("reader"), "\\ud310\\ub3c5\\uc758")"""
-    saved = _driven(folder / "report.html", write_report(folder).read_text("utf-8"), steps,
-                    'decodeURIComponent(document.getElementById("save").href.split(",").slice(1).join(","))')  # fmt: skip
+    saved = _driven(
+        folder / "report.html",
+        write_report(folder).read_text("utf-8"),
+        steps,
+        'decodeURIComponent(document.getElementById("save").href.split(",").slice(1).join(","))',
+    )
     (tmp_path / "signoff.json").write_text(saved, encoding="utf-8")
     assert merge_signoff(tmp_path / "signoff.json", tmp_path) == folder
     signed = load_signoff(folder)
     assert signed is not None
     assert signed.reader == "판독의"
     assert {k: (v.word, v.to) for k, v in signed.lines.items()} == {
-        "finding:flat_foot": ("accept", None), "angle:CPA": ("edit", 17.5), "finding:olt": ("edit", Level.NOT_SEEN),
-    }  # fmt: skip
+        "finding:flat_foot": ("accept", None),
+        "angle:CPA": ("edit", 17.5),
+        "finding:olt": ("edit", Level.NOT_SEEN),
+    }
     page = _Page(write_report(folder).read_text(encoding="utf-8"))
     assert "Reader: changed to 17.5°: <b>lower</b>" in page.text
     assert "Reader: changed to not seen" in page.text
     assert "Signed by 판독의" in page.text
 
 
-@pytest.mark.parametrize(("change", "why"), [
-    ({"schema": "x"}, "no sign-off of this version"), ({"lines": []}, "holds no lines"), ({"case_id": "other"}, "does not hold"),
-    ({"input_sha256": "0" * 64}, "another scan"), ({"lines": {"angle:XYZ": {"verdict": "accept"}}}, "no report has"),
-    ({"lines": {"angle:CPA": {"verdict": "maybe"}}}, "one of accept, edit, reject"),
-    ({"lines": {"angle:CPA": {"verdict": "edit", "to": "PRESENT"}}}, "needs what it should say"), ({"reader": "x" * 3000}, "at most 2000"),
-])  # fmt: skip
-def test_a_sign_off_that_does_not_fit_is_refused_and_nothing_is_kept(change: dict[str, Any], why: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"schema": "x"}, "no sign-off of this version"),
+        ({"lines": []}, "holds no lines"),
+        ({"case_id": "other"}, "does not hold"),
+        ({"input_sha256": "0" * 64}, "another scan"),
+        ({"lines": {"angle:XYZ": {"verdict": "accept"}}}, "no report has"),
+        ({"lines": {"angle:CPA": {"verdict": "maybe"}}}, "one of accept, edit, reject"),
+        (
+            {"lines": {"angle:CPA": {"verdict": "edit", "to": "PRESENT"}}},
+            "needs what it should say",
+        ),
+        ({"reader": "x" * 3000}, "at most 2000"),
+    ],
+)
+def test_a_sign_off_that_does_not_fit_is_refused_and_nothing_is_kept(
+    change: dict[str, Any], why: str, tmp_path: Path
+) -> None:
     result = make_result()
     _save(tmp_path / result.case_id)
     digest = str(result.provenance.get("input", {}).get("sha256", ""))
-    data = {"schema": "footcli-signoff/1", "case_id": result.case_id, "input_sha256": digest, "reader": "", "signed": "", "lines": {}}
+    data = {
+        "schema": "footcli-signoff/1",
+        "case_id": result.case_id,
+        "input_sha256": digest,
+        "reader": "",
+        "signed": "",
+        "lines": {},
+    }
     (tmp_path / "s.json").write_text(json.dumps({**data, **change}), encoding="utf-8")
     with pytest.raises(SetupError, match=why):
         merge_signoff(tmp_path / "s.json", tmp_path)
@@ -402,18 +567,34 @@ def test_a_sign_off_that_does_not_fit_is_refused_and_nothing_is_kept(change: dic
 @pytest.mark.parametrize("lang", messages.LANGUAGES)
 def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
     result = make_result()
-    # as much as there can be: all measures both ways, every finding present with three lines, six lesions
+    # as much as there can be: all measures both ways, every finding present with three lines, six
+    # lesions
     every = tuple(
-        replace(result.measurements[0], name=term.name, source=way) for term in MEASURES for way in ("landmarks", "masks")  # type: ignore[arg-type]
+        replace(result.measurements[0], name=term.name, source=way)
+        for term in MEASURES
+        for way in ("landmarks", "masks")  # type: ignore[arg-type]
     )
-    said = tuple(Finding(term.name, Level.PRESENT, ("a line of evidence that is as long as such lines are",) * 3) for term in FINDINGS[:-1])
+    said = tuple(
+        Finding(
+            term.name, Level.PRESENT, ("a line of evidence that is as long as such lines are",) * 3
+        )
+        for term in FINDINGS[:-1]
+    )
     boxes = tuple(replace(result.lesions[0], label=term.name) for term in LESIONS)
     full = replace(result, measurements=every, findings=said, lesions=boxes)
-    views = [replace(view, index=None if number < 3 else view.index) for number, view in enumerate([*make_views()] * 3)]
-    lines = [*(f"angle:{term.name}" for term in MEASURES), *(f"finding:{term.name}" for term in FINDINGS)]
+    views = [
+        replace(view, index=None if number < 3 else view.index)
+        for number, view in enumerate([*make_views()] * 3)
+    ]
+    lines = [
+        *(f"angle:{term.name}" for term in MEASURES),
+        *(f"finding:{term.name}" for term in FINDINGS),
+    ]
     words = {line: Verdict("reject", None, "words " * 60) for line in lines}
     signed = SignOff(full.case_id, "", "", "A. Reader", "2026-01-01T00:00:00Z", words)
-    (tmp_path / "report.html").write_text(render(full, views, lang=lang, signed=signed), encoding="utf-8")
+    (tmp_path / "report.html").write_text(
+        render(full, views, lang=lang, signed=signed), encoding="utf-8"
+    )
     assert printed_pages(tmp_path / "report.html") == 2
 
 
@@ -423,7 +604,11 @@ def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
     none = (Finding("flat_foot", Level.NOT_MEASURABLE, ()), Finding("olt", Level.NOT_SEEN, ()))
     results = {
         name: make_result(findings=findings)
-        for name, findings in (("case-10", flat), ("case-9", (Finding("olt", Level.PRESENT, ()),)), ("case-2", none))
+        for name, findings in (
+            ("case-10", flat),
+            ("case-9", (Finding("olt", Level.PRESENT, ()),)),
+            ("case-2", none),
+        )
     }
     cases = [{"case_id": n, "outcome": "done", "folders": [n]} for n in results]
     text = write_index(tmp_path, cases, results).read_text(encoding="utf-8")
@@ -433,18 +618,34 @@ def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
 
     def after(steps: str) -> str:
         """What is shown of the table once a reader did something."""
-        listing = "[...document.querySelectorAll('tbody tr')].filter((r) => !r.hidden).map((r) => r.cells[0].textContent).join(' ')"
+        listing = (
+            "[...document.querySelectorAll('tbody tr')].filter((r) => !r.hidden).map((r) => "
+            "r.cells[0].textContent).join(' ')"
+        )
         return _driven(tmp_path / "index.html", text, steps, listing)
 
-    set_ = "const e = document.getElementById('{}'); e.value = '{}'; e.dispatchEvent(new Event('input'))"
+    set_ = (
+        "const e = document.getElementById('{}'); e.value = '{}'; e.dispatchEvent(new "
+        "Event('input'))"
+    )
     click = "document.querySelectorAll('th button')[0].click()"
     assert after("") == "case-10 case-9 case-2"
     assert after(set_.format("finding", "olt")) == "case-10 case-9"
-    assert after(set_.format("finding", "flat_foot")) == "case-10", "a foot of which it cannot be told is not shown"
-    back = "document.getElementById('finding').value = 'olt'; window.dispatchEvent(new Event('pageshow'))"
-    assert after(back) == "case-10 case-9", "the browser has filled the field in again, without an event"
+    assert after(set_.format("finding", "flat_foot")) == "case-10", (
+        "a foot of which it cannot be told is not shown"
+    )
+    back = (
+        "document.getElementById('finding').value = 'olt'; window.dispatchEvent(new "
+        "Event('pageshow'))"
+    )
+    assert after(back) == "case-10 case-9", (
+        "the browser has filled the field in again, without an event"
+    )
     assert after(set_.format("level", "NOT_MEASURABLE")) == "case-2"
-    assert after(set_.format("level", "PRESENT") + ";{" + set_.format("finding", "olt") + "}") == "case-9"
+    assert (
+        after(set_.format("level", "PRESENT") + ";{" + set_.format("finding", "olt") + "}")
+        == "case-9"
+    )
     assert after(set_.format("words", "CASE-1")) == "case-10"
     assert after(click) == "case-2 case-9 case-10"
     assert after(f"{click};{click}") == "case-10 case-9 case-2"
@@ -453,7 +654,10 @@ def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
 def test_the_bar_of_a_range_marks_both_values_on_one_scale() -> None:
     bar = range_bar({"landmarks": 10.0, "masks": 20.0}, 15.0, None, 1.0, "CPA: 10, 20")
     assert 'aria-label="CPA: 10, 20"' in bar
-    circle, square = (float(re.search(pattern, bar)[1]) for pattern in (r'<circle cx="([\d.]+)"', r'<rect x="([\d.]+)"[^>]*class="masks"'))  # type: ignore[index]
+    circle, square = (
+        float(re.search(pattern, bar)[1])
+        for pattern in (r'<circle cx="([\d.]+)"', r'<rect x="([\d.]+)"[^>]*class="masks"')
+    )  # type: ignore[index]
     normal = re.search(r'<rect x="([\d.]+)" y="6" width="([\d.]+)" height="8" class="normal"', bar)
     assert normal is not None
     assert circle < float(normal[1]) < square + 4 < float(normal[1]) + float(normal[2])
@@ -461,7 +665,9 @@ def test_the_bar_of_a_range_marks_both_values_on_one_scale() -> None:
 
 
 def test_an_empty_run_has_an_index(tmp_path: Path) -> None:
-    assert "No cases." in _Page(write_index(tmp_path, [], {}, "en").read_text(encoding="utf-8")).text
+    assert (
+        "No cases." in _Page(write_index(tmp_path, [], {}, "en").read_text(encoding="utf-8")).text
+    )
 
 
 @needs_chromium
@@ -471,5 +677,7 @@ def test_the_page_opens_in_a_browser_without_a_console_message(tmp_path: Path) -
     run = opened(tmp_path / "report.html")
     assert "CONSOLE" not in run.stderr
     assert "Consistent with" in run.stdout
-    assert '<fieldset class="toggles"><legend>' in run.stdout  # the script ran: it takes `hidden` away
+    assert (
+        '<fieldset class="toggles"><legend>' in run.stdout
+    )  # the script ran: it takes `hidden` away
     assert "<title>Foot and ankle report: &lt;script&gt;" in run.stdout

@@ -16,7 +16,15 @@ from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 
 from footcli.domain import Measurement
 from footcli.errors import CaseError
-from footcli.store.result import SCHEMA_FILE, dumps, from_json, load_case, load_masks, save_case, to_json
+from footcli.store.result import (
+    SCHEMA_FILE,
+    dumps,
+    from_json,
+    load_case,
+    load_masks,
+    save_case,
+    to_json,
+)
 from footcli.store.table import csv_cell, measurements_csv
 
 
@@ -45,11 +53,31 @@ def test_the_json_follows_the_published_schema() -> None:
 def test_the_keys_are_those_that_other_programs_read() -> None:
     data = to_json(make_result())
     assert set(data) == {
-        "schema", "case_id", "side", "measurements", "landmarks", "lesions", "faint_lesions", "findings", "warnings", "provenance",
-    }  # fmt: skip
-    assert {"name", "value", "unit", "why_missing", "source", "slice", "confidence"} <= set(data["measurements"][0])
+        "schema",
+        "case_id",
+        "side",
+        "measurements",
+        "landmarks",
+        "lesions",
+        "faint_lesions",
+        "findings",
+        "warnings",
+        "provenance",
+    }
+    assert {"name", "value", "unit", "why_missing", "source", "slice", "confidence"} <= set(
+        data["measurements"][0]
+    )
     assert set(data["landmarks"][0]) == {"name", "xyz_vox", "xyz_mm", "score"}
-    assert set(data["lesions"][0]) == {"label", "score", "plane", "slices", "box_vox", "boxes", "scores", "size_mm"}
+    assert set(data["lesions"][0]) == {
+        "label",
+        "score",
+        "plane",
+        "slices",
+        "box_vox",
+        "boxes",
+        "scores",
+        "size_mm",
+    }
     assert {"name", "level", "evidence"} <= set(data["findings"][0])
 
 
@@ -79,7 +107,9 @@ def test_another_schema_version_is_refused() -> None:
         from_json({**to_json(make_result()), "schema": "footcli-result/0"})
 
 
-@pytest.mark.parametrize("change", [{"side": "left"}, {"measurements": [{}]}, {"findings": None}, {"provenance": 3}])
+@pytest.mark.parametrize(
+    "change", [{"side": "left"}, {"measurements": [{}]}, {"findings": None}, {"provenance": 3}]
+)
 def test_a_result_that_breaks_the_schema_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(CaseError, match="does not follow its schema"):
         from_json({**to_json(make_result()), **change})
@@ -96,11 +126,23 @@ def test_a_saved_case_comes_back_whole(tmp_path: Path) -> None:
         assert np.array_equal(got.image, put.image)
         assert np.array_equal(got.labels, put.labels)
         assert np.array_equal(got.vox_to_px, put.vox_to_px)
-        assert (got.key, got.plane, got.index, got.edges, got.pixel_mm) == (put.key, put.plane, put.index, put.edges, put.pixel_mm)
-    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == ["masks.npz", "result.json", "views.npz"]
+        assert (got.key, got.plane, got.index, got.edges, got.pixel_mm) == (
+            put.key,
+            put.plane,
+            put.index,
+            put.edges,
+            put.pixel_mm,
+        )
+    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == [
+        "masks.npz",
+        "result.json",
+        "views.npz",
+    ]
 
 
-def test_the_same_case_gives_the_same_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_case_gives_the_same_bytes_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_case(tmp_path / "a", make_result(), _labels(), AFFINE, make_views())
     monkeypatch.setattr(time, "time", lambda: 2e9)
     save_case(tmp_path / "b", make_result(), _labels(), AFFINE, make_views())
@@ -108,7 +150,9 @@ def test_the_same_case_gives_the_same_bytes_at_any_time(tmp_path: Path, monkeypa
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_result_json_is_written_last_and_an_old_one_does_not_outlive_new_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_result_json_is_written_last_and_an_old_one_does_not_outlive_new_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_case(tmp_path, make_result(), _labels(), AFFINE, ())
 
     def full_disk(path: Path, data: bytes) -> None:
@@ -138,7 +182,9 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
 
 
 def test_the_csv_has_a_row_for_each_measurement_and_source() -> None:
-    rows = list(csv.DictReader(io.StringIO(measurements_csv([make_result(), make_result(side=None)]))))
+    rows = list(
+        csv.DictReader(io.StringIO(measurements_csv([make_result(), make_result(side=None)])))
+    )
     assert len(rows) == 20
     assert rows[0]["name"] == "CPA"
     assert rows[0]["value"] == "12.9"
@@ -150,9 +196,20 @@ def test_the_csv_has_a_row_for_each_measurement_and_source() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "text"),
-    [("=1+1", "'=1+1"), ("@x", "'@x"), ("-cmd", "'-cmd"), ("+1", "+1"), (-4.25, "-4.25"), ("\t=1", "'\t=1"), ("a=1", "a=1"), (None, "")],
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("-cmd", "'-cmd"),
+        ("+1", "+1"),
+        (-4.25, "-4.25"),
+        ("\t=1", "'\t=1"),
+        ("a=1", "a=1"),
+        (None, ""),
+    ],
 )
-def test_a_cell_that_a_spreadsheet_takes_for_a_formula_is_quoted(cell: str | float | None, text: str) -> None:
+def test_a_cell_that_a_spreadsheet_takes_for_a_formula_is_quoted(
+    cell: str | float | None, text: str
+) -> None:
     assert csv_cell(cell) == text
 
 

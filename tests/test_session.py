@@ -21,7 +21,9 @@ from footcli.names import BONES
 from footcli.system import cores
 from footcli.system.cores import cpu_count
 
-onnx = pytest.importorskip("onnx", reason="tiny models are made with the onnx package, which the [train] extra brings")
+onnx = pytest.importorskip(
+    "onnx", reason="tiny models are made with the onnx package, which the [train] extra brings"
+)
 helper, TYPE = onnx.helper, onnx.TensorProto
 
 SPEC = ModelSpec(
@@ -41,7 +43,14 @@ SPEC = ModelSpec(
 IMAGE = np.ones((2, 1, 8, 8), np.float32)
 
 
-def model(path: Path, *nodes: Any, weights: Any = (), shape: Any = ("n", 1, "h", "w"), kind: int = TYPE.FLOAT, inputs: int = 1) -> Path:
+def model(
+    path: Path,
+    *nodes: Any,
+    weights: Any = (),
+    shape: Any = ("n", 1, "h", "w"),
+    kind: int = TYPE.FLOAT,
+    inputs: int = 1,
+) -> Path:
     names = ["x", "x2"][:inputs]
     graph = helper.make_graph(
         list(nodes),
@@ -80,7 +89,9 @@ def test_a_model_runs_on_the_cpu_and_says_so(relu: Path) -> None:
 
 
 def test_doubles_and_strided_arrays_are_taken(relu: Path) -> None:
-    (answer,) = open_session(relu, "cpu", 1).run(np.arange(64.0).reshape(1, 1, 8, 8).transpose(0, 1, 3, 2))  # type: ignore[arg-type]
+    (answer,) = open_session(relu, "cpu", 1).run(
+        np.arange(64.0).reshape(1, 1, 8, 8).transpose(0, 1, 3, 2)
+    )  # type: ignore[arg-type]
     np.testing.assert_array_equal(answer, np.arange(64.0).reshape(1, 1, 8, 8).transpose(0, 1, 3, 2))
 
 
@@ -94,7 +105,7 @@ def test_threads_are_always_set_and_do_not_spin() -> None:
 
 
 class Pretended:
-    """Stands in for onnxruntime's session and says that it got a provider other than the machine's."""
+    """A stand-in for onnxruntime's session that got a provider other than the machine's."""
 
     def __init__(self, real: Any, got: str) -> None:
         self.real, self.got = real, got
@@ -118,15 +129,27 @@ def pretend_cuda(monkeypatch: pytest.MonkeyPatch, got: str) -> list[list[str]]:
         assert enable_fallback == 0
         if got == "raises" and providers[0] == "CUDAExecutionProvider":
             raise RuntimeError("CUDA failure 35")
-        return Pretended(real(data, options, providers=["CPUExecutionProvider"]), "CPUExecutionProvider" if got == "raises" else got)
+        return Pretended(
+            real(data, options, providers=["CPUExecutionProvider"]),
+            "CPUExecutionProvider" if got == "raises" else got,
+        )
 
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
-    monkeypatch.setattr(ort, "preload_dlls", lambda: print("Failed to load libcudnn"), raising=False)  # noqa: T201
+    monkeypatch.setattr(
+        ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    monkeypatch.setattr(
+        ort,
+        "preload_dlls",
+        lambda: print("Failed to load libcudnn"),  # noqa: T201
+        raising=False,
+    )
     monkeypatch.setattr(ort, "InferenceSession", make)
     return asked
 
 
-def test_cuda_is_refused_where_onnxruntime_has_none(relu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_is_refused_where_onnxruntime_has_none(
+    relu: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import onnxruntime as ort
 
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
@@ -136,7 +159,9 @@ def test_cuda_is_refused_where_onnxruntime_has_none(relu: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("got", ["CPUExecutionProvider", "raises"])
-def test_cuda_never_falls_back_silently_but_auto_may(relu: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, got: str) -> None:
+def test_cuda_never_falls_back_silently_but_auto_may(
+    relu: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, got: str
+) -> None:
     asked = pretend_cuda(monkeypatch, got)
     with pytest.raises(SetupError, match="onnxruntime fell back to the CPU"):
         open_session(relu, "cuda", 1)
@@ -158,14 +183,19 @@ def test_cuda_that_is_used_is_reported(relu: Path, monkeypatch: pytest.MonkeyPat
     [
         (b"", "it is empty"),
         (b"\x00" * 100, "not an ONNX file"),
-        (bytes(np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8)), "not an ONNX file"),
+        (
+            bytes(np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8)),
+            "not an ONNX file",
+        ),
         (b"hello, this is no model at all", "not an ONNX file"),
         (pickle.dumps({"weights": [1.0]}), "it is a pickle"),
         (b"PK\x03\x04" + b"\x00" * 100, "it is a pickle or zip"),
         (b"\x08\x08", "no graph or no operator set in it"),
     ],
 )
-def test_a_file_that_is_no_model_is_named_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_a_file_that_is_no_model_is_named_in_one_line(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
     path = tmp_path / "odd.onnx"
     path.write_bytes(content)
     with pytest.raises(SetupError) as caught:
@@ -181,7 +211,9 @@ def test_a_model_that_is_cut_off_is_refused_wherever_the_cut_is(relu: Path) -> N
     whole = data.rindex(b"names") - 5  # only metadata follows from here on
     for size in range(whole):
         relu.write_bytes(data[:size])
-        with pytest.raises(SetupError, match=r"bad model relu.onnx: it is (empty|not an ONNX file)"):
+        with pytest.raises(
+            SetupError, match=r"bad model relu.onnx: it is (empty|not an ONNX file)"
+        ):
             open_session(relu, "cpu", 1)
 
 
@@ -212,10 +244,14 @@ def test_channels_must_be_those_of_the_manifest(relu: Path, tmp_path: Path) -> N
     weights = numbers("k", np.zeros((11, 3, 1, 1), np.float32))
     steps = node("Conv", "x", "k", out="t"), node("Softmax", "t", axis=1)
     eleven = model(tmp_path / "eleven.onnx", *steps, weights=[weights], shape=("n", "c", "h", "w"))
-    assert open_session(eleven, "cpu", 1, SPEC).run(np.zeros((1, 3, 8, 8), np.float32))[0].shape == (1, 11, 8, 8)
+    assert open_session(eleven, "cpu", 1, SPEC).run(np.zeros((1, 3, 8, 8), np.float32))[
+        0
+    ].shape == (1, 11, 8, 8)
     with pytest.raises(SetupError, match=r"bad model eleven.onnx: .*channel"):
         open_session(eleven, "cpu", 1, replace(SPEC, input_channels=2))
-    with pytest.raises(SetupError, match=r"must have shape \(1, 3, 48, 80\), it has \(1, 11, 48, 80\)"):
+    with pytest.raises(
+        SetupError, match=r"must have shape \(1, 3, 48, 80\), it has \(1, 11, 48, 80\)"
+    ):
         open_session(eleven, "cpu", 1, replace(SPEC, classes=("Tibia", "Talus")))
 
 
@@ -228,10 +264,18 @@ def test_weights_in_other_files_are_refused_wherever_they_hide(tmp_path: Path, p
     if place == "weight":
         path = model(tmp_path / "m.onnx", node("Add", "x", "k"), weights=[tensor])
     elif place == "constant":
-        path = model(tmp_path / "m.onnx", helper.make_node("Constant", [], ["k"], value=tensor), node("Add", "x", "k"))
+        path = model(
+            tmp_path / "m.onnx",
+            helper.make_node("Constant", [], ["k"], value=tensor),
+            node("Add", "x", "k"),
+        )
     else:
         branch = helper.make_graph(
-            [node("Add", "x", "k", out="b")], "b", [], [helper.make_tensor_value_info("b", TYPE.FLOAT, None)], [tensor]
+            [node("Add", "x", "k", out="b")],
+            "b",
+            [],
+            [helper.make_tensor_value_info("b", TYPE.FLOAT, None)],
+            [tensor],
         )
         choose = helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)
         path = model(tmp_path / "m.onnx", choose, weights=[numbers("yes", np.array(True))])
@@ -239,14 +283,24 @@ def test_weights_in_other_files_are_refused_wherever_they_hide(tmp_path: Path, p
         open_session(path, "cpu", 1)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory limit needs /proc and setrlimit")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the memory limit needs /proc and setrlimit"
+)
 def test_a_tiny_model_that_asks_for_160_gb_is_refused(tmp_path: Path) -> None:
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_AS)
-    nodes = [node("ConstantOfShape", "s", out="c"), node("ReduceMax", "c", out="m"), node("Add", "x", "m")]
-    bomb = model(tmp_path / "bomb.onnx", *nodes, weights=[numbers("s", np.array([200_000, 200_000]))])
-    with pytest.raises(SetupError, match=r"bad model bomb.onnx: it asks for more memory than a model may have"):
+    nodes = [
+        node("ConstantOfShape", "s", out="c"),
+        node("ReduceMax", "c", out="m"),
+        node("Add", "x", "m"),
+    ]
+    bomb = model(
+        tmp_path / "bomb.onnx", *nodes, weights=[numbers("s", np.array([200_000, 200_000]))]
+    )
+    with pytest.raises(
+        SetupError, match=r"bad model bomb.onnx: it asks for more memory than a model may have"
+    ):
         open_session(bomb, "cpu", 1)
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
@@ -256,24 +310,32 @@ def test_an_unknown_operator_is_a_bad_model(tmp_path: Path) -> None:
         open_session(model(tmp_path / "m.onnx", node("Frobnicate", "x")), "cpu", 1)
 
 
-@pytest.mark.parametrize(("op", "image"), [("Sqrt", -IMAGE), ("Log", IMAGE * 0), ("Reciprocal", IMAGE * 0)])
+@pytest.mark.parametrize(
+    ("op", "image"), [("Sqrt", -IMAGE), ("Log", IMAGE * 0), ("Reciprocal", IMAGE * 0)]
+)
 def test_nan_and_infinite_answers_fail_the_case(tmp_path: Path, op: str, image: Any) -> None:
     opened = open_session(model(tmp_path / "m.onnx", node(op, "x")), "cpu", 1)
-    with pytest.raises(InferenceError, match=r"model m.onnx answered with numbers that are none") as caught:
+    with pytest.raises(
+        InferenceError, match=r"model m.onnx answered with numbers that are none"
+    ) as caught:
         opened.run(image)
     assert caught.value.code == "nan_output"
     assert np.isfinite(opened.run(IMAGE)[0]).all()
 
 
 def test_an_input_that_the_model_cannot_take_fails_the_case(relu: Path) -> None:
-    with pytest.raises(InferenceError, match=r"model relu.onnx failed on an input of shape \(1, 2, 8, 8\)") as caught:
+    with pytest.raises(
+        InferenceError, match=r"model relu.onnx failed on an input of shape \(1, 2, 8, 8\)"
+    ) as caught:
         open_session(relu, "cpu", 1).run(np.zeros((1, 2, 8, 8), np.float32))
     assert caught.value.code == "model_failed"
 
 
 def test_damaged_models_run_or_are_refused_in_one_line(tmp_path: Path, capfd: Any) -> None:
     weights = numbers("k", np.zeros((11, 1, 3, 3), np.float32))
-    path = model(tmp_path / "m.onnx", node("Conv", "x", "k", out="a"), node("Relu", "a"), weights=[weights])
+    path = model(
+        tmp_path / "m.onnx", node("Conv", "x", "k", out="a"), node("Relu", "a"), weights=[weights]
+    )
     whole, random = path.read_bytes(), np.random.default_rng(1)
     said: list[str] = []
     codes: set[str] = set()
@@ -295,14 +357,25 @@ def test_damaged_models_run_or_are_refused_in_one_line(tmp_path: Path, capfd: An
 
 
 def test_a_bad_model_leaves_stdout_and_stderr_silent(tmp_path: Path) -> None:
-    bad = model(tmp_path / "m.onnx", node("Add", "x", "k"), weights=[numbers("k", np.zeros((7, 7), np.float32))])
+    bad = model(
+        tmp_path / "m.onnx",
+        node("Add", "x", "k"),
+        weights=[numbers("k", np.zeros((7, 7), np.float32))],
+    )
     code = (
-        "import sys; from pathlib import Path; from footcli.errors import SetupError; from footcli.infer.session import open_session\n"
+        "import sys; from pathlib import Path; from footcli.errors import SetupError; from "
+        "footcli.infer.session import open_session\n"
         "assert 'onnxruntime' not in sys.modules\n"
         "try: open_session(Path(sys.argv[1]), 'cpu', 1)\n"
         "except SetupError as error: sys.exit(7)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(bad)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(bad)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
 
 
@@ -317,19 +390,35 @@ def cgroup(root: Path, rows: str, files: dict[str, str]) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     ("rows", "files", "quota"),
     [
-        ("0::/a/b\n", {"cpu.max": "max 100000\n", "a/cpu.max": "150000 100000\n", "a/b/cpu.max": "400000 100000\n"}, 1.5),
+        (
+            "0::/a/b\n",
+            {
+                "cpu.max": "max 100000\n",
+                "a/cpu.max": "150000 100000\n",
+                "a/b/cpu.max": "400000 100000\n",
+            },
+            1.5,
+        ),
         ("0::/\n", {"cpu.max": "max 100000\n"}, None),
-        ("3:cpu,cpuacct:/\n", {"cpu,cpuacct/cpu.cfs_quota_us": "200000", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, 2.0),
+        (
+            "3:cpu,cpuacct:/\n",
+            {"cpu,cpuacct/cpu.cfs_quota_us": "200000", "cpu,cpuacct/cpu.cfs_period_us": "100000"},
+            2.0,
+        ),
         ("3:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
         ("8:memory:/\n", {"memory/cpu.max": "100000 100000"}, None),
         ("nonsense\n", {}, None),
     ],
 )
-def test_the_cgroup_quota_is_the_least_on_the_way_up(tmp_path: Path, rows: str, files: dict[str, str], quota: float | None) -> None:
+def test_the_cgroup_quota_is_the_least_on_the_way_up(
+    tmp_path: Path, rows: str, files: dict[str, str], quota: float | None
+) -> None:
     assert cores._cgroup_quota(*cgroup(tmp_path, rows, files)) == quota
 
 
-def test_the_core_count_is_at_least_one_and_at_most_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_core_count_is_at_least_one_and_at_most_the_quota(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(cores, "_cgroup_quota", lambda root, membership: 0.5)
     assert cpu_count() == 1
     monkeypatch.setattr(cores, "_cgroup_quota", lambda root, membership: None)

@@ -17,16 +17,26 @@ from footcli.store.result import save_case
 
 def _saved(folder: Path, side: str = "L", more: float = 0.0) -> CaseResult:
     result = make_result(case_id=folder.name, side=side)
-    moved = tuple(m if m.value is None else replace(m, value=m.value + more) for m in result.measurements)
+    moved = tuple(
+        m if m.value is None else replace(m, value=m.value + more) for m in result.measurements
+    )
     result = replace(result, measurements=moved)
     save_case(folder, result, np.zeros(SHAPE_ZYX, np.uint8), AFFINE, make_views())
     return result
 
 
-@pytest.mark.parametrize(("name", "other"), [
-    ("foot-L", "foot-R"), ("A_1_2_0003_01_R_AXL", "A_1_2_0003_01_L_AXL"), ("L_R", "L_L"), ("A_R_0003_L", "A_R_0003_R"),
-])  # fmt: skip
-def test_the_other_foot_has_the_same_name_but_for_the_side(name: str, other: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("foot-L", "foot-R"),
+        ("A_1_2_0003_01_R_AXL", "A_1_2_0003_01_L_AXL"),
+        ("L_R", "L_L"),
+        ("A_R_0003_L", "A_R_0003_R"),
+    ],
+)
+def test_the_other_foot_has_the_same_name_but_for_the_side(
+    name: str, other: str, tmp_path: Path
+) -> None:
     _saved(tmp_path / name)
     assert partner(tmp_path / name) is None
     _saved(tmp_path / other)
@@ -41,11 +51,28 @@ def test_a_name_without_a_side_has_no_other_foot(name: str, tmp_path: Path) -> N
 
 def test_both_feet_are_compared_from_the_same_source() -> None:
     left, right = make_result(side="L"), make_result(side="R")
-    wider = tuple(replace(m, value=m.value + 7) if m.name == "TCA" and m.value is not None else m for m in right.measurements)
-    wider = tuple(replace(m, value=None, why_missing="cut off") if (m.name, m.source) == ("CPA", "landmarks") else m for m in wider)
+    wider = tuple(
+        replace(m, value=m.value + 7) if m.name == "TCA" and m.value is not None else m
+        for m in right.measurements
+    )
+    wider = tuple(
+        replace(m, value=None, why_missing="cut off")
+        if (m.name, m.source) == ("CPA", "landmarks")
+        else m
+        for m in wider
+    )
     rows = {row["name"]: row for row in side_rows(replace(right, measurements=wider), left, "en")}
-    assert (rows["TCA"]["left"], rows["TCA"]["right"], rows["TCA"]["apart"], rows["TCA"]["state"]) == ("38.0°", "45.0°", "7.0°", "outside")
-    assert (rows["CPA"]["source"], rows["CPA"]["apart"], rows["CPA"]["state"]) == ("bone masks", "0.0°", "within")
+    assert (
+        rows["TCA"]["left"],
+        rows["TCA"]["right"],
+        rows["TCA"]["apart"],
+        rows["TCA"]["state"],
+    ) == ("38.0°", "45.0°", "7.0°", "outside")
+    assert (rows["CPA"]["source"], rows["CPA"]["apart"], rows["CPA"]["state"]) == (
+        "bone masks",
+        "0.0°",
+        "within",
+    )
     assert "MTASA" not in rows
     assert side_rows(left, left, "en") == []
 

@@ -1,4 +1,6 @@
-"""stats: counts and shares worked out by hand, each fault of a label met once, and a page that shows names as text."""
+"""stats: counts and shares worked out by hand, each fault of a label met once, and a page that
+shows names as text.
+"""
 
 from __future__ import annotations
 
@@ -41,19 +43,46 @@ def stem(case: str, group: str = "AD", side: str = "L", institution: str = "H07"
 
 
 def make_case(
-    root: Path, case: str, group: str = "AD", age: float | None = 50, sex: Any = "F", details: tuple[str, ...] = ("OLT (medial);",),
-    *, groups: tuple[str, ...] | None = None, side: str = "L", slices: int = 1, split: str = "",
-) -> Path:  # fmt: skip
-    """A whole and faultless case: a label and a file that is no image for every slice. Returns its label folder."""
+    root: Path,
+    case: str,
+    group: str = "AD",
+    age: float | None = 50,
+    sex: Any = "F",
+    details: tuple[str, ...] = ("OLT (medial);",),
+    *,
+    groups: tuple[str, ...] | None = None,
+    side: str = "L",
+    slices: int = 1,
+    split: str = "",
+) -> Path:
+    """A whole and faultless case: a label and a file that is no image for every slice.
+
+    Returns its label folder.
+    """
     name = stem(case, group, side)
-    source, label = (root / split / f"{part}데이터" / group / case for part in ("1.원천", "2.라벨링"))
-    clinical = Clinical(case, None if age is None else float(age), sex, (group,) if groups is None else groups, details)
+    source, label = (
+        root / split / f"{part}데이터" / group / case for part in ("1.원천", "2.라벨링")
+    )
+    clinical = Clinical(
+        case,
+        None if age is None else float(age),
+        sex,
+        (group,) if groups is None else groups,
+        details,
+    )
     write_clinical(source / "CLINICALINFO" / f"{name}.json", clinical)
-    write_angle_label(label / "ANGLE" / f"{name}_Angle.json", {point: (1.0, 2.0, 3.0) for point in LANDMARKS})
+    write_angle_label(
+        label / "ANGLE" / f"{name}_Angle.json", {point: (1.0, 2.0, 3.0) for point in LANDMARKS}
+    )
     for plane in Plane:
         for number in range(slices):
             boxes = {"OLT": [(4.0, 4.0, 9.0, 9.0)]} if plane is Plane.COR else {}
-            write_slice_label(label / plane / f"{name}_{plane}_{number:04d}.json", {"Talus": [SQUARE]}, boxes, clinical)
+            write_slice_label(
+                label / plane / f"{name}_{plane}_{number:04d}.json",
+                {"Talus": [SQUARE]},
+                boxes,
+                clinical,
+            )
             (source / plane).mkdir(exist_ok=True)
             (source / plane / f"{name}_{plane}_{number:04d}.dcm").write_bytes(b"no image at all")
     return label
@@ -84,7 +113,9 @@ def test_a_clean_case_has_no_fault_and_lacks_nothing_but_image_sizes(tmp_path: P
     assert counts(content) == {}
     assert counts(content, "missing") == {"size_unknown": 3}
     assert (content["cases"], content["series"]) == (1, 1)
-    assert content["planes"] == [{"plane": plane, "images": 1, "labels": 1} for plane in ("AXL", "COR", "SAG")]
+    assert content["planes"] == [
+        {"plane": plane, "images": 1, "labels": 1} for plane in ("AXL", "COR", "SAG")
+    ]
     assert content["sides"] == {"L": 1}
     assert content["institutions"] == {"H07": 1}
     assert found(content, "angles") == dict.fromkeys(("CPA", "TMA", "TCA", "HAA", "MTASA"), 1)
@@ -111,7 +142,10 @@ def test_shares_stand_against_the_targets_as_worked_out_by_hand(tmp_path: Path) 
         ("group", "ankle disease (AD)"): (3, 5, 0.6, 0.4, 0.2),
         ("group", "normal (N)"): (1, 5, 0.2, 0.2, 0.0),
     }
-    assert {key: tuple(row[k] for k in ("found", "of", "share", "target", "difference")) for key, row in rows.items()} == expected
+    assert {
+        key: tuple(row[k] for k in ("found", "of", "share", "target", "difference"))
+        for key, row in rows.items()
+    } == expected
     assert all(row["source"] == "published description of the data set" for row in rows.values())
     assert any("contradict" in note for note in content["notes"])
     assert counts(content, "missing") == {"sex_unknown": 1, "age_unknown": 1, "size_unknown": 15}
@@ -127,7 +161,11 @@ def test_shares_stand_against_the_targets_as_worked_out_by_hand(tmp_path: Path) 
 def test_what_is_not_known_is_null_with_a_reason(tmp_path: Path) -> None:
     make_case(tmp_path, "N1", "N", None, None, ())
     row = stats(tmp_path)["targets"][0]
-    assert (row["share"], row["difference"], row["why_missing"]) == (None, None, "no case tells its sex")
+    assert (row["share"], row["difference"], row["why_missing"]) == (
+        None,
+        None,
+        "no case tells its sex",
+    )
     (tmp_path / "empty").mkdir()
     content = stats(tmp_path / "empty")
     assert content["cases"] == 0
@@ -140,7 +178,11 @@ def test_bones_and_lesions_are_counted_by_series_slice_and_plane(tmp_path: Path)
     label = make_case(tmp_path, "AN1", slices=2)
     make_case(tmp_path, "AN2")
     outlines = {"Tibia": [SQUARE, SQUARE + 1], "Talus": [SQUARE]}
-    write_slice_label(label / "AXL" / f"{stem('AN1')}_AXL_0000.json", outlines, {"Hallux Valgus": [(1, 1, 5, 5), (2, 2, 5, 5)]})
+    write_slice_label(
+        label / "AXL" / f"{stem('AN1')}_AXL_0000.json",
+        outlines,
+        {"Hallux Valgus": [(1, 1, 5, 5), (2, 2, 5, 5)]},
+    )
     content = stats(tmp_path)
     bones = {item["name"]: item for item in content["bones"] if item["found"]}
     assert {name: (b["found"], b["pieces"], b["slices"]) for name, b in bones.items()} == {
@@ -195,36 +237,54 @@ def test_an_outline_of_too_few_points_meets_its_own_code_alone(tmp_path: Path, p
     label = make_case(tmp_path, "AN1")
     name = f"{stem('AN1')}_AXL_0000"
     corners = [{"X": x, "Y": y} for x, y in SQUARE[:points].tolist()]
-    item = {"object_name": "LabelPolyLine", "preset_name": "Talus", "polyline_list": [{"pos_list": corners}]}
+    item = {
+        "object_name": "LabelPolyLine",
+        "preset_name": "Talus",
+        "polyline_list": [{"pos_list": corners}],
+    }
     (label / "AXL" / f"{name}.json").write_text(json.dumps({"ArrayOfannotation_info": [item]}))
     content = stats(tmp_path)
     assert counts(content) == {"polygon_too_few_points": 1}
     assert examples(content, "polygon_too_few_points") == [("AN1", name)]
 
 
-def test_an_outline_too_long_is_counted_and_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outline_too_long_is_counted_and_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("footcli.stats.shapes.MOST_POINTS", 4)
     label = make_case(tmp_path, "AN1")
-    write_slice_label(label / "AXL" / f"{stem('AN1')}_AXL_0000.json", {"Talus": [np.vstack((BOW_TIE, [[1.0, 1]]))]}, {})
+    write_slice_label(
+        label / "AXL" / f"{stem('AN1')}_AXL_0000.json",
+        {"Talus": [np.vstack((BOW_TIE, [[1.0, 1]]))]},
+        {},
+    )
     assert counts(stats(tmp_path)) == {"polygon_too_many_points": 1}
 
 
 def test_labels_and_images_that_lack_each_other_are_named(tmp_path: Path) -> None:
     label = make_case(tmp_path, "AN1", slices=2)
-    (label / "AXL" / f"{stem('AN1')}_AXL_0001.json").rename(label / "AXL" / f"{stem('AN1')}_AXL_0009.json")
+    (label / "AXL" / f"{stem('AN1')}_AXL_0001.json").rename(
+        label / "AXL" / f"{stem('AN1')}_AXL_0009.json"
+    )
     content = stats(tmp_path)
     assert counts(content) == {"label_without_image": 1, "image_without_label": 1}
     assert examples(content, "label_without_image") == [("AN1", f"{stem('AN1')}_AXL_0009")]
     assert examples(content, "image_without_label") == [("AN1", f"{stem('AN1')}_AXL_0001")]
 
 
-def test_a_whole_plane_that_is_missing_is_counted_once_and_not_slice_by_slice(tmp_path: Path) -> None:
+def test_a_whole_plane_that_is_missing_is_counted_once_and_not_slice_by_slice(
+    tmp_path: Path,
+) -> None:
     label = make_case(tmp_path, "AN1", slices=3)
     shutil.rmtree(label / "AXL")
     shutil.rmtree(tmp_path / "1.원천데이터" / "AD" / "AN1" / "SAG")
     content = stats(tmp_path)
     assert counts(content) == {}
-    assert counts(content, "missing") == {"plane_without_images": 1, "plane_without_labels": 1, "size_unknown": 2}
+    assert counts(content, "missing") == {
+        "plane_without_images": 1,
+        "plane_without_labels": 1,
+        "size_unknown": 2,
+    }
     assert examples(content, "plane_without_images") == [("AN1", "SAG")]
 
 
@@ -234,7 +294,13 @@ def test_cases_that_lack_their_parts_are_counted(tmp_path: Path) -> None:
     make_case(tmp_path, "A2")
     shutil.rmtree(tmp_path / "1.원천데이터" / "AD" / "A2")
     content = stats(tmp_path)
-    assert counts(content, "missing") == {"no_clinical": 1, "no_images": 1, "no_labels": 1, "no_angle_label": 1, "size_unknown": 3}
+    assert counts(content, "missing") == {
+        "no_clinical": 1,
+        "no_images": 1,
+        "no_labels": 1,
+        "no_angle_label": 1,
+        "size_unknown": 3,
+    }
     assert content["targets"][0]["of"] == 2  # A2's labels tell the sex
 
 
@@ -243,7 +309,9 @@ def test_json_that_cannot_be_read_is_named_by_its_place_in_the_tree(tmp_path: Pa
     name = f"{stem('AN1')}_AXL_0000.json"
     (label / "AXL" / name).write_bytes(b"{")
     (label / "ANGLE" / f"{stem('AN1')}_Angle.json").write_bytes(b"[]")
-    (tmp_path / "1.원천데이터" / "AD" / "AN1" / "CLINICALINFO" / f"{stem('AN1')}.json").write_bytes(b"\xff")
+    (tmp_path / "1.원천데이터" / "AD" / "AN1" / "CLINICALINFO" / f"{stem('AN1')}.json").write_bytes(
+        b"\xff"
+    )
     content = stats(tmp_path)
     assert counts(content) == {"unreadable_json": 3}
     assert (None, f"2.라벨링데이터/AD/AN1/AXL/{name}") in examples(content, "unreadable_json")
@@ -262,21 +330,29 @@ def test_outlines_and_boxes_that_lie_apart_are_one_label(tmp_path: Path) -> None
     assert found(content, "bones") == {"Talus": 1}
     (label / "BBOX" / "COR" / name).write_bytes(b"{")
     content = stats(tmp_path)
-    assert examples(content, "unreadable_json") == [(None, f"2.라벨링데이터/AD/AN1/BBOX/COR/{name}")]
+    assert examples(content, "unreadable_json") == [
+        (None, f"2.라벨링데이터/AD/AN1/BBOX/COR/{name}")
+    ]
     assert found(content, "bones") == {"Talus": 1}
 
 
-def test_a_label_that_says_nothing_of_the_person_does_not_hide_one_that_does(tmp_path: Path) -> None:
+def test_a_label_that_says_nothing_of_the_person_does_not_hide_one_that_does(
+    tmp_path: Path,
+) -> None:
     label = make_case(tmp_path, "AN1")
     shutil.rmtree(tmp_path / "1.원천데이터" / "AD" / "AN1" / "CLINICALINFO")
-    write_slice_label(label / "AXL" / f"{stem('AN1')}_AXL_0000.json", {"Talus": [SQUARE]}, {}, Clinical("AN1"))
+    write_slice_label(
+        label / "AXL" / f"{stem('AN1')}_AXL_0000.json", {"Talus": [SQUARE]}, {}, Clinical("AN1")
+    )
     assert counts(stats(tmp_path), "missing") == {"no_clinical": 1, "size_unknown": 3}
 
 
 def test_key_points_without_numbers_are_counted(tmp_path: Path) -> None:
     label = make_case(tmp_path, "AN1")
     points = [{"pt_name": "CPA_Line1_Pt1", "pt_pos": {"X": 1, "Y": 2}}] * 2
-    (label / "ANGLE" / f"{stem('AN1')}_Angle.json").write_text(json.dumps({"ArrayOfannotation_info": [{"anglePoint_list": points}]}))
+    (label / "ANGLE" / f"{stem('AN1')}_Angle.json").write_text(
+        json.dumps({"ArrayOfannotation_info": [{"anglePoint_list": points}]})
+    )
     content = stats(tmp_path)
     assert content["not_understood"] == {"key point without numbers": 2}
     assert counts(content) == {"not_understood": 2}
@@ -299,17 +375,31 @@ def test_a_place_outside_the_tree_is_never_named_from_the_top() -> None:
 
 def test_classes_that_nobody_knows_are_counted_by_name(tmp_path: Path) -> None:
     label = make_case(tmp_path, "AN1")
-    items = [{"object_name": "LabelPolyLine", "preset_name": "Sesamoid"}, {"object_name": "LabelRect", "comment": "cyst"}]
-    (label / "AXL" / f"{stem('AN1')}_AXL_0000.json").write_text(json.dumps({"ArrayOfannotation_info": [*items, items[0]]}))
+    items = [
+        {"object_name": "LabelPolyLine", "preset_name": "Sesamoid"},
+        {"object_name": "LabelRect", "comment": "cyst"},
+    ]
+    (label / "AXL" / f"{stem('AN1')}_AXL_0000.json").write_text(
+        json.dumps({"ArrayOfannotation_info": [*items, items[0]]})
+    )
     write_angle_label(label / "ANGLE" / f"{stem('AN1')}_Angle.json", {"XYZ_Line1_Pt1": (1, 2, 3)})
     content = stats(tmp_path)
-    assert content["not_understood"] == {"bone Sesamoid": 2, "landmark XYZ_Line1_Pt1": 1, "lesion of an unknown class": 1}
+    assert content["not_understood"] == {
+        "bone Sesamoid": 2,
+        "landmark XYZ_Line1_Pt1": 1,
+        "lesion of an unknown class": 1,
+    }
     assert counts(content) == {"not_understood": 4}
 
 
 def test_an_id_inside_a_file_that_is_not_the_folders_is_met(tmp_path: Path) -> None:
     label = make_case(tmp_path, "AN1")
-    write_slice_label(label / "AXL" / f"{stem('AN1')}_AXL_0000.json", {"Talus": [SQUARE]}, {}, Clinical("SOMEONE ELSE"))
+    write_slice_label(
+        label / "AXL" / f"{stem('AN1')}_AXL_0000.json",
+        {"Talus": [SQUARE]},
+        {},
+        Clinical("SOMEONE ELSE"),
+    )
     content = stats(tmp_path)
     assert counts(content) == {"case_id_differs": 1}
     assert "SOMEONE ELSE" not in json.dumps(content)
@@ -320,10 +410,14 @@ def test_two_folders_of_one_id_are_met(tmp_path: Path) -> None:
         make_case(tmp_path, "AN1", split=split)
     content = stats(tmp_path)
     assert counts(content) == {"duplicate_case_id": 2}
-    assert examples(content, "duplicate_case_id") == [("AN1", f"{split}/1.원천데이터/AD/AN1") for split in ("Training", "Validation")]
+    assert examples(content, "duplicate_case_id") == [
+        ("AN1", f"{split}/1.원천데이터/AD/AN1") for split in ("Training", "Validation")
+    ]
 
 
-def test_two_groups_with_a_folder_of_one_id_are_two_cases_without_images_too(tmp_path: Path) -> None:
+def test_two_groups_with_a_folder_of_one_id_are_two_cases_without_images_too(
+    tmp_path: Path,
+) -> None:
     for group in ("AD", "FD"):
         make_case(tmp_path, "AN1", group)
     shutil.rmtree(tmp_path / "1.원천데이터")
@@ -364,7 +458,11 @@ def test_no_pixel_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     def never(*args: object, **options: object) -> None:
         raise AssertionError
 
-    for name in [name for name in dir(pixels) if callable(getattr(pixels, name)) and getattr(pixels, name).__module__ == pixels.__name__]:
+    for name in [
+        name
+        for name in dir(pixels)
+        if callable(getattr(pixels, name)) and getattr(pixels, name).__module__ == pixels.__name__
+    ]:
         monkeypatch.setattr(pixels, name, never)
     make_case(tmp_path, "AN1")
     make_case(tmp_path, "AN2", groups=("??",), details=())
@@ -383,9 +481,13 @@ def test_one_image_header_a_plane_tells_the_size(tmp_path: Path) -> None:
 def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:
     for number in range(5):
         make_case(tmp_path, f"AN{number}", slices=2)
-    write_slice_label(tmp_path / "2.라벨링데이터" / "AD" / "AN3" / "AXL" / f"{stem('AN3')}_AXL_0001.json", {}, {})
+    write_slice_label(
+        tmp_path / "2.라벨링데이터" / "AD" / "AN3" / "AXL" / f"{stem('AN3')}_AXL_0001.json", {}, {}
+    )
     told: list[int] = []
-    assert to_json(collect(tmp_path, 2, tell=lambda: told.append(1))) == to_json(collect(tmp_path, 1))
+    assert to_json(collect(tmp_path, 2, tell=lambda: told.append(1))) == to_json(
+        collect(tmp_path, 1)
+    )
     assert len(told) == 5
 
 
@@ -433,10 +535,14 @@ def test_edges_that_cross_are_told_from_edges_that_touch(outline: Any, crosses: 
 
 
 @pytest.mark.parametrize("block", [2**20, 40])
-def test_crossings_agree_with_a_search_pair_by_pair(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crossings_agree_with_a_search_pair_by_pair(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("footcli.stats.shapes._BLOCK", block)
     rng = np.random.default_rng(5)
-    outlines = [rng.integers(0, 12, (rng.integers(3, 12), 2)).astype(np.float64) for _ in range(300)]
+    outlines = [
+        rng.integers(0, 12, (rng.integers(3, 12), 2)).astype(np.float64) for _ in range(300)
+    ]
     told = [crosses_itself(outline) for outline in outlines]
     assert told == [_pair_by_pair(outline.tolist()) for outline in outlines]
     assert 30 < sum(told) < 290
@@ -448,13 +554,20 @@ def _pair_by_pair(points: list[list[float]]) -> bool:
     def turn(a: list[float], b: list[float], c: list[float]) -> float:
         return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
-    return any(turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0 for a, b in edges for c, d in edges)
+    return any(
+        turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
+        for a, b in edges
+        for c, d in edges
+    )
 
 
 def test_the_edge_of_the_image_belongs_to_it() -> None:
     size = (64.0, 32.0)
     assert outside([np.array([[-0.5, -0.5], [64.0, 32.0]])], size) == 0
-    assert outside([np.array([[0.0, 0.0]]), np.array([[-0.6, 0.0]]), np.array([[0.0, 32.1]])], size) == 2
+    assert (
+        outside([np.array([[0.0, 0.0]]), np.array([[-0.6, 0.0]]), np.array([[0.0, 32.1]])], size)
+        == 2
+    )
     assert outside([], size) == 0
     assert not box_outside((0, 0, 64, 32), size)
     assert box_outside((0, -1, 4, 4), size)
@@ -491,7 +604,9 @@ HOSTILE = "<script>document.title='hacked'"  # a slash would end a folder's name
 def hostile_content(tmp_path: Path) -> dict[str, Any]:
     label = make_case(tmp_path, HOSTILE)
     item = {"object_name": "LabelPolyLine", "preset_name": "<img src=x onerror=alert(1)>{{7*7}}"}
-    (label / "AXL" / f"{stem(HOSTILE)}_AXL_0000.json").write_text(json.dumps({"ArrayOfannotation_info": [item]}))
+    (label / "AXL" / f"{stem(HOSTILE)}_AXL_0000.json").write_text(
+        json.dumps({"ArrayOfannotation_info": [item]})
+    )
     write_slice_label(label / "SAG" / f"{stem(HOSTILE)}_SAG_0000.json", {}, {})
     return stats(tmp_path)
 

@@ -46,14 +46,23 @@ def test_the_demo_draws_one_case_and_removes_it_again(monkeypatch: pytest.Monkey
     assert said == ["drawing a synthetic flat foot"]
 
 
-def test_a_table_goes_to_stdout_with_its_cells_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    table("Bones [bold]x[/bold]", ("bone", "count", "share"), [("[/x]:smile:", 3, 0.25), ("Talus\x1b[31m\n", 12, None)])
+def test_a_table_goes_to_stdout_with_its_cells_as_plain_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table(
+        "Bones [bold]x[/bold]",
+        ("bone", "count", "share"),
+        [("[/x]:smile:", 3, 0.25), ("Talus\x1b[31m\n", 12, None)],
+    )
     told = capsys.readouterr()
     assert told.err == ""
     lines = [line.strip() for line in told.out.splitlines() if line.strip()]
     assert lines[0] == "Bones [bold]x[/bold]"
     assert lines[1].split() == ["bone", "count", "share"]
-    assert [line.split() for line in lines[-2:]] == [["[/x]:smile:", "3", "0.25"], ["Talus", "12", "-"]]
+    assert [line.split() for line in lines[-2:]] == [
+        ["[/x]:smile:", "3", "0.25"],
+        ["Talus", "12", "-"],
+    ]
     assert "\x1b" not in told.out
 
 

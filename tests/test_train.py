@@ -1,5 +1,6 @@
 """Training: losses fall, a stopped run goes on, what is exported answers as torch did."""
 
+# ruff: noqa: E402 - the imports below need torch, without which the file is skipped
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,35 +14,45 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
 pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 
-from scipy.spatial import cKDTree  # noqa: E402
-from torch import nn  # noqa: E402
+from scipy.spatial import cKDTree
+from torch import nn
 
-from footcli.anatomy.template import surface_points  # noqa: E402
-from footcli.domain import Plane  # noqa: E402
-from footcli.errors import SetupError  # noqa: E402
-from footcli.geometry import apply  # noqa: E402
-from footcli.infer.lesions import suppress  # noqa: E402
-from footcli.infer.manifest import load_manifest, verify  # noqa: E402
-from footcli.infer.session import open_session  # noqa: E402
-from footcli.infer.spec import VIEW_IMAGES, ModelSpec  # noqa: E402
-from footcli.infer.views import CHANNELS, view_geometry  # noqa: E402
-from footcli.names import BONES, LESIONS  # noqa: E402
-from footcli.phantom.disease import draw_subject  # noqa: E402
-from footcli.phantom.pose import LEG, flexed  # noqa: E402
-from footcli.phantom.raster import make_grid, rasterize  # noqa: E402
-from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS  # noqa: E402
-from footcli.phantom.subject import Subject  # noqa: E402
-from footcli.phantom.write import lesion_boxes  # noqa: E402
-from footcli.train import artefacts, bones, landmarks, lesions, samples  # noqa: E402
-from footcli.train.bank import LYING_SHARE, SPACING_MM, TRAIN_SEEDS, Ahead, Bank, Entry, subject_box, to_entry, wide_subject  # noqa: E402
-from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample  # noqa: E402
-from footcli.train.entries import export_bones, export_landmarks, export_lesions, lesion_spec  # noqa: E402
-from footcli.train.export import WithSoftmax, export  # noqa: E402
-from footcli.train.gu2net import GU2Net, OneDomain  # noqa: E402
-from footcli.train.loop import Plan, pick_device, train  # noqa: E402
-from footcli.train.unet import UNet  # noqa: E402
-from footcli.train.view import AROUND, RANGE, SCANNER, View  # noqa: E402
-from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points  # noqa: E402
+from footcli.anatomy.template import surface_points
+from footcli.domain import Plane
+from footcli.errors import SetupError
+from footcli.geometry import apply
+from footcli.infer.lesions import suppress
+from footcli.infer.manifest import load_manifest, verify
+from footcli.infer.session import open_session
+from footcli.infer.spec import VIEW_IMAGES, ModelSpec
+from footcli.infer.views import CHANNELS, view_geometry
+from footcli.names import BONES, LESIONS
+from footcli.phantom.disease import draw_subject
+from footcli.phantom.pose import LEG, flexed
+from footcli.phantom.raster import make_grid, rasterize
+from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS
+from footcli.phantom.subject import Subject
+from footcli.phantom.write import lesion_boxes
+from footcli.train import artefacts, bones, landmarks, lesions, samples
+from footcli.train.bank import (
+    LYING_SHARE,
+    SPACING_MM,
+    TRAIN_SEEDS,
+    Ahead,
+    Bank,
+    Entry,
+    subject_box,
+    to_entry,
+    wide_subject,
+)
+from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample
+from footcli.train.entries import export_bones, export_landmarks, export_lesions, lesion_spec
+from footcli.train.export import WithSoftmax, export
+from footcli.train.gu2net import GU2Net, OneDomain
+from footcli.train.loop import Plan, pick_device, train
+from footcli.train.unet import UNet
+from footcli.train.view import AROUND, RANGE, SCANNER, View
+from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points
 
 pytestmark = pytest.mark.training
 SEED = 0
@@ -67,14 +78,23 @@ def bank() -> Bank[Entry]:
     """One subject with a lesion, hindfoot to midfoot, on the grid that training uses."""
     subject = draw_subject(3, "ankle_arthritis")
     low, high = subject_box(subject)
-    grid = make_grid(subject, SPACING_MM, low + np.array([25, 30, 0]), high - np.array([25, 90, 30]), np.eye(3))
-    made: Bank[Entry] = Bank(1, lambda seed: to_entry(seed, rasterize(subject, grid), np.random.default_rng(seed)), first_seed=3)
+    grid = make_grid(
+        subject, SPACING_MM, low + np.array([25, 30, 0]), high - np.array([25, 90, 30]), np.eye(3)
+    )
+    made: Bank[Entry] = Bank(
+        1,
+        lambda seed: to_entry(seed, rasterize(subject, grid), np.random.default_rng(seed)),
+        first_seed=3,
+    )
     made.fill()
     return made
 
 
 def _descent(
-    net: nn.Module, batch: Any, loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]], steps: int = 8
+    net: nn.Module,
+    batch: Any,
+    loss: Callable[[nn.Module, Any], tuple[torch.Tensor, dict[str, float]]],
+    steps: int = 8,
 ) -> list[float]:
     """Losses over some steps on one batch."""
     net.train()
@@ -101,20 +121,26 @@ def test_a_picture_shows_the_bone_that_was_asked_for_about_its_middle(bank: Bank
     rng = np.random.default_rng(1)
     entry = bank.entries[0]
     for wanted, plane in ((3, "AXL"), (4, "COR"), (1, "SAG")):
-        fields, ids = sample(entry, plane, entry.points[wanted][0], Cut(1.0, 96, (-8.0, 0.0, 8.0)), rng)
+        fields, ids = sample(
+            entry, plane, entry.points[wanted][0], Cut(1.0, 96, (-8.0, 0.0, 8.0)), rng
+        )
         assert fields.shape == (3, 3, 96, 96)
         assert (entry.classes[ids[0, 1]][fields[0, 1] > 0] == wanted).any()
         image = paint(entry, fields, ids, 1.0, rng)
         assert image.shape == (3, 96, 96)
         assert torch.isfinite(image).all()
-        assert image[1][fields[0, 1] > 1].median() > image[1][fields[1, 1] < -4].median() + 200, "bone is brighter than air"
+        assert image[1][fields[0, 1] > 1].median() > image[1][fields[1, 1] < -4].median() + 200, (
+            "bone is brighter than air"
+        )
 
 
 def test_a_batch_for_the_bones_has_classes_that_are_there_and_values_from_zero_to_one(
     bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bones, "SIDE_PX", 64)
-    bank.entries[0].points.update({c: bank.entries[0].points[3] for c in range(1, 11) if c not in bank.entries[0].points})
+    bank.entries[0].points.update(
+        {c: bank.entries[0].points[3] for c in range(1, 11) if c not in bank.entries[0].points}
+    )
     images, targets = bones.draw_batch(bank, 2, np.random.default_rng(2), CPU)
     assert images.shape == (2, len(bones.OFFSETS_MM), 64, 64)
     assert targets.shape == (2, 64, 64)
@@ -130,7 +156,9 @@ def test_two_lesions_of_a_class_in_a_picture_have_a_box_each() -> None:
     boxes, classes = lesions.boxes_of(bits, torch.ones_like(bits, dtype=torch.bool), "COR")
     assert boxes.tolist() == [[10, 10, 20, 20], [40, 12, 50, 22]]
     assert classes.tolist() == [olt, olt]
-    assert lesion_boxes(bits.numpy().astype(np.uint8), Plane.COR) == {"OLT": [(10, 10, 20, 20), (40, 12, 50, 22)]}
+    assert lesion_boxes(bits.numpy().astype(np.uint8), Plane.COR) == {
+        "OLT": [(10, 10, 20, 20), (40, 12, 50, 22)]
+    }
 
 
 def test_lesion_boxes_enclose_the_lesion_bits_of_their_own_plane() -> None:
@@ -144,7 +172,9 @@ def test_lesion_boxes_enclose_the_lesion_bits_of_their_own_plane() -> None:
     assert classes.tolist() == [names.index("OLT")]
     half = everything.clone()
     half[:, :45] = False
-    assert lesions.boxes_of(bits, half, "COR")[0].shape == (0, 4), "a box of which most is cut off is no box"
+    assert lesions.boxes_of(bits, half, "COR")[0].shape == (0, 4), (
+        "a box of which most is cut off is no box"
+    )
 
 
 def test_heat_maps_stand_at_their_points_and_are_empty_without() -> None:
@@ -195,24 +225,41 @@ def _pitch(subject: Subject, bone: str, back: str, front: str) -> float:
 def test_a_flexed_foot_is_turned_by_the_angle_under_a_leg_that_stays(angle: float) -> None:
     subject = draw_subject(8, "olt")
     turned = flexed(subject, angle)
-    for bone, back, front in (("talus", "body_centre", "head_centre"), ("metatarsal1", "base_centre", "head_centre")):
-        assert _pitch(turned, bone, back, front) - _pitch(subject, bone, back, front) == pytest.approx(angle, abs=0.1)
+    for bone, back, front in (
+        ("talus", "body_centre", "head_centre"),
+        ("metatarsal1", "base_centre", "head_centre"),
+    ):
+        assert _pitch(turned, bone, back, front) - _pitch(
+            subject, bone, back, front
+        ) == pytest.approx(angle, abs=0.1)
     for name in LEG:
         np.testing.assert_array_equal(turned.bones[name].pos, subject.bones[name].pos)
-    np.testing.assert_array_equal(turned.landmarks["HAA_Line1_Pt1"], subject.landmarks["HAA_Line1_Pt1"])
+    np.testing.assert_array_equal(
+        turned.landmarks["HAA_Line1_Pt1"], subject.landmarks["HAA_Line1_Pt1"]
+    )
     mark = "TMA_Line1_Pt2"
-    np.testing.assert_allclose(turned.landmarks[mark], turned.bones["talus"].point("head_centre"), atol=1e-6)
-    np.testing.assert_allclose(apply(turned.sole, turned.landmarks[mark]), subject.landmarks[mark], atol=1e-6)
+    np.testing.assert_allclose(
+        turned.landmarks[mark], turned.bones["talus"].point("head_centre"), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        apply(turned.sole, turned.landmarks[mark]), subject.landmarks[mark], atol=1e-6
+    )
     hole, dome = turned.lesions[0][1].centre, turned.bones["talus"].point("trochlea_top")
     before = subject.lesions[0][1].centre - subject.bones["talus"].point("trochlea_top")
-    assert np.linalg.norm(hole - dome) == pytest.approx(np.linalg.norm(before)), "a lesion goes with its bone"
+    assert np.linalg.norm(hole - dome) == pytest.approx(np.linalg.norm(before)), (
+        "a lesion goes with its bone"
+    )
     assert subject.loaded
     assert not turned.loaded
 
 
 def test_the_joints_of_a_flexed_foot_stay_closed() -> None:
     def gap(subject: Subject, a: str, b: str) -> float:
-        return float(cKDTree(surface_points(subject.bones[a])).query(surface_points(subject.bones[b]))[0].min())
+        return float(
+            cKDTree(surface_points(subject.bones[a]))
+            .query(surface_points(subject.bones[b]))[0]
+            .min()
+        )
 
     for seed in (1, 8):
         subject = draw_subject(seed, "normal")
@@ -250,15 +297,31 @@ def drawn(bank: Bank[Entry]) -> dict[str, tuple[torch.Tensor, torch.Tensor, torc
     """For each plane: HU before any fault, depth and skin."""
     entry, found = bank.entries[0], {}
     for plane in ("AXL", "COR", "SAG"):
-        fields, ids = sample(entry, plane, entry.points[3][0], Cut(1.0, 96, (-8.0, 0.0, 8.0)), np.random.default_rng(7))
-        found[plane] = paint(entry, fields, ids, 1.0, np.random.default_rng(7)), fields[0], fields[1]
+        fields, ids = sample(
+            entry,
+            plane,
+            entry.points[3][0],
+            Cut(1.0, 96, (-8.0, 0.0, 8.0)),
+            np.random.default_rng(7),
+        )
+        found[plane] = (
+            paint(entry, fields, ids, 1.0, np.random.default_rng(7)),
+            fields[0],
+            fields[1],
+        )
     return found
 
 
 def _view(plane: str, depth: torch.Tensor, skin: torch.Tensor, seed: int) -> View:
     return View(
-        plane, 1.0, torch.tensor([-8.0, 0.0, 8.0]), depth, skin, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    )  # fmt: skip
+        plane,
+        1.0,
+        torch.tensor([-8.0, 0.0, 8.0]),
+        depth,
+        skin,
+        np.random.default_rng(seed),
+        torch.Generator().manual_seed(seed),
+    )
 
 
 @pytest.mark.parametrize("name", [*AROUND, *SCANNER])
@@ -269,7 +332,9 @@ def test_each_artefact_changes_the_picture_the_same_way_for_the_same_seed(
         changed = 0
         for seed in range(6):
             before = image.clone()
-            out, again = (artefacts.BY_NAME[name](image, _view(plane, depth, skin, seed)) for _ in range(2))
+            out, again = (
+                artefacts.BY_NAME[name](image, _view(plane, depth, skin, seed)) for _ in range(2)
+            )
             torch.testing.assert_close(out, again, rtol=0, atol=0)
             torch.testing.assert_close(image, before, rtol=0, atol=0)
             assert out.shape == image.shape
@@ -278,7 +343,9 @@ def test_each_artefact_changes_the_picture_the_same_way_for_the_same_seed(
         assert changed >= 3, plane
 
 
-def test_metal_is_brighter_than_bone_and_lies_in_it(drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+def test_metal_is_brighter_than_bone_and_lies_in_it(
+    drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+) -> None:
     image, depth, skin = drawn["COR"]
     out = artefacts.metal(torch.zeros_like(image), _view("COR", depth, skin, 3))
     bright = out > RANGE["metal"]["hu"][0] * 0.8
@@ -301,7 +368,9 @@ def test_a_round_field_shows_a_circle_in_axl_and_upright_edges_elsewhere() -> No
             assert (keep[1] == keep[1][:1]).all()
 
 
-def test_scanner_faults_do_not_move_edges(drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+def test_scanner_faults_do_not_move_edges(
+    drawn: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+) -> None:
     step = torch.zeros(3, 96, 96)
     step[:, 30:60, 30:60] = 1000.0
     _, depth, skin = drawn["AXL"]
@@ -315,18 +384,25 @@ def test_scanner_faults_do_not_move_edges(drawn: dict[str, tuple[torch.Tensor, t
             assert abs(int(edges[-1]) - 59) <= 3, (name, seed)
 
 
-def test_pictures_have_the_same_classes_whatever_their_look(bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_have_the_same_classes_whatever_their_look(
+    bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = bank.entries[0]
     cut = Cut(1.0, 96, (-8.0, 0.0, 8.0))
     one = [picture(entry, "COR", entry.points[3][0], cut, np.random.default_rng(s)) for s in (1, 1)]
     torch.testing.assert_close(one[0][0], one[1][0], rtol=0, atol=0)
-    monkeypatch.setattr("footcli.train.draw.cut_field_of_view", lambda image, rng: (image, torch.ones(96, 96, dtype=torch.bool)))
+    monkeypatch.setattr(
+        "footcli.train.draw.cut_field_of_view",
+        lambda image, rng: (image, torch.ones(96, 96, dtype=torch.bool)),
+    )
     monkeypatch.setattr("footcli.train.draw.FIELD", 0.0)
     for seed in range(8):
         image, target = picture(entry, "COR", entry.points[3][0], cut, np.random.default_rng(seed))
         with monkeypatch.context() as patch:
             patch.setattr("footcli.train.draw.CLEAN", 1.0)
-            plain, same = picture(entry, "COR", entry.points[3][0], cut, np.random.default_rng(seed))
+            plain, same = picture(
+                entry, "COR", entry.points[3][0], cut, np.random.default_rng(seed)
+            )
         assert torch.isfinite(image).all()
         assert torch.equal(target, same)
         assert image.shape == plain.shape
@@ -337,7 +413,12 @@ def test_a_second_foot_stands_beside_the_first_with_its_labels() -> None:
         skin = torch.full((1, 20, 60), -30.0)
         skin[:, :, columns] = 5.0
         inside = skin > 0
-        return _Slice(torch.where(inside, 50.0, -1000.0), torch.where(inside, 3.0, -40.0), skin, torch.where(inside[0], label, 0))
+        return _Slice(
+            torch.where(inside, 50.0, -1000.0),
+            torch.where(inside, 3.0, -40.0),
+            skin,
+            torch.where(inside[0], label, 0),
+        )
 
     both = _beside(foot(slice(5, 20), 3), foot(slice(30, 45), 7), 1, 4)
     assert both.target[0].tolist() == [0] * 5 + [3] * 15 + [0] * 3 + [7] * 15 + [0] * 22
@@ -345,7 +426,9 @@ def test_a_second_foot_stands_beside_the_first_with_its_labels() -> None:
     away = _beside(foot(slice(30, 45), 3), foot(slice(10, 20), 7), -1, 4)
     assert away.target[0].tolist() == [0] * 17 + [7] * 10 + [0] * 3 + [3] * 15 + [0] * 15
     alone = foot(slice(5, 20), 3)
-    assert _beside(alone, foot(slice(0, 30), 7), 1, 4) is alone, "a foot that its own picture cuts off is not pasted"
+    assert _beside(alone, foot(slice(0, 30), 7), 1, 4) is alone, (
+        "a foot that its own picture cuts off is not pasted"
+    )
 
 
 def test_batches_drawn_ahead_come_in_order() -> None:
@@ -364,7 +447,9 @@ def test_the_bone_networks_loss_falls(bank: Bank[Entry], monkeypatch: pytest.Mon
     assert _falls(_descent(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), batch, bones.loss))
 
 
-def test_the_lesion_networks_loss_falls_with_boxes_and_without(bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lesion_networks_loss_falls_with_boxes_and_without(
+    bank: Bank[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lesions, "CUT", replace(lesions.CUT, side_px=96))
     rng = np.random.default_rng(5)
     drawn = [lesions.draw_one(bank, rng) for _ in range(3)]
@@ -423,10 +508,20 @@ def test_equal_boxes_overlap_fully_and_boxes_apart_less_than_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "box", [(3.0, 3, 5, 5), (1, 1, 60, 40), (0, 0, 128, 96), (100, 80, 127, 95), (62.9, 30.1, 63.3, 90), (120, 90, 128, 96)]
+    "box",
+    [
+        (3.0, 3, 5, 5),
+        (1, 1, 60, 40),
+        (0, 0, 128, 96),
+        (100, 80, 127, 95),
+        (62.9, 30.1, 63.3, 90),
+        (120, 90, 128, 96),
+    ],
 )
 def test_each_box_gets_at_least_one_cell_of_the_right_stride(box: tuple[float, ...]) -> None:
-    centres, strides = points([(torch.zeros(1, 4, 96 // s, 128 // s), torch.zeros(1)) for s in STRIDES])
+    centres, strides = points(
+        [(torch.zeros(1, 4, 96 // s, 128 // s), torch.zeros(1)) for s in STRIDES]
+    )
     owner = assign(centres, strides, torch.tensor([box]))
     mine = owner == 0
     assert mine.any()
@@ -436,14 +531,19 @@ def test_each_box_gets_at_least_one_cell_of_the_right_stride(box: tuple[float, .
 
 
 def test_a_small_box_inside_a_large_one_keeps_its_cells_and_no_box_has_none() -> None:
-    centres, strides = points([(torch.zeros(1, 4, 96 // s, 128 // s), torch.zeros(1)) for s in STRIDES])
+    centres, strides = points(
+        [(torch.zeros(1, 4, 96 // s, 128 // s), torch.zeros(1)) for s in STRIDES]
+    )
     owner = assign(centres, strides, torch.tensor([[50.0, 40, 60, 50], [40, 30, 80, 60]]))
     assert {0, 1} <= set(owner.tolist())
     assert set(assign(centres, strides, torch.zeros(0, 4)).tolist()) == {-1}
 
 
 def test_cells_lie_where_their_boxes_are_counted_from() -> None:
-    outputs = [(torch.full((1, 4, 96 // s, 128 // s), 1.0), torch.zeros(1, 6, 96 // s, 128 // s)) for s in STRIDES]
+    outputs = [
+        (torch.full((1, 4, 96 // s, 128 // s), 1.0), torch.zeros(1, 6, 96 // s, 128 // s))
+        for s in STRIDES
+    ]
     boxes, logits = flatten(outputs)
     assert boxes.shape == (1, 252, 4)
     assert logits.shape == (1, 252, 6)
@@ -470,7 +570,9 @@ def _plan(folder: Path, steps: int, minutes: float = 0.0) -> Plan:
     return Plan(steps, 4, 0.05, folder, "cpu", minutes)
 
 
-def _train(folder: Path, steps: int, stop_at: int | None = None, minutes: float = 0.0) -> tuple[list[int], list[str], nn.Module]:
+def _train(
+    folder: Path, steps: int, stop_at: int | None = None, minutes: float = 0.0
+) -> tuple[list[int], list[str], nn.Module]:
     """Train the line; returns the steps that drew a batch, what was said, and the network."""
     drawn: list[int] = []
     said: list[str] = []
@@ -482,7 +584,9 @@ def _train(folder: Path, steps: int, stop_at: int | None = None, minutes: float 
         x = torch.linspace(-1, 1, 4)[:, None]
         return x, 3 * x + 1
 
-    def loss(net: nn.Module, pair: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(
+        net: nn.Module, pair: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, float]]:
         value = ((net(pair[0]) - pair[1]) ** 2).mean()
         return value, {"mse": float(value.detach())}
 
@@ -525,10 +629,19 @@ def test_training_learns_and_returns_the_averaged_weights_ready_for_use(tmp_path
 def test_a_checkpoint_that_cannot_be_used_is_one_line(tmp_path: Path, damage: bytes | None) -> None:
     if damage is None:  # of another network
         other = UNet(1, 2, SMALL)
-        torch.save({"net": other.state_dict(), "average": {}, "optimiser": {}, "step": 3}, tmp_path / "checkpoint.pt")
+        torch.save(
+            {"net": other.state_dict(), "average": {}, "optimiser": {}, "step": 3},
+            tmp_path / "checkpoint.pt",
+        )
     else:
         (tmp_path / "checkpoint.pt").write_bytes(damage)
-    with pytest.raises(SetupError, match=r"checkpoint.pt: damaged, or of another network; remove it or name another folder with --runs"):
+    with pytest.raises(
+        SetupError,
+        match=(
+            r"checkpoint.pt: damaged, or of another network; remove it or name another folder with "
+            r"--runs"
+        ),
+    ):
         _train(tmp_path, 5)
 
 
@@ -585,7 +698,9 @@ def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) 
 
 
 def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -> None:
-    nets = [Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval() for _ in range(2)]
+    nets = [
+        Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval() for _ in range(2)
+    ]
     export_lesions(Decoded(*nets), tmp_path, lesion_spec("test subjects"), {}, lambda text: None)
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
@@ -603,29 +718,52 @@ def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -
 
 def test_a_mirrored_detector_tells_left_and_right_alike(tmp_path: Path) -> None:
     net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
-    export_lesions(Decoded(net, mirrored=True), tmp_path, lesion_spec("test subjects"), {}, lambda text: None)
-    got, x = _answers(tmp_path, load_manifest(tmp_path).get("lesions"), (1, len(lesions.OFFSETS_MM), 64, 96))
+    export_lesions(
+        Decoded(net, mirrored=True), tmp_path, lesion_spec("test subjects"), {}, lambda text: None
+    )
+    got, x = _answers(
+        tmp_path, load_manifest(tmp_path).get("lesions"), (1, len(lesions.OFFSETS_MM), 64, 96)
+    )
     with torch.no_grad():
-        plain, alike, other = (Decoded(net, mirrored=m)(image).numpy()[0] for m, image in ((False, x), (True, x), (True, x.flip(-1))))
+        plain, alike, other = (
+            Decoded(net, mirrored=m)(image).numpy()[0]
+            for m, image in ((False, x), (True, x), (True, x.flip(-1)))
+        )
     np.testing.assert_allclose(got[0], alike, atol=1e-3, rtol=1e-3)
     assert not np.allclose(plain, alike, atol=1e-3, rtol=1e-3)
     other[:, [0, 2]] = 96 - other[:, [2, 0]]
-    order = [np.lexsort(np.round((box[:, :4] @ [[1, 1], [0, 0], [1, -1], [0, 0]]), 2).T) for box in (alike, other)]
+    order = [
+        np.lexsort(np.round((box[:, :4] @ [[1, 1], [0, 0], [1, -1], [0, 0]]), 2).T)
+        for box in (alike, other)
+    ]
     np.testing.assert_allclose(alike[order[0]], other[order[1]], atol=1e-3)
 
 
 def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path) -> None:
-    say: Callable[[str], None] = lambda text: None  # noqa: E731
+    def say(text: str) -> None:
+        """The export says what it did; nobody listens here."""
+
     for data in ("first", "second"):
         export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
-        export_lesions(Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, lesion_spec(data), {}, say)
+        export_lesions(
+            Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, lesion_spec(data), {}, say
+        )
     models = load_manifest(tmp_path).models
-    assert sorted((m.task, m.trained_on) for m in models) == [("bones", "second"), ("lesions", "second")]
-    assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (tmp_path / "bones.md").read_text("utf-8")
+    assert sorted((m.task, m.trained_on) for m in models) == [
+        ("bones", "second"),
+        ("lesions", "second"),
+    ]
+    assert "sha256 `" + load_manifest(tmp_path).get("bones").sha256 in (
+        tmp_path / "bones.md"
+    ).read_text("utf-8")
 
 
-def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, "good", {}, lambda text: None)
+def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_bones(
+        UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, "good", {}, lambda text: None
+    )
     spec = replace(load_manifest(tmp_path).get("bones"), file="other.onnx")
     monkeypatch.setattr("footcli.train.export.TOLERANCE", -1.0)
     dynamic = {"image": {0: "n", 2: "h", 3: "w"}}
@@ -638,9 +776,7 @@ def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(tmp_path: Path
     assert load_manifest(tmp_path).get("bones").file == "bones.onnx"
 
 
-@pytest.mark.parametrize(
-    "wrong", [export_landmarks, export_lesions]
-)
+@pytest.mark.parametrize("wrong", [export_landmarks, export_lesions])
 def test_the_wrong_network_is_refused(wrong: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="must be a"):
         wrong(nn.Linear(1, 1), tmp_path, "x", {}, lambda text: None)

@@ -1,5 +1,8 @@
-"""Training from labelled cases of the data set's layout: split by patient, judged, exported, used, scored."""
+"""Training from labelled cases of the data set's layout: split by patient, judged, exported, used,
+scored.
+"""
 
+# ruff: noqa: E402 - the imports below need torch, without which the file is skipped
 from __future__ import annotations
 
 import json
@@ -14,26 +17,26 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
 pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 
-from footcli import cli  # noqa: E402
-from footcli.domain import Lesion, Plane, Volume  # noqa: E402
-from footcli.errors import SetupError, TruthError  # noqa: E402
-from footcli.evaluate.run import evaluate  # noqa: E402
-from footcli.infer.bones import VOTERS  # noqa: E402
-from footcli.infer.manifest import load_manifest  # noqa: E402
-from footcli.infer.spec import VIEW_IMAGES  # noqa: E402
-from footcli.infer.views import CHANNELS  # noqa: E402
-from footcli.names import BONE_ID, LANDMARKS, LESIONS  # noqa: E402
-from footcli.phantom.disease import draw_subject  # noqa: E402
-from footcli.phantom.scanner import Scan, scan  # noqa: E402
-from footcli.phantom.write import lesion_boxes, write_case  # noqa: E402
-from footcli.system.assets import models_dir  # noqa: E402
-from footcli.train import bones, cases, judge, landmarks, lesions, run, samples  # noqa: E402
-from footcli.train.bank import SITE, TRAIN_SEEDS, Bank  # noqa: E402
-from footcli.train.gu2net import GU2Net  # noqa: E402
-from footcli.train.loop import Plan, read_curve  # noqa: E402
-from footcli.train.unet import UNet  # noqa: E402
-from footcli.train.yolo import Detector  # noqa: E402
-from footcli.walk.tree import find_cases, find_places  # noqa: E402
+from footcli import cli
+from footcli.domain import Lesion, Plane, Volume
+from footcli.errors import SetupError, TruthError
+from footcli.evaluate.run import evaluate
+from footcli.infer.bones import VOTERS
+from footcli.infer.manifest import load_manifest
+from footcli.infer.spec import VIEW_IMAGES
+from footcli.infer.views import CHANNELS
+from footcli.names import BONE_ID, LANDMARKS, LESIONS
+from footcli.phantom.disease import draw_subject
+from footcli.phantom.scanner import Scan, scan
+from footcli.phantom.write import lesion_boxes, write_case
+from footcli.system.assets import models_dir
+from footcli.train import bones, cases, judge, landmarks, lesions, run, samples
+from footcli.train.bank import SITE, TRAIN_SEEDS, Bank
+from footcli.train.gu2net import GU2Net
+from footcli.train.loop import Plan, read_curve
+from footcli.train.unet import UNet
+from footcli.train.yolo import Detector
+from footcli.walk.tree import find_cases, find_places
 
 pytestmark = [pytest.mark.training, pytest.mark.slow]
 MM = 2.0
@@ -47,9 +50,15 @@ def _scanned(seed: int) -> Scan:
 
 @pytest.fixture(autouse=True)
 def _same_pictures_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What so few steps teach hangs on what they see: the same seeds, and no new thing when the machine happens to be quick."""
+    """What so few steps teach hangs on what they see: the same seeds, and no new thing when the
+    machine happens to be quick.
+    """
     begin = Bank.__init__
-    monkeypatch.setattr(Bank, "__init__", lambda self, size, make, first_seed=TRAIN_SEEDS: begin(self, size, make, first_seed))
+    monkeypatch.setattr(
+        Bank,
+        "__init__",
+        lambda self, size, make, first_seed=TRAIN_SEEDS: begin(self, size, make, first_seed),
+    )
     monkeypatch.setattr(Bank, "refresh", lambda self: None)
 
 
@@ -97,8 +106,14 @@ def test_a_labelled_case_comes_back_as_it_was_written(tree: Path) -> None:
         z, y, x = entry.points[k].long().unbind(-1)
         assert (ids[z, y, x] == k).all()
     # canonical: z up, y back
-    assert np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean() > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
-    assert np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean() < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
+    assert (
+        np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean()
+        > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
+    )
+    assert (
+        np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean()
+        < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
+    )
 
 
 def test_a_gap_in_the_labels_makes_a_case_unusable(tree: Path, tmp_path: Path) -> None:
@@ -115,20 +130,37 @@ def test_a_gap_in_the_labels_makes_a_case_unusable(tree: Path, tmp_path: Path) -
 def test_a_scan_without_directions_is_turned_by_its_bones(tree: Path) -> None:
     case = cases.read_labelled(cases.find_labelled(tree)[0])
     plain = np.diag([MM, MM, MM, 1.0])
-    flipped = Volume(np.ascontiguousarray(case.volume.hu[::-1, ::-1]), plain, (), "", orientation_known=False)
-    entry = cases.to_scan(cases.Labelled(flipped, np.ascontiguousarray(case.labels[::-1, ::-1])), np.random.default_rng(1))
+    flipped = Volume(
+        np.ascontiguousarray(case.volume.hu[::-1, ::-1]), plain, (), "", orientation_known=False
+    )
+    entry = cases.to_scan(
+        cases.Labelled(flipped, np.ascontiguousarray(case.labels[::-1, ::-1])),
+        np.random.default_rng(1),
+    )
     ids = entry.ids[0].numpy()
-    assert np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean() > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
-    assert np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean() < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
+    assert (
+        np.argwhere(ids == BONE_ID["Tibia"])[:, 0].mean()
+        > np.argwhere(ids == BONE_ID["Calcaneus"])[:, 0].mean()
+    )
+    assert (
+        np.argwhere(ids == BONE_ID["2nd Metatarsal"])[:, 1].mean()
+        < np.argwhere(ids == BONE_ID["Calcaneus"])[:, 1].mean()
+    )
 
 
 def test_pictures_of_a_scan_show_the_bone_asked_for_with_its_class(tree: Path) -> None:
-    entry = cases.from_any(cases.find_labelled(tree), 3, lambda place, rng: cases.to_scan(cases.read_labelled(place), rng))
+    entry = cases.from_any(
+        cases.find_labelled(tree),
+        3,
+        lambda place, rng: cases.to_scan(cases.read_labelled(place), rng),
+    )
     rng = np.random.default_rng(2)
     cut = cases.Cut(MM, 64, (-8.0, 0.0, 8.0))
     hit = 0
     for _ in range(20):
-        image, target = cases.scan_picture(entry, "SAG", entry.points[BONE_ID["Calcaneus"]][0], cut, rng)
+        image, target = cases.scan_picture(
+            entry, "SAG", entry.points[BONE_ID["Calcaneus"]][0], cut, rng
+        )
         assert image.shape == (3, 64, 64)
         assert target.shape == (64, 64)
         hit += bool((target == BONE_ID["Calcaneus"]).any())
@@ -138,7 +170,9 @@ def test_pictures_of_a_scan_show_the_bone_asked_for_with_its_class(tree: Path) -
     assert hit >= 15
 
 
-def test_a_judge_gives_full_marks_to_a_perfect_network_and_none_to_a_blind_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judge_gives_full_marks_to_a_perfect_network_and_none_to_a_blind_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     held = list(judge.held_phantoms([6005]))
     spec = run.bone_spec("")
 
@@ -153,7 +187,11 @@ def test_a_judge_gives_full_marks_to_a_perfect_network_and_none_to_a_blind_one(m
             return out
 
     assert judge.judge_bones(Blind(), held, spec)["score"] == 0.0
-    monkeypatch.setattr(judge, "segment", lambda volume, runner, spec: [type("Foot", (), {"labels": held[0].labels})()])
+    monkeypatch.setattr(
+        judge,
+        "segment",
+        lambda volume, runner, spec: [type("Foot", (), {"labels": held[0].labels})()],
+    )
     monkeypatch.setattr(judge, "on_input_grid", lambda foot, labels, volume: labels)
     perfect = judge.judge_bones(Blind(), held, spec)
     assert perfect["score"] == 1.0
@@ -165,11 +203,34 @@ def _run(*words: object) -> None:
     assert done.exit_code == 0, done.stderr
 
 
-def _trained(task: str, tree: Path, scratch: Path, half: int, batch: int, card: str) -> tuple[Path, list[dict[str, float]], str]:
-    """Train in twice `half` steps; the folder of models, the curve, judged after each half, and the text of the card."""
+def _trained(
+    task: str, tree: Path, scratch: Path, half: int, batch: int, card: str
+) -> tuple[Path, list[dict[str, float]], str]:
+    """Train in twice `half` steps; the folder of models, the curve, judged after each half, and the
+    text of the card.
+    """
     models = scratch / "models"
-    _run("train", task, tree, "--models", models, "--runs", scratch / "runs", "--steps", 2 * half, "--batch", batch, "--bank", 2,
-         "--rate", "4e-3", "--judge-every", half, "--device", "cpu")  # fmt: skip
+    _run(
+        "train",
+        task,
+        tree,
+        "--models",
+        models,
+        "--runs",
+        scratch / "runs",
+        "--steps",
+        2 * half,
+        "--batch",
+        batch,
+        "--bank",
+        2,
+        "--rate",
+        "4e-3",
+        "--judge-every",
+        half,
+        "--device",
+        "cpu",
+    )
     curve = read_curve(Plan(1, 1, 1.0, scratch / "runs" / task))
     assert [point["step"] for point in curve] == [half, 2 * half]
     text = (models / card).read_text("utf-8")
@@ -180,18 +241,34 @@ def _trained(task: str, tree: Path, scratch: Path, half: int, batch: int, card: 
 
 def _scores_of_an_unseen_case(models: Path, scratch: Path) -> dict[str, Any]:
     write_case(scratch / "unseen", _scanned(6006), 6006, (Plane.AXL,))
-    _run("analyze", scratch / "unseen", "-o", scratch / "out", "--models", models, "--device", "cpu", "-q")
+    _run(
+        "analyze",
+        scratch / "unseen",
+        "-o",
+        scratch / "out",
+        "--models",
+        models,
+        "--device",
+        "cpu",
+        "-q",
+    )
     return evaluate(scratch / "out", scratch / "unseen")
 
 
-def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small and coarse, but the whole way: read, learn, judge, export, analyse a patient that nobody saw, evaluate."""
+def test_from_a_tree_of_labels_to_scores_of_unseen_cases(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small and coarse, but the whole way: read, learn, judge, export, analyse a patient that
+    nobody saw, evaluate.
+    """
     monkeypatch.setattr(bones, "PIXEL_MM", MM)
     monkeypatch.setattr(bones, "OFFSETS_MM", (-8.0, 0.0, 8.0))
     monkeypatch.setattr(bones, "SIDE_PX", 80)
     monkeypatch.setattr(bones, "PLANES", ("AXL",))  # one plane is learnt in a third of the steps
     monkeypatch.setitem(VOTERS, "standard", VOTERS["fast"])
-    monkeypatch.setattr(bones, "UNet", lambda channels, classes: UNet(channels, classes, (12, 24, 48, 64)))
+    monkeypatch.setattr(
+        bones, "UNet", lambda channels, classes: UNet(channels, classes, (12, 24, 48, 64))
+    )
     models, curve, card = _trained("bones", tree, tmp_path, 150, 6, "bones.md")
     # some bones only: which ones so few steps teach is chance
     assert max(max(v for k, v in point.items() if k in BONE_ID) for point in curve) > 0.3
@@ -199,29 +276,57 @@ def test_from_a_tree_of_labels_to_scores_of_unseen_cases(tree: Path, tmp_path: P
 
     found = _scores_of_an_unseen_case(models, tmp_path)
     assert max(own["dice"] for own in found["bones"]["per_class"].values()) > 0.3
-    record = json.loads((tmp_path / "out" / find_cases(tmp_path / "unseen")[0].case_id / "result.json").read_text("utf-8"))
+    record = json.loads(
+        (tmp_path / "out" / find_cases(tmp_path / "unseen")[0].case_id / "result.json").read_text(
+            "utf-8"
+        )
+    )
     shipped = {spec.file: spec.sha256 for spec in load_manifest(models_dir()).models}
     told = {m["name"]: m["sha256"] for m in record["provenance"]["models"]}
     assert [name for name, sha256 in told.items() if sha256 != shipped.pop(name)] == ["bones.onnx"]
     assert not shipped, "the folder has a model for every task"
 
 
-def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small and coarse, but the whole way: read boxes, learn, judge, export, analyse a patient that nobody saw, evaluate."""
+def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small and coarse, but the whole way: read boxes, learn, judge, export, analyse a patient that
+    nobody saw, evaluate.
+    """
     monkeypatch.setattr(lesions, "PIXEL_MM", MM)
     monkeypatch.setattr(lesions, "OFFSETS_MM", (-4.0, 0.0, 4.0))
-    monkeypatch.setattr(lesions, "CUT", replace(lesions.CUT, pixel_mm=MM, side_px=64, offsets_mm=(-4.0, 0.0, 4.0)))
-    monkeypatch.setattr(lesions, "Detector", lambda channels, classes: Detector(channels, classes, (12, 16, 24, 32, 48), 24))
-    monkeypatch.setattr(lesions, "WIDE_SHARE", 0.0)  # the tree has a class of small pictures only, and their losses compare
+    monkeypatch.setattr(
+        lesions, "CUT", replace(lesions.CUT, pixel_mm=MM, side_px=64, offsets_mm=(-4.0, 0.0, 4.0))
+    )
+    monkeypatch.setattr(
+        lesions,
+        "Detector",
+        lambda channels, classes: Detector(channels, classes, (12, 16, 24, 32, 48), 24),
+    )
+    monkeypatch.setattr(
+        lesions, "WIDE_SHARE", 0.0
+    )  # the tree has a class of small pictures only, and their losses compare
     for seed in (6101, 6102, 6103):
         write_case(tmp_path / "tree", _with_hallux_valgus(seed), seed, (Plane.AXL,))
     models, curve, card = _trained("lesions", tmp_path / "tree", tmp_path, 90, 6, "lesions.md")
     assert curve[-1]["training loss"] < curve[0]["training loss"]
-    assert all(0.0 <= point["Hallux Valgus"] <= 1.0 for point in curve)  # how much so few steps teach of a stranger is chance
+    assert all(
+        0.0 <= point["Hallux Valgus"] <= 1.0 for point in curve
+    )  # how much so few steps teach of a stranger is chance
     assert "1 patients kept for judging" in card
 
     write_case(tmp_path / "unseen", _with_hallux_valgus(6105), 6105, (Plane.AXL,))
-    _run("analyze", tmp_path / "unseen", "-o", tmp_path / "out", "--models", models, "--device", "cpu", "-q")
+    _run(
+        "analyze",
+        tmp_path / "unseen",
+        "-o",
+        tmp_path / "out",
+        "--models",
+        models,
+        "--device",
+        "cpu",
+        "-q",
+    )
     found = evaluate(tmp_path / "out", tmp_path / "unseen")
     own = found["lesions"]["per_class"]["Hallux Valgus"]
     assert own["n_patients"] == 1
@@ -229,7 +334,9 @@ def test_lesions_from_a_tree_of_labels_to_scores_of_unseen_cases(tmp_path: Path,
     record = json.loads(next((tmp_path / "out").glob("*/result.json")).read_text("utf-8"))
     trained = {m["name"]: m["sha256"] for m in record["provenance"]["models"]}["lesions.onnx"]
     assert trained not in {spec.sha256 for spec in load_manifest(models_dir()).lesions()}
-    assert [spec.sha256 for spec in load_manifest(models).lesions()] == [trained], "it tells all kinds"
+    assert [spec.sha256 for spec in load_manifest(models).lesions()] == [trained], (
+        "it tells all kinds"
+    )
 
 
 def _with_hallux_valgus(seed: int) -> Scan:
@@ -246,10 +353,14 @@ def test_boxes_of_a_labelled_case_are_the_lesions_of_the_subject(tmp_path: Path)
     case = cases.read_labelled(place)
     assert case.lesions is not None
     truth = _flat(6106).raster.lesion[::-1]
-    box = [np.flatnonzero(truth.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
-    assert [np.flatnonzero(case.lesions.any(tuple(a for a in range(3) if a != axis)))[[0, -1]].tolist() for axis in range(3)] == [
-        b.tolist() for b in box
+    box = [
+        np.flatnonzero(truth.any(tuple(a for a in range(3) if a != axis)))[[0, -1]]
+        for axis in range(3)
     ]
+    assert [
+        np.flatnonzero(case.lesions.any(tuple(a for a in range(3) if a != axis)))[[0, -1]].tolist()
+        for axis in range(3)
+    ] == [b.tolist() for b in box]
     entry = cases.to_scan(case, np.random.default_rng(1))
     flat = [term.name for term in LESIONS].index("Flatfoot or Cavus")
     z, y, x = entry.points[-1 - flat].long().unbind(-1)
@@ -262,29 +373,58 @@ def test_a_judge_of_lesions_counts_as_evaluation_does(monkeypatch: pytest.Monkey
     held = list(judge.held_phantoms([6107], lambda seed: draw_subject(seed, "flat_foot")))
     bits = held[0].lesions
     assert bits is not None
-    sag = [(i, boxes["Flatfoot or Cavus"][0]) for i in range(bits.shape[2]) if (boxes := lesion_boxes(bits[:, :, i], Plane.SAG))]
+    sag = [
+        (i, boxes["Flatfoot or Cavus"][0])
+        for i in range(bits.shape[2])
+        if (boxes := lesion_boxes(bits[:, :, i], Plane.SAG))
+    ]
     whole = (float(sag[0][0]), *sag[0][1][:2], float(sag[-1][0] + 1), *sag[0][1][2:])
-    right = Lesion("Flatfoot or Cavus", 0.9, Plane.SAG, (sag[0][0], sag[-1][0]), whole, None, tuple(box for _, box in sag))  # type: ignore[arg-type]
+    right = Lesion(
+        "Flatfoot or Cavus",
+        0.9,
+        Plane.SAG,
+        (sag[0][0], sag[-1][0]),
+        whole,
+        None,
+        tuple(box for _, box in sag),
+    )  # type: ignore[arg-type]
     net = Detector(3, 6, (8, 8, 8, 8, 8), 8)
-    for found, score in (((right,), 1.0), ((), 0.0), ((replace(right, label="OLT", plane=Plane.COR),), 0.0)):
+    for found, score in (
+        ((right,), 1.0),
+        ((), 0.0),
+        ((replace(right, label="OLT", plane=Plane.COR),), 0.0),
+    ):
         monkeypatch.setattr(judge, "find_lesions", lambda *a, found=found: found)
-        assert judge.judge_lesions(net, held, run.lesion_spec("")) == {"score": score, "Flatfoot or Cavus": score}
+        assert judge.judge_lesions(net, held, run.lesion_spec("")) == {
+            "score": score,
+            "Flatfoot or Cavus": score,
+        }
 
 
-def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points_are_left_open(tree: Path) -> None:
+def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points_are_left_open(
+    tree: Path,
+) -> None:
     case = samples.pointed(cases.find_labelled(tree)[0])
     sample = samples.labelled(case, np.random.default_rng(3))
-    for images, points, known, plane in zip(sample.images, sample.points, sample.known, samples.PLANES, strict=True):
+    for images, points, known, plane in zip(
+        sample.images, sample.points, sample.known, samples.PLANES, strict=True
+    ):
         assert images.shape[:2] == (samples.LOOKS, VIEW_IMAGES)
         assert points.shape == (samples.LOOKS, len(CHANNELS[plane]), 2)
         assert known.all()
         for image, marks in zip(images.numpy(), points, strict=True):
-            bright = [image[1, int(r), int(c)] for c, r in marks[~np.isnan(marks[:, 0])]]  # the points lie in or on bone
+            bright = [
+                image[1, int(r), int(c)] for c, r in marks[~np.isnan(marks[:, 0])]
+            ]  # the points lie in or on bone
             assert len(bright) >= 4
             assert np.median(bright) > 0.35
-    fewer = cases.Labelled(case.volume, case.labels, {k: v for k, v in case.points.items() if k.startswith("CPA")})
+    fewer = cases.Labelled(
+        case.volume, case.labels, {k: v for k, v in case.points.items() if k.startswith("CPA")}
+    )
     sample = samples.labelled(fewer, np.random.default_rng(3))
-    assert sample.known[0].tolist() == [any(n.startswith("CPA") for n in names) for names in CHANNELS[samples.PLANES[0]]]
+    assert sample.known[0].tolist() == [
+        any(n.startswith("CPA") for n in names) for names in CHANNELS[samples.PLANES[0]]
+    ]
     assert not sample.known[1].any()
 
 
@@ -294,7 +434,9 @@ def test_what_is_not_labelled_teaches_nothing() -> None:
     heat[:, 1] = torch.nan
     value, _ = landmarks.loss(net, (0, image, heat))
     value.backward()
-    slope = net.globe[0].weight.grad.flatten(1).abs().sum(1)  # the local maps feed the global net as well
+    slope = (
+        net.globe[0].weight.grad.flatten(1).abs().sum(1)
+    )  # the local maps feed the global net as well
     assert slope[1] == 0
     assert (slope[[0, 2]] > 0).all()
 
@@ -302,8 +444,14 @@ def test_what_is_not_labelled_teaches_nothing() -> None:
 def test_key_points_from_a_tree_of_labels_to_scores_of_unseen_cases(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small, but the whole way: read points, learn, judge, export, analyse a patient that nobody saw, evaluate."""
-    monkeypatch.setattr(landmarks, "GU2Net", lambda channels, points: GU2Net(channels, points, (8, 16, 24, 32, 32), 8))
+    """Small, but the whole way: read points, learn, judge, export, analyse a patient that nobody
+    saw, evaluate.
+    """
+    monkeypatch.setattr(
+        landmarks,
+        "GU2Net",
+        lambda channels, points: GU2Net(channels, points, (8, 16, 24, 32, 32), 8),
+    )
     models, curve, _ = _trained("landmarks", tree, tmp_path, 140, 2, "landmarks-sag.md")
     assert curve[-1]["mre_mm"] < LOST_MM
 

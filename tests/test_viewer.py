@@ -1,4 +1,6 @@
-"""viewer, stack and the scripts of the report: slices, masks and surfaces in the page, driven in a real browser."""
+"""viewer, stack and the scripts of the report: slices, masks and surfaces in the page, driven in a
+real browser.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,12 @@ def _labels() -> NDArray[np.uint8]:
 
 def _volume(affine: NDArray[np.float64] = AFFINE) -> Volume:
     z, y, x = np.indices(SHAPE_ZYX)
-    return Volume((10 * x + 4 * y - 3 * z).astype(np.int16), affine, tuple(map(str, range(SHAPE_ZYX[0]))), "0" * 64)
+    return Volume(
+        (10 * x + 4 * y - 3 * z).astype(np.int16),
+        affine,
+        tuple(map(str, range(SHAPE_ZYX[0]))),
+        "0" * 64,
+    )
 
 
 def _stack(affine: NDArray[np.float64] = AFFINE) -> Stack:
@@ -57,7 +64,9 @@ TURNED = np.array([[0, 0, -0.5, 40], [0.5, 0, 0, 0], [0, -0.5, 0, 70], [0, 0, 0,
 
 
 @pytest.mark.parametrize("affine", [AFFINE, TURNED], ids=["upright", "axes exchanged and turned"])
-def test_a_stack_shows_the_scan_and_its_masks_at_the_right_place(affine: NDArray[np.float64]) -> None:
+def test_a_stack_shows_the_scan_and_its_masks_at_the_right_place(
+    affine: NDArray[np.float64],
+) -> None:
     stack, volume, labels = _stack(affine), _volume(affine), _labels()
     grey, masks = _slices(stack), on_stack(labels, stack)
     assert masks.shape == stack.shape
@@ -89,7 +98,12 @@ def test_a_stack_is_saved_beside_the_views(tmp_path: Path) -> None:
     save_case(tmp_path, make_result(), _labels(), AFFINE, make_views(), stack=stack)
     read = load_stack(tmp_path)
     assert read is not None
-    assert (read.sheets, read.shape, read.per_sheet, read.curve) == (stack.sheets, stack.shape, stack.per_sheet, stack.curve)
+    assert (read.sheets, read.shape, read.per_sheet, read.curve) == (
+        stack.sheets,
+        stack.shape,
+        stack.per_sheet,
+        stack.curve,
+    )
     np.testing.assert_array_equal(read.to_vox, stack.to_vox)
     save_case(tmp_path, make_result(), _labels(), AFFINE, make_views())
     assert load_stack(tmp_path) is None
@@ -99,12 +113,19 @@ def test_surfaces_close_around_their_bones() -> None:
     told = scene(make_result(), _labels(), _stack(), "en")
     masks = on_stack(_labels(), _stack())
     for k, bone in enumerate(told["bones"], start=1):
-        corners, faces = (np.frombuffer(zlib.decompress(base64.b64decode(bone[key])), "<u2").reshape(-1, 3) for key in ("corners", "faces"))
+        corners, faces = (
+            np.frombuffer(zlib.decompress(base64.b64decode(bone[key])), "<u2").reshape(-1, 3)
+            for key in ("corners", "faces")
+        )
         at = corners / FINE
         a, b, c = at[faces].transpose(1, 0, 2)
         volume = abs(float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum())) / 6
-        assert volume == pytest.approx((masks == k).sum(), rel=0.25)  # a slab of four voxels loses its edges to the smoothing
-        edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+        assert volume == pytest.approx(
+            (masks == k).sum(), rel=0.25
+        )  # a slab of four voxels loses its edges to the smoothing
+        edges = np.sort(
+            np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1
+        )
         assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
         inside = np.argwhere(masks == k)[:, ::-1]
         assert (at.min(0) >= inside.min(0) - 1).all()
@@ -116,7 +137,10 @@ def test_places_are_the_middles_of_points_and_boxes_in_the_stack() -> None:
     stack, result = _stack(), make_result()
     found = places(result, stack)
     m = next(m for m in result.measurements if m.name == "CPA" and m.value is not None)
-    vox = stack.to_vox[:3, :3] @ np.array([float(v) for v in found["CPA"].split(",")]) + stack.to_vox[:3, 3]
+    vox = (
+        stack.to_vox[:3, :3] @ np.array([float(v) for v in found["CPA"].split(",")])
+        + stack.to_vox[:3, 3]
+    )
     np.testing.assert_allclose(vox, np.mean(m.points_vox, axis=0), atol=0.51)
     assert result.lesions[0].label in found
     assert "MTASA" not in found
@@ -155,7 +179,13 @@ def browser() -> Iterator[Any]:
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with driver.sync_playwright() as started:
         chrome = started.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-quic", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+            executable_path=str(CHROMIUM),
+            args=[
+                "--no-sandbox",
+                "--disable-quic",
+                "--use-angle=swiftshader",
+                "--enable-unsafe-swiftshader",
+            ],
         )
         yield chrome
         chrome.close()
@@ -204,17 +234,25 @@ def test_a_click_moves_the_cross_hair_of_the_other_planes(opened: _Opened) -> No
 
 @needs_driver
 def test_what_is_drawn_is_the_scan_at_its_place(opened: _Opened) -> None:
-    """Without overlays, the grey in the middle of the axial picture is that of the voxel there, in both windows."""
+    """Without overlays, the grey in the middle of the axial picture is that of the voxel there, in
+    both windows.
+    """
     for box in opened.page.locator(".toggles input").all():
         box.uncheck()
-    script = """() => { const shown = document.querySelector('.pane[data-plane="AXL"] canvas'), copy = document.createElement("canvas");
+    script = """() => { const shown = document.querySelector('.pane[data-plane="AXL"] canvas');
+      const copy = document.createElement("canvas");
       const pen = copy.getContext("2d", {willReadFrequently: true});
       pen.drawImage(shown, 20 - shown.width / 2, 20 - shown.height / 2);
       return [...pen.getImageData(0, 0, 1, 1).data]; }"""
     stack = _stack()
     at = np.array(stack.shape[::-1]) / 2
-    scale = min(float(opened.page.evaluate(f"document.querySelector('.pane[data-plane=\"AXL\"] canvas').{k}")) / n
-                for k, n in zip(("width", "height"), stack.shape[:0:-1], strict=True))  # fmt: skip
+    scale = min(
+        float(
+            opened.page.evaluate(f"document.querySelector('.pane[data-plane=\"AXL\"] canvas').{k}")
+        )
+        / n
+        for k, n in zip(("width", "height"), stack.shape[:0:-1], strict=True)
+    )
     at[:2] -= 20 / scale + 0.5
     at[2] = opened.slice("AXL") - stack.to_vox[2, 3]
     x, y, z = stack.to_vox[:3, :3] @ at + stack.to_vox[:3, 3]
@@ -223,13 +261,19 @@ def test_what_is_drawn_is_the_scan_at_its_place(opened: _Opened) -> None:
         opened.page.select_option("#window", f"{low} {high}")
         red, green, blue, _ = opened.page.evaluate(script)
         assert red == green == blue
-        assert red == pytest.approx(np.clip(255 * (hu - low) / (high - low), 0, 255), abs=8000 / (high - low))
+        assert red == pytest.approx(
+            np.clip(255 * (hu - low) / (high - low), 0, 255), abs=8000 / (high - low)
+        )
 
 
 @needs_driver
 def test_switches_hide_bones_lines_and_boxes_in_slices_and_surface(opened: _Opened) -> None:
     page = opened.page
-    for switch, pane in (("layer-bones", '[data-plane="SAG"]'), ("layer-lines", '[data-plane="SAG"]'), ("layer-lines", ".surface")):
+    for switch, pane in (
+        ("layer-bones", '[data-plane="SAG"]'),
+        ("layer-lines", '[data-plane="SAG"]'),
+        ("layer-lines", ".surface"),
+    ):
         before = opened.pixels(pane)
         page.locator(f'[data-layer="{switch}"]').uncheck()
         assert opened.pixels(pane) != before
@@ -272,7 +316,10 @@ def test_fingers_set_the_cross_hair_enlarge_and_move(browser: Any, report: Path)
     touch("touchMove", (x + 50, y + 20))
     touch("touchEnd")
     assert shown.pixels('[data-plane="AXL"]') != large
-    assert (shown.slice("SAG"), shown.slice("COR")) == tapped  # the picture moved, not the cross-hair
+    assert (
+        shown.slice("SAG"),
+        shown.slice("COR"),
+    ) == tapped  # the picture moved, not the cross-hair
     shown.page.touchscreen.tap(x, y)
     assert (shown.slice("SAG"), shown.slice("COR")) != tapped
     canvas.press("0")
@@ -288,33 +335,50 @@ def test_a_row_jumps_to_its_slice(opened: _Opened) -> None:
     opened.page.locator(".angles a.jump", has_text="HAA").click()
     m = next(m for m in result.measurements if m.name == "HAA" and m.value is not None)
     x, y, z = np.mean(m.points_vox, axis=0)
-    assert [opened.slice(plane) for plane in ("SAG", "COR", "AXL")] == pytest.approx([x, y, z], abs=1.01)
+    assert [opened.slice(plane) for plane in ("SAG", "COR", "AXL")] == pytest.approx(
+        [x, y, z], abs=1.01
+    )
     lesion = result.lesions[0]
     opened.page.locator("#lesions a.jump").first.click()
     assert lesion.slices[0] <= opened.slice(lesion.plane.value) <= lesion.slices[1]
-    assert opened.page.evaluate("document.querySelector('#viewer').getBoundingClientRect().top") < 900
+    assert (
+        opened.page.evaluate("document.querySelector('#viewer').getBoundingClientRect().top") < 900
+    )
 
 
 @needs_driver
 @pytest.mark.parametrize(
     ("side", "where", "right", "up"),
     [
-        ("L", "above", [-1, 0, 0], [0, -1, 0]), ("R", "above", [-1, 0, 0], [0, -1, 0]), ("R", "front", [1, 0, 0], [0, 0, 1]),
-        ("L", "lateral", [0, 1, 0], [0, 0, 1]), ("R", "medial", [0, 1, 0], [0, 0, 1]), ("R", "lateral", [0, -1, 0], [0, 0, 1]),
+        ("L", "above", [-1, 0, 0], [0, -1, 0]),
+        ("R", "above", [-1, 0, 0], [0, -1, 0]),
+        ("R", "front", [1, 0, 0], [0, 0, 1]),
+        ("L", "lateral", [0, 1, 0], [0, 0, 1]),
+        ("R", "medial", [0, 1, 0], [0, 0, 1]),
+        ("R", "lateral", [0, -1, 0], [0, 0, 1]),
     ],
-)  # fmt: skip
+)
 def test_the_surface_is_seen_from_where_its_button_says(
     opened: _Opened, side: str, where: str, right: list[float], up: list[float]
 ) -> None:
-    """In patient space (left, back, up): from above a right foot's big toe is on the left, as in the projection; never a mirror image."""
-    turned = f"const eye = {{side: {1 if side == 'L' else -1}, draw() {{}}}}; Surface.prototype.from.call(eye, '{where}');"
-    axes = np.array(opened.page.evaluate(f"() => {{ {turned} return Surface.prototype.axes.call(eye); }}"))
+    """In patient space (left, back, up): from above a right foot's big toe is on the left, as in
+    the projection; never a mirror image.
+    """
+    turned = (
+        f"const eye = {{side: {1 if side == 'L' else -1}, draw() {{}}}}; "
+        f"Surface.prototype.from.call(eye, '{where}');"
+    )
+    axes = np.array(
+        opened.page.evaluate(f"() => {{ {turned} return Surface.prototype.axes.call(eye); }}")
+    )
     np.testing.assert_allclose(axes[:2], [right, up], atol=0.01)
     assert np.linalg.det(axes) == pytest.approx(1.0)
 
 
 @needs_driver
-def test_the_surface_turns_and_has_a_still_picture_without_webgl(opened: _Opened, browser: Any, report: Path) -> None:
+def test_the_surface_turns_and_has_a_still_picture_without_webgl(
+    opened: _Opened, browser: Any, report: Path
+) -> None:
     page = opened.page
     canvas = page.locator(".pane.surface canvas")
     assert page.get_attribute("#viewer", "data-surface") == "webgl"
@@ -332,10 +396,13 @@ def test_the_surface_turns_and_has_a_still_picture_without_webgl(opened: _Opened
     assert opened.pixels(".surface") == before
     bare = browser.new_page()
     bare.add_init_script("""const get = HTMLCanvasElement.prototype.getContext;
-      HTMLCanvasElement.prototype.getContext = function (kind, ...r) { return kind === "webgl" ? null : get.call(this, kind, ...r); };""")
+      HTMLCanvasElement.prototype.getContext = function (kind, ...r) {
+        return kind === "webgl" ? null : get.call(this, kind, ...r); };""")
     still = _Opened(bare, report)
     assert bare.get_attribute("#viewer", "data-surface") == "still"
-    colours = np.asarray(Image.open(io.BytesIO(still.pixels(".surface"))).convert("RGB")).reshape(-1, 3)
+    colours = np.asarray(Image.open(io.BytesIO(still.pixels(".surface"))).convert("RGB")).reshape(
+        -1, 3
+    )
     assert (colours.max(1) - colours.min(1) > 60).mean() > 0.05  # coloured bones, not a black pane
     assert still.said == []
     bare.close()
@@ -357,7 +424,9 @@ def test_a_sign_off_downloads_as_json(opened: _Opened) -> None:
 @needs_driver
 @pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("ko", "dark")])
 @pytest.mark.parametrize("width", [1200, 320])
-def test_pages_are_accessible_and_fit_a_small_screen(lang: str, scheme: str, width: int, browser: Any, tmp_path: Path) -> None:
+def test_pages_are_accessible_and_fit_a_small_screen(
+    lang: str, scheme: str, width: int, browser: Any, tmp_path: Path
+) -> None:
     folder = tmp_path / "case-01"
     save_case(folder, make_result(), _labels(), AFFINE, make_views(), stack=_stack())
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
@@ -365,7 +434,11 @@ def test_pages_are_accessible_and_fit_a_small_screen(lang: str, scheme: str, wid
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
     page.evaluate(axe_script())  # the page's own policy does not hold for what the test puts in
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found if v["impact"] in ("serious", "critical")] == []
+    assert [
+        (v["id"], v["nodes"][0]["html"][:120])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ] == []
     assert shown.said == []
     page.close()
 
@@ -386,15 +459,20 @@ def test_everything_is_reached_by_keyboard(opened: _Opened) -> None:
     reached = []
     for _ in range(120):
         opened.page.keyboard.press("Tab")
-        told = opened.page.evaluate("""() => { const e = document.activeElement, style = getComputedStyle(e);
+        told = opened.page.evaluate("""() => {
+            const e = document.activeElement, style = getComputedStyle(e);
           return [e.tagName, e.closest("section")?.id || "", style.outlineStyle !== "none"]; }""")
         if told[0] == "BODY":
             break
         reached.append(told)
     assert all(visible for _, _, visible in reached)
-    assert {("CANVAS", "viewer"), ("INPUT", "viewer"), ("SELECT", "viewer"), ("BUTTON", "viewer"), ("BUTTON", "signoff")} <= {
-        (tag, where) for tag, where, _ in reached
-    }
+    assert {
+        ("CANVAS", "viewer"),
+        ("INPUT", "viewer"),
+        ("SELECT", "viewer"),
+        ("BUTTON", "viewer"),
+        ("BUTTON", "signoff"),
+    } <= {(tag, where) for tag, where, _ in reached}
 
 
 def test_a_report_without_a_stack_has_no_viewer(tmp_path: Path) -> None:

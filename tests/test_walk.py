@@ -35,21 +35,37 @@ def one(root: Path) -> CaseRef:
     return case
 
 
-def split_tree(root: Path, case_id: str = "AN00000001", group: str = "AD", form: str = "NFC", image: str = "", label: str = "") -> None:
+def split_tree(
+    root: Path,
+    case_id: str = "AN00000001",
+    group: str = "AD",
+    form: str = "NFC",
+    image: str = "",
+    label: str = "",
+) -> None:
     images = root / unicodedata.normalize(form, "1.원천데이터") / image / group / case_id
     labels = root / unicodedata.normalize(form, "2.라벨링데이터") / label / group / case_id
     for plane in Plane:
         for number in (1, 2):
-            touch(images / plane / f"{SERIES}_{plane}_{number:04d}.dcm", labels / plane / f"{SERIES}_{plane}_{number:04d}.json")
+            touch(
+                images / plane / f"{SERIES}_{plane}_{number:04d}.dcm",
+                labels / plane / f"{SERIES}_{plane}_{number:04d}.json",
+            )
     touch(labels / "ANGLE" / f"{SERIES}_Angle.json", images / "CLINICALINFO" / "info.json")
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_the_split_tree_pairs_images_labels_angles_and_clinical_files(tmp_path: Path, form: str) -> None:
+def test_the_split_tree_pairs_images_labels_angles_and_clinical_files(
+    tmp_path: Path, form: str
+) -> None:
     split_tree(tmp_path, form=form)
     case = one(tmp_path)
     assert (case.case_id, case.layout) == ("AN00000001", "dataset")
-    assert {plane: len(paths) for plane, paths in case.images.items()} == {Plane.AXL: 2, Plane.COR: 2, Plane.SAG: 2}
+    assert {plane: len(paths) for plane, paths in case.images.items()} == {
+        Plane.AXL: 2,
+        Plane.COR: 2,
+        Plane.SAG: 2,
+    }
     for plane, paths in case.images.items():
         assert [path.stem for path in paths] == list(case.labels[plane])
     assert len(case.angle_files) == len(case.clinical_files) == 1
@@ -64,7 +80,12 @@ def test_training_and_validation_cases_of_one_name_keep_their_own_labels(tmp_pat
     assert len({case.case_id.casefold() for case in cases}) == 2
     for case in cases:
         part = case.folder.relative_to(tmp_path).parts[0]
-        assert all(part in path.parts for stems in case.labels.values() for files in stems.values() for path in files)
+        assert all(
+            part in path.parts
+            for stems in case.labels.values()
+            for files in stems.values()
+            for path in files
+        )
         assert len(case.labels[Plane.AXL]) == 2
 
 
@@ -81,7 +102,11 @@ def test_everything_together_in_one_case_folder_is_one_case(tmp_path: Path) -> N
 
 
 def test_plane_folders_with_images_and_labels_together_are_one_case(tmp_path: Path) -> None:
-    touch(tmp_path / "C1" / "AXL" / "x_1.dcm", tmp_path / "C1" / "AXL" / "x_1.json", tmp_path / "C1" / "ANGLE" / "a_Angle.json")
+    touch(
+        tmp_path / "C1" / "AXL" / "x_1.dcm",
+        tmp_path / "C1" / "AXL" / "x_1.json",
+        tmp_path / "C1" / "ANGLE" / "a_Angle.json",
+    )
     case = one(tmp_path)
     assert list(case.labels[Plane.AXL]) == ["x_1"]
     assert one(tmp_path / "C1").case_id == "C1"
@@ -118,45 +143,76 @@ def test_label_folders_of_one_name_in_two_groups_are_two_cases(tmp_path: Path) -
         assert file.is_relative_to(case.folder)
 
 
-def test_a_clinical_file_without_a_group_folder_joins_the_labels_of_its_name(tmp_path: Path) -> None:
+def test_a_clinical_file_without_a_group_folder_joins_the_labels_of_its_name(
+    tmp_path: Path,
+) -> None:
     labels = tmp_path / "2.라벨링데이터" / "AD" / "AN1" / "AXL" / "x_1.json"
     clinical = tmp_path / "1.원천데이터" / "AN1" / "CLINICALINFO" / "c.json"
     touch(labels, clinical)
     case = one(tmp_path)
-    assert (case.case_id, case.labels, case.clinical_files) == ("AN1", {Plane.AXL: {"x_1": (labels,)}}, (clinical,))
-    touch(tmp_path / "2.라벨링데이터" / "FD" / "AN1" / "AXL" / "x_1.json")  # now nothing tells whose it is
-    assert sorted(len(case.clinical_files) + 10 * len(case.labels) for case in find_cases(tmp_path)) == [1, 10, 10]
+    assert (case.case_id, case.labels, case.clinical_files) == (
+        "AN1",
+        {Plane.AXL: {"x_1": (labels,)}},
+        (clinical,),
+    )
+    touch(
+        tmp_path / "2.라벨링데이터" / "FD" / "AN1" / "AXL" / "x_1.json"
+    )  # now nothing tells whose it is
+    assert sorted(
+        len(case.clinical_files) + 10 * len(case.labels) for case in find_cases(tmp_path)
+    ) == [1, 10, 10]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_labels_of_another_group_do_not_mix_with_those_of_the_images(tmp_path: Path, form: str) -> None:
+def test_labels_of_another_group_do_not_mix_with_those_of_the_images(
+    tmp_path: Path, form: str
+) -> None:
     split_tree(tmp_path, "AN1", "FD", form)
     touch(tmp_path / "2.라벨링데이터" / "AD" / "AN1" / "AXL" / f"{SERIES}_AXL_0001.json")
     whole, lonely = sorted(find_cases(tmp_path), key=lambda case: not case.images)
-    assert {files[0].parent.parent.parent.name for files in whole.labels[Plane.AXL].values()} == {"FD"}
+    assert {files[0].parent.parent.parent.name for files in whole.labels[Plane.AXL].values()} == {
+        "FD"
+    }
     assert all(len(files) == 1 for files in whole.labels[Plane.AXL].values())
     assert len(whole.clinical_files) == 1
     assert list(lonely.labels[Plane.AXL]) == [f"{SERIES}_AXL_0001"]
 
 
 def test_outlines_and_boxes_in_trees_of_their_own_both_reach_the_images(tmp_path: Path) -> None:
-    touch(*(tmp_path / part / "AD" / "AN1" / "COR" / f"x_1.{end}" for part, end in (("a", "dcm"), ("b", "json"), ("c", "json"))))
+    touch(
+        *(
+            tmp_path / part / "AD" / "AN1" / "COR" / f"x_1.{end}"
+            for part, end in (("a", "dcm"), ("b", "json"), ("c", "json"))
+        )
+    )
     assert len(one(tmp_path).labels[Plane.COR]["x_1"]) == 2
 
 
 def test_two_feet_in_one_case_folder_are_two_cases(tmp_path: Path) -> None:
     for side in "LR":
         stem = f"A_H07_N_1_ST01_{side}"
-        touch(tmp_path / "C1" / "AXL" / f"{stem}_AXL_0001.dcm", tmp_path / "C1" / "ANGLE" / f"{stem}_Angle.json")
+        touch(
+            tmp_path / "C1" / "AXL" / f"{stem}_AXL_0001.dcm",
+            tmp_path / "C1" / "ANGLE" / f"{stem}_Angle.json",
+        )
     touch(tmp_path / "C1" / "CLINICALINFO" / "c.json")
     cases = find_cases(tmp_path)
     assert [case.case_id for case in cases] == ["C1_ST01_L", "C1_ST01_R"]
     for case in cases:
-        assert (len(case.images[Plane.AXL]), len(case.angle_files), len(case.clinical_files)) == (1, 1, 1)
+        assert (len(case.images[Plane.AXL]), len(case.angle_files), len(case.clinical_files)) == (
+            1,
+            1,
+            1,
+        )
 
 
 def test_a_plain_folder_of_files_is_one_case_and_a_file_is_too(tmp_path: Path) -> None:
-    touch(tmp_path / "wbct" / "b.dcm", tmp_path / "wbct" / "a.dcm", tmp_path / "wbct" / "notes.txt", tmp_path / "wbct" / ".DS_Store")
+    touch(
+        tmp_path / "wbct" / "b.dcm",
+        tmp_path / "wbct" / "a.dcm",
+        tmp_path / "wbct" / "notes.txt",
+        tmp_path / "wbct" / ".DS_Store",
+    )
     case = one(tmp_path / "wbct")
     assert (case.case_id, case.layout) == ("wbct", "plain")
     assert [path.name for path in case.images[None]] == ["a.dcm", "b.dcm", "notes.txt"]
@@ -181,7 +237,20 @@ def test_an_empty_folder_is_reported_and_never_dropped(tmp_path: Path) -> None:
 
 
 def test_cases_of_one_id_get_different_ids(tmp_path: Path) -> None:
-    touch(*(tmp_path / folder / "1" for folder in ("x/foot", "y/FOOT", "y/foot", "x--foot", "q/x/foot", "q--x/foot", "q/x--foot")))
+    touch(
+        *(
+            tmp_path / folder / "1"
+            for folder in (
+                "x/foot",
+                "y/FOOT",
+                "y/foot",
+                "x--foot",
+                "q/x/foot",
+                "q--x/foot",
+                "q/x--foot",
+            )
+        )
+    )
     found = ids(tmp_path)
     assert len({case_id.casefold() for case_id in found}) == 7
     assert found == ids(tmp_path)
@@ -191,7 +260,11 @@ def test_cases_of_one_id_get_different_ids(tmp_path: Path) -> None:
 def test_a_year_in_the_name_of_a_folder_is_no_copy(tmp_path: Path) -> None:
     root = tmp_path / "Data (2023)" / "AN1"
     name = f"{SERIES}_AXL_0001"
-    touch(root / "AXL" / f"{name}.dcm", root / "AXL" / f"{name}.json", root / "BBOX" / "AXL" / f"{name}.json")
+    touch(
+        root / "AXL" / f"{name}.dcm",
+        root / "AXL" / f"{name}.json",
+        root / "BBOX" / "AXL" / f"{name}.json",
+    )
     for top in (tmp_path, tmp_path / "Data (2023)"):
         case = one(top)
         assert len(case.labels[Plane.AXL][f"{SERIES}_AXL_0001"]) == 2
@@ -216,25 +289,52 @@ def test_a_copied_folder_of_labels_leaves_the_case_with_images_its_name(tmp_path
     assert [case_id for case_id, seen in found.items() if seen] == ["AN1"]
     assert {place.case_id for place in find_places(tmp_path)} == set(found)
     (whole,) = (case for case in find_cases(tmp_path) if case.case_id == "AN1")
-    assert [[path.parts[-5] for path in files] for files in whole.labels[Plane.AXL].values()] == [["2.라벨링데이터", "2.라벨링데이터"]]
-    assert [path.parts[-5] for path in whole.copies] == ["2.라벨링데이터 - 복사본"], "it is called a copy"
+    assert [[path.parts[-5] for path in files] for files in whole.labels[Plane.AXL].values()] == [
+        ["2.라벨링데이터", "2.라벨링데이터"]
+    ]
+    assert [path.parts[-5] for path in whole.copies] == ["2.라벨링데이터 - 복사본"], (
+        "it is called a copy"
+    )
 
 
 @pytest.mark.parametrize("mark", [" (1)", "(2)", " - Copy", " - 복사본", " - Copy (2)"])
-def test_a_second_download_of_a_slice_is_left_out_and_a_lone_one_is_the_slice(mark: str, tmp_path: Path) -> None:
+def test_a_second_download_of_a_slice_is_left_out_and_a_lone_one_is_the_slice(
+    mark: str, tmp_path: Path
+) -> None:
     name = "A_H07_AD_0000000001_ST01_L_AXL_0001"
     touch(tmp_path / "AN1" / "AXL" / f"{name}.dcm", tmp_path / "AN1" / "AXL" / f"{name}{mark}.dcm")
     touch(tmp_path / "AN1" / "AXL" / f"{name[:-1]}2{mark}.dcm")
     case = one(tmp_path)
-    assert [path.name for path in case.images[Plane.AXL]] == [f"{name}.dcm", f"{name[:-1]}2{mark}.dcm"]
+    assert [path.name for path in case.images[Plane.AXL]] == [
+        f"{name}.dcm",
+        f"{name[:-1]}2{mark}.dcm",
+    ]
     assert [path.name for path in case.copies] == [f"{name}{mark}.dcm"]
 
 
-@pytest.mark.parametrize("names", [("P1", "CT"), ("P1", "CT", "a", "b"), ("P1-L",), ("P1+L",), ("P1--CT",), ("P1-", "-CT"), ("a_b",)])
-def test_an_id_is_the_same_whatever_lies_beside_the_case(names: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("P1", "CT"),
+        ("P1", "CT", "a", "b"),
+        ("P1-L",),
+        ("P1+L",),
+        ("P1--CT",),
+        ("P1-", "-CT"),
+        ("a_b",),
+    ],
+)
+def test_an_id_is_the_same_whatever_lies_beside_the_case(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
     touch(tmp_path.joinpath(*names) / "1")
     (alone,) = ids(tmp_path)
-    touch(*(tmp_path / other / "1" for other in ("P2/CT", "CT", "P1/MR", "a/b", "P1/L", "P1", "P3/P1-L", "b")))
+    touch(
+        *(
+            tmp_path / other / "1"
+            for other in ("P2/CT", "CT", "P1/MR", "a/b", "P1/L", "P1", "P3/P1-L", "b")
+        )
+    )
     assert alone in ids(tmp_path)
     assert len(set(ids(tmp_path))) == len(ids(tmp_path))
     assert scan_id(alone) == alone, "no case has the id of another one's foot"
@@ -253,7 +353,9 @@ def test_a_root_that_does_not_exist_stops_the_run(tmp_path: Path) -> None:
         find_cases(tmp_path / "none")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="needs a file system that takes any bytes as a name"
+)
 def test_a_korean_name_in_another_encoding_becomes_text_and_still_opens(tmp_path: Path) -> None:
     raw = os.path.join(os.fsencode(tmp_path), "환자".encode("cp949"))  # noqa: PTH118
     os.mkdir(raw)  # noqa: PTH102
@@ -282,7 +384,23 @@ def test_the_two_unicode_forms_of_a_name_give_one_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["..", ".", "", "../x", "a/b", "a\\b", "CON", "nul.txt", "x" * 300, "환" * 200, ".hidden", "a ", "a:b", "\udcff"]
+    "name",
+    [
+        "..",
+        ".",
+        "",
+        "../x",
+        "a/b",
+        "a\\b",
+        "CON",
+        "nul.txt",
+        "x" * 300,
+        "환" * 200,
+        ".hidden",
+        "a ",
+        "a:b",
+        "\udcff",
+    ],
 )
 def test_a_bad_id_becomes_a_safe_folder_name_of_its_own(name: str) -> None:
     made = slug(name)
@@ -294,7 +412,9 @@ def test_a_bad_id_becomes_a_safe_folder_name_of_its_own(name: str) -> None:
     assert slug(name + "!") != made
 
 
-def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "sub" / "a.json"
     write_atomic(path, b"old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("no space")))
@@ -309,13 +429,22 @@ def test_homes_hold_no_file_names_and_give_the_same_cases(tmp_path: Path) -> Non
         split_tree(tmp_path / part, image=f"{letter}S_AD", label=f"{letter}L_AD")
     split_tree(tmp_path, "FN00000002", "N")
     both = tmp_path / "C1" / "AXL"
-    touch(tmp_path / "wbct" / "1.dcm", both / f"{SERIES}_AXL_1.dcm", both / f"{SERIES[:-1]}R_AXL_1.dcm")
+    touch(
+        tmp_path / "wbct" / "1.dcm",
+        both / f"{SERIES}_AXL_1.dcm",
+        both / f"{SERIES[:-1]}R_AXL_1.dcm",
+    )
     homes = find_homes(tmp_path)
     assert [home.name for home in homes] == ["FN00000002", "C1", "AN00000001", "AN00000001", "wbct"]
     assert all(files is None for home in homes for files in home.folders.values())
     found = [case for home in homes for case in home.cases()]
-    assert [replace(case, case_id="") for case in found] == [replace(case, case_id="") for case in find_cases(tmp_path)]
-    assert [case.case_id for case in found if case.folder.name == "C1"] == ["C1_ST01_L", "C1_ST01_R"]
+    assert [replace(case, case_id="") for case in found] == [
+        replace(case, case_id="") for case in find_cases(tmp_path)
+    ]
+    assert [case.case_id for case in found if case.folder.name == "C1"] == [
+        "C1_ST01_L",
+        "C1_ST01_R",
+    ]
 
 
 def test_homes_are_looked_for_in_a_folder_only(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""One bone as a shape: a tube of superelliptic sections joined with superellipsoid blobs, from the table foot.json."""
+"""One bone as a shape: a tube of superelliptic sections joined with superellipsoid blobs, from the
+table foot.json.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ BLEND_MM = 1.2  # radius of the smooth union of a bone's parts; the table's own 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tube:
-    """Sections at stations s in 0..1 between t[0] and t[1] mm along e1. sections: (6, S) rows u, v, a, b, rot (deg), n."""
+    """Sections at stations s in 0..1 between t[0] and t[1] mm along e1.
+
+    sections: (6, S) rows u, v, a, b, rot (deg), n.
+    """
 
     t: tuple[float, float]
     s: Array
@@ -40,7 +45,8 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampledField:
-    """Distances (mm, minus inside) on a local grid: low (3,) its first corner, step mm, values (n1, n2, n3) along e1, e2, e3.
+    """Distances (mm, minus inside) on a local grid: low (3,) its first corner, step mm, values (n1,
+    n2, n3) along e1, e2, e3.
 
     top: the surface was measured up to here along e1 only; above, the tube goes on.
     """
@@ -79,7 +85,9 @@ class Bone:
 
     def moved(self, turn: Array, centre: Array, shift: Array | float = 0.0) -> Bone:
         """The bone after rotating by (3, 3) `turn` about `centre`, then shifting (mm)."""
-        return replace(self, pos=centre + turn @ (self.pos - centre) + shift, axes=self.axes @ turn.T)
+        return replace(
+            self, pos=centre + turn @ (self.pos - centre) + shift, axes=self.axes @ turn.T
+        )
 
     def centre_line(self, t: float) -> Array:
         """Centre of the tube's section at t mm along e1, in the foot frame."""
@@ -90,22 +98,37 @@ class Bone:
 
 @cache
 def _table() -> Mapping[str, Any]:
-    data: Mapping[str, Any] = json.loads((files("footcli.anatomy") / "foot.json").read_text("utf-8"))
+    data: Mapping[str, Any] = json.loads(
+        (files("footcli.anatomy") / "foot.json").read_text("utf-8")
+    )
     return data
 
 
 def reference_foot() -> dict[str, Bone]:
-    """The measured mean foot, left, loaded, at a foot length of 179.3 mm heel to 2nd metatarsal head."""
+    """The measured mean foot, left, loaded, at a foot length of 179.3 mm heel to 2nd metatarsal
+    head.
+    """
     table = _table()
     stations = np.array(table["stations_s"])
     foot = {}
     for name, row in table["bones"].items():
         tube = row["tube"]
         sections = np.array([tube[k] for k in ("u", "v", "a", "b", "rot", "n")], dtype=np.float64)
-        blobs = tuple(Blob(np.array(b["c"]), np.array(b["r"]), np.array(b["axes"]), float(b["n"])) for b in row["blobs"])
+        blobs = tuple(
+            Blob(np.array(b["c"]), np.array(b["r"]), np.array(b["axes"]), float(b["n"]))
+            for b in row["blobs"]
+        )
         marks = {k: np.array(v) for k, v in row["landmarks"].items() if isinstance(v, list)}
-        foot[name] = Bone(name, np.array(row["pos"]), unit(row["axes"]), np.ones(3), Tube(tuple(tube["t"]), stations, sections),
-                          blobs, marks, np.zeros((0, 5)))  # fmt: skip
+        foot[name] = Bone(
+            name,
+            np.array(row["pos"]),
+            unit(row["axes"]),
+            np.ones(3),
+            Tube(tuple(tube["t"]), stations, sections),
+            blobs,
+            marks,
+            np.zeros((0, 5)),
+        )
     return foot
 
 
@@ -120,17 +143,23 @@ def _smooth_min(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.fl
     return np.asarray(b + (a - b) * h - BLEND_MM * h * (1 - h), dtype=np.float32)
 
 
-def _gauge(p: NDArray[np.float32], radii: NDArray[np.float32], n: NDArray[np.float32] | float) -> NDArray[np.float32]:
-    """Approximate distance (mm) from points (k, m) to a superellipsoid with semi-axes (k, m): minus inside."""
+def _gauge(
+    p: NDArray[np.float32], radii: NDArray[np.float32], n: NDArray[np.float32] | float
+) -> NDArray[np.float32]:
+    """Approximate distance (mm) from points (k, m) to a superellipsoid with semi-axes (k, m): minus
+    inside.
+    """
     reach = np.sqrt((p * p).sum(0)) + 1e-6
     norm = (np.abs(p / radii) ** n).sum(0) ** (1 / n) + 1e-6
     return np.asarray(reach - reach / norm, dtype=np.float32)
 
 
 def distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Approximate distance of local points (3, m) to the bone's surface, minus inside; mm before `scale`.
+    """Approximate distance of local points (3, m) to the bone's surface, minus inside; mm before
+    `scale`.
 
-    Near the surface its sign is exact; divide by the gradient's length for a distance (see raster.py).
+    Near the surface its sign is exact; divide by the gradient's length for a distance (see
+    raster.py).
     """
     out = np.empty(local.shape[1], np.float32)
     for at in range(0, len(out), AT_ONCE):
@@ -157,11 +186,16 @@ def _distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(d, dtype=np.float32)
 
 
-def _measured(field: SampledField, local: NDArray[np.float32], tube: NDArray[np.float32]) -> NDArray[np.float32]:
+def _measured(
+    field: SampledField, local: NDArray[np.float32], tube: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Distance to the measured surface; above its top it blends into the tube over 6 mm."""
     at = (local - field.low[:, None]) / field.step
     d = ndimage.map_coordinates(field.values, at, order=1, mode="nearest")
-    outside = np.maximum(-at, at - (np.array(field.values.shape)[:, None] - 1)).max(0).clip(0) * field.step
+    outside = (
+        np.maximum(-at, at - (np.array(field.values.shape)[:, None] - 1)).max(0).clip(0)
+        * field.step
+    )
     d = d + outside
     if field.top is None:
         return np.asarray(d, dtype=np.float32)
@@ -170,34 +204,52 @@ def _measured(field: SampledField, local: NDArray[np.float32], tube: NDArray[np.
 
 
 def reshaped(bone: Bone, tube: Tube, blobs: tuple[Blob, ...]) -> Bone:
-    """The bone with other sections and blobs in place of its own, one for one; each landmark goes with the part it lies deepest in."""
+    """The bone with other sections and blobs in place of its own, one for one; each landmark goes
+    with the part it lies deepest in.
+    """
     marks = {}
     for name, point in bone.landmarks.items():
         at = point.astype(np.float32)[:, None]
         depths = [distance(replace(bone, blobs=()), at), *(_from_blob(b, at) for b in bone.blobs)]
         part = int(np.argmin([float(d[0]) for d in depths]))
-        marks[name] = _with_tube(point, bone.tube, tube) if part == 0 else _with_blob(point, bone.blobs[part - 1], blobs[part - 1])
+        marks[name] = (
+            _with_tube(point, bone.tube, tube)
+            if part == 0
+            else _with_blob(point, bone.blobs[part - 1], blobs[part - 1])
+        )
     return replace(bone, tube=tube, blobs=blobs, landmarks=marks)
 
 
 def _with_tube(point: Array, old: Tube, new: Tube) -> Array:
     """A local point after its section has moved, turned and grown."""
     s = (point[0] - old.t[0]) / (old.t[1] - old.t[0])
-    before, after = (np.array([np.interp(s, tube.s, row) for row in tube.sections[:5]]) for tube in (old, new))
+    before, after = (
+        np.array([np.interp(s, tube.s, row) for row in tube.sections[:5]]) for tube in (old, new)
+    )
     turn = np.radians(after[4] - before[4])
     p, q = (point[1:] - before[:2]) * np.sqrt(after[2] * after[3] / (before[2] * before[3]))
-    return np.array([point[0], after[0] + p * np.cos(turn) - q * np.sin(turn), after[1] + p * np.sin(turn) + q * np.cos(turn)])
+    return np.array(
+        [
+            point[0],
+            after[0] + p * np.cos(turn) - q * np.sin(turn),
+            after[1] + p * np.sin(turn) + q * np.cos(turn),
+        ]
+    )
 
 
 def _with_blob(point: Array, old: Blob, new: Blob) -> Array:
     """A local point after its blob has moved and grown along its axes."""
     from_centre = point - old.centre
-    return np.asarray(new.centre + from_centre + (old.axes @ from_centre * (new.radii / old.radii - 1)) @ old.axes)
+    return np.asarray(
+        new.centre + from_centre + (old.axes @ from_centre * (new.radii / old.radii - 1)) @ old.axes
+    )
 
 
 def _from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
     """(m,) approximate distance (mm) of local points (3, m) to a blob, minus inside."""
-    q = (blob.axes.astype(np.float32) @ (local - blob.centre.astype(np.float32)[:, None])).astype(np.float32)
+    q = (blob.axes.astype(np.float32) @ (local - blob.centre.astype(np.float32)[:, None])).astype(
+        np.float32
+    )
     return _gauge(q, blob.radii.astype(np.float32)[:, None], blob.n)
 
 
@@ -211,12 +263,25 @@ def surface_points(bone: Bone) -> Array:
     r = ((np.abs(c / a)) ** n + (np.abs(w / b)) ** n) ** (-1 / n)
     p, q, angle = r * c, r * w, np.radians(rot)
     t = np.broadcast_to((tube.t[0] + s * (tube.t[1] - tube.t[0]))[:, None], p.shape)
-    pieces = [np.stack([t, u + p * np.cos(angle) - q * np.sin(angle), v + p * np.sin(angle) + q * np.cos(angle)], -1).reshape(-1, 3)]
+    pieces = [
+        np.stack(
+            [
+                t,
+                u + p * np.cos(angle) - q * np.sin(angle),
+                v + p * np.sin(angle) + q * np.cos(angle),
+            ],
+            -1,
+        ).reshape(-1, 3)
+    ]
     z = np.linspace(-1, 1, 40)[:, None]
-    ball = np.stack(np.broadcast_arrays(np.sqrt(1 - z**2) * c, np.sqrt(1 - z**2) * w, z), -1).reshape(-1, 3)
+    ball = np.stack(
+        np.broadcast_arrays(np.sqrt(1 - z**2) * c, np.sqrt(1 - z**2) * w, z), -1
+    ).reshape(-1, 3)
     for blob in bone.blobs:
         length = ((np.abs(ball / blob.radii)) ** blob.n).sum(1) ** (-1 / blob.n)
         pieces.append(blob.centre + (ball * length[:, None]) @ blob.axes)
     points = np.concatenate(pieces)
-    outer = distance(bone, points.T.astype(np.float32)) > -0.8  # points of one part buried in another are no surface
+    outer = (
+        distance(bone, points.T.astype(np.float32)) > -0.8
+    )  # points of one part buried in another are no surface
     return bone.to_foot(points[outer])

@@ -9,13 +9,17 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+)
 
 
 def checked(allowed: Callable[[], Sequence[str]]) -> Callable[[str | None], str | None]:
-    """A callback for an option of a few words that a module tells; that module is imported once a word is given, not for --help."""
+    """A callback for an option of a few words that a module tells; that module is imported once a
+    word is given, not for --help.
+    """
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in allowed():
@@ -94,8 +98,13 @@ class Task(StrEnum):
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
-    """Assisted diagnosis of foot and ankle disease from weight-bearing cone-beam CT. Research use only; not a medical device."""
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Assisted diagnosis of foot and ankle disease from weight-bearing cone-beam CT.
+
+    Research use only; not a medical device.
+    """
     if version:
         from footcli import __version__
 

@@ -14,7 +14,18 @@ from footcli.infer.session import open_session
 from footcli.system.assets import templates_dir
 from footcli.system.cores import cpu_count
 
-NEEDED = ("numpy", "scipy", "scikit-image", "pydicom", "Pillow", "onnxruntime", "typer", "rich", "jinja2", "hotcoco")
+NEEDED = (
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "pydicom",
+    "Pillow",
+    "onnxruntime",
+    "typer",
+    "rich",
+    "jinja2",
+    "hotcoco",
+)
 OPTIONAL = {
     "pyjpegls": "JPEG-LS slices",
     "imagecodecs": "JPEG Lossless and 12-bit JPEG slices",
@@ -31,9 +42,17 @@ def check(models: Path) -> Iterator[tuple[bool, str]]:
             yield True, f"{name} {version(name)}"
         except PackageNotFoundError:
             installed = name == "onnxruntime" and _has("onnxruntime-gpu")
-            yield installed, f"{name}: " + ("onnxruntime-gpu" if installed else f"missing: pip install {name}")
+            yield (
+                installed,
+                f"{name}: " + ("onnxruntime-gpu" if installed else f"missing: pip install {name}"),
+            )
     for name, use in OPTIONAL.items():
-        yield True, f"{name} {version(name)}" if _has(name) else f"{name} is not installed (only for {use})"
+        yield (
+            True,
+            f"{name} {version(name)}"
+            if _has(name)
+            else f"{name} is not installed (only for {use})",
+        )
     try:
         yield True, f"report templates: {len(list(templates_dir().iterdir()))} files"
         for spec in load_manifest(models).models:

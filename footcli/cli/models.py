@@ -13,27 +13,64 @@ from footcli.cli.terminal import COULD_NOT, exits, say
 
 @app.command()
 def train(
-    task: Annotated[Task, typer.Argument(help="bones, landmarks, lesions; dome: OLT alone; hindfoot: coalition, ankle arthritis.")],
+    task: Annotated[
+        Task,
+        typer.Argument(
+            help="bones, landmarks, lesions; dome: OLT alone; hindfoot: coalition, ankle arthritis."
+        ),
+    ],
     data: Annotated[
-        Path | None, typer.Argument(help="Labelled cases in the data set's layout; without, drawn subjects.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="Labelled cases in the data set's layout; without, drawn subjects.",
+            show_default=False,
+        ),
     ] = None,
-    phantoms: Annotated[float, typer.Option(min=0, max=1, help="Share of drawn subjects beside labelled cases.")] = 0.0,
-    models: Annotated[Path, typer.Option(help="Folder that gets the ONNX file, its manifest entry and its card.")] = Path("models"),
-    runs: Annotated[Path, typer.Option(help="Folder for checkpoints; a stopped training goes on from there.")] = Path("runs"),
+    phantoms: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of drawn subjects beside labelled cases.")
+    ] = 0.0,
+    models: Annotated[
+        Path, typer.Option(help="Folder that gets the ONNX file, its manifest entry and its card.")
+    ] = Path("models"),
+    runs: Annotated[
+        Path, typer.Option(help="Folder for checkpoints; a stopped training goes on from there.")
+    ] = Path("runs"),
     steps: Annotated[int, typer.Option(min=1, help="Steps of the whole training.")] = 4000,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 8,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
-    bank: Annotated[int, typer.Option(min=1, help="Subjects kept in memory, replaced one by one.")] = 24,
-    shapes: Annotated[Path | None, typer.Option(help="Folder of measured bone surfaces (PLY) to mix in.", show_default=False)] = None,
-    start: Annotated[
-        Path | None, typer.Option(help="ONNX file of a detector of lesions that learns on, a shipped one for example.", show_default=False)
+    bank: Annotated[
+        int, typer.Option(min=1, help="Subjects kept in memory, replaced one by one.")
+    ] = 24,
+    shapes: Annotated[
+        Path | None,
+        typer.Option(help="Folder of measured bone surfaces (PLY) to mix in.", show_default=False),
     ] = None,
-    device: Annotated[Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")] = Device.auto,
-    minutes: Annotated[float, typer.Option(min=0, help="Stop after this time and export what is there; 0 for no limit.")] = 0.0,
-    judge_every: Annotated[int, typer.Option(min=1, help="Steps between judgements on held-out subjects.")] = 500,
-    patience: Annotated[int, typer.Option(min=0, help="Stop after so many judgements without a better one; 0 for never.")] = 0,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="ONNX file of a detector of lesions that learns on, a shipped one for example.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        Device, typer.Option(help="auto takes CUDA where it works; cuda never falls back.")
+    ] = Device.auto,
+    minutes: Annotated[
+        float,
+        typer.Option(min=0, help="Stop after this time and export what is there; 0 for no limit."),
+    ] = 0.0,
+    judge_every: Annotated[
+        int, typer.Option(min=1, help="Steps between judgements on held-out subjects.")
+    ] = 500,
+    patience: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Stop after so many judgements without a better one; 0 for never."
+        ),
+    ] = 0,
 ) -> None:
-    """Train a network on labelled cases, on subjects drawn on the fly, or both; export it to ONNX. Needs: pip install 'footcli[train]'
+    """Train a network on labelled cases, on subjects drawn on the fly, or both; export it to ONNX.
+    Needs: pip install 'footcli[train]'
 
     Example: footcli train bones tree --phantoms 0.5 --steps 4000 --models my-models
     """
@@ -43,19 +80,36 @@ def train(
         try:
             from footcli.train.run import Material, train_and_export
         except ModuleNotFoundError as error:
-            raise SetupError(f"training needs the module {error.name}: pip install 'footcli[train]'") from error
+            raise SetupError(
+                f"training needs the module {error.name}: pip install 'footcli[train]'"
+            ) from error
         from footcli.train.loop import Plan
 
         plan = Plan(
-            steps, batch, rate, runs / task.value, device.value, minutes, bank=bank, judge_every=judge_every, patience=patience,
+            steps,
+            batch,
+            rate,
+            runs / task.value,
+            device.value,
+            minutes,
+            bank=bank,
+            judge_every=judge_every,
+            patience=patience,
             start=start,
-        )  # fmt: skip
-        for path in train_and_export(task.value, plan, models, Material(data, phantoms, shapes), say):
+        )
+        for path in train_and_export(
+            task.value, plan, models, Material(data, phantoms, shapes), say
+        ):
             typer.echo(str(path))
 
 
 @app.command()
-def doctor(models: Annotated[Path | None, typer.Option(help="Folder with manifest.toml.", show_default="the shipped ones")] = None) -> None:
+def doctor(
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Folder with manifest.toml.", show_default="the shipped ones"),
+    ] = None,
+) -> None:
     """Check this installation: versions, codecs, devices, model files and their hashes.
 
     Example: footcli doctor

@@ -1,4 +1,6 @@
-"""Talk with whoever sits at the terminal: lines and progress on stderr, exit codes for what went wrong."""
+"""Talk with whoever sits at the terminal: lines and progress on stderr, exit codes for what went
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ import typer
 from footcli.errors import FootcliError
 
 FAILED_SOME, COULD_NOT, TOO_LOW, INTERRUPTED, TERMINATED = 3, 1, 4, 130, 143
-_FILE_COLUMNS = 160  # width of a table that goes to a file or a pipe, where nobody says how wide it may be
+_FILE_COLUMNS = (
+    160  # width of a table that goes to a file or a pipe, where nobody says how wide it may be
+)
 
 
 class Terminated(BaseException):
@@ -44,7 +48,10 @@ def exits() -> Iterator[None]:
     except BrokenPipeError:
         raise  # who reads stdout has gone; click ends quietly
     except OSError as error:
-        say(f"footcli: {error.filename or 'a file'}: {error.strerror or 'cannot be read or written'}")
+        say(
+            f"footcli: {error.filename or 'a file'}: "
+            f"{error.strerror or 'cannot be read or written'}"
+        )
         raise typer.Exit(COULD_NOT) from None
     except KeyboardInterrupt:
         say("footcli: interrupted; finished cases are kept, run the same command again to go on")
@@ -78,15 +85,23 @@ def progress(total: int, shown: bool) -> Iterator[Bar]:
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     with Progress(
-        *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True, markup=False)
+        *Progress.get_default_columns(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, markup=False),
     ) as bar:
         yield Bar(bar, bar.add_task("cases", total=total))
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> None:
-    """Print a table to stdout, cells as plain text: no markup, no controls. None is shown as a dash, numbers stand to the right.
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]
+) -> None:
+    """Print a table to stdout, cells as plain text: no markup, no controls.
 
-    A whole number is printed as it is, a float with three decimals at most; for any other form give text.
+    None is shown as a dash, numbers stand to the right.
+
+    A whole number is printed as it is, a float with three decimals at most; for any other form give
+    text.
     """
     from rich import box
     from rich.console import Console
@@ -94,7 +109,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int 
 
     width = None if sys.stdout.isatty() else _FILE_COLUMNS
     console = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
-    drawn = Table(title=_cell(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, safe_box=True)
+    drawn = Table(
+        title=_cell(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        safe_box=True,
+    )
     for number, name in enumerate(columns):
         values = [row[number] for row in rows if number < len(row) and row[number] is not None]
         right = bool(values) and all(isinstance(value, int | float) for value in values)

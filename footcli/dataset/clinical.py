@@ -17,12 +17,16 @@ OLDEST_YEARS = 130.0
 ADULT_YEARS = 18.0
 """The cut-offs and grades were taken from adults."""
 AGE_BANDS = ((0, 20), (20, 40), (40, 60), (60, 200))
-"""The data set's age bands, years: from, up to but not including. Published target: a quarter each."""
+"""The data set's age bands, years: from, up to but not including. Published target: a quarter each.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Clinical:
-    """What the data set says about a case. groups: AD, FD, N; details: free text as written. None: not said."""
+    """What the data set says about a case. groups: AD, FD, N; details: free text as written.
+
+    None: not said.
+    """
 
     case_id: str | None = None
     age_years: float | None = None
@@ -32,7 +36,9 @@ class Clinical:
 
 
 def parse_clinical(content: Any) -> Clinical | None:
-    """Clinical of a JSON object in either form (`Disease` list or `DiseaseMajorCode`); None if it is no object."""
+    """Clinical of a JSON object in either form (`Disease` list or `DiseaseMajorCode`); None if it
+    is no object.
+    """
     if not isinstance(content, dict):
         return None
     case_id = content.get("Case_ID")
@@ -46,12 +52,18 @@ def parse_clinical(content: Any) -> Clinical | None:
 
 
 def read_clinical(path: Path) -> Clinical:
-    """The clinical JSON of a case. Raises TruthError if the file is malformed or holds no object."""
+    """The clinical JSON of a case.
+
+    Raises TruthError if the file is malformed or holds no object.
+    """
     content = read_json(path)
     nested = content.get("ClinicalInfo") if isinstance(content, dict) else None
     clinical = parse_clinical(nested if isinstance(nested, dict) else content)
     if clinical is None:
-        raise TruthError(f"{safe_text(path.name)} holds no clinical information (a JSON object is expected): export it again")
+        raise TruthError(
+            f"{safe_text(path.name)} holds no clinical information (a JSON object is expected): "
+            "export it again"
+        )
     return clinical
 
 
@@ -61,15 +73,21 @@ def says_something(clinical: Clinical) -> bool:
 
 
 def of_this_case(paths: Iterable[Path], stems: Iterable[str]) -> tuple[Path, ...]:
-    """Clinical files without those whose name is of another case number than the slices' (`stems`); where names say nothing, all."""
+    """Clinical files without those whose name is of another case number than the slices' (`stems`);
+    where names say nothing, all.
+    """
     numbers = {named.number for stem in stems if (named := series_name(stem))}
     return tuple(
-        path for path in paths if not ((named := series_name(path.stem)) and numbers and named.number not in numbers)
+        path
+        for path in paths
+        if not ((named := series_name(path.stem)) and numbers and named.number not in numbers)
     )
 
 
 def first_said(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
-    """The first clinical file that says something, None without one; and how many of the files cannot be read."""
+    """The first clinical file that says something, None without one; and how many of the files
+    cannot be read.
+    """
     found: Clinical | None = None
     unreadable = 0
     for path in paths:
@@ -85,17 +103,24 @@ def first_said(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
 
 def detail_parts(clinical: Clinical) -> tuple[str, ...]:
     """The single diseases of DiseaseDetail, as written: an entry may hold several between `;`."""
-    return tuple(part.strip() for detail in clinical.details for part in detail.split(";") if part.strip())
+    return tuple(
+        part.strip() for detail in clinical.details for part in detail.split(";") if part.strip()
+    )
 
 
 def findings_named(clinical: Clinical) -> frozenset[str]:
-    """The findings, names.FINDINGS, that a case's details name; empty where they name nothing known.
+    """The findings, names.FINDINGS, that a case's details name; empty where they name nothing
+    known.
 
-    {"normal"} where they say so, or where no detail is given and every group is the normal one; never beside a disease: of two feet
-    one may be normal, the case is not.
+    {"normal"} where they say so, or where no detail is given and every group is the normal one;
+    never beside a disease: of two feet one may be normal, the case is not.
     """
     details = detail_parts(clinical)
-    if not details and clinical.groups and all(finding_name(group) == "normal" for group in clinical.groups):
+    if (
+        not details
+        and clinical.groups
+        and all(finding_name(group) == "normal" for group in clinical.groups)
+    ):
         return frozenset(("normal",))
     named = frozenset(name for part in details if (name := finding_name(part)))
     return named - {"normal"} or named
@@ -119,7 +144,11 @@ def clinical_content(clinical: Clinical) -> dict[str, Any]:
 
 def _age(value: Any) -> float | None:
     try:
-        age = float(str(value).strip().rstrip("Yy")) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
+        age = (
+            float(str(value).strip().rstrip("Yy"))
+            if isinstance(value, (int, float, str)) and not isinstance(value, bool)
+            else -1.0
+        )
     except ValueError:
         return None
     return age if isfinite(age) and 0 <= age <= OLDEST_YEARS else None
@@ -139,4 +168,11 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def age_band(years: float | None) -> str | None:
     """The name of the age band: "0-20", "20-40", "40-60", "60 and over"."""
-    return next((f"{a}-{b}" if b < 200 else f"{a} and over" for a, b in AGE_BANDS if years is not None and a <= years < b), None)
+    return next(
+        (
+            f"{a}-{b}" if b < 200 else f"{a} and over"
+            for a, b in AGE_BANDS
+            if years is not None and a <= years < b
+        ),
+        None,
+    )

@@ -1,4 +1,6 @@
-"""A result as labels in the data set's own format: one JSON a slice and plane, polygons of bones and boxes of lesions."""
+"""A result as labels in the data set's own format: one JSON a slice and plane, polygons of bones
+and boxes of lesions.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,23 @@ from footcli.names import BONES
 from footcli.system.files import safe_text
 
 
-def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesion, ...], volume: Volume, ref: CaseRef) -> None:
+def write_polygons(
+    folder: Path,
+    labels: NDArray[np.uint8],
+    lesions: tuple[Lesion, ...],
+    volume: Volume,
+    ref: CaseRef,
+) -> None:
     """Write folder/<plane>/<slice>.json for every slice that shows something.
 
-    labels: uint8 (z, y, x) on the input's grid. A slice is named as its source where that is known, else PLANE_NUMBER.
+    labels: uint8 (z, y, x) on the input's grid. A slice is named as its source where that is known,
+    else PLANE_NUMBER.
     """
     for plane in Plane:
         array_axis = 2 - plane.axis
-        names = source_names(plane, labels.shape, volume, ref) or tuple(f"{plane}_{i:04d}" for i in range(labels.shape[array_axis]))
+        names = source_names(plane, labels.shape, volume, ref) or tuple(
+            f"{plane}_{i:04d}" for i in range(labels.shape[array_axis])
+        )
         for index in range(labels.shape[array_axis]):
             mask = slice_of(labels, array_axis, index)
             found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
@@ -36,12 +47,22 @@ def write_polygons(folder: Path, labels: NDArray[np.uint8], lesions: tuple[Lesio
 
 
 def all_source_names(volume: Volume, ref: CaseRef) -> dict[Plane, tuple[str, ...]]:
-    """`source_names` of each plane of a data set's case; empty for a plain folder, whose file names may tell who the patient is."""
-    return {plane: source_names(plane, volume.hu.shape, volume, ref) for plane in Plane} if ref.layout == "dataset" else {}
+    """`source_names` of each plane of a data set's case; empty for a plain folder, whose file names
+    may tell who the patient is.
+    """
+    return (
+        {plane: source_names(plane, volume.hu.shape, volume, ref) for plane in Plane}
+        if ref.layout == "dataset"
+        else {}
+    )
 
 
-def source_names(plane: Plane, shape: tuple[int, ...], volume: Volume, ref: CaseRef) -> tuple[str, ...]:
-    """File stems of a plane's slices, one for each index of the grid (z, y, x); empty where that is not known."""
+def source_names(
+    plane: Plane, shape: tuple[int, ...], volume: Volume, ref: CaseRef
+) -> tuple[str, ...]:
+    """File stems of a plane's slices, one for each index of the grid (z, y, x); empty where that is
+    not known.
+    """
     if plane is volume.stack:
         return volume.slice_names
     stems = tuple(safe_text(path.stem) for path in ref.images.get(plane, ()))

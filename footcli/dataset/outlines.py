@@ -20,33 +20,51 @@ BEYOND_PX = 1.0
 THIN_PX = 0.25
 """Half the width of an outline around a row of pixels."""
 _FARTHEST = 1e6  # pixels; what lies farther out is cut off there
-# An interpolated contour at this height of a 0/1 mask runs through the centres of its outermost pixels.
+# An interpolated contour at this height of a 0/1 mask runs through the centres of its outermost
+# pixels.
 _CONTOUR_LEVEL = 0.999
 
 
 def is_beyond(points: Polygon, size: tuple[int, int]) -> bool:
-    """Whether points (n, 2), n > 0, reach more than BEYOND_PX out of an image of (rows, columns); box edges may run up to its size."""
+    """Whether points (n, 2), n > 0, reach more than BEYOND_PX out of an image of (rows, columns);
+    box edges may run up to its size.
+    """
     low, high = points.min(axis=0), points.max(axis=0)
     return bool((low < -BEYOND_PX).any() or high[0] > size[1] or high[1] > size[0])
 
 
 def has_area(polygon: Polygon) -> bool:
     """Whether an outline has three different points, as one that encloses anything must."""
-    return len(polygon) >= FEWEST_POINTS and (len(polygon) > 2 * FEWEST_POINTS or len(np.unique(polygon, axis=0)) >= FEWEST_POINTS)
+    return len(polygon) >= FEWEST_POINTS and (
+        len(polygon) > 2 * FEWEST_POINTS or len(np.unique(polygon, axis=0)) >= FEWEST_POINTS
+    )
 
 
 def with_area(polygon: Polygon) -> Polygon:
-    """The polygon; one of a single point or two gets four, THIN_PX to the sides, which round to the same pixels."""
+    """The polygon; one of a single point or two gets four, THIN_PX to the sides, which round to the
+    same pixels.
+    """
     if len(polygon) >= FEWEST_POINTS:
         return polygon
     first, last = polygon[0], polygon[-1]
     along = np.sign(last - first) if (last != first).any() else np.array([1.0, 0.0])
-    across, ahead = THIN_PX * np.array([-along[1], along[0]]), THIN_PX * along if (last == first).all() else 0.0
-    return np.array([first + across - ahead, last + across + ahead, last - across + ahead, first - across - ahead])
+    across, ahead = (
+        THIN_PX * np.array([-along[1], along[0]]),
+        THIN_PX * along if (last == first).all() else 0.0,
+    )
+    return np.array(
+        [
+            first + across - ahead,
+            last + across + ahead,
+            last - across + ahead,
+            first - across - ahead,
+        ]
+    )
 
 
 def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
-    """Outer contours of a 2D mask through the centres of its outermost pixels, corners only; holes are left out.
+    """Outer contours of a 2D mask through the centres of its outermost pixels, corners only; holes
+    are left out.
 
     Filled again by `mask_of_polygons`, a mask without holes comes back.
     """
@@ -54,9 +72,13 @@ def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
     if not len(rows):
         return []
     top, left = int(rows[0]), int(columns[0])
-    part = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(bool), 1).astype(np.float64)
+    part = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(bool), 1).astype(
+        np.float64
+    )
     found = []
-    for contour in find_contours(part, _CONTOUR_LEVEL, fully_connected="high", positive_orientation="high"):
+    for contour in find_contours(
+        part, _CONTOUR_LEVEL, fully_connected="high", positive_orientation="high"
+    ):
         x, y = contour[:-1, 1], contour[:-1, 0]
         # Contours wind one way round a piece and the other way round a hole.
         if x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0:
@@ -65,12 +87,16 @@ def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
 
 
 def mask_of_polygons(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(rows, columns) mask of filled polygons, their outlines included; points outside the image are cut off by it."""
+    """(rows, columns) mask of filled polygons, their outlines included; points outside the image
+    are cut off by it.
+    """
     image = Image.new("L", (shape[1], shape[0]))
     draw = ImageDraw.Draw(image)
     for polygon in polygons:
         # to the nearest pixel centre: Pillow itself would take the one to the left and above
-        points = [(int(x), int(y)) for x, y in np.floor(np.clip(polygon, -_FARTHEST, _FARTHEST) + 0.5)]
+        points = [
+            (int(x), int(y)) for x, y in np.floor(np.clip(polygon, -_FARTHEST, _FARTHEST) + 0.5)
+        ]
         if len(points) > 2:
             draw.polygon(points, fill=1, outline=1)
         elif len(points) == 2:
@@ -85,5 +111,7 @@ def _corners(points: Polygon) -> Polygon:
     different = points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
     points = different if len(different) else points[:1]
     before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
-    kept = points[np.any(np.sign(before) != np.sign(after), axis=1) | (np.abs(before).max(axis=1) > 1)]
+    kept = points[
+        np.any(np.sign(before) != np.sign(after), axis=1) | (np.abs(before).max(axis=1) > 1)
+    ]
     return kept if len(kept) else points[:1]

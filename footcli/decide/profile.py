@@ -1,8 +1,9 @@
 """Profiles: named sets of cut-offs, each with its source, read from the TOML files beside this one.
 
-A file holds `version`, `basis`, [sources] code -> citation, [guard_band] angle -> deg, [cutoff.ANGLE] name -> {op, value, source},
-[[grade.FINDING]] worst first, [range.ANGLE] for the report and [caveat] finding -> {text, source}. `extends = "NAME"` takes what the
-file does not say from another profile. `source` is a list of codes, or UNSOURCED.
+A file holds `version`, `basis`, [sources] code -> citation, [guard_band] angle -> deg,
+[cutoff.ANGLE] name -> {op, value, source}, [[grade.FINDING]] worst first, [range.ANGLE] for the
+report and [caveat] finding -> {text, source}. `extends = "NAME"` takes what the file does not say
+from another profile. `source` is a list of codes, or UNSOURCED.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A set of cut-offs. cutoffs: angle -> name -> CutOff. grades: finding -> worst first. guard_band: angle -> deg.
+    """A set of cut-offs. cutoffs: angle -> name -> CutOff. grades: finding -> worst first.
+
+    guard_band: angle -> deg.
 
     shown: angle -> the report's range. caveats: finding -> one line. sources: code -> citation.
     """
@@ -91,10 +94,18 @@ class Profile:
         return {angle: Range(**limits) for angle, limits in self.shown.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """What result.json keeps of the profile: name, version, a hash of all it says, ranges, guard_band."""
+        """What result.json keeps of the profile: name, version, a hash of all it says, ranges,
+        guard_band.
+        """
         content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
         digest = hashlib.sha256(content.encode()).hexdigest()
-        return {"name": self.name, "version": self.version, "sha256": digest, "ranges": self.ranges(), "guard_band": dict(self.guard_band)}
+        return {
+            "name": self.name,
+            "version": self.version,
+            "sha256": digest,
+            "ranges": self.ranges(),
+            "guard_band": dict(self.guard_band),
+        }
 
 
 def profile_names() -> tuple[str, ...]:
@@ -103,17 +114,24 @@ def profile_names() -> tuple[str, ...]:
 
 
 def load_profile(name: str) -> Profile:
-    """The profile of that name. Raises SetupError for an unknown name or a file that cannot be used."""
+    """The profile of that name.
+
+    Raises SetupError for an unknown name or a file that cannot be used.
+    """
     if name not in profile_names():
         raise SetupError(f"no profile {name!r}: choose one of {', '.join(profile_names())}")
     try:
         return _build(name, _read(name))
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise SetupError(f"profile {name} cannot be used ({type(error).__name__}: {error}): reinstall footcli") from error
+        raise SetupError(
+            f"profile {name} cannot be used ({type(error).__name__}: {error}): reinstall footcli"
+        ) from error
 
 
 def _read(name: str) -> dict[str, Any]:
-    """The file's tables, laid over those of the profile it extends; each cut-off learns the profile it stands in."""
+    """The file's tables, laid over those of the profile it extends; each cut-off learns the profile
+    it stands in.
+    """
     own = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     rules = [rule for table in own.get("cutoff", {}).values() for rule in table.values()]
     rules += [grade["cutoff"] for grades in own.get("grade", {}).values() for grade in grades]
@@ -123,11 +141,18 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _overlay(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`own` over `base`, table by table. A cut-off or caveat ({.., source}) is replaced whole, so that limits and sources stay together."""
+    """`own` over `base`, table by table.
+
+    A cut-off or caveat ({.., source}) is replaced whole, so that limits and sources stay together.
+    """
     merged = dict(base)
     for key, value in own.items():
         below = base.get(key)
-        merged[key] = _overlay(below, value) if isinstance(value, dict) and isinstance(below, dict) and "source" not in value else value
+        merged[key] = (
+            _overlay(below, value)
+            if isinstance(value, dict) and isinstance(below, dict) and "source" not in value
+            else value
+        )
     return merged
 
 
@@ -137,21 +162,34 @@ def _build(name: str, tables: Mapping[str, Any]) -> Profile:
     def cutoff(rule: Mapping[str, Any]) -> CutOff:
         if rule["op"] not in _OPERATORS:
             raise ValueError(f"op {rule['op']!r} is none of {' '.join(_OPERATORS)}")
-        return CutOff(rule["op"], float(rule["value"]), _cite(rule["source"], sources), rule["profile"])
+        return CutOff(
+            rule["op"], float(rule["value"]), _cite(rule["source"], sources), rule["profile"]
+        )
 
-    cutoffs = {angle: {key: cutoff(rule) for key, rule in table.items()} for angle, table in tables["cutoff"].items()}
+    cutoffs = {
+        angle: {key: cutoff(rule) for key, rule in table.items()}
+        for angle, table in tables["cutoff"].items()
+    }
     return Profile(
         name=name,
         version=tables["version"],
         basis=tables["basis"],
         cutoffs=cutoffs,
         grades={
-            finding: tuple(Grade(grade["name"], grade["angle"], cutoff(grade["cutoff"])) for grade in grades)
+            finding: tuple(
+                Grade(grade["name"], grade["angle"], cutoff(grade["cutoff"])) for grade in grades
+            )
             for finding, grades in tables["grade"].items()
         },
         guard_band={angle: float(band) for angle, band in tables["guard_band"].items()},
-        shown={angle: _range(table, cutoffs.get(angle, {}), sources) for angle, table in tables["range"].items()},
-        caveats={finding: f"{note['text']} ({_cite(note['source'], sources)})" for finding, note in tables["caveat"].items()},
+        shown={
+            angle: _range(table, cutoffs.get(angle, {}), sources)
+            for angle, table in tables["range"].items()
+        },
+        caveats={
+            finding: f"{note['text']} ({_cite(note['source'], sources)})"
+            for finding, note in tables["caveat"].items()
+        },
         sources=dict(sources),
     )
 
@@ -165,8 +203,12 @@ def _cite(source: str | list[str], sources: Mapping[str, str]) -> str:
     return ", ".join(f"{code} {sources[code]}" for code in source)
 
 
-def _range(table: Mapping[str, Any], cutoffs: Mapping[str, CutOff], sources: Mapping[str, str]) -> Range:
-    """Limits of the report's range: the name of one of the angle's cut-offs, or a number that the table's own source covers."""
+def _range(
+    table: Mapping[str, Any], cutoffs: Mapping[str, CutOff], sources: Mapping[str, str]
+) -> Range:
+    """Limits of the report's range: the name of one of the angle's cut-offs, or a number that the
+    table's own source covers.
+    """
     limits: dict[str, float | None] = {"low": None, "high": None}
     texts = [_cite(table["source"], sources)] if "source" in table else []
     for end in limits:

@@ -18,7 +18,8 @@ SEED = 20
 def icc21(a: Array, b: Array) -> float | None:
     """ICC(2,1), two-way random effects, absolute agreement, single measure, of paired values (n,).
 
-    None for fewer than 3 pairs or values that do not vary. Source: Shrout and Fleiss, Psychological Bulletin 1979;86:420-428.
+    None for fewer than 3 pairs or values that do not vary. Source: Shrout and Fleiss, Psychological
+    Bulletin 1979;86:420-428.
     """
     n = len(a)
     if n < 3:
@@ -44,14 +45,17 @@ def limits_of_agreement(differences: Array) -> tuple[float, float] | None:
 
 
 def resamples(patients: Sequence[str], rounds: int = ROUNDS) -> NDArray[np.int64] | None:
-    """(rounds, cases) how often each case is drawn when patients are drawn with replacement; cases of one patient go together.
+    """(rounds, cases) how often each case is drawn when patients are drawn with replacement; cases
+    of one patient go together.
 
     None for fewer than FEWEST patients. The same patients give the same draws.
     """
     names = sorted(set(patients))
     if len(names) < FEWEST:
         return None
-    drawn = np.random.default_rng(SEED).multinomial(len(names), np.full(len(names), 1 / len(names)), size=rounds)
+    drawn = np.random.default_rng(SEED).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=rounds
+    )
     place = {name: i for i, name in enumerate(names)}
     return np.asarray(drawn[:, [place[p] for p in patients]])
 
@@ -63,7 +67,10 @@ def mean_known(values: Iterable[float | None]) -> float | None:
 
 
 def interval(values: Array) -> tuple[float, float] | None:
-    """The middle 95 % of resampled values; None where more than half of them are undefined (NaN)."""
+    """The middle 95 % of resampled values.
+
+    None where more than half of them are undefined (NaN).
+    """
     good = values[np.isfinite(values)]
     if 2 * len(good) <= len(values):
         return None
@@ -71,8 +78,12 @@ def interval(values: Array) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def mean_interval(sums: Array, counts: Array, draws: NDArray[np.int64] | None) -> tuple[float, float] | None:
-    """Interval of sum / count, both given for each case (cases,); None where fewer than FEWEST cases count."""
+def mean_interval(
+    sums: Array, counts: Array, draws: NDArray[np.int64] | None
+) -> tuple[float, float] | None:
+    """Interval of sum / count, both given for each case (cases,); None where fewer than FEWEST
+    cases count.
+    """
     if draws is None or np.count_nonzero(counts) < FEWEST:
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -80,7 +91,8 @@ def mean_interval(sums: Array, counts: Array, draws: NDArray[np.int64] | None) -
 
 
 def macro_interval(table: Array, draws: NDArray[np.int64] | None) -> tuple[float, float] | None:
-    """Interval of the mean over columns of the means over cases: table (cases, columns), NaN where a case has no value.
+    """Interval of the mean over columns of the means over cases: table (cases, columns), NaN where
+    a case has no value.
 
     None where a column has fewer than FEWEST cases, unless it has none at all and is left out.
     """
@@ -89,12 +101,17 @@ def macro_interval(table: Array, draws: NDArray[np.int64] | None) -> tuple[float
     if draws is None or not used.any() or (there.sum(0)[used] < FEWEST).any():
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = (draws @ np.where(there, table, 0.0)[:, used]) / (draws @ there[:, used].astype(float))
+        means = (draws @ np.where(there, table, 0.0)[:, used]) / (
+            draws @ there[:, used].astype(float)
+        )
     return interval(means.mean(1))
 
 
 def rate_interval(hits: int, of: int) -> tuple[float, float] | None:
-    """Wilson's 95 % interval of a share of independent patients; None of none. Source: Journal of the ASA 1927;22:209-212."""
+    """Wilson's 95 % interval of a share of independent patients; None of none.
+
+    Source: Journal of the ASA 1927;22:209-212.
+    """
     if not of:
         return None
     from scipy.stats import binomtest
@@ -103,7 +120,9 @@ def rate_interval(hits: int, of: int) -> tuple[float, float] | None:
     return float(found.low), float(found.high)
 
 
-def any_interval(statistic: Callable[[NDArray[np.int64]], float | None], draws: NDArray[np.int64] | None) -> tuple[float, float] | None:
+def any_interval(
+    statistic: Callable[[NDArray[np.int64]], float | None], draws: NDArray[np.int64] | None
+) -> tuple[float, float] | None:
     """Interval of a statistic of how often each case counts (cases,)."""
     if draws is None:
         return None

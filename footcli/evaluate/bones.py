@@ -18,14 +18,27 @@ from footcli.geometry import slice_of
 from footcli.names import BONE_ID, BONES
 
 Labels = NDArray[np.uint8]
-ROW = np.dtype([("plane", "u1"), ("slice", "i4"), ("bone", "u1"), ("truth", "i4"), ("found", "i4"), ("common", "i4")])
-"""One bone of one labelled slice: pixels of the truth, of the result, of both. Planes by their place in `Plane`, bones by id."""
+ROW = np.dtype(
+    [
+        ("plane", "u1"),
+        ("slice", "i4"),
+        ("bone", "u1"),
+        ("truth", "i4"),
+        ("found", "i4"),
+        ("common", "i4"),
+    ]
+)
+"""One bone of one labelled slice: pixels of the truth, of the result, of both.
+
+Planes by their place in `Plane`, bones by id.
+"""
 N = len(BONES)
 
 
 @dataclass(slots=True)
 class SliceCounter:
-    """Takes the slices of a case one by one; remembers numbers, and the truth as a volume where a plane is labelled throughout.
+    """Takes the slices of a case one by one; remembers numbers, and the truth as a volume where a
+    plane is labelled throughout.
 
     shape: (z, y, x) of the result's grid.
     """
@@ -35,8 +48,12 @@ class SliceCounter:
     _areas: dict[Plane, NDArray[np.int64]] = field(default_factory=dict)
 
     def take(self, plane: Plane, index: int, label: SliceLabel, volume: Labels | None) -> None:
-        """Count one slice, but for bones of which an outline was left out; `volume` uint8 (z, y, x), if given, gets its bones."""
-        polygons = {name: pieces for name, pieces in label.polygons.items() if name not in label.void}
+        """Count one slice, but for bones of which an outline was left out; `volume` uint8 (z, y,
+        x), if given, gets its bones.
+        """
+        polygons = {
+            name: pieces for name, pieces in label.polygons.items() if name not in label.void
+        }
         array_axis = 2 - plane.axis
         picture: Any = slice_of(self.found, array_axis, index) if polygons else None
         areas: Any = self._found_areas(plane)[index]
@@ -53,17 +70,25 @@ class SliceCounter:
             mask = mask_of_polygons([p - (columns.start, rows.start) for p in pieces], size)
             bone = BONE_ID[name]
             common = int(np.count_nonzero(mask & (picture[box] == bone)))
-            self.rows.append((number, index, bone, int(np.count_nonzero(mask)), int(areas[bone]), common))
+            self.rows.append(
+                (number, index, bone, int(np.count_nonzero(mask)), int(areas[bone]), common)
+            )
             if into is not None:
                 into[box][mask] = bone
         present = {BONE_ID[name] for name in label.polygons.keys() | label.void if name in BONE_ID}
-        self.rows += [(number, index, k, 0, int(areas[k]), 0) for k in range(1, N + 1) if areas[k] and k not in present]
+        self.rows += [
+            (number, index, k, 0, int(areas[k]), 0)
+            for k in range(1, N + 1)
+            if areas[k] and k not in present
+        ]
 
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:
         """(slices, 11) pixels of each label in each slice of the result."""
         if plane not in self._areas:
             stack = np.moveaxis(self.found, 2 - plane.axis, 0)
-            self._areas[plane] = np.stack([np.bincount(np.ravel(picture), minlength=N + 1)[: N + 1] for picture in stack])
+            self._areas[plane] = np.stack(
+                [np.bincount(np.ravel(picture), minlength=N + 1)[: N + 1] for picture in stack]
+            )
         return self._areas[plane]
 
     def table(self) -> NDArray[np.void]:
@@ -80,25 +105,44 @@ def _box(pieces: tuple[Polygon, ...], shape: tuple[int, ...]) -> tuple[slice, sl
     return None if rows.start >= rows.stop or columns.start >= columns.stop else (rows, columns)
 
 
-def surface_distances(truth: Labels, found: Labels, spacing_mm: NDArray[np.float64]) -> dict[int, tuple[float, float]]:
-    """Bone id -> (HD95, mean surface distance), mm, of each bone that both label volumes (z, y, x) hold. spacing_mm: (3,) x, y, z.
+def surface_distances(
+    truth: Labels, found: Labels, spacing_mm: NDArray[np.float64]
+) -> dict[int, tuple[float, float]]:
+    """Bone id -> (HD95, mean surface distance), mm, of each bone that both label volumes (z, y, x)
+    hold. spacing_mm: (3,) x, y, z.
 
-    Surfaces are the outermost voxels (6 neighbours). HD95 is the larger of the two directed 95th percentiles, the mean is over both
-    directions' distances together. Source: Maier-Hein et al., Nature Methods 2024;21:195-212 (Metrics Reloaded).
+    Surfaces are the outermost voxels (6 neighbours). HD95 is the larger of the two directed 95th
+    percentiles, the mean is over both directions' distances together. Source: Maier-Hein et al.,
+    Nature Methods 2024;21:195-212 (Metrics Reloaded).
     """
     out: dict[int, tuple[float, float]] = {}
-    for bone, boxes in enumerate(zip(ndimage.find_objects(truth, max_label=N), ndimage.find_objects(found, max_label=N), strict=True), 1):
+    for bone, boxes in enumerate(
+        zip(
+            ndimage.find_objects(truth, max_label=N),
+            ndimage.find_objects(found, max_label=N),
+            strict=True,
+        ),
+        1,
+    ):
         if boxes[0] is None or boxes[1] is None:
             continue
-        a, b = (_surface(volume[box] == bone, box, spacing_mm) for volume, box in zip((truth, found), boxes, strict=True))
+        a, b = (
+            _surface(volume[box] == bone, box, spacing_mm)
+            for volume, box in zip((truth, found), boxes, strict=True)
+        )
         there, back = cKDTree(b).query(a, workers=1)[0], cKDTree(a).query(b, workers=1)[0]
         hd95 = float(max(np.percentile(there, 95), np.percentile(back, 95)))
         out[bone] = (hd95, float(np.concatenate([there, back]).mean()))
     return out
 
 
-def _surface(mask: NDArray[np.bool_], box: tuple[slice, ...], spacing_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 3) mm places (z, y, x) of a mask's outermost voxels. The edge of the grid counts as outside."""
+def _surface(
+    mask: NDArray[np.bool_], box: tuple[slice, ...], spacing_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n, 3) mm places (z, y, x) of a mask's outermost voxels.
+
+    The edge of the grid counts as outside.
+    """
     inner = ndimage.binary_erosion(mask)
     places = np.argwhere(mask & ~inner) + [s.start for s in box]
     return np.asarray(places * spacing_mm[::-1])

@@ -13,7 +13,10 @@ from footcli.names import LESION_PLANE, LESIONS
 
 LESION_ID = {term.name: i for i, term in enumerate(LESIONS, start=1)}
 SAME_LESION_IOU = 0.1
-"""Overlap in 3D from which a found lesion is the true one: to find it counts, not its rim. Source: nnDetection (MICCAI 2021)."""
+"""Overlap in 3D from which a found lesion is the true one: to find it counts, not its rim.
+
+Source: nnDetection (MICCAI 2021).
+"""
 NEXT_SLICES = 2  # true boxes this many slices apart may be one lesion
 Box3D = tuple[float, ...]
 """(x0, y0, z0, x1, y1, z1) voxels, half-open."""
@@ -37,7 +40,9 @@ class SliceBox:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A found lesion, and the place of the true one that it is among the case's true lesions of its class; None: a false one."""
+    """A found lesion, and the place of the true one that it is among the case's true lesions of its
+    class; None: a false one.
+    """
 
     label: str
     score: float
@@ -54,15 +59,23 @@ class _Track:
         flat = np.array([b for _, b in self.boxes])
         low, high = [0.0] * 3, [0.0] * 3
         x, y = (a for a in range(3) if a != self.plane.axis)
-        low[x], low[y], high[x], high[y] = flat[:, 0].min(), flat[:, 1].min(), flat[:, 2].max(), flat[:, 3].max()
+        low[x], low[y], high[x], high[y] = (
+            flat[:, 0].min(),
+            flat[:, 1].min(),
+            flat[:, 2].max(),
+            flat[:, 3].max(),
+        )
         low[self.plane.axis], high[self.plane.axis] = self.boxes[0][0], self.boxes[-1][0] + 1
         return (*map(float, low), *map(float, high))
 
 
-def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, Mapping[int, frozenset[str]]]) -> list[SliceBox]:
+def found_boxes(
+    lesions: Sequence[Lesion], labelled: Mapping[Plane, Mapping[int, frozenset[str]]]
+) -> list[SliceBox]:
     """What a result shows in each labelled slice: the box of every lesion whose range holds it.
 
-    labelled: slice -> lesions of which a box of the truth was left out there: of those nobody can tell what is right.
+    labelled: slice -> lesions of which a box of the truth was left out there: of those nobody can
+    tell what is right.
     """
     out = []
     for lesion in lesions:
@@ -74,12 +87,19 @@ def found_boxes(lesions: Sequence[Lesion], labelled: Mapping[Plane, Mapping[int,
 
 
 def link(boxes: Sequence[SliceBox]) -> dict[str, list[Box3D]]:
-    """True boxes of slices -> true lesions in 3D: overlapping boxes of neighbouring slices are one."""
+    """True boxes of slices -> true lesions in 3D.
+
+    Overlapping boxes of neighbouring slices are one.
+    """
     tracks: list[_Track] = []
     for item in sorted(boxes, key=lambda b: (b.label, b.index)):
         for track in tracks:
             index, last = track.boxes[-1]
-            if track.label == item.label and 0 < item.index - index <= NEXT_SLICES and overlap_2d(item.box, last) > 0:
+            if (
+                track.label == item.label
+                and 0 < item.index - index <= NEXT_SLICES
+                and overlap_2d(item.box, last) > 0
+            ):
                 track.boxes.append((item.index, item.box))
                 break
         else:
@@ -91,7 +111,9 @@ def link(boxes: Sequence[SliceBox]) -> dict[str, list[Box3D]]:
 
 
 def hits(lesions: Sequence[Lesion], truth: Mapping[str, Sequence[Box3D]]) -> list[Hit]:
-    """Each found lesion with the true one that it is; best first, each true lesion once, further finds of the same one are left out."""
+    """Each found lesion with the true one that it is; best first, each true lesion once, further
+    finds of the same one are left out.
+    """
     out: list[Hit] = []
     taken: set[tuple[str, int]] = set()
     for lesion in sorted(lesions, key=lambda x: -x.score):

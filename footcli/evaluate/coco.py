@@ -1,7 +1,7 @@
 """Average precision by COCO's definitions. The only file that touches hotcoco.
 
-hotcoco was chosen over faster-coco-eval: equal to pycocotools to 1e-6 on randomised cases (tests/test_coco.py), faster, columns in,
-MIT licence, numpy its only dependency.
+hotcoco was chosen over faster-coco-eval: equal to pycocotools to 1e-6 on randomised cases
+(tests/test_coco.py), faster, columns in, MIT licence, numpy its only dependency.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ Array = NDArray[np.float64]
 IOU = np.linspace(0.5, 0.95, 10)
 RECALL = np.linspace(0.0, 1.0, 101)
 OKS_SIGMA = 0.025
-"""Spread of every key point as a share of the root of the foot's area, in COCO's sense (the smallest of COCO's own: the eyes)."""
+"""Spread of every key point as a share of the root of the foot's area, in COCO's sense (the
+smallest of COCO's own: the eyes).
+"""
 _AT = {"ap50": 0, "ap75": 5}
 
 
@@ -27,8 +29,9 @@ _AT = {"ap50": 0, "ap75": 5}
 class Columns:
     """Truth or detections as columns, one row an object; image and class ids start at 1.
 
-    boxes: float64 (n, 4), x, y, width, height, px; or points: float64 (n, k, 2), column and row, px, NaN where a point is missing.
-    areas: float64 (n,), px; of the truth alone. scores: float64 (n,), of detections alone.
+    boxes: float64 (n, 4), x, y, width, height, px; or points: float64 (n, k, 2), column and row,
+    px, NaN where a point is missing. areas: float64 (n,), px; of the truth alone. scores: float64
+    (n,), of detections alone.
     """
 
     image: NDArray[np.int64]
@@ -41,7 +44,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Precision:
-    """precision: float64 (10 thresholds, 101 recalls, classes), NaN for a class without truth. groups: name -> {"map", "map50"}."""
+    """precision: float64 (10 thresholds, 101 recalls, classes), NaN for a class without truth.
+
+    groups: name -> {"map", "map50"}.
+    """
 
     classes: tuple[str, ...]
     precision: Array
@@ -61,20 +67,33 @@ class Precision:
 
 
 def average_precision(
-    truth: Columns, found: Columns, classes: Sequence[str], groups: Mapping[str, Sequence[int]] | None = None
+    truth: Columns,
+    found: Columns,
+    classes: Sequence[str],
+    groups: Mapping[str, Sequence[int]] | None = None,
 ) -> tuple[Precision, Any]:
     """AP of each class, of all and of groups of images; and the evaluator, for `matched`."""
     from hotcoco import COCO, COCOeval
 
     ids = np.unique(np.concatenate([truth.image, found.image]))
     images = [{"id": int(i)} for i in ids]
-    categories: list[dict[str, Any]] = [{"id": k, "name": name} for k, name in enumerate(classes, start=1)]
+    categories: list[dict[str, Any]] = [
+        {"id": k, "name": name} for k, name in enumerate(classes, start=1)
+    ]
     if truth.points is None:
         kind = "bbox"
-        boxes, places, scores = (np.asarray(x, np.float64) for x in (truth.boxes, found.boxes, found.scores))
-        real = COCO.from_arrays(images, categories, truth.image, truth.label, boxes, area=truth.areas)
+        boxes, places, scores = (
+            np.asarray(x, np.float64) for x in (truth.boxes, found.boxes, found.scores)
+        )
+        real = COCO.from_arrays(
+            images, categories, truth.image, truth.label, boxes, area=truth.areas
+        )
         empty = {"images": images, "categories": categories, "annotations": []}
-        seen = real.load_res(np.column_stack([found.image, places, scores, found.label])) if len(found.image) else COCO(empty)
+        seen = (
+            real.load_res(np.column_stack([found.image, places, scores, found.label]))
+            if len(found.image)
+            else COCO(empty)
+        )
     else:
         kind = "keypoints"
         count = truth.points.shape[1]
@@ -94,11 +113,17 @@ def average_precision(
     return Precision(tuple(classes), precision, _groups(run, groups, ids)), run
 
 
-def _groups(run: Any, groups: Mapping[str, Sequence[int]] | None, ids: NDArray[np.int64]) -> dict[str, dict[str, float | None]]:
+def _groups(
+    run: Any, groups: Mapping[str, Sequence[int]] | None, ids: NDArray[np.int64]
+) -> dict[str, dict[str, float | None]]:
     """slice_by refuses images it does not know: those without truth or detection do not matter."""
     known = set(ids.tolist())
     wanted = {name: [i for i in members if i in known] for name, members in (groups or {}).items()}
-    found = run.slice_by({name: members for name, members in wanted.items() if members}) if any(wanted.values()) else {}
+    found = (
+        run.slice_by({name: members for name, members in wanted.items() if members})
+        if any(wanted.values())
+        else {}
+    )
     out: dict[str, dict[str, float | None]] = {}
     for name in wanted:
         values = found.get(name, {})
@@ -107,18 +132,32 @@ def _groups(run: Any, groups: Mapping[str, Sequence[int]] | None, ids: NDArray[n
 
 
 def _poses(columns: Columns) -> list[dict[str, Any]]:
-    """COCO's dicts of key points. A missing point of the truth is not labelled; one that was not found lies far from everywhere."""
+    """COCO's dicts of key points.
+
+    A missing point of the truth is not labelled; one that was not found lies far from everywhere.
+    """
     out: list[dict[str, Any]] = []
     points = columns.points if columns.points is not None else np.zeros((0, 0, 2))
     for i, pose in enumerate(points):
         there = ~np.isnan(pose).any(1)
         far = 0.0 if columns.scores is None else 1e7
-        flat = np.column_stack([np.where(there[:, None], pose, far), np.where(there, 2, 0 if columns.scores is None else 2)])
+        flat = np.column_stack(
+            [
+                np.where(there[:, None], pose, far),
+                np.where(there, 2, 0 if columns.scores is None else 2),
+            ]
+        )
         area = float(columns.areas[i]) if columns.areas is not None else 1.0
         entry: dict[str, Any] = {
-            "id": i + 1, "image_id": int(columns.image[i]), "category_id": int(columns.label[i]), "keypoints": flat.ravel().tolist(),
-            "num_keypoints": int(there.sum()), "area": area, "bbox": [0.0, 0.0, 1.0, area], "iscrowd": 0,
-        }  # fmt: skip
+            "id": i + 1,
+            "image_id": int(columns.image[i]),
+            "category_id": int(columns.label[i]),
+            "keypoints": flat.ravel().tolist(),
+            "num_keypoints": int(there.sum()),
+            "area": area,
+            "bbox": [0.0, 0.0, 1.0, area],
+            "iscrowd": 0,
+        }
         if columns.scores is not None:
             entry["score"] = float(columns.scores[i])
         out.append(entry)
@@ -127,7 +166,9 @@ def _poses(columns: Columns) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Detections of one class after matching, best first. hit: bool (n, 10), at each threshold; owner: (n,) case of each.
+    """Detections of one class after matching, best first.
+
+    hit: bool (n, 10), at each threshold; owner: (n,) case of each.
 
     positives: (cases,) number of true objects.
     """
@@ -137,8 +178,11 @@ class Ranked:
     positives: NDArray[np.int64]
 
 
-def matched(run: Any, classes: Sequence[int], case_of: Callable[[int], int], cases: int) -> dict[int, Ranked]:
-    """What the evaluator matched for each class (ids), over all sizes; case_of: image id -> place of its case.
+def matched(
+    run: Any, classes: Sequence[int], case_of: Callable[[int], int], cases: int
+) -> dict[int, Ranked]:
+    """What the evaluator matched for each class (ids), over all sizes; case_of: image id -> place
+    of its case.
 
     Small sets only: it makes Python objects of every image.
     """
@@ -147,7 +191,12 @@ def matched(run: Any, classes: Sequence[int], case_of: Callable[[int], int], cas
     owners: dict[int, list[int]] = {k: [] for k in classes}
     positives = {k: np.zeros(cases, np.int64) for k in classes}
     for entry in run.eval_imgs:
-        if entry is None or entry["category_id"] not in hits or entry["aRng"][1] < 1e9 or entry["aRng"][0] > 0:
+        if (
+            entry is None
+            or entry["category_id"] not in hits
+            or entry["aRng"][1] < 1e9
+            or entry["aRng"][0] > 0
+        ):
             continue
         label, owner = entry["category_id"], case_of(entry["image_id"])
         positives[label][owner] += sum(1 for ignored in entry["gtIgnore"] if not ignored)
@@ -164,9 +213,11 @@ def matched(run: Any, classes: Sequence[int], case_of: Callable[[int], int], cas
 
 
 def weighted_ap(ranked: Ranked, weights: NDArray[np.int64]) -> Array | None:
-    """(10,) AP at each threshold where each case counts as often as its weight says; None without truth.
+    """(10,) AP at each threshold where each case counts as often as its weight says; None without
+    truth.
 
-    With weights of one this is COCO's AP (tested): precision made falling from the right, read at 101 recalls.
+    With weights of one this is COCO's AP (tested): precision made falling from the right, read at
+    101 recalls.
     """
     total = float(ranked.positives @ weights)
     if total == 0:
@@ -180,7 +231,11 @@ def weighted_ap(ranked: Ranked, weights: NDArray[np.int64]) -> Array | None:
     out = np.zeros(len(IOU))
     for t in range(len(IOU)):
         at = np.searchsorted(recall[:, t], RECALL, side="left")
-        out[t] = np.where(at < len(recall), precision[np.minimum(at, len(recall) - 1), t], 0.0).mean() if len(recall) else 0.0
+        out[t] = (
+            np.where(at < len(recall), precision[np.minimum(at, len(recall) - 1), t], 0.0).mean()
+            if len(recall)
+            else 0.0
+        )
     return out
 
 

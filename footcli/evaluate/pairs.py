@@ -16,7 +16,9 @@ SHOWN = 10  # ids that one message names
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One case: where its truth lies, and the folders of its results, two where the scan shows two feet."""
+    """One case: where its truth lies, and the folders of its results, two where the scan shows two
+    feet.
+    """
 
     truth: CasePlace
     folders: tuple[Path, ...]
@@ -34,10 +36,15 @@ def line_up(out: Path, truth: Path) -> LineUp:
     """Match results with truth by case id. Raises TruthError if either holds nothing to compare."""
     found = results_in(out)
     if not found:
-        raise TruthError(f"{safe_text(str(out))}: holds no results; name a results folder of footcli analyze")
+        raise TruthError(
+            f"{safe_text(str(out))}: holds no results; name a results folder of footcli analyze"
+        )
     labelled = {place.case_id: place for place in find_places(truth) if place.labelled}
     if not labelled:
-        raise TruthError(f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder with the ground truth")
+        raise TruthError(
+            f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder "
+            "with the ground truth"
+        )
     pairs = tuple(Pair(place, found[name]) for name, place in labelled.items() if found.get(name))
     left_out = {name: "analysis failed" for name in labelled if name in found and not found[name]}
     left_out |= {name: "truth without a result" for name in labelled if name not in found}
@@ -48,14 +55,24 @@ def line_up(out: Path, truth: Path) -> LineUp:
 def refuse(left_out: Mapping[str, str]) -> None:
     """Raises TruthError that lists cases by id, unless there are none."""
     if left_out:
-        shown = ", ".join(f"{safe_text(name)} ({why})" for name, why in list(left_out.items())[:SHOWN])
+        shown = ", ".join(
+            f"{safe_text(name)} ({why})" for name, why in list(left_out.items())[:SHOWN]
+        )
         more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
-        raise TruthError(f"{len(left_out)} case(s) do not line up: {shown}{more}; complete them, or leave them out with --allow-missing")
+        raise TruthError(
+            f"{len(left_out)} case(s) do not line up: {shown}{more}; complete them, or leave them "
+            "out with --allow-missing"
+        )
 
 
 def results_in(out: Path) -> dict[str, tuple[Path, ...]]:
-    """Case id -> its result folders, empty where the analysis failed; from what the folder holds and its journal.
+    """Case id -> its result folders, empty where the analysis failed; from what the folder holds
+    and its journal.
 
-    The earlier result of a case that failed since is another scan's, or other options': it is not scored.
+    The earlier result of a case that failed since is another scan's, or other options': it is not
+    scored.
     """
-    return {r["case_id"]: tuple(out / name for name in r["folders"] if r["outcome"] != "failed") for r in union(out)}
+    return {
+        r["case_id"]: tuple(out / name for name in r["folders"] if r["outcome"] != "failed")
+        for r in union(out)
+    }

@@ -20,10 +20,13 @@ SOURCES = ("landmarks", "masks")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """The four points of one angle in its own plane. truth, found: float64 (4, 2), px (column, row), NaN where missing.
+    """The four points of one angle in its own plane.
 
-    errors_mm: (4,) distance in the plane; deep_mm: (4,) in space; NaN where a point is missing or the scan has no millimetres.
-    area_px: of the foot's bones seen along the plane's axis. score: mean of the found points' scores, 0 where none was found.
+    truth, found: float64 (4, 2), px (column, row), NaN where missing.
+
+    errors_mm: (4,) distance in the plane; deep_mm: (4,) in space; NaN where a point is missing or
+    the scan has no millimetres. area_px: of the foot's bones seen along the plane's axis. score:
+    mean of the found points' scores, 0 where none was found.
     """
 
     angle: str
@@ -36,11 +39,15 @@ class Pose:
 
 
 def poses(
-    truth: Mapping[str, Point], results: Sequence[CaseResult], spacing_mm: Array | None, labels: NDArray[np.uint8],
-) -> tuple[Pose, ...]:  # fmt: skip
+    truth: Mapping[str, Point],
+    results: Sequence[CaseResult],
+    spacing_mm: Array | None,
+    labels: NDArray[np.uint8],
+) -> tuple[Pose, ...]:
     """One pose for each angle that the truth has points of.
 
-    labels: uint8 (z, y, x), whose bones give the area. spacing_mm: (3,) x, y, z, None where the scan has none.
+    labels: uint8 (z, y, x), whose bones give the area. spacing_mm: (3,) x, y, z, None where the
+    scan has none.
     """
     found = {p.name: p for result in results for p in result.landmarks}
     if len(results) > 1:  # two feet: the points of the one that lies nearer
@@ -56,20 +63,31 @@ def poses(
             silhouettes[plane] = float(np.count_nonzero(labels.any(2 - plane.axis)))
         axes = [a for a in range(3) if a != plane.axis]
         real = np.array([truth.get(p, (np.nan,) * 3) for p in points], np.float64)
-        seen = np.array([found[p].xyz_vox if p in found else (np.nan,) * 3 for p in points], np.float64)
+        seen = np.array(
+            [found[p].xyz_vox if p in found else (np.nan,) * 3 for p in points], np.float64
+        )
         apart = (seen - real) * (np.nan if spacing_mm is None else spacing_mm)
         scores = [found[p].score for p in points if p in found]
         out.append(
             Pose(
-                name, real[:, axes], seen[:, axes], np.linalg.norm(apart[:, axes], axis=1), np.linalg.norm(apart, axis=1),
-                max(silhouettes[plane], 1.0), float(np.mean(scores)) if scores else 0.0,
+                name,
+                real[:, axes],
+                seen[:, axes],
+                np.linalg.norm(apart[:, axes], axis=1),
+                np.linalg.norm(apart, axis=1),
+                max(silhouettes[plane], 1.0),
+                float(np.mean(scores)) if scores else 0.0,
             )
-        )  # fmt: skip
+        )
     return tuple(out)
 
 
 def _apart(truth: Mapping[str, Point], result: CaseResult) -> float:
-    gaps = [float(np.linalg.norm(np.subtract(p.xyz_vox, truth[p.name]))) for p in result.landmarks if p.name in truth]
+    gaps = [
+        float(np.linalg.norm(np.subtract(p.xyz_vox, truth[p.name])))
+        for p in result.landmarks
+        if p.name in truth
+    ]
     return float(np.mean(gaps)) if gaps else float("inf")
 
 

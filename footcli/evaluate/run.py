@@ -1,4 +1,6 @@
-"""A results folder and its truth -> the evaluation as JSON: line up, gather case by case, summarise."""
+"""A results folder and its truth -> the evaluation as JSON: line up, gather case by case,
+summarise.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,30 @@ Json = dict[str, Any]
 
 
 def evaluate(
-    out: Path, truth: Path, *, protocol: Protocol = "coco", against: Path | None = None, allow_missing: bool = False, jobs: int = 1,
+    out: Path,
+    truth: Path,
+    *,
+    protocol: Protocol = "coco",
+    against: Path | None = None,
+    allow_missing: bool = False,
+    jobs: int = 1,
     tell: Callable[[], None] = lambda: None,
-) -> Json:  # fmt: skip
+) -> Json:
     """The evaluation of a results folder. `tell` is called after each case.
 
-    Raises TruthError where truth and results do not line up, unless allow_missing, and where nothing is left to compare.
+    Raises TruthError where truth and results do not line up, unless allow_missing, and where
+    nothing is left to compare.
     """
     cases, left_out = _scores(out, truth, allow_missing, jobs, tell)
-    result: Json = {"schema": SCHEMA, "version": __version__, "protocol": protocol, "left_out": left_out}
-    result |= {"n_cases": len(cases)} | validate(cases) if protocol == "validators" else summarise(cases)
+    result: Json = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "protocol": protocol,
+        "left_out": left_out,
+    }
+    result |= (
+        {"n_cases": len(cases)} | validate(cases) if protocol == "validators" else summarise(cases)
+    )
     result["unknown_labels"] = unknown_labels(cases)
     result["cases"] = [{"case_id": c.case_id, "folder": c.folder, **case_numbers(c)} for c in cases]
     if against is not None:
@@ -41,7 +57,9 @@ def evaluate(
     return {key: plain(value) for key, value in result.items()}
 
 
-def _scores(out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callable[[], None]) -> tuple[list[CaseScores], dict[str, str]]:
+def _scores(
+    out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callable[[], None]
+) -> tuple[list[CaseScores], dict[str, str]]:
     lined = line_up(out, truth)
     left_out = dict(lined.left_out)
     if not allow_missing:
@@ -56,7 +74,10 @@ def _scores(out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callab
     if not allow_missing:
         refuse(left_out)
     if not cases:
-        raise TruthError("no case is left to compare: truth and results have no case id in common, or show different grids")
+        raise TruthError(
+            "no case is left to compare: truth and results have no case id in common, or show "
+            "different grids"
+        )
     return cases, left_out
 
 
@@ -66,7 +87,9 @@ def _safe(pair: Pair) -> CaseScores | str:
         return gather(pair)
     except (TruthError, CaseError) as error:
         return str(error)
-    except Exception as error:  # one bad case must not take the others along; only the kind of the fault, its text may hold values
+    # one bad case must not take the others along; only the kind of the fault, its text may hold
+    # values
+    except Exception as error:
         return f"cannot be scored ({type(error).__name__}): look at its labels and analyse it again"
 
 

@@ -15,4 +15,8 @@ def dice(found: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> di
         raise ValueError(f"labels must have the truth's shape {truth.shape}, got {found.shape}")
     n = classes + 1
     pairs = np.bincount((truth.astype(np.int64) * n + found).ravel(), minlength=n * n).reshape(n, n)
-    return {k: float(2 * pairs[k, k] / (pairs[k].sum() + pairs[:, k].sum())) for k in range(1, classes + 1) if pairs[k].sum()}
+    return {
+        k: float(2 * pairs[k, k] / (pairs[k].sum() + pairs[:, k].sum()))
+        for k in range(1, classes + 1)
+        if pairs[k].sum()
+    }

@@ -1,4 +1,6 @@
-"""All cases' scores -> the evaluation: bones, landmarks, angles, lesions, findings, groups, each number with its interval or its reason."""
+"""All cases' scores -> the evaluation: bones, landmarks, angles, lesions, findings, groups, each
+number with its interval or its reason.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.evaluate.agree import FEWEST, any_interval, icc21, interval, limits_of_agreement, mean_known, resamples
+from footcli.evaluate.agree import (
+    FEWEST,
+    any_interval,
+    icc21,
+    interval,
+    limits_of_agreement,
+    mean_known,
+    resamples,
+)
 from footcli.evaluate.coco import Precision, Ranked, average_precision, matched, weighted_ap
 from footcli.evaluate.curves import curves
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.patients import add_patients, findings
 from footcli.evaluate.points import SOURCES
 from footcli.evaluate.tables import PROBLEMS, Problem, case_of, ranked_bones
-from footcli.evaluate.volumes import Draws, add_radial, add_volumes, case_volumes, macro_mean, mean_json, point_errors
+from footcli.evaluate.volumes import (
+    Draws,
+    add_radial,
+    add_volumes,
+    case_volumes,
+    macro_mean,
+    mean_json,
+    point_errors,
+)
 from footcli.names import ANGLES, BONES
 
 AP_ROUNDS, AP_WORK = 200, 2e7
-"""Bootstrap rounds of AP: each walks through all detections, so large sets, whose intervals are narrow, get fewer; 40 at least."""
-WHY = {"bones": "the truth holds no bones", "landmarks": "the truth holds no key points", "lesions": "the truth holds no lesion boxes"}
+"""Bootstrap rounds of AP: each walks through all detections, so large sets, whose intervals are
+narrow, get fewer; 40 at least.
+"""
+WHY = {
+    "bones": "the truth holds no bones",
+    "landmarks": "the truth holds no key points",
+    "lesions": "the truth holds no lesion boxes",
+}
 Array = NDArray[np.float64]
 Json = dict[str, Any]
 
@@ -38,8 +62,12 @@ def summarise(cases: Sequence[CaseScores]) -> Json:
         problem = build(cases)
         precision[name], run = None, None
         if len(problem.truth.image):
-            precision[name], run = average_precision(problem.truth, problem.found, problem.classes, problem.groups)
-        out[name] = _precision_json(name, precision[name], problem, ap_rounds(name, problem, run, cases, draws))
+            precision[name], run = average_precision(
+                problem.truth, problem.found, problem.classes, problem.groups
+            )
+        out[name] = _precision_json(
+            name, precision[name], problem, ap_rounds(name, problem, run, cases, draws)
+        )
     add_volumes(out["bones"], cases, draws)
     add_radial(out["landmarks"], cases, draws)
     add_patients(out["lesions"], cases)
@@ -55,8 +83,12 @@ def unknown_labels(cases: Sequence[CaseScores]) -> dict[str, int]:
     return dict(sum((Counter(c.unknown) for c in cases), Counter()))
 
 
-def ap_rounds(name: str, problem: Problem, run: Any, cases: Sequence[CaseScores], draws: Draws) -> dict[str, Array]:
-    """Class -> (rounds, 10) AP of each resample, NaN where it drew no truth; classes with truth in fewer than FEWEST cases are left out."""
+def ap_rounds(
+    name: str, problem: Problem, run: Any, cases: Sequence[CaseScores], draws: Draws
+) -> dict[str, Array]:
+    """Class -> (rounds, 10) AP of each resample, NaN where it drew no truth; classes with truth in
+    fewer than FEWEST cases are left out.
+    """
     if draws is None or run is None:
         return {}
     ids = [k for k in range(1, len(problem.classes) + 1) if (problem.truth.label == k).any()]
@@ -69,11 +101,15 @@ def ap_rounds(name: str, problem: Problem, run: Any, cases: Sequence[CaseScores]
     for k, own in ranked.items():
         if np.count_nonzero(own.positives) >= FEWEST:
             found = [weighted_ap(own, weights) for weights in draws[:rounds]]
-            out[problem.classes[k - 1]] = np.array([np.full(10, np.nan) if v is None else v for v in found])
+            out[problem.classes[k - 1]] = np.array(
+                [np.full(10, np.nan) if v is None else v for v in found]
+            )
     return out
 
 
-def _precision_json(name: str, precision: Precision | None, problem: Problem, rounds: Mapping[str, Array]) -> Json:
+def _precision_json(
+    name: str, precision: Precision | None, problem: Problem, rounds: Mapping[str, Array]
+) -> Json:
     empty: Json = dict.fromkeys(("ap", "ap50", "ap75"))
     if precision is None:
         per: Json = {n: {**empty, "why": WHY[name]} for n in problem.classes}
@@ -102,45 +138,72 @@ def _angle(name: str, cases: Sequence[CaseScores], draws: Draws) -> Json:
         both = np.isfinite(real) & np.isfinite(seen)
         gap = np.where(both, seen - real, np.nan)
         own: Json = {
-            **mean_json("mae_deg", np.abs(gap), draws), "bias_deg": float(gap[both].mean()) if both.any() else None,
-            "limits_deg": limits_of_agreement(gap[both]), "icc21": icc21(real[both], seen[both]),
-            "n": int(both.sum()), "n_not_measured": int((np.isfinite(real) & ~both).sum()),
-        }  # fmt: skip
+            **mean_json("mae_deg", np.abs(gap), draws),
+            "bias_deg": float(gap[both].mean()) if both.any() else None,
+            "limits_deg": limits_of_agreement(gap[both]),
+            "icc21": icc21(real[both], seen[both]),
+            "n": int(both.sum()),
+            "n_not_measured": int((np.isfinite(real) & ~both).sum()),
+        }
         if draws is not None and both.sum() >= FEWEST:
-            own["icc21_ci95"] = any_interval(partial(_resampled_icc, real, seen, both), draws[:AP_ROUNDS])
+            own["icc21_ci95"] = any_interval(
+                partial(_resampled_icc, real, seen, both), draws[:AP_ROUNDS]
+            )
         if own["icc21"] is None:
             own["why"] = next((c.why["angles"] for c in cases if "angles" in c.why), None) or (
-                "fewer than 3 cases, or all alike" if both.any() else "no case has this angle in truth and result"
+                "fewer than 3 cases, or all alike"
+                if both.any()
+                else "no case has this angle in truth and result"
             )
         by_source[source] = own
     return {**by_source["landmarks"], "by_source": by_source}
 
 
-def _resampled_icc(real: Array, seen: Array, both: NDArray[np.bool_], weights: NDArray[np.int64]) -> float | None:
+def _resampled_icc(
+    real: Array, seen: Array, both: NDArray[np.bool_], weights: NDArray[np.int64]
+) -> float | None:
     chosen = np.repeat(np.flatnonzero(both), weights[both])
     return icc21(real[chosen], seen[chosen])
 
 
 def _groups(cases: Sequence[CaseScores], precision: Mapping[str, Precision | None]) -> Json:
-    """dimension -> value -> key numbers of the cases (or, by plane, of the slices) in that group, defined as for all cases."""
+    """dimension -> value -> key numbers of the cases (or, by plane, of the slices) in that group,
+    defined as for all cases.
+    """
     keys = {key for p in precision.values() if p is not None for key in p.groups}
     keys |= {f"{d}={v}" for c in cases for d, values in c.groups.items() for v in values}
     volumes = {id(c): case_volumes(c) for c in cases}
     out: Json = {}
     for key in sorted(keys):
         dimension, value = key.split("=", 1)
-        own = [c for c in cases if value in c.groups.get(dimension, ())] if dimension != "plane" else list(cases)
+        own = (
+            [c for c in cases if value in c.groups.get(dimension, ())]
+            if dimension != "plane"
+            else list(cases)
+        )
         line: Json = {"n_cases": len(own)}
         for task, p in precision.items():
-            line |= {f"{task}.{k}": v for k, v in (p.groups.get(key, {}) if p is not None else {}).items()}
+            line |= {
+                f"{task}.{k}": v
+                for k, v in (p.groups.get(key, {}) if p is not None else {}).items()
+            }
         if dimension != "plane":
             for name in ("dice", "hd95_mm"):
-                table = [[volumes[id(c)][name].get(k, np.nan) for k in range(1, len(BONES) + 1)] for c in own]
+                table = [
+                    [volumes[id(c)][name].get(k, np.nan) for k in range(1, len(BONES) + 1)]
+                    for c in own
+                ]
                 line[f"bones.{name}"] = macro_mean(np.array(table))
-            line["landmarks.mre_mm"] = mean_known([e for c in own for e in point_errors(c).values()])
+            line["landmarks.mre_mm"] = mean_known(
+                [e for c in own for e in point_errors(c).values()]
+            )
             for angle in ANGLES:
                 pairs = [c.angles.get((angle.name, "landmarks")) for c in own]
-                gaps = [abs(pair[1] - pair[0]) for pair in pairs if pair is not None and pair[1] is not None]
+                gaps = [
+                    abs(pair[1] - pair[0])
+                    for pair in pairs
+                    if pair is not None and pair[1] is not None
+                ]
                 line[f"angles.{angle.name}.mae_deg"] = mean_known(gaps)
         out.setdefault(dimension, {})[value] = line
     return out

@@ -1,4 +1,6 @@
-"""All cases' scores -> columns for AP: images numbered, each image's case known, groups as sets of images."""
+"""All cases' scores -> columns for AP: images numbered, each image's case known, groups as sets of
+images.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PLANES = tuple(Plane)
 T = TypeVar("T", int, NDArray[np.int64])
 ANGLE_ID = {term.name: i for i, term in enumerate(ANGLES, start=1)}
 SMALLER_LAST = 1e-4
-"""A bone has one confidence a case; among its slices the larger sections come first, since a bone's ends are what is least sure."""
+"""A bone has one confidence a case; among its slices the larger sections come first, since a bone's
+ends are what is least sure.
+"""
 _MOST_SLICES = 1 << 16  # a slice's number within its plane; scans have fewer
 
 
@@ -46,8 +50,9 @@ def case_of(image: T) -> T:
 def bone_problem(cases: Sequence[CaseScores]) -> Problem:
     """Bones as boxes that score as their masks do.
 
-    One slice holds at most one mask of a bone in truth and result, so AP needs only both areas and their overlap. Intervals on a line
-    of the same lengths and overlap say just that: truth [0, T], result [T - C, T - C + F]; masks are never kept.
+    One slice holds at most one mask of a bone in truth and result, so AP needs only both areas and
+    their overlap. Intervals on a line of the same lengths and overlap say just that: truth [0, T],
+    result [T - C, T - C + F]; masks are never kept.
     """
     parts = []
     for number, case in enumerate(cases):
@@ -57,16 +62,32 @@ def bone_problem(cases: Sequence[CaseScores]) -> Problem:
         image = image_ids(number, r["plane"].astype(np.int64), r["slice"].astype(np.int64))
         sure = np.array([0.0, *(case.bone_scores.get(k, 1.0) for k in range(1, len(BONES) + 1))])
         score = sure[r["bone"]] + SMALLER_LAST * r["found"] / (1 + r["found"].max(initial=0))
-        parts.append(np.column_stack([image, r["bone"], r["truth"], r["found"], r["common"], score]).astype(np.float64))
+        parts.append(
+            np.column_stack([image, r["bone"], r["truth"], r["found"], r["common"], score]).astype(
+                np.float64
+            )
+        )
     rows = np.concatenate(parts) if parts else np.zeros((0, 6))
     real, seen = rows[rows[:, 2] > 0], rows[rows[:, 3] > 0]
-    truth = Columns(_ints(real, 0), _ints(real, 1), _intervals(np.zeros(len(real)), real[:, 2]), areas=real[:, 2])
-    found = Columns(_ints(seen, 0), _ints(seen, 1), _intervals(seen[:, 2] - seen[:, 4], seen[:, 3]), scores=seen[:, 5])
+    truth = Columns(
+        _ints(real, 0),
+        _ints(real, 1),
+        _intervals(np.zeros(len(real)), real[:, 2]),
+        areas=real[:, 2],
+    )
+    found = Columns(
+        _ints(seen, 0),
+        _ints(seen, 1),
+        _intervals(seen[:, 2] - seen[:, 4], seen[:, 3]),
+        scores=seen[:, 5],
+    )
     return _grouped(Problem(tuple(b.name for b in BONES), truth, found), cases)
 
 
 def ranked_bones(problem: Problem, bone: int, cases: int) -> Ranked:
-    """What `coco.matched` gives, straight from the intervals: there is nothing to match where each image holds one of each."""
+    """What `coco.matched` gives, straight from the intervals: there is nothing to match where each
+    image holds one of each.
+    """
     truth, found = problem.truth, problem.found
     own_truth, own = truth.label == bone, found.label == bone
     positives = np.bincount(case_of(truth.image[own_truth]), minlength=cases)
@@ -91,7 +112,9 @@ def pose_problem(cases: Sequence[CaseScores]) -> Problem:
     for number, case in enumerate(cases):
         for pose in case.poses:
             k = ANGLE_ID[pose.angle]
-            image.append(int(image_ids(number, np.array(PLANES.index(ANGLE_PLANE[pose.angle])), np.array(k))))
+            image.append(
+                int(image_ids(number, np.array(PLANES.index(ANGLE_PLANE[pose.angle])), np.array(k)))
+            )
             label.append(k)
             real.append(pose.truth)
             seen.append(pose.found)
@@ -99,15 +122,24 @@ def pose_problem(cases: Sequence[CaseScores]) -> Problem:
             scores.append(pose.score)
     there = [i for i, points in enumerate(seen) if not np.isnan(points).all()]
     images, labels = np.array(image, np.int64), np.array(label, np.int64)
-    truth = Columns(images, labels, points=np.array(real, np.float64).reshape(-1, 4, 2), areas=np.array(areas))
-    found = Columns(images[there], labels[there], points=np.array([seen[i] for i in there]).reshape(-1, 4, 2),
-                    scores=np.array([scores[i] for i in there]))  # fmt: skip
+    truth = Columns(
+        images, labels, points=np.array(real, np.float64).reshape(-1, 4, 2), areas=np.array(areas)
+    )
+    found = Columns(
+        images[there],
+        labels[there],
+        points=np.array([seen[i] for i in there]).reshape(-1, 4, 2),
+        scores=np.array([scores[i] for i in there]),
+    )
     return _grouped(Problem(tuple(a.name for a in ANGLES), truth, found), cases)
 
 
 def box_problem(cases: Sequence[CaseScores]) -> Problem:
     """Lesion boxes of the labelled slices of each lesion's own plane."""
-    true, found = box_columns([case.true_boxes for case in cases]), box_columns([case.found_boxes for case in cases])
+    true, found = (
+        box_columns([case.true_boxes for case in cases]),
+        box_columns([case.found_boxes for case in cases]),
+    )
     return _grouped(Problem(tuple(LESION_ID), true, found), cases)
 
 
@@ -118,19 +150,25 @@ def box_columns(cases: Sequence[Sequence[SliceBox]]) -> Columns:
         for item in items:
             if not item.in_own_plane:
                 continue
-            image.append(int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index))))
+            image.append(
+                int(image_ids(number, np.array(PLANES.index(item.plane)), np.array(item.index)))
+            )
             label.append(LESION_ID[item.label])
             x0, y0, x1, y1 = item.box
             boxes.append((x0, y0, x1 - x0, y1 - y0))
             scores.append(item.score)
     flat = np.array(boxes, np.float64).reshape(-1, 4)
     images, labels = np.array(image, np.int64), np.array(label, np.int64)
-    return Columns(images, labels, flat, areas=flat[:, 2] * flat[:, 3], scores=np.array(scores, np.float64))
+    return Columns(
+        images, labels, flat, areas=flat[:, 2] * flat[:, 3], scores=np.array(scores, np.float64)
+    )
 
 
 PROBLEMS: dict[str, Callable[[Sequence[CaseScores]], Problem]] = {
-    "bones": bone_problem, "landmarks": pose_problem, "lesions": box_problem,
-}  # fmt: skip
+    "bones": bone_problem,
+    "landmarks": pose_problem,
+    "lesions": box_problem,
+}
 
 
 def _grouped(problem: Problem, cases: Sequence[CaseScores]) -> Problem:

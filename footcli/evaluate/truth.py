@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footcli.dataset.annotations import BEYOND, SliceLabel, inside_image, read_angle_points, read_slice_label
+from footcli.dataset.annotations import (
+    BEYOND,
+    SliceLabel,
+    inside_image,
+    read_angle_points,
+    read_slice_label,
+)
 from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
@@ -18,15 +24,20 @@ from footcli.read.headers import read_header
 from footcli.read.source import Skip
 
 OTHER_GRID = 0.05
-"""Share of labelled slices with outlines beyond the result's image from which both are taken to show different grids."""
+"""Share of labelled slices with outlines beyond the result's image from which both are taken to
+show different grids.
+"""
 
 
 @dataclass(slots=True, eq=False)
 class Truth:
-    """slices: plane -> slice index -> label, of what could be read. shape: the grid's (z, y, x). points: key points, voxels.
+    """slices: plane -> slice index -> label, of what could be read.
 
-    outlined: planes that hold any outline; a plane with boxes alone says nothing of bones. whole: the first of them whose readable
-    slices leave no gap. unknown: what was not understood or not read -> how often.
+    shape: the grid's (z, y, x). points: key points, voxels.
+
+    outlined: planes that hold any outline; a plane with boxes alone says nothing of bones. whole:
+    the first of them whose readable slices leave no gap. unknown: what was not understood or not
+    read -> how often.
     """
 
     shape: tuple[int, ...]
@@ -37,19 +48,32 @@ class Truth:
 
     @property
     def outlined(self) -> tuple[Plane, ...]:
-        return tuple(p for p in Plane if any(label.polygons for label in self.slices.get(p, {}).values()))
+        return tuple(
+            p for p in Plane if any(label.polygons for label in self.slices.get(p, {}).values())
+        )
 
     @property
     def whole(self) -> Plane | None:
-        return next((p for p in self.outlined if len(self.slices[p]) == max(self.slices[p]) - min(self.slices[p]) + 1 > 1), None)
+        return next(
+            (
+                p
+                for p in self.outlined
+                if len(self.slices[p]) == max(self.slices[p]) - min(self.slices[p]) + 1 > 1
+            ),
+            None,
+        )
 
     @property
     def complete(self) -> bool:
-        """Whether the whole plane's slices hold every bone from end to end, and nothing of them was left out."""
+        """Whether the whole plane's slices hold every bone from end to end, and nothing of them was
+        left out.
+        """
         return self.whole is not None and not self.cut_bones() and not self.void_bones()
 
     def cut_bones(self) -> set[int]:
-        """Bones (ids) that the first or last labelled slice of the whole plane still shows, but for slices at the grid's own ends."""
+        """Bones (ids) that the first or last labelled slice of the whole plane still shows, but for
+        slices at the grid's own ends.
+        """
         if self.whole is None:
             return set()
         slices, count = self.slices[self.whole], self.shape[2 - self.whole.axis]
@@ -57,7 +81,9 @@ class Truth:
         return {BONE_ID[name] for i in ends for name in slices[i].polygons}
 
     def void_bones(self) -> set[int]:
-        """Bones (ids) of the whole plane of which an outline was left out: nobody can tell their distances."""
+        """Bones (ids) of the whole plane of which an outline was left out: nobody can tell their
+        distances.
+        """
         slices = self.slices[self.whole].values() if self.whole is not None else ()
         return {BONE_ID[name] for label in slices for name in label.void if name in BONE_ID}
 
@@ -69,14 +95,19 @@ class Truth:
                     yield from (SliceBox(name, plane, index, box) for box in found)
 
 
-def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]) -> Truth:
+def read_truth(
+    ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]
+) -> Truth:
     """All labels of a case. names: source names of the result's slices, where it knows them.
 
-    Raises TruthError where labels have no slice of the grid, or images are there and have another size.
+    Raises TruthError where labels have no slice of the grid, or images are there and have another
+    size.
     """
     truth = Truth(shape)
     _check_sizes(ref, shape)
-    truth.unknown["label file that is a copy of another"] = sum(path.suffix.lower() == ".json" for path in ref.copies)
+    truth.unknown["label file that is a copy of another"] = sum(
+        path.suffix.lower() == ".json" for path in ref.copies
+    )
     for plane, places in slice_places(ref, names, shape).items():
         truth.unknown["label file that names no slice"] += len(ref.labels[plane]) - len(places)
         rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
@@ -88,7 +119,11 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
                 continue
             truth.slices.setdefault(plane, {})[index] = label
             truth.unknown.update(label.unknown)
-            if truth.clinical is None and label.clinical is not None and says_something(label.clinical):
+            if (
+                truth.clinical is None
+                and label.clinical is not None
+                and says_something(label.clinical)
+            ):
                 truth.clinical = label.clinical
     _refuse_other_grid(truth)
     for path in ref.angle_files:
@@ -98,51 +133,79 @@ def read_truth(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tupl
             truth.unknown["unreadable angle file"] += 1
             continue
         truth.points |= {name: at for name, at in points.items() if name in LANDMARKS}
-        truth.unknown["key point of an unknown name"] += sum(name not in LANDMARKS for name in points)
+        truth.unknown["key point of an unknown name"] += sum(
+            name not in LANDMARKS for name in points
+        )
         truth.unknown["key point without numbers"] += left_out
     truth.unknown = +truth.unknown
     return truth
 
 
 def _refuse_other_grid(truth: Truth) -> None:
-    """Raises TruthError where too many labelled slices of a plane had outlines beyond the result's image."""
-    for plane, slices in truth.slices.items():
-        if sum(BEYOND in label.unknown for label in slices.values()) > max(1, OTHER_GRID * len(slices)):
-            raise TruthError(f"{plane} labels reach beyond the result's image: they belong to another grid")
-
-
-def slice_places(ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]) -> dict[Plane, dict[str, int]]:
-    """Plane -> label stem -> slice index: by the source's name, else by its place among the plane's images, else by its number.
-
-    Labels whose name ends in no number, and is none of a slice, are left out. Raises TruthError if a label has no slice, or if its
-    number may count from 0 or from 1.
+    """Raises TruthError where too many labelled slices of a plane had outlines beyond the result's
+    image.
     """
-    numbers = {plane: {stem: int(m[1]) for stem in files if (m := re.search(r"(\d+)$", stem))} for plane, files in ref.labels.items()}
+    for plane, slices in truth.slices.items():
+        if sum(BEYOND in label.unknown for label in slices.values()) > max(
+            1, OTHER_GRID * len(slices)
+        ):
+            raise TruthError(
+                f"{plane} labels reach beyond the result's image: they belong to another grid"
+            )
+
+
+def slice_places(
+    ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]
+) -> dict[Plane, dict[str, int]]:
+    """Plane -> label stem -> slice index: by the source's name, else by its place among the plane's
+    images, else by its number.
+
+    Labels whose name ends in no number, and is none of a slice, are left out. Raises TruthError if
+    a label has no slice, or if its number may count from 0 or from 1.
+    """
+    numbers = {
+        plane: {stem: int(m[1]) for stem in files if (m := re.search(r"(\d+)$", stem))}
+        for plane, files in ref.labels.items()
+    }
     known = {plane: names.get(plane) or _image_stems(ref, plane, shape) for plane in ref.labels}
     first = _first(
-        {plane: set(found.values()) for plane, found in numbers.items() if not known[plane]}, {p: shape[2 - p.axis] for p in ref.labels}
+        {plane: set(found.values()) for plane, found in numbers.items() if not known[plane]},
+        {p: shape[2 - p.axis] for p in ref.labels},
     )
     out: dict[Plane, dict[str, int]] = {}
     for plane, files in ref.labels.items():
         count, by_name = shape[2 - plane.axis], {name: i for i, name in enumerate(known[plane])}
-        places = by_name if by_name else {stem: number - first for stem, number in numbers[plane].items()}
+        places = (
+            by_name
+            if by_name
+            else {stem: number - first for stem, number in numbers[plane].items()}
+        )
         named = [stem for stem in files if stem in places or stem in numbers[plane]]
         lost = next((stem for stem in named if not 0 <= places.get(stem, -1) < count), None)
         if lost is not None:
-            raise TruthError(f"label {lost} has no slice among the result's {count} of {plane}: they belong to another grid")
+            raise TruthError(
+                f"label {lost} has no slice among the result's {count} of {plane}: they belong to "
+                "another grid"
+            )
         out[plane] = {stem: places[stem] for stem in named}
     return out
 
 
 def _first(numbers: Mapping[Plane, set[int]], counts: Mapping[Plane, int]) -> int:
-    """Whether slices count from 0 or from 1: some plane must show it. One source numbers all its planes alike."""
+    """Whether slices count from 0 or from 1: some plane must show it.
+
+    One source numbers all its planes alike.
+    """
     if not any(numbers.values()):
         return 0
     if any(0 in found for found in numbers.values()):
         return 0
     if any(max(found, default=0) >= counts[plane] for plane, found in numbers.items()):
         return 1
-    raise TruthError("the labels' numbers do not tell whether slices count from 0 or from 1: analyse the case again, with its images")
+    raise TruthError(
+        "the labels' numbers do not tell whether slices count from 0 or from 1: analyse the case "
+        "again, with its images"
+    )
 
 
 def _image_stems(ref: CaseRef, plane: Plane, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -151,14 +214,20 @@ def _image_stems(ref: CaseRef, plane: Plane, shape: tuple[int, ...]) -> tuple[st
 
 
 def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:
-    """Where the truth's tree holds images, the header of one a plane must fit the grid. Raises TruthError."""
+    """Where the truth's tree holds images, the header of one a plane must fit the grid.
+
+    Raises TruthError.
+    """
     for plane, images in ref.images.items():
         if plane is None or not images:
             continue
         rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
         size = _size(images[len(images) // 2])
         if size is not None and size != (rows, columns):
-            raise TruthError(f"{plane} images are {size[0]} x {size[1]}, the result's are {rows} x {columns}: they show different grids")
+            raise TruthError(
+                f"{plane} images are {size[0]} x {size[1]}, the result's are {rows} x {columns}: "
+                "they show different grids"
+            )
 
 
 def _size(path: Path) -> tuple[int, int] | None:

@@ -1,7 +1,11 @@
-"""The protocol of the data set's own validators, quirks included. Only for comparing with their published numbers.
+"""The protocol of the data set's own validators, quirks included.
 
-Bones: share of slices with IoU >= 0.5; a class absent and not predicted counts as right. Key points: share with OKS > 0.5 at sigmas of
-0.25, area the extent of the points themselves. Lesions: AP at IoU 0.5, confidence from 0.001, NMS at 0.65, precision read off by linear
+Only for comparing with their published numbers.
+
+Bones: share of slices with IoU >= 0.5; a class absent and not predicted counts as right. Key
+points: share with OKS > 0.5 at sigmas of
+0.25, area the extent of the points themselves. Lesions: AP at IoU 0.5, confidence from 0.001, NMS
+  at 0.65, precision read off by linear
 interpolation at 101 recalls.
 """
 
@@ -25,27 +29,44 @@ Json = dict[str, Any]
 
 
 def validate(cases: Sequence[CaseScores]) -> Json:
-    """bones, landmarks, lesions: the mean over classes as `score`, and `per_class`; None for a class that nothing is known of."""
+    """bones, landmarks, lesions: the mean over classes as `score`, and `per_class`; None for a
+    class that nothing is known of.
+    """
     bones = {term.name: bone_share(cases, k) for k, term in enumerate(BONES, start=1)}
-    angles = {term.name: pose_share([p for c in cases for p in c.poses if p.angle == term.name]) for term in ANGLES}
+    angles = {
+        term.name: pose_share([p for c in cases for p in c.poses if p.angle == term.name])
+        for term in ANGLES
+    }
     lesions = {term.name: lesion_ap(cases, term.name) for term in LESIONS}
     tasks = {"bones": bones, "landmarks": angles, "lesions": lesions}
-    return {name: {"score": mean_known(found.values()), "per_class": found} for name, found in tasks.items()}
+    return {
+        name: {"score": mean_known(found.values()), "per_class": found}
+        for name, found in tasks.items()
+    }
 
 
 def bone_share(cases: Sequence[CaseScores], bone: int) -> float | None:
-    """Share of labelled slices, all planes, where truth and result overlap by half, or both lack the bone."""
+    """Share of labelled slices, all planes, where truth and result overlap by half, or both lack
+    the bone.
+    """
     slices = sum(n for c in cases if c.has_bones for n in c.labelled.values())
     wrong = 0
     for case in cases:
         if case.has_bones:
             own = case.rows[case.rows["bone"] == bone]
-            wrong += int(np.count_nonzero(own["common"] < IOU * (own["truth"] + own["found"] - own["common"])))
+            wrong += int(
+                np.count_nonzero(
+                    own["common"] < IOU * (own["truth"] + own["found"] - own["common"])
+                )
+            )
     return (slices - wrong) / slices if slices else None
 
 
 def pose_share(poses: Sequence[Pose]) -> float | None:
-    """Share of poses with OKS above 0.5. Points not in the truth are left out, those not found count as infinitely far."""
+    """Share of poses with OKS above 0.5.
+
+    Points not in the truth are left out, those not found count as infinitely far.
+    """
     return float(np.mean([_oks(p) > OKS for p in poses])) if poses else None
 
 
@@ -76,11 +97,17 @@ def lesion_ap(cases: Sequence[CaseScores], label: str) -> float | None:
                     left.remove(best)
                 hit.append(good)
                 scores.append(box.score)
-    return linear_ap(np.array(hit, bool)[np.argsort(-np.array(scores), kind="stable")], total) if total else None
+    return (
+        linear_ap(np.array(hit, bool)[np.argsort(-np.array(scores), kind="stable")], total)
+        if total
+        else None
+    )
 
 
 def linear_ap(hit: NDArray[np.bool_], total: int) -> float:
-    """Area under the precision envelope, read linearly at 101 recalls (trapezoids); 0 without finds. hit: (n,), best score first."""
+    """Area under the precision envelope, read linearly at 101 recalls (trapezoids); 0 without
+    finds. hit: (n,), best score first.
+    """
     if not len(hit):
         return 0.0
     true = np.cumsum(hit)

@@ -21,7 +21,9 @@ VOLUME_KEYS = ("dice", "hd95_mm", "surface_mm")
 
 
 def case_dice(case: CaseScores) -> dict[int, float]:
-    """Bone id -> Dice of one case, over the plane that is labelled without gaps, else over all outlined slices of all planes."""
+    """Bone id -> Dice of one case, over the plane that is labelled without gaps, else over all
+    outlined slices of all planes.
+    """
     rows = case.rows
     if case.volume_plane is not None:
         rows = rows[rows["plane"] == PLANES.index(case.volume_plane)]
@@ -37,11 +39,17 @@ def case_dice(case: CaseScores) -> dict[int, float]:
 def case_volumes(case: CaseScores) -> dict[str, dict[int, float]]:
     """Each of VOLUME_KEYS -> bone id -> value of one case."""
     far = case.volumes
-    return {"dice": case_dice(case), "hd95_mm": {k: v[0] for k, v in far.items()}, "surface_mm": {k: v[1] for k, v in far.items()}}
+    return {
+        "dice": case_dice(case),
+        "hd95_mm": {k: v[0] for k, v in far.items()},
+        "surface_mm": {k: v[1] for k, v in far.items()},
+    }
 
 
 def add_volumes(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
-    """Of each bone the mean over cases, of all bones the mean of those; a bone that was not found has Dice 0 and no distance."""
+    """Of each bone the mean over cases, of all bones the mean of those; a bone that was not found
+    has Dice 0 and no distance.
+    """
     found = [case_volumes(c) for c in cases]
     for key in VOLUME_KEYS:
         table = np.array([[f[key].get(k, np.nan) for k in range(1, len(BONES) + 1)] for f in found])
@@ -49,17 +57,25 @@ def add_volumes(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
             out["per_class"][bone.name] |= mean_json(key, table[:, k], draws)
         out[key], out[f"{key}_ci95"] = macro_mean(table), macro_interval(table, draws)
         if out[key] is None:
-            out[f"{key}_why"] = next((c.why["distances"] for c in cases if "distances" in c.why), "no bone is in truth and result")
+            out[f"{key}_why"] = next(
+                (c.why["distances"] for c in cases if "distances" in c.why),
+                "no bone is in truth and result",
+            )
     for k, bone in enumerate(BONES, start=1):
         own = [f["dice"] for f in found]
         out["per_class"][bone.name] |= {
-            "n_cases": sum(k in d for d in own), "n_not_found": sum(d.get(k) == 0.0 for d in own),
-            "n_slices": int(sum(np.count_nonzero((c.rows["bone"] == k) & (c.rows["truth"] > 0)) for c in cases)),
-        }  # fmt: skip
+            "n_cases": sum(k in d for d in own),
+            "n_not_found": sum(d.get(k) == 0.0 for d in own),
+            "n_slices": int(
+                sum(np.count_nonzero((c.rows["bone"] == k) & (c.rows["truth"] > 0)) for c in cases)
+            ),
+        }
 
 
 def macro_mean(table: Array) -> float | None:
-    """Mean over columns of the means over rows (cases, columns); columns without a value are left out; None without any."""
+    """Mean over columns of the means over rows (cases, columns); columns without a value are left
+    out; None without any.
+    """
     used = np.isfinite(table).any(0)
     return float(np.nanmean(table[:, used], axis=0).mean()) if used.any() else None
 
@@ -69,11 +85,16 @@ def mean_json(key: str, values: Array, draws: Draws) -> Json:
     good = np.isfinite(values)
     if not good.any():
         return {key: None, f"{key}_ci95": None}
-    return {key: float(values[good].mean()), f"{key}_ci95": mean_interval(np.where(good, values, 0.0), good.astype(float), draws)}
+    return {
+        key: float(values[good].mean()),
+        f"{key}_ci95": mean_interval(np.where(good, values, 0.0), good.astype(float), draws),
+    }
 
 
 def add_radial(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
-    """Radial errors in the plane of the angle, and in space; the share of points within some distances, where a missing one fails."""
+    """Radial errors in the plane of the angle, and in space; the share of points within some
+    distances, where a missing one fails.
+    """
     errors: dict[str, list[float]] = {a.name: [] for a in ANGLES}
     points: dict[str, list[float]] = {}
     missing: dict[str, int] = {}
@@ -98,21 +119,32 @@ def add_radial(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
                     counts[i] += 1
                     deep.append(float(pose.deep_mm[j]))
     whole = [e for found in errors.values() for e in found]
-    out |= _radial(whole, sum(missing.get(a.name, 0) for a in ANGLES)) | {"mre_mm_ci95": mean_interval(sums, counts, draws)}
+    out |= _radial(whole, sum(missing.get(a.name, 0) for a in ANGLES)) | {
+        "mre_mm_ci95": mean_interval(sums, counts, draws)
+    }
     out["mre_3d_mm"] = float(np.mean(deep)) if deep else None
     if out["mre_mm"] is None:
-        out["mre_mm_why"] = "no key point is in truth and result" if known else "the scan has no millimetres"
+        out["mre_mm_why"] = (
+            "no key point is in truth and result" if known else "the scan has no millimetres"
+        )
     for name, found in errors.items():
         out["per_class"][name] |= _radial(found, missing.get(name, 0))
-    out["per_point"] = {name: _radial(found, missing.get(name, 0)) for name, found in points.items()}
+    out["per_point"] = {
+        name: _radial(found, missing.get(name, 0)) for name, found in points.items()
+    }
 
 
 def _radial(errors: Sequence[float], missing: int) -> Json:
     good = [e for e in errors if np.isfinite(e)]
     return {
-        "mre_mm": float(np.mean(good)) if good else None, "n_points": len(errors), "n_missing": missing,
-        "success": {f"{mm:g}": float(np.mean(np.array(errors) <= mm)) if len(errors) else None for mm in SUCCESS_MM},
-    }  # fmt: skip
+        "mre_mm": float(np.mean(good)) if good else None,
+        "n_points": len(errors),
+        "n_missing": missing,
+        "success": {
+            f"{mm:g}": float(np.mean(np.array(errors) <= mm)) if len(errors) else None
+            for mm in SUCCESS_MM
+        },
+    }
 
 
 def point_errors(case: CaseScores) -> Mapping[str, float]:

@@ -1,4 +1,6 @@
-"""The foot's own axes, read from bone masks: which way is up, forward, medial; where the floor is; which side it is."""
+"""The foot's own axes, read from bone masks: which way is up, forward, medial; where the floor is;
+which side it is.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,35 @@ from footcli.frame.masks import BoneMask, Inside, Labels, find_bones
 from footcli.geometry import Array, apply, unit
 
 HEEL, RAY1, RAY2, RAY5 = "Calcaneus", "1st Metatarsal", "2nd Metatarsal", "5th Metatarsal"
-# Middle of each bone (medial, forward, up; mm) in the measured mean foot of footcli/anatomy/foot.json, and the calcaneus' two ends
+# Middle of each bone (medial, forward, up; mm) in the measured mean foot of
+# footcli/anatomy/foot.json, and the calcaneus' two ends
 MIDDLE_MM: dict[str, tuple[float, float, float]] = {
-    "Tibia": (9.8, 37.7, 102.1), "Fibula": (-18.1, 27.7, 87.0), "Talus": (8.6, 40.2, 55.6), HEEL: (-4.3, 14.9, 27.2),
-    "MidFoot": (3.3, 77.7, 31.8), RAY1: (21.2, 130.6, 18.4), RAY2: (0.4, 125.7, 22.6), "3rd Metatarsal": (-12.0, 120.2, 19.2),
-    "4th Metatarsal": (-23.0, 111.7, 15.4), RAY5: (-34.8, 97.1, 11.1),
-}  # fmt: skip
+    "Tibia": (9.8, 37.7, 102.1),
+    "Fibula": (-18.1, 27.7, 87.0),
+    "Talus": (8.6, 40.2, 55.6),
+    HEEL: (-4.3, 14.9, 27.2),
+    "MidFoot": (3.3, 77.7, 31.8),
+    RAY1: (21.2, 130.6, 18.4),
+    RAY2: (0.4, 125.7, 22.6),
+    "3rd Metatarsal": (-12.0, 120.2, 19.2),
+    "4th Metatarsal": (-23.0, 111.7, 15.4),
+    RAY5: (-34.8, 97.1, 11.1),
+}
 HEEL_ENDS_MM = ((-3.3, -14.0, 19.1), (-5.5, 49.6, 36.9))
-# Both ends (medial, forward) of each metatarsal in the same mean foot: where the forefoot points when the 2nd head is out of view
+# Both ends (medial, forward) of each metatarsal in the same mean foot: where the forefoot points
+# when the 2nd head is out of view
 ENDS_MM: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
-    RAY1: ((16.0, 106.4), (26.8, 157.7)), RAY2: ((0.7, 100.0), (0.3, 159.3)), "3rd Metatarsal": ((-10.1, 96.1), (-14.0, 154.4)),
-    "4th Metatarsal": ((-19.3, 87.6), (-28.3, 146.0)), RAY5: ((-30.7, 71.9), (-44.0, 131.3)),
-}  # fmt: skip
-HEAD_SHARE, BASE_MM = 0.15, 9.0  # share of a metatarsal's length that is its head; length of its base where the rest is out of view
+    RAY1: ((16.0, 106.4), (26.8, 157.7)),
+    RAY2: ((0.7, 100.0), (0.3, 159.3)),
+    "3rd Metatarsal": ((-10.1, 96.1), (-14.0, 154.4)),
+    "4th Metatarsal": ((-19.3, 87.6), (-28.3, 146.0)),
+    RAY5: ((-30.7, 71.9), (-44.0, 131.3)),
+}
+HEAD_SHARE, BASE_MM = (
+    0.15,
+    9.0,
+    # share of a metatarsal's length that is its head; length of its base where only that is seen
+)
 LOW_SHARE = 0.35  # front share of a metatarsal in which the lowest point of its head is looked for
 PATCH_MM = 0.8  # points this close to the lowest make the lowest patch
 RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment
@@ -36,10 +54,11 @@ SIDE_SURE = 1.05  # how much better one side must fit than the other
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FootFrame:
-    """to_foot: float64 (4, 4), voxel (x, y, z, 1) -> foot frame mm: x medial, y forward, z up, floor z = 0, origin at the heel.
+    """to_foot: float64 (4, 4), voxel (x, y, z, 1) -> foot frame mm: x medial, y forward, z up,
+    floor z = 0, origin at the heel.
 
-    side: None where masks alone cannot tell. floor: "bones", the plane through heel and metatarsal heads; "horizontal", the image's own.
-    bones: by name, the masks that it was read from.
+    side: None where masks alone cannot tell. floor: "bones", the plane through heel and metatarsal
+    heads; "horizontal", the image's own. bones: by name, the masks that it was read from.
     """
 
     to_foot: Array
@@ -50,12 +69,19 @@ class FootFrame:
 
 
 def foot_frame(
-    labels: Labels, affine: Array, *, orientation_known: bool, weight_bearing: bool | None, inside: Inside | None = None,
-) -> FootFrame:  # fmt: skip
-    """Find the frame. labels: uint8 (z, y, x); affine: (4, 4) voxel -> LPS mm; inside: bool (z, y, x), voxels that hold data.
+    labels: Labels,
+    affine: Array,
+    *,
+    orientation_known: bool,
+    weight_bearing: bool | None,
+    inside: Inside | None = None,
+) -> FootFrame:
+    """Find the frame. labels: uint8 (z, y, x); affine: (4, 4) voxel -> LPS mm; inside: bool (z, y,
+    x), voxels that hold data.
 
-    Without a known orientation up and down, front and back come from the bones, and the side stays None.
-    Raises InferenceError "no_bone_found" where too little is there to tell front from back and medial from lateral.
+    Without a known orientation up and down, front and back come from the bones, and the side stays
+    None. Raises InferenceError "no_bone_found" where too little is there to tell front from back
+    and medial from lateral.
     """
     bones = find_bones(labels, affine, inside)
     points = {name: apply(affine, bone.surface) for name, bone in bones.items()}
@@ -65,7 +91,10 @@ def foot_frame(
     notices += floor_notices
     axes = _look_forward(axes, affine, bones, points)
     if floor == "horizontal" and weight_bearing is None:
-        text = "the image's horizontal is taken as the floor, but the files do not say that the patient stood"
+        text = (
+            "the image's horizontal is taken as the floor, but the files do not say that the "
+            "patient stood"
+        )
         notices.append(Notice("floor_assumed", text))
     elif floor == "horizontal" and not weight_bearing:
         text = "the patient did not stand: angles to the floor are those to the image's horizontal"
@@ -80,7 +109,9 @@ def foot_frame(
 
 
 def low_point(points: Array, patch_mm: float = PATCH_MM) -> Array:
-    """Middle of the points within `patch_mm` of the lowest, at the lowest height. (N, 3), z up -> (3,)."""
+    """Middle of the points within `patch_mm` of the lowest, at the lowest height. (N, 3), z up ->
+    (3,).
+    """
     lowest = points[:, 2].min()
     patch = points[points[:, 2] < lowest + patch_mm].mean(0)
     return np.array([patch[0], patch[1], lowest])
@@ -91,20 +122,30 @@ def long_axis(points: Array) -> Array:
     return np.asarray(np.linalg.eigh(np.cov(points.T))[1][:, -1])
 
 
-def _heel_ends(points: Mapping[str, Array], middles: Mapping[str, Array]) -> tuple[Array, Array] | None:
-    """Back and front end of the calcaneus, told apart by the other bones: they lie nearer to the front."""
+def _heel_ends(
+    points: Mapping[str, Array], middles: Mapping[str, Array]
+) -> tuple[Array, Array] | None:
+    """Back and front end of the calcaneus, told apart by the other bones: they lie nearer to the
+    front.
+    """
     others = [middles[n] for n in middles if n != HEEL]
     if HEEL not in points or not others:
         return None
     heel = points[HEEL]
     along = (heel - heel.mean(0)) @ long_axis(heel)
-    a, b = (heel[chosen].mean(0) for chosen in (along < np.quantile(along, 0.1), along > np.quantile(along, 0.9)))
+    a, b = (
+        heel[chosen].mean(0)
+        for chosen in (along < np.quantile(along, 0.1), along > np.quantile(along, 0.9))
+    )
     middle = np.mean(others, axis=0)
     return (b, a) if np.linalg.norm(a - middle) < np.linalg.norm(b - middle) else (a, b)
 
 
-def _rough(middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known: bool) -> tuple[Array, bool, list[Notice]]:
-    """Rows medial, forward, up in LPS: the mean foot laid on the bones, as it is or mirrored, whichever fits better.
+def _rough(
+    middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known: bool
+) -> tuple[Array, bool, list[Notice]]:
+    """Rows medial, forward, up in LPS: the mean foot laid on the bones, as it is or mirrored,
+    whichever fits better.
 
     Second: the bones stand upside down in a volume whose orientation is known.
     """
@@ -113,27 +154,47 @@ def _rough(middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known
         pairs += list(zip(ends, HEEL_ENDS_MM, strict=True))
     if len(pairs) < 3:
         found = ", ".join(middles) or "no bone"
-        raise InferenceError("no_bone_found", f"too little of a foot was found ({found}): check that this is a foot or ankle CT")
+        raise InferenceError(
+            "no_bone_found",
+            f"too little of a foot was found ({found}): check that this is a foot or ankle CT",
+        )
     seen, mean = np.array([p for p, _ in pairs]), np.array([m for _, m in pairs])
     seen, mean = seen - seen.mean(0), mean - mean.mean(0)
     rising = float(seen[:, 2] @ mean[:, 2])
     notices = []
     turned = known and rising < 0
     if turned:
-        notices.append(Notice("up_disagrees", "the bones stand upside down for what the files say of up and down: the bones were followed"))
+        notices.append(
+            Notice(
+                "up_disagrees",
+                "the bones stand upside down for what the files say of up and down: the bones were "
+                "followed",
+            )
+        )
     flat, model = seen[:, 0] + 1j * seen[:, 1], mean[:, 0] + 1j * mean[:, 1]
     plain, mirrored = complex(flat @ model.conj()), complex(flat @ model)
     best, other = (plain, mirrored) if abs(plain) >= abs(mirrored) else (mirrored, plain)
     if abs(best) < SIDE_SURE * abs(other):
-        notices.append(Notice("side_uncertain", "too little of the foot was found to be sure which side is medial: check the side"))
+        notices.append(
+            Notice(
+                "side_uncertain",
+                "too little of the foot was found to be sure which side is medial: check the side",
+            )
+        )
     medial = best / abs(best)
     forward = medial * (1j if best is plain else -1j)
     up = np.array([0.0, 0.0, np.sign(rising) or 1.0])
-    return np.array([[medial.real, medial.imag, 0.0], [forward.real, forward.imag, 0.0], up]), turned, notices
+    return (
+        np.array([[medial.real, medial.imag, 0.0], [forward.real, forward.imag, 0.0], up]),
+        turned,
+        notices,
+    )
 
 
 def _square(forward: Array, up: Array, like: Array) -> Array:
-    """Rows medial, forward, up at right angles: `up` is kept, `forward` made level, medial on the side where `like` has it."""
+    """Rows medial, forward, up at right angles: `up` is kept, `forward` made level, medial on the
+    side where `like` has it.
+    """
     up = unit(up)
     forward = unit(forward - (forward @ up) * up)
     medial = np.cross(forward, up)
@@ -141,12 +202,19 @@ def _square(forward: Array, up: Array, like: Array) -> Array:
 
 
 def _stand(
-    axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array],
-) -> tuple[Array, Literal["bones", "horizontal"], list[Notice]]:  # fmt: skip
-    """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads, where all three are in view."""
+    axes: Array,
+    affine: Array,
+    bones: Mapping[str, BoneMask],
+    points: Mapping[str, Array],
+) -> tuple[Array, Literal["bones", "horizontal"], list[Notice]]:
+    """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads, where all three
+    are in view.
+    """
     least = RAY_SHARE * np.ptp(points[HEEL] @ axes[1]) if HEEL in points else np.inf
     whole = all(
-        n in bones and np.ptp(points[n] @ axes[1]) > least and not bones[n].cut(axes @ affine[:3, :3]) & {"front", "bottom"}
+        n in bones
+        and np.ptp(points[n] @ axes[1]) > least
+        and not bones[n].cut(axes @ affine[:3, :3]) & {"front", "bottom"}
         for n in (RAY1, RAY5)
     )
     if not whole or HEEL not in bones or "bottom" in bones[HEEL].cut(axes @ affine[:3, :3]):
@@ -158,7 +226,10 @@ def _stand(
         normal = np.cross(first - heel, last - heel)
         axes = _square(axes[1], normal * np.sign(normal @ axes[2]), axes)
         if axes[2] @ upright < np.cos(np.radians(FLOOR_TILT_DEG)):
-            text = "heel and metatarsal heads do not stand on a level floor: the image's horizontal is taken"
+            text = (
+                "heel and metatarsal heads do not stand on a level floor: the image's horizontal "
+                "is taken"
+            )
             return _square(axes[1], upright, axes), "horizontal", [Notice("floor_tilted", text)]
     return axes, "bones", []
 
@@ -169,13 +240,23 @@ def _end(points: Array, direction: Array, share: float) -> Array:
     return np.asarray(points[along > along.max() - share * np.ptp(along)])
 
 
-def _look_forward(axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]) -> Array:
-    """Turn the axes about up until forward runs from the heel contact to the head of the 2nd metatarsal, seen or worked out."""
+def _look_forward(
+    axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
+) -> Array:
+    """Turn the axes about up until forward runs from the heel contact to the head of the 2nd
+    metatarsal, seen or worked out.
+    """
     if HEEL not in bones or "bottom" in bones[HEEL].cut(axes @ affine[:3, :3]):
         return axes
-    seen: dict[tuple[float, float], Array] = {}  # place in the mean foot -> place here, both (medial, forward)
+    seen: dict[
+        tuple[float, float], Array
+    ] = {}  # place in the mean foot -> place here, both (medial, forward)
     for name, (base, head) in ENDS_MM.items():
-        cut = bones[name].cut(axes @ affine[:3, :3]) if name in bones else frozenset({"front", "back"})
+        cut = (
+            bones[name].cut(axes @ affine[:3, :3])
+            if name in bones
+            else frozenset({"front", "back"})
+        )
         if "front" not in cut:
             seen[head] = _end(points[name], axes[1], HEAD_SHARE).mean(0) @ axes[:2].T
         if "back" not in cut:
@@ -195,8 +276,12 @@ def _look_forward(axes: Array, affine: Array, bones: Mapping[str, BoneMask], poi
 
 
 def _carry(mean: Array, here: Array, wanted: Array) -> Array:
-    """Where a point of the mean foot lies here, by the best similarity (no mirror) between (N, 2) points of both."""
+    """Where a point of the mean foot lies here, by the best similarity (no mirror) between (N, 2)
+    points of both.
+    """
     a, b = (p - p.mean(0) for p in (mean, here))
     za, zb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
-    moved = complex(*(wanted - mean.mean(0))) * complex(za.conj() @ zb) / float(np.abs(za) @ np.abs(za))
+    moved = (
+        complex(*(wanted - mean.mean(0))) * complex(za.conj() @ zb) / float(np.abs(za) @ np.abs(za))
+    )
     return np.asarray(here.mean(0) + np.array([moved.real, moved.imag]))

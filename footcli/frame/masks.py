@@ -14,20 +14,28 @@ from footcli.names import BONE_ID, BONES
 
 Labels = NDArray[np.uint8]
 Inside = NDArray[np.bool_]
-CUT_REACH_MM, CUT_AREA_MM2 = 1.6, 12.0  # a mask this close to the end of the data, over this area, does not end by itself
+CUT_REACH_MM, CUT_AREA_MM2 = (
+    1.6,
+    12.0,
+)  # a mask this close to the end of the data, over this area, does not end by itself
 THIN_MM = 1.0  # distance between the points of a bone's inside
 SEARCH_MM = 1.6  # step of a first, coarse and much quicker search; thinner than any bone
-MIDFOOT_SHARE = 0.05  # pieces of the midfoot's five bones smaller than this share of the largest are strays
+MIDFOOT_SHARE = (
+    0.05  # pieces of the midfoot's five bones smaller than this share of the largest are strays
+)
 LEAST_MM3 = 150.0  # smaller pieces are no bone
 
 
 @dataclass(frozen=True, eq=False)
 class BoneMask:
-    """The largest piece of a bone. solid: bool (z, y, x), cut out of the volume at `start` (z, y, x), with a rim of one empty voxel.
+    """The largest piece of a bone.
 
-    size_mm: (3,) voxel edges along z, y, x.
-    open_mm2: (6,) area over which it meets the end of the data, towards -x, +x, -y, +y, -z, +z of the voxel grid.
-    volume_mm3: of the piece. share: its part of all voxels with the bone's label.
+    solid: bool (z, y, x), cut out of the volume at `start` (z, y, x), with a rim of one empty
+    voxel.
+
+    size_mm: (3,) voxel edges along z, y, x. open_mm2: (6,) area over which it meets the end of the
+    data, towards -x, +x, -y, +y, -z, +z of the voxel grid. volume_mm3: of the piece. share: its
+    part of all voxels with the bone's label.
     """
 
     solid: NDArray[np.bool_]
@@ -39,7 +47,9 @@ class BoneMask:
 
     @cached_property
     def inner(self) -> Array:
-        """(N, 3) voxel (x, y, z) of all of it, thinned to one point per THIN_MM where voxels are finer."""
+        """(N, 3) voxel (x, y, z) of all of it, thinned to one point per THIN_MM where voxels are
+        finer.
+        """
         step = np.maximum(1, np.round(THIN_MM / self.size_mm)).astype(int)
         return self._at(self.solid[tuple(slice(None, None, int(n)) for n in step)], step)
 
@@ -57,10 +67,15 @@ class BoneMask:
 
     def _at(self, mask: NDArray[np.bool_], step: NDArray[np.int64]) -> Array:
         index = np.unravel_index(np.flatnonzero(mask), mask.shape)
-        return np.stack([index[axis] * step[axis] + self.start[axis] for axis in (2, 1, 0)], axis=1).astype(np.float64)
+        return np.stack(
+            [index[axis] * step[axis] + self.start[axis] for axis in (2, 1, 0)], axis=1
+        ).astype(np.float64)
 
     def cut(self, to_foot: Array) -> frozenset[str]:
-        """At which of its ends (front, back, top, bottom, medial, lateral) it leaves the data. to_foot: (3, 3) or (4, 4) from voxels."""
+        """At which of its ends (front, back, top, bottom, medial, lateral) it leaves the data.
+
+        to_foot: (3, 3) or (4, 4) from voxels.
+        """
         facing = unit(to_foot[:3, :3].T)  # rows: the voxel axes in the foot frame
         words = (("lateral", "medial"), ("back", "front"), ("bottom", "top"))
         found = set()
@@ -73,16 +88,22 @@ class BoneMask:
 def find_bones(labels: Labels, affine: Array, inside: Inside | None = None) -> dict[str, BoneMask]:
     """Bone name -> its largest piece (all pieces of the midfoot).
 
-    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold data.
+    labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold
+    data.
     """
     size = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
     found = {}
     coarse = np.maximum(1, (SEARCH_MM / size).astype(int))
-    places = ndimage.find_objects(labels[tuple(slice(None, None, int(n)) for n in coarse)], max_label=len(BONES))
+    places = ndimage.find_objects(
+        labels[tuple(slice(None, None, int(n)) for n in coarse)], max_label=len(BONES)
+    )
     for bone, place in zip(BONES, places, strict=True):
         if place is None:
             continue
-        box = tuple(slice(max(0, (s.start - 2) * int(n)), (s.stop + 2) * int(n)) for s, n in zip(place, coarse, strict=True))
+        box = tuple(
+            slice(max(0, (s.start - 2) * int(n)), (s.stop + 2) * int(n))
+            for s, n in zip(place, coarse, strict=True)
+        )
         mask = labels[box] == BONE_ID[bone.name]
         total = np.count_nonzero(mask)
         start = np.array([s.start for s in box])
@@ -92,13 +113,18 @@ def find_bones(labels: Labels, affine: Array, inside: Inside | None = None) -> d
         if volume >= LEAST_MM3:
             z, y, x = (int(v) - 1 for v in start)
             opened = _open_faces(mask, start, labels.shape, size, inside)
-            found[bone.name] = BoneMask(np.pad(mask, 1), (z, y, x), size, opened, volume, np.count_nonzero(mask) / total)
+            found[bone.name] = BoneMask(
+                np.pad(mask, 1), (z, y, x), size, opened, volume, np.count_nonzero(mask) / total
+            )
     return found
 
 
 def _main_pieces(
-    mask: NDArray[np.bool_], start: NDArray[np.int64], coarse: NDArray[np.int64], share: float,
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:  # fmt: skip
+    mask: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    coarse: NDArray[np.int64],
+    share: float,
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """The largest piece and all of at least `share` of its size, cut out.
 
     Searched coarsely first: stray voxels far off make boxes that are slow to search.
@@ -110,7 +136,11 @@ def _main_pieces(
         counts = np.bincount(pieces.ravel())
         counts[0] = 0
         good = counts >= share * counts.max()
-        boxes = [box for box, chosen in zip(ndimage.find_objects(pieces), good[1:], strict=True) if chosen]
+        boxes = [
+            box
+            for box, chosen in zip(ndimage.find_objects(pieces), good[1:], strict=True)
+            if chosen
+        ]
         low = np.array([[s.start for s in box] for box in boxes]).min(0)
         high = np.array([[s.stop for s in box] for box in boxes]).max(0)
         if step.max() == 1:
@@ -121,8 +151,16 @@ def _main_pieces(
     return mask, start
 
 
-def _open_faces(mask: NDArray[np.bool_], start: NDArray[np.int64], shape: tuple[int, ...], size: Array, inside: Inside | None) -> Array:
-    """(6,) mm2 over which the mask comes within CUT_REACH_MM of what holds no data, by voxel direction -x, +x, -y, +y, -z, +z."""
+def _open_faces(
+    mask: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    shape: tuple[int, ...],
+    size: Array,
+    inside: Inside | None,
+) -> Array:
+    """(6,) mm2 over which the mask comes within CUT_REACH_MM of what holds no data, by voxel
+    direction -x, +x, -y, +y, -z, +z.
+    """
     areas = []
     for axis in (2, 1, 0):
         reach = max(1, int(np.ceil(CUT_REACH_MM / size[axis])))
@@ -132,10 +170,14 @@ def _open_faces(mask: NDArray[np.bool_], start: NDArray[np.int64], shape: tuple[
             box[axis] = slice(box[axis].start + sign * reach, box[axis].stop + sign * reach)
             there = np.zeros(mask.shape, dtype=bool)
             low = [max(0, -s.start) for s in box]
-            high = [min(n, full - s.start) for s, n, full in zip(box, mask.shape, shape, strict=True)]
+            high = [
+                min(n, full - s.start) for s, n, full in zip(box, mask.shape, shape, strict=True)
+            ]
             if all(a < b for a, b in zip(low, high, strict=True)):
                 part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-                same = tuple(slice(s.start + a, s.start + b) for s, a, b in zip(box, low, high, strict=True))
+                same = tuple(
+                    slice(s.start + a, s.start + b) for s, a, b in zip(box, low, high, strict=True)
+                )
                 there[part] = True if inside is None else inside[same]
             areas.append(np.count_nonzero((mask & ~there).any(axis)) * face)
     return np.array(areas)

@@ -1,1 +1,3 @@
-"""From a volume to bones, landmarks and lesions: the models, what they promise, and how they are run."""
+"""From a volume to bones, landmarks and lesions: the models, what they promise, and how they are
+run.
+"""

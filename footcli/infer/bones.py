@@ -1,4 +1,6 @@
-"""The bone network on a volume: slices of three planes vote for each voxel, then anatomy settles what a vote cannot."""
+"""The bone network on a volume: slices of three planes vote for each voxel, then anatomy settles
+what a vote cannot.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from scipy import ndimage, special
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.infer.pieces import main_part, one_name, smooth
-from footcli.infer.prepare import Canonical, alone, canonical, neighbours, pad_to, to_input_order, window
+from footcli.infer.prepare import (
+    Canonical,
+    alone,
+    canonical,
+    neighbours,
+    pad_to,
+    to_input_order,
+    window,
+)
 from footcli.infer.rays import order_rays
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
@@ -29,21 +39,29 @@ SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
 
 @dataclass(frozen=True, slots=True)
 class Voters:
-    """Whose slices vote, and whether their mirror images vote too, so that a left and a right foot get the same answer."""
+    """Whose slices vote, and whether their mirror images vote too, so that a left and a right foot
+    get the same answer.
+    """
 
     planes: tuple[Plane, ...]
     mirrored: bool = False
 
 
-VOTERS = {"fast": Voters((Plane.AXL,)), "standard": Voters(tuple(Plane)), "best": Voters(tuple(Plane), mirrored=True)}
+VOTERS = {
+    "fast": Voters((Plane.AXL,)),
+    "standard": Voters(tuple(Plane)),
+    "best": Voters(tuple(Plane), mirrored=True),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmented:
-    """One foot. probability: float32 (classes + 1, z, y, x); labels: uint8 (z, y, x); both on the canonical grid.
+    """One foot. probability: float32 (classes + 1, z, y, x); labels: uint8 (z, y, x); both on the
+    canonical grid.
 
-    confidence: mean probability of each bone over its voxels, by id. turned: see prepare.orientation.
-    part_mm: where two feet share the volume, this one's range along canonical x, from the first voxel on; grid.hu is air beyond.
+    confidence: mean probability of each bone over its voxels, by id. turned: see
+    prepare.orientation. part_mm: where two feet share the volume, this one's range along canonical
+    x, from the first voxel on; grid.hu is air beyond.
     """
 
     grid: Canonical
@@ -54,7 +72,9 @@ class Segmented:
     part_mm: tuple[float, float] | None = None
 
 
-def segment(volume: Volume, session: Runner, spec: ModelSpec, quality: str = "standard") -> tuple[Segmented, ...]:
+def segment(
+    volume: Volume, session: Runner, spec: ModelSpec, quality: str = "standard"
+) -> tuple[Segmented, ...]:
     """Segment the ten bones of each foot in the volume. quality: a key of VOTERS.
 
     Raises InferenceError "no_bone_found" where the vote finds none.
@@ -68,22 +88,38 @@ def segment(volume: Volume, session: Runner, spec: ModelSpec, quality: str = "st
         part_mm = None if part is None else (part.start * spec.pixel_mm, part.stop * spec.pixel_mm)
         labels = settle(own, spec.pixel_mm)
         if labels.any():
-            sure = {k: float(own[k][labels == k].mean()) for k in range(1, len(BONES) + 1) if (labels == k).any()}
+            sure = {
+                k: float(own[k][labels == k].mean())
+                for k in range(1, len(BONES) + 1)
+                if (labels == k).any()
+            }
             feet.append(Segmented(alone(grid, part_mm), own, labels, sure, turned, part_mm))
     if not feet:
-        raise InferenceError("no_bone_found", "no bone was found in this scan: check that it shows a foot or ankle, in Hounsfield units")
+        raise InferenceError(
+            "no_bone_found",
+            "no bone was found in this scan: check that it shows a foot or ankle, in Hounsfield "
+            "units",
+        )
     return tuple(feet)
 
 
 def feet_of(probability: F32, pixel_mm: float) -> tuple[slice | None, ...]:
-    """(None,) for one foot; for two feet the ranges along x that part them, half way between their heel bones."""
+    """(None,) for one foot; for two feet the ranges along x that part them, half way between their
+    heel bones.
+    """
     heel = probability[BONE_ID["Calcaneus"]] > 0.5
     pieces, count = ndimage.label(heel)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
     big = [i + 1 for i in np.argsort(-sizes)[:2] if sizes[i] * pixel_mm**3 >= HEEL_ML * 1000]
     if len(big) < 2:
         return (None,)
-    ends = sorted((int(np.flatnonzero((pieces == i).any((0, 1)))[0]), int(np.flatnonzero((pieces == i).any((0, 1)))[-1])) for i in big)
+    ends = sorted(
+        (
+            int(np.flatnonzero((pieces == i).any((0, 1)))[0]),
+            int(np.flatnonzero((pieces == i).any((0, 1)))[-1]),
+        )
+        for i in big
+    )
     if ends[1][0] - ends[0][1] < 0:
         return (None,)
     middle = (ends[0][1] + ends[1][0]) // 2 + 1
@@ -99,14 +135,24 @@ def _only(probability: F32, part: slice) -> F32:
 
 
 def body_box(hu: F32) -> tuple[slice, slice, slice]:
-    """The box around what is not air, with a margin. Raises InferenceError "no_bone_found" for a volume of air."""
+    """The box around what is not air, with a margin.
+
+    Raises InferenceError "no_bone_found" for a volume of air.
+    """
     solid = hu > BODY_HU
     box = []
     for axis in range(3):
         where = np.flatnonzero(solid.any(tuple(i for i in range(3) if i != axis)))
         if where.size == 0:
-            raise InferenceError("no_bone_found", "the scan holds nothing denser than air: check its rescale values")
-        box.append(slice(max(0, int(where[0]) - MARGIN_PX), min(hu.shape[axis], int(where[-1]) + 1 + MARGIN_PX)))
+            raise InferenceError(
+                "no_bone_found", "the scan holds nothing denser than air: check its rescale values"
+            )
+        box.append(
+            slice(
+                max(0, int(where[0]) - MARGIN_PX),
+                min(hu.shape[axis], int(where[-1]) + 1 + MARGIN_PX),
+            )
+        )
     return box[0], box[1], box[2]
 
 
@@ -130,7 +176,9 @@ def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int =
             stack = neighbours(inner, plane, index, spec.offsets_mm, spec.pixel_mm)
             target[:, index] += _asked(stack, session, spec)
             if voters.mirrored and plane is Plane.SAG:
-                target[:, index] += _asked(neighbours(inner, plane, index, backwards, spec.pixel_mm), session, spec)
+                target[:, index] += _asked(
+                    neighbours(inner, plane, index, backwards, spec.pixel_mm), session, spec
+                )
             elif voters.mirrored:
                 target[:, index] += _asked(stack[..., ::-1], session, spec)[..., ::-1]
     total /= len(planes) * (2 if voters.mirrored else 1)
@@ -147,13 +195,19 @@ def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
     out = np.asarray(session.run(picture)[0])
     wanted = (1, len(spec.classes) + 1, *picture.shape[2:])
     if out.shape != wanted:
-        raise InferenceError("model_failed", f"model {spec.file} answered with shape {out.shape}, wanted is {wanted}: export it again")
+        raise InferenceError(
+            "model_failed",
+            f"model {spec.file} answered with shape {out.shape}, wanted is {wanted}: export it "
+            "again",
+        )
     out = out[0, :, :h, :w]
     return by_bone(special.softmax(out, axis=0) if spec.decoder == "logits" else out, spec.classes)
 
 
 def by_bone(out: F32, classes: Sequence[str]) -> F32:
-    """(classes + 1, ...) with the background first -> (bones + 1, ...) in the order of names.BONES; bones that are no class are 0."""
+    """(classes + 1, ...) with the background first -> (bones + 1, ...) in the order of names.BONES;
+    bones that are no class are 0.
+    """
     if tuple(classes) == BONE_NAMES:
         return out
     ordered = np.zeros((len(BONES) + 1, *out.shape[1:]), out.dtype)
@@ -162,7 +216,9 @@ def by_bone(out: F32, classes: Sequence[str]) -> F32:
 
 
 def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:
-    """Up-down and front-back of a scan without directions: the turn in which the network is surest of its bones."""
+    """Up-down and front-back of a scan without directions: the turn in which the network is surest
+    of its bones.
+    """
 
     def sureness(turned: tuple[bool, bool]) -> float:
         hu = canonical(volume, spec.pixel_mm, turned).hu
@@ -173,7 +229,8 @@ def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, 
 
 
 def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
-    """uint8 (z, y, x) labels: the likeliest class, the rays in order, one name a piece, of each bone its largest piece, smooth.
+    """uint8 (z, y, x) labels: the likeliest class, the rays in order, one name a piece, of each
+    bone its largest piece, smooth.
 
     The midfoot is five bones and keeps every piece that is no speck.
     """
@@ -202,7 +259,9 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
 
 
 def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:
-    """Bring canonical labels to the input's own grid, uint8 (z, y, x): each bone's lead over the others, interpolated."""
+    """Bring canonical labels to the input's own grid, uint8 (z, y, x): each bone's lead over the
+    others, interpolated.
+    """
     shape = tuple(volume.hu.shape[i] for i in found.grid.order)
     spacing = volume.spacing_mm[::-1][list(found.grid.order)]
     out = np.zeros(shape, np.uint8)
@@ -211,20 +270,30 @@ def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -
     for bone, box in enumerate(boxes, start=1):
         if box is None:
             continue
-        grown = tuple(slice(max(0, s.start - 2), min(n, s.stop + 2)) for s, n in zip(box, labels.shape, strict=True))
+        grown = tuple(
+            slice(max(0, s.start - 2), min(n, s.stop + 2))
+            for s, n in zip(box, labels.shape, strict=True)
+        )
         here = found.probability[(slice(None), *grown)]
         others = np.delete(here, bone, axis=0).max(0)
         mine = labels[grown] == bone
         near = ndimage.binary_dilation(mine)
         lead = np.where(near, here[bone] - others, -1.0)
-        lead = np.where(mine, np.maximum(lead, 0.02), np.where(labels[grown] > 0, np.minimum(lead, -0.02), lead))
+        lead = np.where(
+            mine, np.maximum(lead, 0.02), np.where(labels[grown] > 0, np.minimum(lead, -0.02), lead)
+        )
         fine = [
-            (max(0, int(np.ceil(s.start * found.grid.pixel_mm / d))), min(n, int((s.stop - 1) * found.grid.pixel_mm / d) + 1))
+            (
+                max(0, int(np.ceil(s.start * found.grid.pixel_mm / d))),
+                min(n, int((s.stop - 1) * found.grid.pixel_mm / d) + 1),
+            )
             for s, d, n in zip(grown, spacing, shape, strict=True)
         ]
         for axis, ((a, b), s, d) in enumerate(zip(fine, grown, spacing, strict=True)):
             at = np.arange(a, b) * d / found.grid.pixel_mm - s.start
-            weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(s.stop - s.start)[None])).astype(np.float32)
+            weights = np.maximum(
+                0, 1 - np.abs(at[:, None] - np.arange(s.stop - s.start)[None])
+            ).astype(np.float32)
             lead = np.moveaxis(np.tensordot(weights, lead, axes=(1, axis)), 0, axis)
         part = tuple(slice(a, b) for a, b in fine)
         wins = (lead > 0) & (lead > best[part])

@@ -1,4 +1,7 @@
-"""The landmark network on slab views: heat maps -> points in the input's voxels, each with a score."""
+"""The landmark network on slab views.
+
+Heat maps -> points in the input's voxels, each with a score.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,29 @@ from footcli.infer.spec import ModelSpec
 from footcli.infer.views import DEPTH, OWNER, Slab, slab, third
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
-# A network's errors differ from look to look, and their mean is smaller (measured: models/landmarks-cor.md). From the side a view is
-# looked at several times, turned (degrees) and scaled; along the foot there are several views instead, of the foot's frame turned about
-# the leg and about the axis across (degrees), which show the talar dome's edges on other rays.
+# A network's errors differ from look to look, and their mean is smaller (measured:
+# models/landmarks-cor.md). From the side a view is looked at several times, turned (degrees) and
+# scaled; along the foot there are several views instead, of the foot's frame turned about the leg
+# and about the axis across (degrees), which show the talar dome's edges on other rays.
 ONCE = (0.0, 1.0)
-LOOKS = {Plane.SAG: (ONCE, (4.0, 1.05), (4.0, 0.95), (-4.0, 1.05), (-4.0, 0.95)), Plane.COR: (ONCE,)}
-TURNS = {Plane.SAG: ((0.0, 0.0),), Plane.COR: ((0.0, 0.0), (12.0, 0.0), (-12.0, 0.0), (0.0, 8.0), (0.0, -8.0))}
+LOOKS = {
+    Plane.SAG: (ONCE, (4.0, 1.05), (4.0, 0.95), (-4.0, 1.05), (-4.0, 0.95)),
+    Plane.COR: (ONCE,),
+}
+TURNS = {
+    Plane.SAG: ((0.0, 0.0),),
+    Plane.COR: ((0.0, 0.0), (12.0, 0.0), (-12.0, 0.0), (0.0, 8.0), (0.0, -8.0)),
+}
 STRAY = 3.0  # what is found farther (pixels, mm) from the median of all looks does not count
 OUT_OF_VIEW = "its bone was not found where the point should lie"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """landmarks: what was found, whatever its score. missing: point name -> why there is none. slabs: each plane's view, not turned."""
+    """landmarks: what was found, whatever its score. missing: point name -> why there is none.
+
+    slabs: each plane's view, not turned.
+    """
 
     landmarks: tuple[Landmark, ...]
     missing: Mapping[str, str]
@@ -40,9 +53,16 @@ class Located:
 
 
 def locate(
-    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], frame: FootFrame, models: Mapping[Plane, tuple[Runner, ModelSpec]],
-) -> Located:  # fmt: skip
-    """Find the key points. labels: uint8 (z, y, x) on `grid`; frame.to_foot starts from the input's voxels."""
+    volume: Volume,
+    grid: Canonical,
+    labels: NDArray[np.uint8],
+    frame: FootFrame,
+    models: Mapping[Plane, tuple[Runner, ModelSpec]],
+) -> Located:
+    """Find the key points.
+
+    labels: uint8 (z, y, x) on `grid`; frame.to_foot starts from the input's voxels.
+    """
     foot_to_grid = np.linalg.inv(frame.to_foot @ grid.to_input)
     found: list[Landmark] = []
     missing: dict[str, str] = {}
@@ -51,15 +71,36 @@ def locate(
         turns = [turned(turn) for turn in TURNS[plane]]
         to_grid = [foot_to_grid @ turn.T for turn in turns]
         with ThreadPoolExecutor(2) as pool:  # two at once: each takes some 50 MB while it is made
-            views = list(pool.map(slab, repeat(grid.hu), repeat(labels), to_grid, repeat(plane), repeat(spec.window)))
+            views = list(
+                pool.map(
+                    slab,
+                    repeat(grid.hu),
+                    repeat(labels),
+                    to_grid,
+                    repeat(plane),
+                    repeat(spec.window),
+                )
+            )
         slabs.append(views[0])
-        pixels, tops = zip(*(looked(view.image[: spec.input_channels], session, LOOKS[plane]) for view in views), strict=True)
-        for i, (names, top) in enumerate(zip(spec.points, np.mean(tops, axis=0).tolist(), strict=True)):
+        pixels, tops = zip(
+            *(looked(view.image[: spec.input_channels], session, LOOKS[plane]) for view in views),
+            strict=True,
+        )
+        for i, (names, top) in enumerate(
+            zip(spec.points, np.mean(tops, axis=0).tolist(), strict=True)
+        ):
             depth = third(views[0], next(name for name in names if name in OWNER), pixels[0][i])
             if depth is None:
                 missing.update(dict.fromkeys(names, OUT_OF_VIEW))
                 continue
-            foot = agreed(np.array([_to_foot(view, turn, at[i], depth) for view, turn, at in zip(views, turns, pixels, strict=True)]))
+            foot = agreed(
+                np.array(
+                    [
+                        _to_foot(view, turn, at[i], depth)
+                        for view, turn, at in zip(views, turns, pixels, strict=True)
+                    ]
+                )
+            )
             vox = apply(np.linalg.inv(frame.to_foot), foot)
             mm = volume.to_mm(vox)
             xyz = (float(vox[0]), float(vox[1]), float(vox[2]))
@@ -69,29 +110,42 @@ def locate(
 
 
 def turned(turn: tuple[float, float]) -> Array:
-    """(4, 4) map of the foot's frame to that frame turned about the leg (z) and then about the axis across (x), degrees."""
+    """(4, 4) map of the foot's frame to that frame turned about the leg (z) and then about the axis
+    across (x), degrees.
+    """
     matrix = np.eye(4)
     matrix[:3, :3] = rotation([0, 0, 1], turn[0]) @ rotation([1, 0, 0], turn[1])
     return matrix
 
 
 def turning(look: tuple[float, float], shape: tuple[int, ...]) -> Array:
-    """(2, 3) map of a view's pixels (column, row, 1), rows and columns as in `shape`, to those of the turned view."""
+    """(2, 3) map of a view's pixels (column, row, 1), rows and columns as in `shape`, to those of
+    the turned view.
+    """
     turn, size = np.radians(look[0]), look[1]
     matrix = size * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     middle = (np.array(shape[:-3:-1]) - 1) / 2
     return np.column_stack([matrix, middle - matrix @ middle])
 
 
-def looked(image: NDArray[np.float32], session: Runner, looks: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
-    """(K, 2) column, row of each channel's point in a view (C, rows, columns), (K,) heights of their peaks. looks: degrees, size."""
+def looked(
+    image: NDArray[np.float32], session: Runner, looks: Sequence[tuple[float, float]]
+) -> tuple[Array, Array]:
+    """(K, 2) column, row of each channel's point in a view (C, rows, columns), (K,) heights of
+    their peaks. looks: degrees, size.
+    """
     found, tops = [], []
     for look in looks:
         move = turning(look, image.shape)
         back = np.linalg.inv(np.vstack([move, [0, 0, 1]]))[:2]
         seen = image
         if look != ONCE:
-            seen = np.stack([ndimage.affine_transform(channel, back[::-1, 1::-1], back[::-1, 2], order=1) for channel in image])
+            seen = np.stack(
+                [
+                    ndimage.affine_transform(channel, back[::-1, 1::-1], back[::-1, 2], order=1)
+                    for channel in image
+                ]
+            )
         peaks = [peak(channel) for channel in session.run(seen[None])[0][0]]
         found.append(np.array([at for at, _ in peaks]) @ back[:, :2].T + back[:, 2])
         tops.append([top for _, top in peaks])
@@ -106,18 +160,24 @@ def agreed(at: Array) -> Array:
 
 
 def peak(heat: NDArray[np.float32]) -> tuple[Array, float]:
-    """(column, row) of a heat map's peak, to a part of a pixel, and its height. The centre of mass of what stands above half."""
+    """(column, row) of a heat map's peak, to a part of a pixel, and its height.
+
+    The centre of mass of what stands above half.
+    """
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     top = float(heat[row, column])
     r0, c0 = max(0, int(row) - PATCH_PX), max(0, int(column) - PATCH_PX)
     part = heat[r0 : int(row) + PATCH_PX + 1, c0 : int(column) + PATCH_PX + 1]
     weight = np.where(part > 0.5 * top, part, 0.0) + 1e-12
     rows, columns = np.mgrid[: part.shape[0], : part.shape[1]]
-    return np.array([c0 + (columns * weight).sum() / weight.sum(), r0 + (rows * weight).sum() / weight.sum()]), min(1.0, max(0.0, top))
+    return np.array(
+        [c0 + (columns * weight).sum() / weight.sum(), r0 + (rows * weight).sum() / weight.sum()]
+    ), min(1.0, max(0.0, top))
 
 
 def _to_foot(view: Slab, turn: Array, pixel: Array, depth: float) -> Array:
-    """Foot mm of a pixel (column, row) in a view of the turned frame, at a depth along the view that is not turned.
+    """Foot mm of a pixel (column, row) in a view of the turned frame, at a depth along the view
+    that is not turned.
 
     An error of that depth moves what opposite turns give to opposite sides.
     """

@@ -1,4 +1,6 @@
-"""The lesion detector on the slices of each lesion's own plane; boxes of neighbouring slices linked into lesions."""
+"""The lesion detector on the slices of each lesion's own plane; boxes of neighbouring slices linked
+into lesions.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,18 @@ SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
 MEAN_IOU = 0.6  # the box that stays is the mean, weighted by score, of those that overlap it more
 LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
 LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
-SLICE_MM = 1.2  # slices are looked at in steps of so much at most, or of the grid where that is coarser
-# A lesion's score is the mean of its best slices over so much of its thickness; what is thinner lacks some.
+SLICE_MM = (
+    1.2  # slices are looked at in steps of so much at most, or of the grid where that is coarser
+)
+# A lesion's score is the mean of its best slices over so much of its thickness; what is thinner
+# lacks some.
 SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
-# Slices with less than this share of the best one's score do not count to its extent: whole joints end sharply, small lesions fade.
+# Slices with less than this share of the best one's score do not count to its extent: whole joints
+# end sharply, small lesions fade.
 EDGE, EDGE_OF = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
-# Bones whose surroundings are searched for each lesion, and how far around them (mm) in a slice and along its normal
+# Bones whose surroundings are searched for each lesion, and how far around them (mm) in a slice and
+# along its normal
 SEARCHED = {
     "Hallux Valgus": (("1st Metatarsal", "MidFoot"), 30.0, 3.0),
     "OLT": (("Talus",), 12.0, 0.0),
@@ -63,16 +70,23 @@ class _Track:
 
 
 def find_lesions(
-    volume: Volume, grid: Canonical, labels: NDArray[np.uint8], session: Runner, spec: ModelSpec, unseen: Iterable[str] = ()
+    volume: Volume,
+    grid: Canonical,
+    labels: NDArray[np.uint8],
+    session: Runner,
+    spec: ModelSpec,
+    unseen: Iterable[str] = (),
 ) -> tuple[Lesion, ...]:
     """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
 
-    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for. Best first, from FAINT on; those of
-    spec.by_angles whatever their score.
+    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for.
+    Best first, from FAINT on; those of spec.by_angles whatever their score.
     """
     lesions: list[Lesion] = []
     for plane in Plane:
-        classes = [name for name in spec.classes if LESION_PLANE[name] is plane and name not in unseen]
+        classes = [
+            name for name in spec.classes if LESION_PLANE[name] is plane and name not in unseen
+        ]
         box = searched(labels, classes, grid.pixel_mm, SLICE_AXIS[plane])
         if plane not in spec.planes or box is None:
             continue
@@ -87,45 +101,72 @@ def find_lesions(
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
             judged = track.label in spec.by_angles
             if (score >= FAINT or judged) and len(track.boxes) >= least:
-                lesions.append(_lesion(track, score, plane, volume, grid, step, _shown(labels) if judged else None))
+                lesions.append(
+                    _lesion(
+                        track, score, plane, volume, grid, step, _shown(labels) if judged else None
+                    )
+                )
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
 
 def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
-    """Best first; a lesion that touches a better one of its own kind is the same lesion, followed a second time."""
+    """Best first; a lesion that touches a better one of its own kind is the same lesion, followed a
+    second time.
+    """
     kept: list[Lesion] = []
     for lesion in lesions:
         low, high = np.array(lesion.box_vox[:3]), np.array(lesion.box_vox[3:])
-        if not any(k.label == lesion.label and np.all(low < k.box_vox[3:]) and np.all(high > k.box_vox[:3]) for k in kept):
+        if not any(
+            k.label == lesion.label and np.all(low < k.box_vox[3:]) and np.all(high > k.box_vox[:3])
+            for k in kept
+        ):
             kept.append(lesion)
     return tuple(kept)
 
 
 def not_assessable(present: Mapping[str, bool]) -> dict[str, str]:
-    """Lesion name -> why it cannot be judged, from which bones are there (whole enough to be looked at)."""
+    """Lesion name -> why it cannot be judged, from which bones are there (whole enough to be looked
+    at).
+    """
     return {lesion: why for lesion, (bone, why) in NEEDS.items() if not present.get(bone, False)}
 
 
-def searched(labels: NDArray[np.uint8], classes: Sequence[str], pixel_mm: float, axis: int) -> tuple[slice, slice, slice] | None:
-    """The part of the grid in which these lesions are looked for, in slices along `axis`; None where none of their bones is there."""
+def searched(
+    labels: NDArray[np.uint8], classes: Sequence[str], pixel_mm: float, axis: int
+) -> tuple[slice, slice, slice] | None:
+    """The part of the grid in which these lesions are looked for, in slices along `axis`; None
+    where none of their bones is there.
+    """
     lows, highs = [], []
     for name in classes:
         bones, beside, before = SEARCHED[name]
         near = np.isin(labels, [BONE_ID[bone] for bone in bones])
         if near.any():
-            ends = [np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))[[0, -1]] for a in range(3)]
+            ends = [
+                np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))[[0, -1]]
+                for a in range(3)
+            ]
             grow = [round((before if a == axis else beside) / pixel_mm) for a in range(3)]
             lows.append([int(low) - more for (low, _), more in zip(ends, grow, strict=True)])
             highs.append([int(high) + 1 + more for (_, high), more in zip(ends, grow, strict=True)])
     if not lows:
         return None
-    z, y, x = (slice(max(0, a), min(n, b)) for a, b, n in zip(np.min(lows, 0), np.max(highs, 0), labels.shape, strict=True))
+    z, y, x = (
+        slice(max(0, a), min(n, b))
+        for a, b, n in zip(np.min(lows, 0), np.max(highs, 0), labels.shape, strict=True)
+    )
     return z, y, x
 
 
 def _detect(
-    grid: Canonical, plane: Plane, index: int, box: tuple[slice, slice, slice], session: Runner, spec: ModelSpec, classes: list[str],
-) -> list[tuple[str, F32, float]]:  # fmt: skip
+    grid: Canonical,
+    plane: Plane,
+    index: int,
+    box: tuple[slice, slice, slice],
+    session: Runner,
+    spec: ModelSpec,
+    classes: list[str],
+) -> list[tuple[str, F32, float]]:
     """Boxes of one slice in canonical pixels (x0, y0, x1, y1), after suppressing doubles."""
     rows, columns = (s for a, s in enumerate(box) if a != SLICE_AXIS[plane])
     stack = neighbours(grid.hu, plane, index, spec.offsets_mm, grid.pixel_mm)[:, rows, columns]
@@ -139,13 +180,22 @@ def _detect(
         for i in suppress(boxes, scores):
             same = iou(boxes[i], boxes) >= MEAN_IOU
             same[i] = True  # an empty box does not overlap even itself
-            found.append((name, np.average(boxes[same], axis=0, weights=scores[same]).astype(np.float32) + shift, float(scores[i])))
+            found.append(
+                (
+                    name,
+                    np.average(boxes[same], axis=0, weights=scores[same]).astype(np.float32)
+                    + shift,
+                    float(scores[i]),
+                )
+            )
     return found
 
 
 def iou(box: F32, boxes: F32) -> F32:
     """Overlap of one box (4,) with (n, 4), intersection over union."""
-    inner = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(1)
+    inner = np.clip(
+        np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None
+    ).prod(1)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
     return np.asarray(inner / np.maximum(area - inner, 1e-6), dtype=np.float32)
 
@@ -162,7 +212,9 @@ def suppress(boxes: F32, scores: F32) -> list[int]:
     return keep
 
 
-def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float, gap: float) -> None:
+def _link(
+    tracks: list[_Track], label: str, index: int, xyxy: F32, score: float, gap: float
+) -> None:
     fitting = [t for t in tracks if t.label == label and 0 < index - t.boxes[-1][0] <= gap]
     overlaps = [float(iou(xyxy, t.boxes[-1][1][None])[0]) for t in fitting]
     if overlaps and max(overlaps) >= LINK_IOU:
@@ -172,28 +224,49 @@ def _link(tracks: list[_Track], label: str, index: int, xyxy: F32, score: float,
 
 
 def _shown(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    """The first and last sagittal slice with a bone of the arch's ends, where it is labelled: the network hardly sees its ends."""
-    shown = np.flatnonzero(np.isin(labels, [BONE_ID[bone] for bone in SEARCHED[ARCH][0]]).any((0, 1)))
+    """The first and last sagittal slice with a bone of the arch's ends, where it is labelled: the
+    network hardly sees its ends.
+    """
+    shown = np.flatnonzero(
+        np.isin(labels, [BONE_ID[bone] for bone in SEARCHED[ARCH][0]]).any((0, 1))
+    )
     return int(shown[0]), int(shown[-1])
 
 
 def _lesion(
-    track: _Track, score: float, plane: Plane, volume: Volume, grid: Canonical, step: int, over: tuple[int, int] | None = None
+    track: _Track,
+    score: float,
+    plane: Plane,
+    volume: Volume,
+    grid: Canonical,
+    step: int,
+    over: tuple[int, int] | None = None,
 ) -> Lesion:
-    """step: canonical slices from one that was looked at to the next; a lesion reaches half way to the ones it was not seen in.
+    """step: canonical slices from one that was looked at to the next; a lesion reaches half way to
+    the ones it was not seen in.
 
-    over: the first and last slice that it is shown in, however far it was seen, and as surely in all of them.
+    over: the first and last slice that it is shown in, however far it was seen, and as surely in
+    all of them.
     """
     best = max(s for _, _, s in track.boxes)
     strong = [b for b in track.boxes if b[2] >= EDGE_OF.get(track.label, EDGE) * best]
-    at, flat = np.array([index for index, _, _ in strong], float), np.stack([box for _, box, _ in strong]).astype(float)
-    share = np.array([s / best for _, _, s in strong])  # of the lesion's score: where it fades its box may be one too many
+    at, flat = (
+        np.array([index for index, _, _ in strong], float),
+        np.stack([box for _, box, _ in strong]).astype(float),
+    )
+    share = np.array(
+        [s / best for _, _, s in strong]
+    )  # of the lesion's score: where it fades its box may be one too many
     if track.label == ARCH:  # the same box in all slices
         flat[:] = np.median(flat, axis=0)
     half = (step - 1) / 2
     start, stop = over or (at[0] - half, at[-1] + half)
-    low, high = _ends(start, stop, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid)
-    size = tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
+    low, high = _ends(
+        start, stop, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid
+    )
+    size = (
+        tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
+    )
     normal = _input_axis(grid, SLICE_AXIS[plane])
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
     first = int(np.floor(low[normal]))
@@ -201,20 +274,32 @@ def _lesion(
     x, y = (axis for axis in range(3) if axis != normal)
     scale, shift = grid.to_input[normal, 2 - SLICE_AXIS[plane]], grid.to_input[normal, 3]
     boxes, scores = [], []
-    for index in range(first, last + 1):  # between the slices that were looked at, what lies between their boxes
+    for index in range(
+        first, last + 1
+    ):  # between the slices that were looked at, what lies between their boxes
         there = (index - shift) / scale
         box = np.array([np.interp(there, at, edge) for edge in flat.T])
         a, b = _ends(there, there, box, plane, volume, grid)
         boxes.append((float(a[x]), float(a[y]), float(b[x]), float(b[y])))
         scores.append(score * float(np.interp(there, at, share)))
     return Lesion(
-        track.label, score, source, (first, last), (*low.tolist(), *high.tolist()),
-        None if size is None else (size[0], size[1], size[2]), tuple(boxes), () if over else tuple(scores),
-    )  # fmt: skip
+        track.label,
+        score,
+        source,
+        (first, last),
+        (*low.tolist(), *high.tolist()),
+        None if size is None else (size[0], size[1], size[2]),
+        tuple(boxes),
+        () if over else tuple(scores),
+    )
 
 
-def _ends(first: float, last: float, box: Array, plane: Plane, volume: Volume, grid: Canonical) -> tuple[Array, Array]:
-    """Lower and upper corner (3,) in the input's voxels, half-open, of a box (x0, y0, x1, y1) in the slices first..last of the grid."""
+def _ends(
+    first: float, last: float, box: Array, plane: Plane, volume: Volume, grid: Canonical
+) -> tuple[Array, Array]:
+    """Lower and upper corner (3,) in the input's voxels, half-open, of a box (x0, y0, x1, y1) in
+    the slices first..last of the grid.
+    """
     rows, columns = (axis for axis in range(3) if axis != SLICE_AXIS[plane])
     corners = np.empty((2, 3))
     corners[:, 2 - SLICE_AXIS[plane]] = first, last + 1

@@ -1,4 +1,7 @@
-"""models/manifest.toml: what each model file is and promises. Reads, checks and writes it; never runs a model."""
+"""models/manifest.toml: what each model file is and promises.
+
+Reads, checks and writes it; never runs a model.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,16 @@ from footcli.domain import Plane
 from footcli.errors import SetupError
 from footcli.infer.spec import ModelSpec, parse_spec
 
-__all__ = ["MAX_MODEL_BYTES", "NAME", "Manifest", "ModelSpec", "load_manifest", "sha256_of", "verify", "write_entry"]
+__all__ = [
+    "MAX_MODEL_BYTES",
+    "NAME",
+    "Manifest",
+    "ModelSpec",
+    "load_manifest",
+    "sha256_of",
+    "verify",
+    "write_entry",
+]
 
 NAME = "manifest.toml"
 MAX_MODEL_BYTES = 64 * 2**20
@@ -32,17 +44,29 @@ class Manifest:
     models: tuple[ModelSpec, ...]
 
     def get(self, task: str, plane: Plane | None = None) -> ModelSpec:
-        """The model of a task (and of a plane, where a task has one for each). Raises SetupError if there is none or more than one."""
+        """The model of a task (and of a plane, where a task has one for each).
+
+        Raises SetupError if there is none or more than one.
+        """
         found = [m for m in self.models if m.task == task and (plane is None or plane in m.planes)]
         what = f"for {task}" + (f" in plane {plane.value}" if plane else "")
         if not found:
-            raise SetupError(f"{self.folder / NAME}: no model {what}: run footcli train {task}, or name another folder with --models")
+            raise SetupError(
+                f"{self.folder / NAME}: no model {what}: run footcli train {task}, or name another "
+                "folder with --models"
+            )
         if len(found) > 1:
-            raise SetupError(f"{self.folder / NAME}: {len(found)} models {what} ({', '.join(m.file for m in found)}): keep one")
+            raise SetupError(
+                f"{self.folder / NAME}: {len(found)} models {what} "
+                f"({', '.join(m.file for m in found)}): keep one"
+            )
         return found[0]
 
     def lesions(self) -> tuple[ModelSpec, ...]:
-        """The models that have the kinds of lesions among them. Raises SetupError if there is none."""
+        """The models that have the kinds of lesions among them.
+
+        Raises SetupError if there is none.
+        """
         return tuple(m for m in self.models if m.task == "lesions") or (self.get("lesions"),)
 
 
@@ -54,44 +78,83 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / NAME
     try:
         if path.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise SetupError(f"{path}: larger than {_MAX_MANIFEST_BYTES} bytes: this is no manifest")
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows put a mark in front
+            raise SetupError(
+                f"{path}: larger than {_MAX_MANIFEST_BYTES} bytes: this is no manifest"
+            )
+        tables = tomllib.loads(
+            path.read_text(encoding="utf-8-sig")
+        )  # editors on Windows put a mark in front
     except OSError as error:
-        raise SetupError(f"{path}: cannot be read ({error.strerror}): name a folder that holds {NAME} with --models") from error
+        raise SetupError(
+            f"{path}: cannot be read ({error.strerror}): name a folder that holds {NAME} with "
+            "--models"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise SetupError(f"{path}: not valid TOML ({error}): correct it") from error
     entries = tables.get("model", [])
     if set(tables) - {"model"} or not isinstance(entries, list):
         hint = ": write [[model]] with two brackets" if isinstance(entries, dict) else ""
-        raise SetupError(f"{path}: only [[model]] entries are allowed at the top, got {', '.join(sorted(tables))}{hint}")
+        raise SetupError(
+            f"{path}: only [[model]] entries are allowed at the top, got "
+            f"{', '.join(sorted(tables))}{hint}"
+        )
     for number, entry in enumerate(entries, start=1):
         _check_hash_given(f"{path}, model {number}", entry, folder)
-    return Manifest(folder, _distinct(path, tuple(parse_spec(f"{path}, model {i}", entry) for i, entry in enumerate(entries, start=1))))
+    return Manifest(
+        folder,
+        _distinct(
+            path,
+            tuple(
+                parse_spec(f"{path}, model {i}", entry) for i, entry in enumerate(entries, start=1)
+            ),
+        ),
+    )
 
 
 def _check_hash_given(where: str, entry: Any, folder: Path) -> None:
     """Raises SetupError where an entry has no sha256, with the line to add."""
-    if not isinstance(entry, dict) or "sha256" in entry or not isinstance(file := entry.get("file"), str):
+    if (
+        not isinstance(entry, dict)
+        or "sha256" in entry
+        or not isinstance(file := entry.get("file"), str)
+    ):
         return
     path = folder / Path(file).name
-    found = sha256_of(path) if path.is_file() and path.stat().st_size <= MAX_MODEL_BYTES else "the 64 hex digits of sha256sum"
-    raise SetupError(f'{where} ({file[:60]!r}): sha256 is missing: if this is the file that you mean, add sha256 = "{found}"')
+    found = (
+        sha256_of(path)
+        if path.is_file() and path.stat().st_size <= MAX_MODEL_BYTES
+        else "the 64 hex digits of sha256sum"
+    )
+    raise SetupError(
+        f"{where} ({file[:60]!r}): sha256 is missing: if this is the file that you mean, add "
+        f'sha256 = "{found}"'
+    )
 
 
 def verify(spec: ModelSpec, folder: Path) -> Path:
-    """The path of the model file once it is there, small enough and has the hash that the manifest says. Raises SetupError otherwise."""
+    """The path of the model file once it is there, small enough and has the hash that the manifest
+    says. Raises SetupError otherwise.
+    """
     path = folder / spec.file
     if not path.is_file():
-        raise SetupError(f"{path}: the model file for {spec.task} is missing: put it there or take it out of {NAME}")
+        raise SetupError(
+            f"{path}: the model file for {spec.task} is missing: put it there or take it out of "
+            f"{NAME}"
+        )
     if path.stat().st_size > MAX_MODEL_BYTES:
-        raise SetupError(f"{path}: larger than {MAX_MODEL_BYTES >> 20} MB, the limit for a model file: export a smaller one")
+        raise SetupError(
+            f"{path}: larger than {MAX_MODEL_BYTES >> 20} MB, the limit for a model file: export a "
+            "smaller one"
+        )
     try:
         actual = sha256_of(path)
     except OSError as error:
         raise SetupError(f"{path}: cannot be read ({error.strerror})") from error
     if actual != spec.sha256:
         told = f"its sha256 is {actual[:12]}..., {NAME} says {spec.sha256[:12]}..."
-        raise SetupError(f"{path}: {told}: restore the file, or correct sha256 if the change was meant")
+        raise SetupError(
+            f"{path}: {told}: restore the file, or correct sha256 if the change was meant"
+        )
     return path
 
 
@@ -102,10 +165,11 @@ def sha256_of(path: Path) -> str:
 
 
 def write_entry(folder: Path, spec: ModelSpec) -> None:
-    """Put the entry into the folder's manifest, in place of one with the same file, and of those that clash with it.
+    """Put the entry into the folder's manifest, in place of one with the same file, and of those
+    that clash with it.
 
-    The other entries stay; comments in the file do not. The file is replaced whole. Raises SetupError for an entry, or a manifest,
-    that load_manifest would refuse.
+    The other entries stay; comments in the file do not. The file is replaced whole. Raises
+    SetupError for an entry, or a manifest, that load_manifest would refuse.
     """
     path = folder / NAME
     known = load_manifest(folder).models if path.exists() else ()
@@ -118,7 +182,10 @@ def write_entry(folder: Path, spec: ModelSpec) -> None:
 
 
 def clash(a: ModelSpec, b: ModelSpec) -> bool:
-    """Whether two models answer for the same: a task and a plane in common, and of lesions a kind."""
+    """Whether two models answer for the same.
+
+    A task and a plane in common, and of lesions a kind.
+    """
     if a.task != b.task or set(a.planes).isdisjoint(b.planes):
         return False
     return a.task != "lesions" or not set(a.classes).isdisjoint(b.classes)
@@ -128,13 +195,19 @@ def _distinct(path: Path, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...
     for i, b in enumerate(models):
         for a in models[:i]:
             if clash(a, b):
-                what = ", ".join(x for x in a.classes if x in b.classes) if a.task == "lesions" else f"{a.task} in the same plane"
+                what = (
+                    ", ".join(x for x in a.classes if x in b.classes)
+                    if a.task == "lesions"
+                    else f"{a.task} in the same plane"
+                )
                 raise SetupError(f"{path}: {a.file} and {b.file} are both for {what}: keep one")
     return models
 
 
 def _plain(value: Any) -> Any:
-    """Tuples to lists, planes to text, mappings to dicts, numpy scalars to numbers, through all levels."""
+    """Tuples to lists, planes to text, mappings to dicts, numpy scalars to numbers, through all
+    levels.
+    """
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
@@ -149,10 +222,21 @@ def _entry(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _toml(entry: dict[str, Any]) -> str:
-    """A [[model]] block; quality last, as a table of its own. Empty lists and tables are left out."""
-    rows = [f"{key} = {_value(value)}" for key, value in entry.items() if key != "quality" and value not in ([], {})]
+    """A [[model]] block; quality last, as a table of its own.
+
+    Empty lists and tables are left out.
+    """
+    rows = [
+        f"{key} = {_value(value)}"
+        for key, value in entry.items()
+        if key != "quality" and value not in ([], {})
+    ]
     if entry["quality"]:
-        rows += ["", "[model.quality]", *(f"{_key(key)} = {_value(value)}" for key, value in entry["quality"].items())]
+        rows += [
+            "",
+            "[model.quality]",
+            *(f"{_key(key)} = {_value(value)}" for key, value in entry["quality"].items()),
+        ]
     return "\n".join(["[[model]]", *rows, ""])
 
 

@@ -1,6 +1,8 @@
-"""Look into an ONNX file before a runtime does: is it one, is it whole, does it ask for other files. Reads bytes, runs nothing.
+"""Look into an ONNX file before a runtime does: is it one, is it whole, does it ask for other
+files. Reads bytes, runs nothing.
 
-An ONNX file is a protobuf message; the field numbers below are those of onnx.proto3 (ONNX 1.16, ModelProto and what it holds).
+An ONNX file is a protobuf message; the field numbers below are those of onnx.proto3 (ONNX 1.16,
+ModelProto and what it holds).
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def fault(data: bytes) -> str | None:
-    """What is wrong with the bytes of a model file, in words that follow "bad model FILE: "; None for a file worth trying."""
+    """What is wrong with the bytes of a model file, in words that follow "bad model FILE: "; None
+    for a file worth trying.
+    """
     if not data:
         return "it is empty"
     if (data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05") or data[:4] == b"PK\x03\x04":
@@ -42,7 +46,9 @@ def _asks_for_files(message: memoryview, kind: str, depth: int) -> bool:
     if depth > _MAX_DEPTH:
         raise ValueError("too deep")
     for number, value in _fields(message):
-        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+        if kind == "tensor" and (
+            number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
+        ):
             return True
         inner = _WAYS[kind].get(number)
         if inner and isinstance(value, memoryview) and _asks_for_files(value, inner, depth + 1):
@@ -51,7 +57,10 @@ def _asks_for_files(message: memoryview, kind: str, depth: int) -> bool:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of a protobuf message. Raises IndexError or ValueError where it is none."""
+    """(field number, value) of a protobuf message.
+
+    Raises IndexError or ValueError where it is none.
+    """
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

@@ -13,38 +13,53 @@ F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 # A voxel whose background has less is inside a bone: joints that votes fill still show as a rise.
 INSIDE = 0.02
-# A name with less than LEAST_OF_PIECE of a piece and less than LEAST_OF_BONE of its own bone is a slip of the votes.
-# On TUNE_SEEDS, mean Dice and HD95: 0.9603, 1.36 mm without; 0.9615, 1.33 mm so; 0.9613, 1.33 with 0.05 of the bone; with no regard
-# to the bone 0.956, 2.24: where bones are fused, a coalition's other bone would lose its name.
+# A name with less than LEAST_OF_PIECE of a piece and less than LEAST_OF_BONE of its own bone is a
+# slip of the votes. On TUNE_SEEDS, mean Dice and HD95: 0.9603, 1.36 mm without; 0.9615, 1.33 mm so;
+# 0.9613, 1.33 with 0.05 of the bone; with no regard to the bone 0.956, 2.24: where bones are fused,
+# a coalition's other bone would lose its name.
 LEAST_OF_PIECE = 0.1
 LEAST_OF_BONE = 0.1
-# Sure enough for a ray's core; mean HD95 on TUNE_SEEDS: 1.49 mm at 0.5, 1.47 at 0.55, 1.44 at 0.6, 1.49 at 0.65 (Dice within 0.0005)
+# Sure enough for a ray's core; mean HD95 on TUNE_SEEDS: 1.49 mm at 0.5, 1.47 at 0.55, 1.44 at 0.6,
+# 1.49 at 0.65 (Dice within 0.0005)
 SURE_CORE = 0.6
 RIM_PX = 2  # mean HD95 on TUNE_SEEDS: 1.44 mm without, 1.35 with 2, 1.39 with 3
 
 
 def one_name(labels: NDArray[np.uint8], background: F32) -> None:
-    """Rename in place what slipped: a piece of bone between its joints has one name. labels: uint8 (z, y, x); background: probability.
+    """Rename in place what slipped: a piece of bone between its joints has one name.
 
-    Pieces grow from the insides of the bones up the background's probability and meet in the joints (watershed). Bones that are one
-    piece, as across a coalition, keep their names.
+    labels: uint8 (z, y, x); background: probability.
+
+    Pieces grow from the insides of the bones up the background's probability and meet in the joints
+    (watershed). Bones that are one piece, as across a coalition, keep their names.
     """
-    box = ndimage.find_objects((labels > 0).astype(np.uint8), max_label=1)[0] if labels.any() else None
+    box = (
+        ndimage.find_objects((labels > 0).astype(np.uint8), max_label=1)[0]
+        if labels.any()
+        else None
+    )
     if box is None:
         return
     named, air = labels[box], background[box]
     cores, count = ndimage.label(ndimage.binary_erosion(air < INSIDE, border_value=1))
     piece = watershed(air, cores, mask=named > 0)
     names = len(BONES) + 1
-    share = np.bincount(piece.ravel() * names + named.ravel(), minlength=(count + 1) * names).reshape(count + 1, names)
+    share = np.bincount(
+        piece.ravel() * names + named.ravel(), minlength=(count + 1) * names
+    ).reshape(count + 1, names)
     share[:, 0] = 0
-    slip = (share < LEAST_OF_PIECE * share.sum(1, keepdims=True)) & (share < LEAST_OF_BONE * share.sum(0))
+    slip = (share < LEAST_OF_PIECE * share.sum(1, keepdims=True)) & (
+        share < LEAST_OF_BONE * share.sum(0)
+    )
     slip[0] = False  # in no piece
-    named[...] = np.where(slip, share.argmax(1)[:, None], np.arange(names)).astype(np.uint8)[piece, named]
+    named[...] = np.where(slip, share.argmax(1)[:, None], np.arange(names)).astype(np.uint8)[
+        piece, named
+    ]
 
 
 def smooth(mask: Mask, one: bool = True) -> Mask:
-    """A bone's mask without scraps, its holes filled: what lies more than RIM_PX off its core, where it is three voxels thick, goes.
+    """A bone's mask without scraps, its holes filled: what lies more than RIM_PX off its core,
+    where it is three voxels thick, goes.
 
     one: the bone has one core only, the largest.
     """
@@ -59,15 +74,21 @@ def smooth(mask: Mask, one: bool = True) -> Mask:
 
 
 def main_part(mask: Mask, probability: F32) -> Mask:
-    """A metatarsal without what hangs on it by a thin or doubtful neck: its phalanx across the joint, a rim of its neighbour.
+    """A metatarsal without what hangs on it by a thin or doubtful neck: its phalanx across the
+    joint, a rim of its neighbour.
 
-    mask and probability of the bone: (z, y, x). Pieces are told by their sure cores, other voxels go with the nearest core.
+    mask and probability of the bone: (z, y, x). Pieces are told by their sure cores, other voxels
+    go with the nearest core.
     """
     padded = np.pad(mask, 1)
-    cores, count = ndimage.label(ndimage.binary_erosion(padded & (np.pad(probability, 1) > SURE_CORE)))
+    cores, count = ndimage.label(
+        ndimage.binary_erosion(padded & (np.pad(probability, 1) > SURE_CORE))
+    )
     if count < 2:
         return mask
-    nearest = ndimage.distance_transform_edt(cores == 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        cores == 0, return_distances=False, return_indices=True
+    )
     owner = cores[tuple(nearest)]
     return np.asarray((padded & (owner == _largest(cores)))[1:-1, 1:-1, 1:-1])
 

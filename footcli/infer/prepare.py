@@ -1,4 +1,6 @@
-"""From a volume to what the networks see, shared with training: windows, the canonical grid, neighbouring slices."""
+"""From a volume to what the networks see, shared with training: windows, the canonical grid,
+neighbouring slices.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,11 @@ from footcli.geometry import Array
 
 F32 = NDArray[np.float32]
 AIR_HU = -1000.0
-SLICE_AXIS = {Plane.AXL: 0, Plane.COR: 1, Plane.SAG: 2}  # axis of a (z, y, x) array that numbers the slices
+SLICE_AXIS = {
+    Plane.AXL: 0,
+    Plane.COR: 1,
+    Plane.SAG: 2,
+}  # axis of a (z, y, x) array that numbers the slices
 
 
 def window(xp: Any, hu: Any, low: float, high: float) -> Any:
@@ -27,7 +33,8 @@ class Canonical:
     """A volume on a grid of equal voxels whose x runs to the patient's left, y back, z up.
 
     hu: float32 (z, y, x). to_input: float64 (4, 4), canonical voxel (x, y, z, 1) -> input voxel.
-    order: for each canonical array axis (z, y, x) the input array axis it comes from; flip: whether that axis runs the other way.
+    order: for each canonical array axis (z, y, x) the input array axis it comes from; flip: whether
+    that axis runs the other way.
     """
 
     hu: F32
@@ -37,13 +44,19 @@ class Canonical:
     flip: tuple[bool, bool, bool]
 
 
-def orientation(affine: Array, turned: tuple[bool, ...] = (False, False)) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Which input array axis each canonical axis (z, y, x) comes from, and whether it runs backwards.
+def orientation(
+    affine: Array, turned: tuple[bool, ...] = (False, False)
+) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Which input array axis each canonical axis (z, y, x) comes from, and whether it runs
+    backwards.
 
-    turned: (up-down, front-back[, left-right]) to turn besides, where the affine's directions are not to be trusted.
+    turned: (up-down, front-back[, left-right]) to turn besides, where the affine's directions are
+    not to be trusted.
     """
     direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    best = max(_permutations(), key=lambda p: sum(abs(direction[lps, vox]) for lps, vox in enumerate(p)))
+    best = max(
+        _permutations(), key=lambda p: sum(abs(direction[lps, vox]) for lps, vox in enumerate(p))
+    )
     order, flip = [], []
     for lps, extra in zip((2, 1, 0), (*turned, False), strict=False):
         order.append(2 - best[lps])
@@ -56,22 +69,36 @@ def _permutations() -> tuple[tuple[int, int, int], ...]:
 
 
 def axis_weights(n_in: int, spacing: float, n_out: int, pixel: float) -> F32:
-    """(n_out, n_in) weights of a tent filter that resamples one axis; first samples coincide, nothing is shifted."""
+    """(n_out, n_in) weights of a tent filter that resamples one axis; first samples coincide,
+    nothing is shifted.
+    """
     at = np.arange(n_out) * (pixel / spacing)
     reach = max(1.0, pixel / spacing)
     weights = np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(n_in)[None]) / reach)
     return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9), dtype=np.float32)
 
 
-def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, ...] = (False, False)) -> Canonical:
-    """Resample a volume to equal voxels in canonical order. Where spacing is unknown the voxel edge is taken as it stands."""
+def canonical(
+    volume: Volume, pixel_mm: float, turned: tuple[bool, ...] = (False, False)
+) -> Canonical:
+    """Resample a volume to equal voxels in canonical order.
+
+    Where spacing is unknown the voxel edge is taken as it stands.
+    """
     order, flip = orientation(volume.affine, turned)
     spacing = volume.spacing_mm[::-1][list(order)]
     view = oriented(volume.hu, order, flip)
-    # a little less than exact, or rounding errors would add a last sample that no input voxel reaches
-    shape = [int(np.ceil((n - 1) * s / pixel_mm - 1e-6)) + 1 for n, s in zip(view.shape, spacing, strict=True)]
+    # a little less than exact, or rounding errors would add a last sample that no input voxel
+    # reaches
+    shape = [
+        int(np.ceil((n - 1) * s / pixel_mm - 1e-6)) + 1
+        for n, s in zip(view.shape, spacing, strict=True)
+    ]
     # a sample is made of three or four others at most: a tenth of the time that full matrices take
-    wz, wy, wx = (csr_array(axis_weights(n, s, m, pixel_mm)) for n, s, m in zip(view.shape, spacing, shape, strict=True))
+    wz, wy, wx = (
+        csr_array(axis_weights(n, s, m, pixel_mm))
+        for n, s, m in zip(view.shape, spacing, shape, strict=True)
+    )
     rows = np.empty((view.shape[0], shape[1], shape[2]), np.float32)
     for scaled, part in zip(rows, view, strict=True):
         scaled[:] = (wx @ np.ascontiguousarray((wy @ part.astype(np.float32)).T)).T
@@ -87,26 +114,40 @@ def canonical(volume: Volume, pixel_mm: float, turned: tuple[bool, ...] = (False
 
 
 def alone(grid: Canonical, part_mm: tuple[float, float] | None) -> Canonical:
-    """The grid with air outside a range along x (mm from the first voxel on); the same grid where there is no range."""
+    """The grid with air outside a range along x (mm from the first voxel on); the same grid where
+    there is no range.
+    """
     if part_mm is None:
         return grid
     x = np.arange(grid.hu.shape[2]) * grid.pixel_mm
-    return replace(grid, hu=np.where((x >= part_mm[0]) & (x < part_mm[1]), grid.hu, np.float32(AIR_HU)))
+    return replace(
+        grid, hu=np.where((x >= part_mm[0]) & (x < part_mm[1]), grid.hu, np.float32(AIR_HU))
+    )
 
 
-def oriented(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:
-    """A view of an array of the input's axes in canonical order and direction (see `orientation`)."""
+def oriented(
+    array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]
+) -> NDArray[Any]:
+    """A view of an input array in canonical order and direction (see `orientation`)."""
     return array.transpose(order)[tuple(slice(None, None, -1 if f else 1) for f in flip)]
 
 
-def to_input_order(array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]) -> NDArray[Any]:
-    """The inverse of the reordering that `canonical` does: a canonical-ordered array back in the input's own axes."""
+def to_input_order(
+    array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]
+) -> NDArray[Any]:
+    """The inverse of the reordering that `canonical` does: a canonical-ordered array back in the
+    input's own axes.
+    """
     turned = array[tuple(slice(None, None, -1 if f else 1) for f in flip)]
     return turned.transpose(np.argsort(order))
 
 
-def neighbours(hu: NDArray[Any], plane: Plane, index: int, offsets_mm: tuple[float, ...], pixel_mm: float) -> F32:
-    """(C, H, W) float32, the slice `index` of a plane and those at the offsets along its normal; air beyond the ends."""
+def neighbours(
+    hu: NDArray[Any], plane: Plane, index: int, offsets_mm: tuple[float, ...], pixel_mm: float
+) -> F32:
+    """(C, H, W) float32, the slice `index` of a plane and those at the offsets along its normal;
+    air beyond the ends.
+    """
     stack = np.moveaxis(hu, SLICE_AXIS[plane], 0)
     out = np.full((len(offsets_mm), *stack.shape[1:]), AIR_HU, np.float32)
     for channel, offset in enumerate(offsets_mm):

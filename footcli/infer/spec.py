@@ -1,4 +1,6 @@
-"""One entry of models/manifest.toml: ModelSpec, and the check of every key and of the keys together."""
+"""One entry of models/manifest.toml: ModelSpec, and the check of every key and of the keys
+together.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from typing import Any
 from footcli.domain import Plane
 from footcli.errors import SetupError
 from footcli.levels import REPORTED, SUSPICIOUS
-from footcli.names import ARCH, BONES, LESION_PLANE, LESIONS, MEASURES, UNIT, bone_name, landmark_names, lesion_name
+from footcli.names import (
+    ARCH,
+    BONES,
+    LESION_PLANE,
+    LESIONS,
+    MEASURES,
+    UNIT,
+    bone_name,
+    landmark_names,
+    lesion_name,
+)
 
 DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
 """Task -> how a model's output may be read; there are no others."""
@@ -20,7 +32,8 @@ TASKS = tuple(DECODERS)
 _WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in UNIT)
 _POINTS = {point for angle in _WITH_POINTS for point in landmark_names(angle)}
 _POINT_WORDS = (
-    f"lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of {', '.join(_WITH_POINTS)}"
+    "lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of "
+    f"{', '.join(_WITH_POINTS)}"
 )
 
 
@@ -32,15 +45,17 @@ VIEW_IMAGES = 3  # pictures of a view along the foot that a landmarks model can 
 class ModelSpec:
     """One [[model]] entry.
 
-    file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output is read, one of DECODERS.
-    classes: bone names without background, or lesion names, in the order of the output channels; empty for landmarks.
-    points: for landmarks, the names that each output channel stands for; empty otherwise.
-    planes: slices it was trained on. pixel_mm: edge of its square pixel. window: HU that become 0 and 1.
-    offsets_mm: distance along the normal of each input channel that is a slice (0 the slice itself); empty where channels are no slices.
-    thresholds: the raw score of each output channel that is reported as REPORTED of its task; empty for scores as they are.
-    suspicious: for lesions, the raw score of each class that is reported as SUSPICIOUS, below its threshold; empty for none.
-    by_angles: lesion names whose boxes the model places and the measured angles score; empty for a model that can tell them itself.
-    quality: what was measured, free words. exported_by: footcli version.
+    file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output
+    is read, one of DECODERS. classes: bone names without background, or lesion names, in the order
+    of the output channels; empty for landmarks. points: for landmarks, the names that each output
+    channel stands for; empty otherwise. planes: slices it was trained on. pixel_mm: edge of its
+    square pixel. window: HU that become 0 and 1. offsets_mm: distance along the normal of each
+    input channel that is a slice (0 the slice itself); empty where channels are no slices.
+    thresholds: the raw score of each output channel that is reported as REPORTED of its task; empty
+    for scores as they are. suspicious: for lesions, the raw score of each class that is reported as
+    SUSPICIOUS, below its threshold; empty for none. by_angles: lesion names whose boxes the model
+    places and the measured angles score; empty for a model that can tell them itself. quality: what
+    was measured, free words. exported_by: footcli version.
     """
 
     file: str
@@ -64,12 +79,16 @@ class ModelSpec:
 
     @property
     def entry_sha256(self) -> str:
-        """A hash of all that the entry says of how the model is used: what was measured, and by whom it was made, is not in it."""
+        """A hash of all that the entry says of how the model is used: what was measured, and by
+        whom it was made, is not in it.
+        """
         used = replace(self, licence="", trained_on="", exported_by="", quality={})
         return hashlib.sha256(repr(used).encode()).hexdigest()
 
     def reported(self, score: float, channel: int) -> float:
-        """A raw score of an output channel on the scale that is reported: straight from 0 to each threshold, and on to 1."""
+        """A raw score of an output channel on the scale that is reported: straight from 0 to each
+        threshold, and on to 1.
+        """
         if not self.thresholds:
             return score
         raw, shown = [0.0, self.thresholds[channel], 1.0], [0.0, REPORTED[self.task], 1.0]
@@ -80,7 +99,8 @@ class ModelSpec:
         return shown[i] + (shown[i + 1] - shown[i]) * (score - raw[i]) / (raw[i + 1] - raw[i])
 
 
-# Each check takes what TOML gave and returns what ModelSpec holds, or raises ValueError saying what is allowed.
+# Each check takes what TOML gave and returns what ModelSpec holds, or raises ValueError saying what
+# is allowed.
 
 
 def _need(ok: bool, allowed: str) -> None:
@@ -90,7 +110,10 @@ def _need(ok: bool, allowed: str) -> None:
 
 def _number(value: Any, low: float, high: float) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    _need(number and math.isfinite(value) and low <= value <= high, f"a number from {low:g} to {high:g}")
+    _need(
+        number and math.isfinite(value) and low <= value <= high,
+        f"a number from {low:g} to {high:g}",
+    )
     return float(value)
 
 
@@ -119,7 +142,12 @@ def _items(value: Any, allowed: str) -> list[Any]:
 def _planes(value: Any) -> tuple[Plane, ...]:
     allowed = f"one or more of {', '.join(Plane)}, each once"
     found = _items(value, "planes")
-    _need(bool(found) and all(isinstance(x, str) and x in list(Plane) for x in found) and len(set(found)) == len(found), allowed)
+    _need(
+        bool(found)
+        and all(isinstance(x, str) and x in list(Plane) for x in found)
+        and len(set(found)) == len(found),
+        allowed,
+    )
     return tuple(Plane(x) for x in found)
 
 
@@ -130,7 +158,10 @@ def _window(value: Any) -> tuple[float, float]:
 
 
 def _channels(value: Any) -> int:
-    _need(isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 64, "a whole number from 1 to 64")
+    _need(
+        isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 64,
+        "a whole number from 1 to 64",
+    )
     return int(value)
 
 
@@ -148,7 +179,10 @@ def _free(value: Any) -> Any:
         return {str(key): _free(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_free(inner) for inner in value]
-    _need(isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)), "finite numbers, texts, lists and tables")
+    _need(
+        isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)),
+        "finite numbers, texts, lists and tables",
+    )
     return value
 
 
@@ -162,8 +196,12 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "file": _match(r"(?!\.)[\w.+ -]+", "a plain file name in this folder, without / \\ or a leading dot"),
-    "sha256": lambda value: _match("[0-9a-f]{64}", "64 hex digits")(value.lower() if isinstance(value, str) else value),
+    "file": _match(
+        r"(?!\.)[\w.+ -]+", "a plain file name in this folder, without / \\ or a leading dot"
+    ),
+    "sha256": lambda value: _match("[0-9a-f]{64}", "64 hex digits")(
+        value.lower() if isinstance(value, str) else value
+    ),
     "task": _one_of(*TASKS),
     "planes": _planes,
     "pixel_mm": lambda value: _number(value, 0.05, 10),
@@ -185,13 +223,18 @@ _OPTIONAL = ("classes", "points", "offsets_mm", "thresholds", "suspicious", "by_
 
 
 def parse_spec(where: str, entry: Any) -> ModelSpec:
-    """The checked entry; `where` begins the message. Raises SetupError naming the key and what is allowed."""
+    """The checked entry; `where` begins the message.
+
+    Raises SetupError naming the key and what is allowed.
+    """
     if not isinstance(entry, dict):
         raise SetupError(f"{where}: must be a [[model]] table")
     if isinstance(entry.get("file"), str):
         where += f" ({entry['file'][:60]!r})"
     if strange := set(entry) - set(_CHECKS):
-        raise SetupError(f"{where}: unknown key {sorted(strange)[0]!r}: allowed are {', '.join(_CHECKS)}")
+        raise SetupError(
+            f"{where}: unknown key {sorted(strange)[0]!r}: allowed are {', '.join(_CHECKS)}"
+        )
     if missing := [key for key in _CHECKS if key not in entry and key not in _OPTIONAL]:
         raise SetupError(f"{where}: key {missing[0]} is missing")
     values: dict[str, Any] = {}
@@ -206,39 +249,75 @@ def parse_spec(where: str, entry: Any) -> ModelSpec:
 def _agree(where: str, spec: ModelSpec) -> ModelSpec:
     """Checks between keys; classes get their own names for any known spelling."""
     if spec.task == "landmarks" and (not spec.points or spec.classes):
-        raise SetupError(f"{where}: a landmarks model has points (a list of names for each output channel) and no classes")
+        raise SetupError(
+            f"{where}: a landmarks model has points (a list of names for each output channel) and "
+            "no classes"
+        )
     if spec.task != "landmarks" and (not spec.classes or spec.points):
         raise SetupError(f"{where}: a {spec.task} model has classes and no points")
     if spec.decoder not in DECODERS[spec.task]:
-        raise SetupError(f"{where}: the decoder of a {spec.task} model must be {' or '.join(DECODERS[spec.task])}, got {spec.decoder}")
+        raise SetupError(
+            f"{where}: the decoder of a {spec.task} model must be "
+            f"{' or '.join(DECODERS[spec.task])}, got {spec.decoder}"
+        )
     if spec.task != "landmarks" and not spec.offsets_mm and spec.input_channels == 1:
         spec = replace(spec, offsets_mm=(0.0,))  # the slice itself
     wanted = 0 if spec.task == "landmarks" else spec.input_channels
     if len(spec.offsets_mm) != wanted:
-        told = "none, for its channels are no slices" if spec.task == "landmarks" else f"{wanted} numbers, one for each input channel"
+        told = (
+            "none, for its channels are no slices"
+            if spec.task == "landmarks"
+            else f"{wanted} numbers, one for each input channel"
+        )
         raise SetupError(f"{where}: offsets_mm must be {told}, got {len(spec.offsets_mm)}")
     if spec.task == "landmarks" and spec.pixel_mm != VIEW_MM:
-        raise SetupError(f"{where}: pixel_mm of a landmarks model must be {VIEW_MM:g}, that of the views, got {spec.pixel_mm:g}")
+        raise SetupError(
+            f"{where}: pixel_mm of a landmarks model must be {VIEW_MM:g}, that of the views, got "
+            f"{spec.pixel_mm:g}"
+        )
     if spec.task == "landmarks" and spec.input_channels > VIEW_IMAGES:
-        raise SetupError(f"{where}: input_channels of a landmarks model must be 1 to {VIEW_IMAGES}, got {spec.input_channels}")
-    if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)):
-        raise SetupError(f"{where}: thresholds must be one number for each class of a lesions model, or output of a landmarks model")
+        raise SetupError(
+            f"{where}: input_channels of a landmarks model must be 1 to {VIEW_IMAGES}, got "
+            f"{spec.input_channels}"
+        )
+    if spec.thresholds and (
+        spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)
+    ):
+        raise SetupError(
+            f"{where}: thresholds must be one number for each class of a lesions model, or output "
+            "of a landmarks model"
+        )
     if spec.suspicious and (
-        spec.task != "lesions" or len(spec.suspicious) != len(spec.thresholds)
+        spec.task != "lesions"
+        or len(spec.suspicious) != len(spec.thresholds)
         or any(a >= b for a, b in zip(spec.suspicious, spec.thresholds, strict=True))
-    ):  # fmt: skip
-        raise SetupError(f"{where}: suspicious must be one number for each threshold of a lesions model, and below it")
+    ):
+        raise SetupError(
+            f"{where}: suspicious must be one number for each threshold of a lesions model, and "
+            "below it"
+        )
     if not set(spec.by_angles) <= {ARCH} & set(spec.classes):
-        raise SetupError(f"{where}: by_angles may hold {ARCH!r} alone, where it is one of the classes")
+        raise SetupError(
+            f"{where}: by_angles may hold {ARCH!r} alone, where it is one of the classes"
+        )
     if spec.task == "landmarks":
         return spec
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)
     names = [known(text) for text in spec.classes]
     for text, name in zip(spec.classes, names, strict=True):
         if name is None or names.count(name) > 1:
-            raise SetupError(f"{where}: classes must be {', '.join(t.name for t in terms)}, each once at most, got {text[:60]!r}")
+            raise SetupError(
+                f"{where}: classes must be {', '.join(t.name for t in terms)}, each once at most, "
+                f"got {text[:60]!r}"
+            )
     spec = replace(spec, classes=tuple(name for name in names if name is not None))
-    lost = [name for name in spec.classes if spec.task == "lesions" and LESION_PLANE[name] not in spec.planes]
+    lost = [
+        name
+        for name in spec.classes
+        if spec.task == "lesions" and LESION_PLANE[name] not in spec.planes
+    ]
     if lost:
-        raise SetupError(f"{where}: planes must hold {LESION_PLANE[lost[0]]}, in which {lost[0]} is looked for")
+        raise SetupError(
+            f"{where}: planes must hold {LESION_PLANE[lost[0]]}, in which {lost[0]} is looked for"
+        )
     return spec

@@ -1,4 +1,6 @@
-"""Slab views: the volume seen along the foot's own axes, so that all points of an angle lie in one picture. Shared with training."""
+"""Slab views: the volume seen along the foot's own axes, so that all points of an angle lie in one
+picture. Shared with training.
+"""
 
 from __future__ import annotations
 
@@ -15,46 +17,72 @@ from footcli.infer.spec import VIEW_MM
 from footcli.names import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
-# Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back, or from lateral to medial.
+# Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back,
+# or from lateral to medial.
 TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
 ALONE_MM = 25.0  # thickness of bone that is white in the picture of some bones alone
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
-    Plane.AXL: ("Talus", "Calcaneus", "MidFoot", *(BONES[k - 1].name for k in RAYS)),  # for the report: no network looks from above
+    Plane.AXL: (
+        "Talus",
+        "Calcaneus",
+        "MidFoot",
+        *(BONES[k - 1].name for k in RAYS),
+    ),  # for the report: no network looks from above
 }
 # The bones whose axes and edges others hide, where all are seen at once
 ALONE = {Plane.SAG: ("Talus", "1st Metatarsal"), Plane.COR: ("Talus",), Plane.AXL: ()}
 DEPTH = {Plane.SAG: 0, Plane.COR: 1, Plane.AXL: 2}  # axis of the foot that a view looks along
 OWNER = {
-    "CPA_Line1_Pt1": ("Calcaneus",), "CPA_Line1_Pt2": ("Calcaneus",), "CPA_Line2_Pt1": ("Calcaneus",),
+    "CPA_Line1_Pt1": ("Calcaneus",),
+    "CPA_Line1_Pt2": ("Calcaneus",),
+    "CPA_Line2_Pt1": ("Calcaneus",),
     "CPA_Line2_Pt2": ("1st Metatarsal", "5th Metatarsal"),
-    "TMA_Line1_Pt1": ("Talus",), "TMA_Line1_Pt2": ("Talus",), "TMA_Line2_Pt1": ("1st Metatarsal",), "TMA_Line2_Pt2": ("1st Metatarsal",),
-    "HAA_Line1_Pt1": ("Tibia",), "HAA_Line1_Pt2": ("Tibia",), "HAA_Line2_Pt1": ("Talus",), "HAA_Line2_Pt2": ("Calcaneus",),
-    "MTASA_Line2_Pt1": ("Talus",), "MTASA_Line2_Pt2": ("Talus",),
-}  # fmt: skip
+    "TMA_Line1_Pt1": ("Talus",),
+    "TMA_Line1_Pt2": ("Talus",),
+    "TMA_Line2_Pt1": ("1st Metatarsal",),
+    "TMA_Line2_Pt2": ("1st Metatarsal",),
+    "HAA_Line1_Pt1": ("Tibia",),
+    "HAA_Line1_Pt2": ("Tibia",),
+    "HAA_Line2_Pt1": ("Talus",),
+    "HAA_Line2_Pt2": ("Calcaneus",),
+    "MTASA_Line2_Pt1": ("Talus",),
+    "MTASA_Line2_Pt2": ("Talus",),
+}
 # Network channels: each point once, with all the names that it has
 CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
     Plane.SAG: (
-        ("CPA_Line1_Pt1", "TCA_Line2_Pt1"), ("CPA_Line1_Pt2", "TCA_Line2_Pt2"), ("CPA_Line2_Pt1",), ("CPA_Line2_Pt2",),
-        ("TMA_Line1_Pt1", "TCA_Line1_Pt1"), ("TMA_Line1_Pt2", "TCA_Line1_Pt2"), ("TMA_Line2_Pt1",), ("TMA_Line2_Pt2",),
+        ("CPA_Line1_Pt1", "TCA_Line2_Pt1"),
+        ("CPA_Line1_Pt2", "TCA_Line2_Pt2"),
+        ("CPA_Line2_Pt1",),
+        ("CPA_Line2_Pt2",),
+        ("TMA_Line1_Pt1", "TCA_Line1_Pt1"),
+        ("TMA_Line1_Pt2", "TCA_Line1_Pt2"),
+        ("TMA_Line2_Pt1",),
+        ("TMA_Line2_Pt2",),
     ),
     Plane.COR: (
-        ("HAA_Line1_Pt1", "MTASA_Line1_Pt1"), ("HAA_Line1_Pt2", "MTASA_Line1_Pt2"), ("HAA_Line2_Pt1",), ("HAA_Line2_Pt2",),
-        ("MTASA_Line2_Pt1",), ("MTASA_Line2_Pt2",),
+        ("HAA_Line1_Pt1", "MTASA_Line1_Pt1"),
+        ("HAA_Line1_Pt2", "MTASA_Line1_Pt2"),
+        ("HAA_Line2_Pt1",),
+        ("HAA_Line2_Pt2",),
+        ("MTASA_Line2_Pt1",),
+        ("MTASA_Line2_Pt2",),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slab:
-    """image: float32 (VIEW_IMAGES, rows, columns), windowed HU as 0..1: along the view its mean, its maximum in the bones, and its sum over
+    """image: float32 (VIEW_IMAGES, rows, columns), windowed HU as 0..1: along the view its mean,
+    its maximum in the bones, and its sum over
     ALONE_MM in those of ALONE.
 
-    owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone on each ray, NaN where it is not hit;
-    empty for a view that has no key points.
-    labels: uint8 (rows, columns), the bone that hides the others for an eye at the lateral side, behind, or above; far_labels: for an
-    eye at the other end. to_px: (2, 4), foot mm -> (column, row).
+    owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone
+    on each ray, NaN where it is not hit; empty for a view that has no key points. labels: uint8
+    (rows, columns), the bone that hides the others for an eye at the lateral side, behind, or
+    above; far_labels: for an eye at the other end. to_px: (2, 4), foot mm -> (column, row).
     """
 
     plane: Plane
@@ -69,14 +97,25 @@ def view_geometry(plane: Plane) -> tuple[tuple[int, int], Array]:
     """(rows, columns) and the (2, 4) map foot mm -> (column, row) of a plane's view."""
     rows = int((TOP - BOTTOM) / VIEW_MM)
     if plane is Plane.SAG:
-        return (rows, int((FRONT - BACK) / VIEW_MM)), np.array([[0, -1, 0, FRONT], [0, 0, -1, TOP]]) / VIEW_MM
+        return (rows, int((FRONT - BACK) / VIEW_MM)), np.array(
+            [[0, -1, 0, FRONT], [0, 0, -1, TOP]]
+        ) / VIEW_MM
     if plane is Plane.AXL:
-        return (int((FRONT - BACK) / VIEW_MM), int(2 * WIDE / VIEW_MM)), np.array([[1, 0, 0, WIDE], [0, -1, 0, FRONT]]) / VIEW_MM
+        return (int((FRONT - BACK) / VIEW_MM), int(2 * WIDE / VIEW_MM)), np.array(
+            [[1, 0, 0, WIDE], [0, -1, 0, FRONT]]
+        ) / VIEW_MM
     return (rows, int(2 * WIDE / VIEW_MM)), np.array([[1, 0, 0, WIDE], [0, 0, -1, TOP]]) / VIEW_MM
 
 
-def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plane, hu_window: tuple[float, float]) -> Slab:
-    """Project a volume along the foot's x (sagittal view), y (coronal) or z (axial) through the bones that the view is about.
+def slab(
+    hu: F32,
+    labels: NDArray[np.uint8],
+    foot_to_grid: AnyFloat,
+    plane: Plane,
+    hu_window: tuple[float, float],
+) -> Slab:
+    """Project a volume along the foot's x (sagittal view), y (coronal) or z (axial) through the
+    bones that the view is about.
 
     hu, labels: (z, y, x) on one grid. foot_to_grid: (4, 4) foot frame mm -> grid voxel (x, y, z).
     """
@@ -89,7 +128,9 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     matrix = to_grid[:3, :3][::-1][:, ::-1]  # to arrays: (z, y, x) from (depth, row, column)
     matrix, offset = matrix[:, [0, 1, 2]], to_grid[:3, 3][::-1]
     full = (depth, *shape)
-    cut = ndimage.affine_transform(hu, matrix, offset, full, order=1, mode="constant", cval=AIR_HU, output=np.float32)
+    cut = ndimage.affine_transform(
+        hu, matrix, offset, full, order=1, mode="constant", cval=AIR_HU, output=np.float32
+    )
     seen = ndimage.affine_transform(labels, matrix, offset, full, order=0, mode="constant", cval=0)
     bright = window(np, cut, *hu_window)
     # from above all is shown: the toes have no mask
@@ -105,8 +146,12 @@ def slab(hu: F32, labels: NDArray[np.uint8], foot_to_grid: AnyFloat, plane: Plan
     for name in BONES_SHOWN[plane] if plane in CHANNELS else ():
         mask = seen == BONE_ID[name]
         count = mask.sum(0)
-        owners[name] = np.where(count > 0, (mask * along).sum(0) / np.maximum(count, 1), np.nan).astype(np.float32)
-    return Slab(plane, image.astype(np.float32), owners, _hit_first(first), _hit_first(first[::-1]), to_px)
+        owners[name] = np.where(
+            count > 0, (mask * along).sum(0) / np.maximum(count, 1), np.nan
+        ).astype(np.float32)
+    return Slab(
+        plane, image.astype(np.float32), owners, _hit_first(first), _hit_first(first[::-1]), to_px
+    )
 
 
 def _hit_first(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,7 +166,9 @@ def _view_to_foot(plane: Plane, near: float) -> Array:
     return np.asarray(np.linalg.inv(np.stack([*view_geometry(plane)[1], along, [0, 0, 0, 1]])))
 
 
-def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], axis: int) -> tuple[float, float]:
+def _reach(
+    labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], axis: int
+) -> tuple[float, float]:
     """First and last depth (foot mm) at which the bones lie."""
     to_foot = np.linalg.inv(foot_to_grid)
     at = np.argwhere(np.isin(labels[::2, ::2, ::2], bones))[:, ::-1] * 2.0
@@ -132,7 +179,9 @@ def _reach(labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], 
 
 
 def third(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:
-    """Depth (foot mm) of a point of the view from the masks of the bones it belongs to; None where one of them is not in view."""
+    """Depth (foot mm) of a point of the view from the masks of the bones it belongs to; None where
+    one of them is not in view.
+    """
     depths = []
     for bone in OWNER[name]:
         owner = slab_.owners[bone]

@@ -1,4 +1,6 @@
-"""Points -> measurements: five angles from the landmark network's points, the same five and further ones from the masks alone."""
+"""Points -> measurements: five angles from the landmark network's points, the same five and further
+ones from the masks alone.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +14,47 @@ from footcli.domain import Landmark, Measurement, Source
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply
 from footcli.levels import MIN_SCORE
-from footcli.measure.points import ABSENT, IN_PART, LEAST_ML, OUTSIDE, BonePoints, Found, Toe, bones_in_frame, key_points
+from footcli.measure.points import (
+    ABSENT,
+    IN_PART,
+    LEAST_ML,
+    OUTSIDE,
+    BonePoints,
+    Found,
+    Toe,
+    bones_in_frame,
+    key_points,
+)
 from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, MEASURES, UNIT, landmark_names
 
-MASK_CONFIDENCE = 0.9  # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
-FULL_SHAFT_MM = 28.0  # distance of the tibial axis' two points where the scan shows enough of the shaft
+# of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
+MASK_CONFIDENCE = 0.9
+FULL_SHAFT_MM = (
+    28.0  # distance of the tibial axis' two points where the scan shows enough of the shaft
+)
 ASSUMED_FLOOR = 0.8
 SHAFT_ANGLES = ("HAA", "MTASA", "MTASA_B")  # their line 1 is the tibial axis
 FLOOR_WORDS = {
-    "bones": "floor: through heel and metatarsal heads", "horizontal": "floor: the image's horizontal through the heel contact",
-}  # fmt: skip
+    "bones": "floor: through heel and metatarsal heads",
+    "horizontal": "floor: the image's horizontal through the heel contact",
+}
 NEEDED = {
-    "CPA": ("Calcaneus",), "TMA": ("Talus", "1st Metatarsal"), "TCA": ("Talus", "Calcaneus"), "HAA": ("Tibia", "Talus", "Calcaneus"),
-    "MTASA": ("Tibia", "Talus"), "MTASA_B": ("Tibia", "Talus"), "TT": ("Tibia", "Talus"), "TCA_AP": ("Talus", "Calcaneus"),
+    "CPA": ("Calcaneus",),
+    "TMA": ("Talus", "1st Metatarsal"),
+    "TCA": ("Talus", "Calcaneus"),
+    "HAA": ("Tibia", "Talus", "Calcaneus"),
+    "MTASA": ("Tibia", "Talus"),
+    "MTASA_B": ("Tibia", "Talus"),
+    "TT": ("Tibia", "Talus"),
+    "TCA_AP": ("Talus", "Calcaneus"),
     **dict.fromkeys(PLACES, ("Tibia", "Talus")),
-    "HVA": ("1st Metatarsal",), "IMA": ("1st Metatarsal", "2nd Metatarsal"),
+    "HVA": ("1st Metatarsal",),
+    "IMA": ("1st Metatarsal", "2nd Metatarsal"),
     "FAO": ("Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
-}  # fmt: skip
-BEYOND_MM = 10.0  # how far past the calcaneus a floor line reaches that has no second point of its own
+}
+BEYOND_MM = (
+    10.0  # how far past the calcaneus a floor line reaches that has no second point of its own
+)
 
 
 def measure_masks(frame: FootFrame) -> tuple[Measurement, ...]:
@@ -38,9 +63,15 @@ def measure_masks(frame: FootFrame) -> tuple[Measurement, ...]:
 
 
 def measure_landmarks(
-    landmarks: Sequence[Landmark], frame: FootFrame, *, missing: Mapping[str, str] | None = None,
-) -> tuple[Measurement, ...]:  # fmt: skip
-    """The five angles from the network's points, in names.ANGLES order. missing: point name -> why there is none."""
+    landmarks: Sequence[Landmark],
+    frame: FootFrame,
+    *,
+    missing: Mapping[str, str] | None = None,
+) -> tuple[Measurement, ...]:
+    """The five angles from the network's points, in names.ANGLES order.
+
+    missing: point name -> why there is none.
+    """
     found: Found = dict(missing or {})
     scores: dict[str, float] = {}
     for mark in landmarks:
@@ -50,42 +81,69 @@ def measure_landmarks(
         if mark.score >= MIN_SCORE:
             found[mark.name] = apply(frame.to_foot, mark.xyz_vox)
         else:
-            found[mark.name] = f"the landmark model is not sure of {mark.name} (score {mark.score:.2f})"
+            found[mark.name] = (
+                f"the landmark model is not sure of {mark.name} (score {mark.score:.2f})"
+            )
     values = []
     for a in ANGLES:
-        used = [scores[n] for n in landmark_names(a.name) if n in scores and not isinstance(found[n], str)]
+        used = [
+            scores[n]
+            for n in landmark_names(a.name)
+            if n in scores and not isinstance(found[n], str)
+        ]
         values.append(_measure(a.name, found, frame, "landmarks", min(used, default=0.0)))
     return tuple(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskPoints:
-    """What the masks alone say. found: names of key points -> foot frame point (3,), or why it is missing."""
+    """What the masks alone say.
+
+    found: names of key points -> foot frame point (3,), or why it is missing.
+    """
 
     bones: Mapping[str, BonePoints]
     found: Found
 
     @property
     def unusable(self) -> dict[str, str]:
-        """Point name -> reason, for points whose bone is cut off, missing or a fragment: nobody can tell where they lie."""
-        return {n: why for n, why in self.found.items() if isinstance(why, str) and any(w in why for w in (OUTSIDE, IN_PART, ABSENT))}
+        """Point name -> reason, for points whose bone is cut off, missing or a fragment: nobody can
+        tell where they lie.
+        """
+        return {
+            n: why
+            for n, why in self.found.items()
+            if isinstance(why, str) and any(w in why for w in (OUTSIDE, IN_PART, ABSENT))
+        }
 
 
 def mask_points(frame: FootFrame, toe: Toe | None = None) -> MaskPoints:
-    """Key points of the masks of a frame. toe: finds the big toe's first phalanx, as for key_points; None: it is not looked for."""
+    """Key points of the masks of a frame.
+
+    toe: finds the big toe's first phalanx, as for key_points; None: it is not looked for.
+    """
     bones = bones_in_frame(frame)
     return MaskPoints(bones, key_points(bones, toe))
 
 
 def measure_both(
-    landmarks: Sequence[Landmark], masks: MaskPoints, frame: FootFrame, missing: Mapping[str, str] | None = None
+    landmarks: Sequence[Landmark],
+    masks: MaskPoints,
+    frame: FootFrame,
+    missing: Mapping[str, str] | None = None,
 ) -> tuple[Measurement, ...]:
     """Five angles from landmarks, then five from masks, then the further ones from masks.
 
-    A point whose bone is cut off is missing, however sure the network is. Two ways that differ by more than AGREE_DEG lose confidence.
+    A point whose bone is cut off is missing, however sure the network is. Two ways that differ by
+    more than AGREE_DEG lose confidence.
     """
     read = measure_landmarks(landmarks, frame, missing={**masks.unusable, **(missing or {})})
-    taken = [_measure(m.name, masks.found, frame, "masks", _trust(m.name, masks.bones, masks.found, frame)) for m in MEASURES]
+    taken = [
+        _measure(
+            m.name, masks.found, frame, "masks", _trust(m.name, masks.bones, masks.found, frame)
+        )
+        for m in MEASURES
+    ]
     apart = difference((*read, *taken))
     return tuple(_doubted(m, apart.get(m.name, 0.0)) for m in (*read, *taken))
 
@@ -99,7 +157,11 @@ def _doubted(m: Measurement, apart: float) -> Measurement:
 def difference(measurements: Sequence[Measurement]) -> dict[str, float]:
     """Angle -> |landmarks - masks| in degrees, where both have a value."""
     by = {(m.name, m.source): m.value for m in measurements if m.value is not None}
-    return {n: abs(by[n, "landmarks"] - by[n, "masks"]) for n, source in by if source == "landmarks" and (n, "masks") in by}
+    return {
+        n: abs(by[n, "landmarks"] - by[n, "masks"])
+        for n, source in by
+        if source == "landmarks" and (n, "masks") in by
+    }
 
 
 def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: FootFrame) -> float:
@@ -107,7 +169,10 @@ def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: Foot
     trust = MASK_CONFIDENCE
     for bone in (bones[n] for n in NEEDED[name] if n in bones):
         trust *= bone.share
-    trust *= min((min(1.0, bones[n].volume_ml / (2 * LEAST_ML[n])) for n in NEEDED[name] if n in bones), default=1.0)
+    trust *= min(
+        (min(1.0, bones[n].volume_ml / (2 * LEAST_ML[n])) for n in NEEDED[name] if n in bones),
+        default=1.0,
+    )
     if name == "CPA" and frame.floor == "horizontal":
         trust *= ASSUMED_FLOOR
     top, low = (found[n] for n in landmark_names(name)[:2])
@@ -116,7 +181,9 @@ def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: Foot
     return round(float(trust), 3)
 
 
-def _measure(name: str, found: Mapping[str, Array | str], frame: FootFrame, source: Source, confidence: float) -> Measurement:
+def _measure(
+    name: str, found: Mapping[str, Array | str], frame: FootFrame, source: Source, confidence: float
+) -> Measurement:
     plane, unit = ANGLE_PLANE[name], UNIT.get(name, "deg")
     points = [found.get(n, f"{n} was not looked for") for n in landmark_names(name)]
     note = ""
@@ -129,19 +196,32 @@ def _measure(name: str, found: Mapping[str, Array | str], frame: FootFrame, sour
     try:
         value = angle_deg(name, foot)
     except ValueError:
-        return Measurement(name, unit, source, why_missing="two points of a line fall together", plane=plane)
+        return Measurement(
+            name, unit, source, why_missing="two points of a line fall together", plane=plane
+        )
     vox = apply(np.linalg.inv(frame.to_foot), foot)
     used = vox[:2] if name == "CPA" else vox  # the floor's points lie anywhere across
     return Measurement(
-        name, unit, source, value=value, plane=plane, slice=max(0, round(float(used[:, plane.axis].mean()))), confidence=confidence,
-        points_vox=tuple((float(x), float(y), float(z)) for x, y, z in vox), note=note,
-    )  # fmt: skip
+        name,
+        unit,
+        source,
+        value=value,
+        plane=plane,
+        slice=max(0, round(float(used[:, plane.axis].mean()))),
+        confidence=confidence,
+        points_vox=tuple((float(x), float(y), float(z)) for x, y, z in vox),
+        note=note,
+    )
 
 
-def _with_floor(points: list[Array | str], frame: FootFrame, source: Source) -> tuple[list[Array | str], str]:
-    """CPA's points with the frame's own floor where the floor's points are missing, and which floor it is.
+def _with_floor(
+    points: list[Array | str], frame: FootFrame, source: Source
+) -> tuple[list[Array | str], str]:
+    """CPA's points with the frame's own floor where the floor's points are missing, and which floor
+    it is.
 
-    The network's floor points lie at heel and heads; those of the masks are put on the frame's floor, whichever that is.
+    The network's floor points lie at heel and heads; those of the masks are put on the frame's
+    floor, whichever that is.
     """
     back, front = points[:2]
     if not any(isinstance(p, str) for p in points[2:]):

@@ -1,4 +1,6 @@
-"""The axis of the big toe's first phalanx, which no mask shows: found in the scan beyond the head of the 1st metatarsal."""
+"""The axis of the big toe's first phalanx, which no mask shows: found in the scan beyond the head
+of the 1st metatarsal.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,24 @@ from footcli.measure.mean_bone import lay
 from footcli.names import BONE_ID
 
 BONE = "phalanx_prox1"  # its name in the mean foot's table
-WIDE_MM, BEHIND_MM, AHEAD_MM, HIGH_MM = 36, 10, 55, 22  # the box about the metatarsal's head that is searched, at 1 mm
+WIDE_MM, BEHIND_MM, AHEAD_MM, HIGH_MM = (
+    36,
+    10,
+    55,
+    22,
+)  # the box about the metatarsal's head that is searched, at 1 mm
 BODY_HU = -250.0  # what is less dense is no part of the foot
-# Between soft tissue (0) and the 1st metatarsal's inside (1), bone begins here. Mean error of HVA on ten of TUNE_SEEDS with true
-# masks: 2.2 deg at 0.25, 1.7 at 0.35, 1.7 at 0.4; at 0.5 one phalanx is lost.
+# Between soft tissue (0) and the 1st metatarsal's inside (1), bone begins here. Mean error of HVA
+# on ten of TUNE_SEEDS with true masks: 2.2 deg at 0.25, 1.7 at 0.35, 1.7 at 0.4; at 0.5 one phalanx
+# is lost.
 DENSE = 0.35
-YAW_DEG, PITCH_DEG = range(-15, 66, 3), range(-30, 31, 5)  # directions tried: from medial to lateral, from down to up
-# A direction counts the less the further it is turned: otherwise the second toe is taken for the first. On LESION_TUNE_SEEDS 5201-5256 with
-# the network's masks (51 toes found, then 52) the mean error of HVA falls from 7.7 (sd 17.4) to 0.8 (sd 3.0) deg; the worst is 10, of a toe
-# turned by 42.
+YAW_DEG, PITCH_DEG = (
+    range(-15, 66, 3),
+    range(-30, 31, 5),
+)  # directions tried: from medial to lateral, from down to up
+# A direction counts the less the further it is turned: otherwise the second toe is taken for the
+# first. On LESION_TUNE_SEEDS 5201-5256 with the network's masks (51 toes found, then 52) the mean
+# error of HVA falls from 7.7 (sd 17.4) to 0.8 (sd 3.0) deg; the worst is 10, of a toe turned by 42.
 STRAIGHT_DEG = 60.0
 RAY_MM, RAY_FROM_MM, RAY_TO_MM = 6.0, 9.0, 32.0  # the bone along a direction counts in this tube
 TUBE_MM, FROM_MM, TO_MM = 12.0, 3.0, 42.0  # the phalanx lies in this one
@@ -30,16 +41,25 @@ OUTSIDE = "the first phalanx of the big toe is outside the field of view"
 NOT_FOUND = "the first phalanx of the big toe was not found"
 
 
-def phalanx(hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, base: Array, head: Array) -> tuple[Array, Array] | str:
+def phalanx(
+    hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, base: Array, head: Array
+) -> tuple[Array, Array] | str:
     """Base and head of the phalanx, foot mm (3,), or why there is none.
 
-    hu: int16, labels: uint8, both (z, y, x) on the grid of `frame`; base, head: of the 1st metatarsal, foot mm.
+    hu: int16, labels: uint8, both (z, y, x) on the grid of `frame`; base, head: of the 1st
+    metatarsal, foot mm.
     """
-    axes = (np.arange(-WIDE_MM, WIDE_MM + 1), np.arange(-BEHIND_MM, AHEAD_MM + 1), np.arange(-HIGH_MM, HIGH_MM + 1))
+    axes = (
+        np.arange(-WIDE_MM, WIDE_MM + 1),
+        np.arange(-BEHIND_MM, AHEAD_MM + 1),
+        np.arange(-HIGH_MM, HIGH_MM + 1),
+    )
     at = np.stack(np.meshgrid(*axes, indexing="ij"), -1).astype(np.float64)  # from the head
     vox = apply(np.linalg.inv(frame.to_foot), at + head)[..., ::-1]
     there = np.all((vox >= 0) & (vox <= np.array(hu.shape) - 1), axis=-1)
-    grey = ndimage.map_coordinates(hu, np.moveaxis(vox, -1, 0), order=1, mode="nearest", output=np.float32)
+    grey = ndimage.map_coordinates(
+        hu, np.moveaxis(vox, -1, 0), order=1, mode="nearest", output=np.float32
+    )
     named = ndimage.map_coordinates(labels, np.moveaxis(vox, -1, 0), order=0, mode="nearest")
     there &= grey > hu.min()
     metatarsal = named == BONE_ID["1st Metatarsal"]
@@ -72,14 +92,18 @@ def phalanx(hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, 
 
 
 def _way(bone: Array, along: Array) -> Array | None:
-    """The direction from the metatarsal's head in which most bone (N, 3) lies, of those that a toe can take, straight ones first.
+    """The direction from the metatarsal's head in which most bone (N, 3) lies, of those that a toe
+    can take, straight ones first.
 
     Marrow counts like cortex: a lesser toe that lies close is as bright and narrower.
     """
     forward = unit(np.array([along[0], along[1], 0.0]))
     best, found = 0.0, None
     for yaw in YAW_DEG:
-        level, counts = rotation([0, 0, 1], yaw) @ forward, float(np.exp(-((yaw / STRAIGHT_DEG) ** 2)))
+        level, counts = (
+            rotation([0, 0, 1], yaw) @ forward,
+            float(np.exp(-((yaw / STRAIGHT_DEG) ** 2))),
+        )
         for pitch in np.radians(PITCH_DEG):
             way = np.array([*(level[:2] * np.cos(pitch)), np.sin(pitch)])
             t, off = _tube(bone, way)
@@ -99,4 +123,8 @@ def _turn(start: Array, end: Array) -> Array:
     """(3, 3) shortest rotation between two unit vectors."""
     axis = np.cross(start, end)
     size = float(np.linalg.norm(axis))
-    return np.eye(3) if size < 1e-9 else rotation(axis, float(np.degrees(np.arctan2(size, start @ end))))
+    return (
+        np.eye(3)
+        if size < 1e-9
+        else rotation(axis, float(np.degrees(np.arctan2(size, start @ end))))
+    )

@@ -1,6 +1,8 @@
-"""The mean foot's bone laid onto a mask: it brings along the points that no extreme of the mask tells, a body's or a head's centre.
+"""The mean foot's bone laid onto a mask: it brings along the points that no extreme of the mask
+tells, a body's or a head's centre.
 
-Iterated closest points (Besl and McKay, IEEE TPAMI 1992), both ways, rigid, then similar, then affine; last a shift about each point.
+Iterated closest points (Besl and McKay, IEEE TPAMI 1992), both ways, rigid, then similar, then
+affine; last a shift about each point.
 """
 
 from __future__ import annotations
@@ -17,8 +19,13 @@ from footcli.geometry import Array
 EVEN_MM = 2.0  # edge of the cubes of which the surface's points are taken together
 STEPS = (8, 12, 30)  # rigid, similar, affine
 TRIM = 0.95  # pairs farther apart than this share of all do not count: a spur, a hole in the mask
-NEAR_MM, SHIFT_STEPS = 8.0, 10  # sd of the weights of the surface about a point, and steps of its own shift
-TIBIA_END_MM = 20.0  # of the tibia only this much above its plafond is laid: how far up a scan reaches differs
+NEAR_MM, SHIFT_STEPS = (
+    8.0,
+    10,
+)  # sd of the weights of the surface about a point, and steps of its own shift
+TIBIA_END_MM = (
+    20.0  # of the tibia only this much above its plafond is laid: how far up a scan reaches differs
+)
 FAR_MM = 3.0  # pairs nearer than this always count towards a shift
 
 
@@ -26,7 +33,8 @@ FAR_MM = 3.0  # pairs nearer than this always count towards a shift
 class Laid:
     """A mean bone on a mask, all in foot mm.
 
-    template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: the mask's surface, searchable.
+    template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: the
+    mask's surface, searchable.
     """
 
     template: Array
@@ -48,7 +56,9 @@ class Laid:
 
 
 def lay(name: str, surface: Array) -> Laid:
-    """Lay the bone `name` of the mean foot onto a mask's surface (M, 3), foot frame mm, in which it stands roughly as in the mean foot."""
+    """Lay the bone `name` of the mean foot onto a mask's surface (M, 3), foot frame mm, in which it
+    stands roughly as in the mean foot.
+    """
     template, mask = _template(name), _even(surface)
     tree = cKDTree(mask)
     matrix = np.eye(3) * float(np.cbrt(np.prod(mask.std(0)) / np.prod(template.std(0))))
@@ -58,7 +68,9 @@ def lay(name: str, surface: Array) -> Laid:
             here = template @ matrix.T + shift
             (out, there), (back, mine) = tree.query(here), cKDTree(here).query(mask)
             apart = np.concatenate([out, back])
-            weight = np.concatenate([np.full(len(here), 1 / len(here)), np.full(len(mask), 1 / len(mask))])
+            weight = np.concatenate(
+                [np.full(len(here), 1 / len(here)), np.full(len(mask), 1 / len(mask))]
+            )
             weight *= apart <= np.quantile(apart, TRIM)
             wanted = np.concatenate([mask[there], mask])
             if solve is _rigid:  # keeps the size that it began with
@@ -67,14 +79,21 @@ def lay(name: str, surface: Array) -> Laid:
             else:
                 matrix, shift = solve(np.concatenate([template, template[mine]]), wanted, weight)
     marks = reference_foot()[name]
-    return Laid(template @ matrix.T + shift, {k: matrix @ marks.point(k) + shift for k in marks.landmarks}, tree)
+    return Laid(
+        template @ matrix.T + shift,
+        {k: matrix @ marks.point(k) + shift for k in marks.landmarks},
+        tree,
+    )
 
 
 def _even(points: Array) -> Array:
     """(N, 3) -> (M, 3) the mean of the points in each cube, in whatever order they came."""
     cube = np.floor((points - points.mean(0)) / EVEN_MM).astype(int)
     _, owner, count = np.unique(cube, axis=0, return_inverse=True, return_counts=True)
-    return np.stack([np.bincount(owner.ravel(), column) for column in points.T], axis=1) / count[:, None]
+    return (
+        np.stack([np.bincount(owner.ravel(), column) for column in points.T], axis=1)
+        / count[:, None]
+    )
 
 
 @cache
@@ -87,7 +106,9 @@ def _template(name: str) -> Array:
 
 
 def _turned(source: Array, target: Array, weight: Array) -> tuple[Array, Array, Array, float]:
-    """Rotation (3, 3) of the weighted least squares, both means, and the scale (Umeyama, IEEE TPAMI 1991)."""
+    """Rotation (3, 3) of the weighted least squares, both means, and the scale (Umeyama, IEEE TPAMI
+    1991).
+    """
     share = weight / weight.sum()
     a, b = share @ source, share @ target
     u, s, vt = np.linalg.svd(((source - a) * share[:, None]).T @ (target - b))

@@ -1,4 +1,6 @@
-"""Key points from bone masks: axes, extreme points and those of the mean bone, after the definitions in footcli/phantom/truth.py."""
+"""Key points from bone masks: axes, extreme points and those of the mean bone, after the
+definitions in footcli/phantom/truth.py.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +18,54 @@ from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
 from footcli.names import BONES, landmark_names
 
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
-SHAFT_LOW_SHARE, SHAFT_LOW_MM = 0.4, 10.0  # height of the lower level, as a share of the upper one's, at least: above the malleolus' root
+SHAFT_LOW_SHARE, SHAFT_LOW_MM = (
+    0.4,
+    10.0,
+)  # height of the lower level, as a share of the upper one's, at least: above the malleolus' root
 LEAST_SHAFT_MM = 22.0  # a shorter piece of shaft has no axis
 LEAST_SURFACE = 100  # points of the tibia's lower end from which its plafond can be told
-LEVEL_MM = 3.0  # half thickness of the section in which a shaft's middle is taken; points count less towards its faces
-# The bones that the angles need: less than this (mL) is a fragment. About a third of a small adult's.
-LEAST_ML = {"Talus": 10.0, "Calcaneus": 18.0, "Tibia": 12.0, "1st Metatarsal": 3.5, "2nd Metatarsal": 2.0, "5th Metatarsal": 1.5}
+# half thickness of the section in which a shaft's middle is taken; points count less towards its
+# faces
+LEVEL_MM = 3.0
+# The bones that the angles need: less than this (mL) is a fragment. About a third of a small
+# adult's.
+LEAST_ML = {
+    "Talus": 10.0,
+    "Calcaneus": 18.0,
+    "Tibia": 12.0,
+    "1st Metatarsal": 3.5,
+    "2nd Metatarsal": 2.0,
+    "5th Metatarsal": 1.5,
+}
 END_WORDS = {
-    ("Talus", "front"): "head of the talus", ("Talus", "back"): "back of the talus", ("Talus", "top"): "dome of the talus",
-    ("Calcaneus", "front"): "front of the heel", ("Calcaneus", "back"): "back of the heel", ("Calcaneus", "bottom"): "sole of the heel",
-    ("Tibia", "bottom"): "lower end of the tibia", ("1st Metatarsal", "front"): "1st metatarsal head",
-    ("1st Metatarsal", "back"): "1st metatarsal base", ("2nd Metatarsal", "front"): "2nd metatarsal head",
-    ("2nd Metatarsal", "back"): "2nd metatarsal base", ("5th Metatarsal", "front"): "5th metatarsal head",
-}  # fmt: skip
-OUTSIDE, IN_PART, ABSENT = "is outside the field of view", "was found only in part", "is not in the scan"
+    ("Talus", "front"): "head of the talus",
+    ("Talus", "back"): "back of the talus",
+    ("Talus", "top"): "dome of the talus",
+    ("Calcaneus", "front"): "front of the heel",
+    ("Calcaneus", "back"): "back of the heel",
+    ("Calcaneus", "bottom"): "sole of the heel",
+    ("Tibia", "bottom"): "lower end of the tibia",
+    ("1st Metatarsal", "front"): "1st metatarsal head",
+    ("1st Metatarsal", "back"): "1st metatarsal base",
+    ("2nd Metatarsal", "front"): "2nd metatarsal head",
+    ("2nd Metatarsal", "back"): "2nd metatarsal base",
+    ("5th Metatarsal", "front"): "5th metatarsal head",
+}
+OUTSIDE, IN_PART, ABSENT = (
+    "is outside the field of view",
+    "was found only in part",
+    "is not in the scan",
+)
 RAYS_NEEDED = ("1st Metatarsal", "2nd Metatarsal", "5th Metatarsal")
-RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and more
+# a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and
+# more
+RAY_SHARE = 0.55
 GAP_MM = 3.0  # from the talar dome up to the plafond, roughly
 _MEAN = {
-    "Talus": "talus", "1st Metatarsal": "metatarsal1", "2nd Metatarsal": "metatarsal2", "Calcaneus": "calcaneus",
+    "Talus": "talus",
+    "1st Metatarsal": "metatarsal1",
+    "2nd Metatarsal": "metatarsal2",
+    "Calcaneus": "calcaneus",
 }  # bone -> its name in the mean foot's table
 _ENGLISH = {bone.name: bone.en for bone in BONES}
 _OFF_FLOOR = np.array([1.0, 1.0, 0.0])
@@ -45,9 +76,11 @@ Found = dict[str, Array | str]  # point name -> foot frame (3,), or why it is mi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BonePoints:
-    """A bone in the foot frame (mm): points all through it (N, 3) and on its surface (M, 3), where it is cut off.
+    """A bone in the foot frame (mm): points all through it (N, 3) and on its surface (M, 3), where
+    it is cut off.
 
-    volume_ml: of its largest piece. share: that piece's part of all voxels with the bone's label. edge_mm: of a voxel.
+    volume_ml: of its largest piece. share: that piece's part of all voxels with the bone's label.
+    edge_mm: of a voxel.
     """
 
     solid: Array
@@ -62,31 +95,87 @@ def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
     """The bones that the angles need, by name; absent ones are left out."""
     return {
         name: BonePoints(
-            apply(frame.to_foot, b.inner), apply(frame.to_foot, b.surface), b.cut(frame.to_foot), b.volume_mm3 / 1000, b.share,
+            apply(frame.to_foot, b.inner),
+            apply(frame.to_foot, b.surface),
+            b.cut(frame.to_foot),
+            b.volume_mm3 / 1000,
+            b.share,
             float(b.size_mm.mean()),
-        ) for name, b in frame.bones.items() if name in LEAST_ML
-    }  # fmt: skip
+        )
+        for name, b in frame.bones.items()
+        if name in LEAST_ML
+    }
 
 
 def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found:
-    """LANDMARKS names, and those of the further angles, -> foot frame point, or the reason why there is none.
+    """LANDMARKS names, and those of the further angles, -> foot frame point, or the reason why
+    there is none.
 
-    toe: from base and head of the 1st metatarsal to those of the big toe's first phalanx, which has no mask.
+    toe: from base and head of the 1st metatarsal to those of the big toe's first phalanx, which has
+    no mask.
     """
     laid = cache(lambda name: lay(_MEAN[name], bones[name].surface))
-    talus = _of(bones, "Talus", ("front", "back"), ("body", "head", "centre"), lambda b: _talus(b, laid("Talus")))
-    dome = _of(bones, "Talus", ("top", "front", "back"), ("medial", "lateral"), lambda b: _dome(laid("Talus")))
-    heel = _of(bones, "Calcaneus", ("back", "bottom", "front"), ("tuberosity", "anterior", "contact"), _calcaneus)
-    body = _of(bones, "Calcaneus", ("back", "front"), ("rear", "fore"), lambda b: _heel_axis(laid("Calcaneus")))
-    ray = _of(bones, "1st Metatarsal", ("front", "back"), ("base", "head", "low"), lambda b: _ray(b, laid("1st Metatarsal")))
-    second = _of(bones, "2nd Metatarsal", ("front", "back"), ("base", "head"), lambda b: _axis(laid("2nd Metatarsal")))
+    talus = _of(
+        bones,
+        "Talus",
+        ("front", "back"),
+        ("body", "head", "centre"),
+        lambda b: _talus(b, laid("Talus")),
+    )
+    dome = _of(
+        bones,
+        "Talus",
+        ("top", "front", "back"),
+        ("medial", "lateral"),
+        lambda b: _dome(laid("Talus")),
+    )
+    heel = _of(
+        bones,
+        "Calcaneus",
+        ("back", "bottom", "front"),
+        ("tuberosity", "anterior", "contact"),
+        _calcaneus,
+    )
+    body = _of(
+        bones,
+        "Calcaneus",
+        ("back", "front"),
+        ("rear", "fore"),
+        lambda b: _heel_axis(laid("Calcaneus")),
+    )
+    ray = _of(
+        bones,
+        "1st Metatarsal",
+        ("front", "back"),
+        ("base", "head", "low"),
+        lambda b: _ray(b, laid("1st Metatarsal")),
+    )
+    second = _of(
+        bones,
+        "2nd Metatarsal",
+        ("front", "back"),
+        ("base", "head"),
+        lambda b: _axis(laid("2nd Metatarsal")),
+    )
     last = _of(bones, "5th Metatarsal", ("front",), ("low",), _ball)
     shaft = _of(bones, "Tibia", ("bottom",), ("upper", "lower"), lambda tibia: _shaft(tibia, dome))
-    roof = _of(bones, "Tibia", ("bottom",), ("medial", "lateral"), lambda tibia: _plafond(tibia, dome))
-    space = _of(bones, "Tibia", ("bottom",), tuple(PLACES), lambda tibia: _spaces(tibia, bones.get("Talus"), dome))
+    roof = _of(
+        bones, "Tibia", ("bottom",), ("medial", "lateral"), lambda tibia: _plafond(tibia, dome)
+    )
+    space = _of(
+        bones,
+        "Tibia",
+        ("bottom",),
+        tuple(PLACES),
+        lambda tibia: _spaces(tibia, bones.get("Talus"), dome),
+    )
     hallux = _hallux(ray, toe)
     lines = {
-        "CPA": (heel["tuberosity"], heel["anterior"], *_floor(heel["contact"], ray["low"], last["low"])),
+        "CPA": (
+            heel["tuberosity"],
+            heel["anterior"],
+            *_floor(heel["contact"], ray["low"], last["low"]),
+        ),
         "TMA": (talus["body"], talus["head"], ray["base"], ray["head"]),
         "TCA": (talus["body"], talus["head"], heel["tuberosity"], heel["anterior"]),
         "HAA": (shaft["upper"], shaft["lower"], talus["centre"], heel["contact"]),
@@ -98,21 +187,38 @@ def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found
         "IMA": (ray["base"], ray["head"], second["base"], second["head"]),
         "FAO": _offset(heel["contact"], ray["low"], last["low"], dome),
     }
-    lines |= {name: (ends,) * 4 if isinstance(ends, str) else (*ends, *ends) for name, ends in space.items()}
-    return {name: p for angle, points in lines.items() for name, p in zip(landmark_names(angle), points, strict=True)}
+    lines |= {
+        name: (ends,) * 4 if isinstance(ends, str) else (*ends, *ends)
+        for name, ends in space.items()
+    }
+    return {
+        name: p
+        for angle, points in lines.items()
+        for name, p in zip(landmark_names(angle), points, strict=True)
+    }
 
 
 def _of(
-    bones: Mapping[str, BonePoints], name: str, ends: tuple[str, ...], keys: tuple[str, ...], make: Callable[[BonePoints], Found],
-) -> Found:  # fmt: skip
-    """Points of a bone, or the same reason for all: it is not there, or an end that they need is cut off."""
+    bones: Mapping[str, BonePoints],
+    name: str,
+    ends: tuple[str, ...],
+    keys: tuple[str, ...],
+    make: Callable[[BonePoints], Found],
+) -> Found:
+    """Points of a bone, or the same reason for all: it is not there, or an end that they need is
+    cut off.
+    """
     bone = bones.get(name)
     if bone is None:
         return dict.fromkeys(keys, f"{_ENGLISH[name]} {ABSENT}")
     for end in ends:
         if end in bone.cut:
             return dict.fromkeys(keys, f"{END_WORDS[name, end]} {OUTSIDE}")
-    short = name in RAYS_NEEDED and "Calcaneus" in bones and _length(bone) < RAY_SHARE * _length(bones["Calcaneus"])
+    short = (
+        name in RAYS_NEEDED
+        and "Calcaneus" in bones
+        and _length(bone) < RAY_SHARE * _length(bones["Calcaneus"])
+    )
     if short or bone.volume_ml < LEAST_ML[name]:
         return dict.fromkeys(keys, f"{_ENGLISH[name]} {IN_PART} ({bone.volume_ml:.1f} mL)")
     return make(bone)
@@ -124,20 +230,30 @@ def _length(bone: BonePoints) -> float:
 
 
 def _shares(bone: BonePoints) -> Array:
-    """(M,) place of each surface point along the bone's long axis, 0 at its back end, 1 at its front end."""
+    """(M,) place of each surface point along the bone's long axis, 0 at its back end, 1 at its
+    front end.
+    """
     axis = long_axis(bone.solid)
     along = bone.surface @ (axis * np.sign(axis[1] or 1.0))
     return np.asarray((along - along.min()) / np.ptp(along))
 
 
 def _talus(bone: BonePoints, laid: Laid) -> Found:
-    return {"body": laid.point("body_centre"), "head": laid.point("head_centre"), "centre": bone.solid.mean(0)}
+    return {
+        "body": laid.point("body_centre"),
+        "head": laid.point("head_centre"),
+        "centre": bone.solid.mean(0),
+    }
 
 
 def _calcaneus(bone: BonePoints) -> Found:
     share = _shares(bone)
     back, front = bone.surface[share < 0.45], bone.surface[share > 0.72]
-    return {"tuberosity": low_point(back), "anterior": low_point(front), "contact": low_point(bone.surface)}
+    return {
+        "tuberosity": low_point(back),
+        "anterior": low_point(front),
+        "contact": low_point(bone.surface),
+    }
 
 
 def _heel_axis(laid: Laid) -> Found:
@@ -169,9 +285,15 @@ def _plafond(tibia: BonePoints, dome: Found) -> Found:
         return dict.fromkeys(("medial", "lateral"), str(medial))
     end = tibia.surface[tibia.surface[:, 2] < (medial[2] + lateral[2]) / 2 + GAP_MM + TIBIA_END_MM]
     if np.ptp(tibia.surface[:, 2]) < TIBIA_END_MM or len(end) < LEAST_SURFACE:
-        return dict.fromkeys(("medial", "lateral"), "too little of the lower end of the tibia is in the field of view")
+        return dict.fromkeys(
+            ("medial", "lateral"),
+            "too little of the lower end of the tibia is in the field of view",
+        )
     laid = lay("tibia", end)
-    return {"medial": laid.point("plafond_medial_edge"), "lateral": laid.point("plafond_lateral_edge")}
+    return {
+        "medial": laid.point("plafond_medial_edge"),
+        "lateral": laid.point("plafond_lateral_edge"),
+    }
 
 
 def _spaces(tibia: BonePoints, talus: BonePoints | None, dome: Found) -> Found:
@@ -180,7 +302,10 @@ def _spaces(tibia: BonePoints, talus: BonePoints | None, dome: Found) -> Found:
     if talus is None or isinstance(medial, str) or isinstance(lateral, str):
         return dict.fromkeys(PLACES, str(medial))
     found = joint_spaces(tibia.surface, talus.surface, tibia.edge_mm, medial, lateral)
-    return {name: "the tibia does not lie above the talus" if ends is None else ends for name, ends in found.items()}
+    return {
+        name: "the tibia does not lie above the talus" if ends is None else ends
+        for name, ends in found.items()
+    }
 
 
 def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | str, Array | str]:
@@ -192,11 +317,20 @@ def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | str, Array | str]:
     return (found, found) if isinstance(found, str) else found
 
 
-def _offset(heel: Array | str, first: Array | str, last: Array | str, dome: Found) -> tuple[Array | str, ...]:
-    """From the heel to the middle of the metatarsal heads, on the floor; the dome's middle above, and the point of that line beside it."""
+def _offset(
+    heel: Array | str, first: Array | str, last: Array | str, dome: Found
+) -> tuple[Array | str, ...]:
+    """From the heel to the middle of the metatarsal heads, on the floor; the dome's middle above,
+    and the point of that line beside it.
+    """
     medial, lateral = dome["medial"], dome["lateral"]
     back, front = _floor(heel, first, last)
-    if isinstance(back, str) or isinstance(front, str) or isinstance(medial, str) or isinstance(lateral, str):
+    if (
+        isinstance(back, str)
+        or isinstance(front, str)
+        or isinstance(medial, str)
+        or isinstance(lateral, str)
+    ):
         return (next(p for p in (back, front, medial, lateral) if isinstance(p, str)),) * 4
     centre, line = (medial + lateral) / 2 * _OFF_FLOOR, front - back
     return back, front, centre, back + line * float((centre - back) @ line / (line @ line))
@@ -219,12 +353,20 @@ def _shaft(tibia: BonePoints, dome: Found) -> Found:
     found: Found = {}
     for name, height in zip(keys, (upper, max(SHAFT_LOW_SHARE * upper, SHAFT_LOW_MM)), strict=True):
         weight = np.maximum(0.0, LEVEL_MM - np.abs(tibia.solid[:, 2] - roof - height))
-        found[name] = np.average(tibia.solid, axis=0, weights=weight) if weight.any() else "the tibia's mask has a gap in its shaft"
+        found[name] = (
+            np.average(tibia.solid, axis=0, weights=weight)
+            if weight.any()
+            else "the tibia's mask has a gap in its shaft"
+        )
     return found
 
 
-def _floor(heel: Array | str, first: Array | str, last: Array | str) -> tuple[Array | str, Array | str]:
-    """Two points of the floor: under the heel contact, and under the middle between 1st and 5th metatarsal heads."""
+def _floor(
+    heel: Array | str, first: Array | str, last: Array | str
+) -> tuple[Array | str, Array | str]:
+    """Two points of the floor: under the heel contact, and under the middle between 1st and 5th
+    metatarsal heads.
+    """
     start = heel if isinstance(heel, str) else heel * _OFF_FLOOR
     if isinstance(first, str) or isinstance(last, str):
         return start, first if isinstance(first, str) else last

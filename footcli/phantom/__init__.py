@@ -1,1 +1,3 @@
-"""Synthetic subjects: a parametric foot with disease as geometry, scanned and written as case folders with ground truth."""
+"""Synthetic subjects: a parametric foot with disease as geometry, scanned and written as case
+folders with ground truth.
+"""

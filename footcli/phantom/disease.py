@@ -12,31 +12,63 @@ from footcli.angles import true_angles
 from footcli.geometry import rotation
 from footcli.names import FURTHER
 from footcli.phantom.lesions import MAKERS, Lesions, afflicted, ankle_space_mm, mimics
-from footcli.phantom.subject import Region, Spot, Stance, Subject, bend_shaft, close_ankle, stand, vary
+from footcli.phantom.subject import (
+    Region,
+    Spot,
+    Stance,
+    Subject,
+    bend_shaft,
+    close_ankle,
+    stand,
+    vary,
+)
 from footcli.phantom.truth import further, landmarks
 
-DISEASES = ("normal", "flat_foot", "cavus_foot", "hallux_valgus", "ankle_arthritis", "olt", "accessory_navicular", "tarsal_coalition")
+DISEASES = (
+    "normal",
+    "flat_foot",
+    "cavus_foot",
+    "hallux_valgus",
+    "ankle_arthritis",
+    "olt",
+    "accessory_navicular",
+    "tarsal_coalition",
+)
 MIX = (0.16, 0.13, 0.11, 0.12, 0.12, 0.12, 0.12, 0.12)
 ARCH = (0.7, 1.6)  # how much flatter, or higher, than a healthy foot's the arch is in disease
-# Angle -> the part of the stance that turns it, and mean, sd, least and largest value (deg) of a foot that is healthy in that angle:
-# within the cut-offs of the general profile. The bones' own variety alone leaves a third of the healthy feet flat by these.
+# Angle -> the part of the stance that turns it, and mean, sd, least and largest value (deg) of a
+# foot that is healthy in that angle: within the cut-offs of the general profile. The bones' own
+# variety alone leaves a third of the healthy feet flat by these.
 HEALTHY = {
-    "CPA": ("pitch", 23.5, 2.5, 19.0, 29.0), "TMA": ("talus_down", 0.0, 1.5, -3.0, 3.0),
-    "HVA": ("hallux", 9.5, 2.5, 2.0, 13.5), "IMA": ("intermetatarsal", 7.0, 1.0, 4.0, 8.5),
-}  # fmt: skip
-ILL_IN = {"flat_foot": ("CPA", "TMA"), "cavus_foot": ("CPA", "TMA"), "hallux_valgus": ("HVA", "IMA")}
+    "CPA": ("pitch", 23.5, 2.5, 19.0, 29.0),
+    "TMA": ("talus_down", 0.0, 1.5, -3.0, 3.0),
+    "HVA": ("hallux", 9.5, 2.5, 2.0, 13.5),
+    "IMA": ("intermetatarsal", 7.0, 1.0, 4.0, 8.5),
+}
+ILL_IN = {
+    "flat_foot": ("CPA", "TMA"),
+    "cavus_foot": ("CPA", "TMA"),
+    "hallux_valgus": ("HVA", "IMA"),
+}
 
 
 def draw_subject(
-    seed: int, disease: str | None = None, spread: float = 0.0, subtle: bool | None = None, with_mimics: bool = False,
+    seed: int,
+    disease: str | None = None,
+    spread: float = 0.0,
+    subtle: bool | None = None,
+    with_mimics: bool = False,
     by_definition: bool = False,
-) -> Subject:  # fmt: skip
-    """The subject of a seed: same seed, same subject. `disease` is one of DISEASES; None draws one. Raises ValueError if unknown.
+) -> Subject:
+    """The subject of a seed: same seed, same subject.
 
-    spread: how much more feet vary beyond what a disease brings: 0 not, 1 for training (flat to cavus, varus to valgus, size).
-    subtle: of the lesser half of a disease's severities, or of the greater; None either. with_mimics: with what healthy feet have
-    that looks like a lesion. by_definition: angles that the disease does not change are those of a healthy foot, and the ankle joint
-    tilts as the disease has it.
+    `disease` is one of DISEASES; None draws one. Raises ValueError if unknown.
+
+    spread: how much more feet vary beyond what a disease brings: 0 not, 1 for training (flat to
+    cavus, varus to valgus, size). subtle: of the lesser half of a disease's severities, or of the
+    greater; None either. with_mimics: with what healthy feet have that looks like a lesion.
+    by_definition: angles that the disease does not change are those of a healthy foot, and the
+    ankle joint tilts as the disease has it.
     """
     rng = np.random.default_rng([seed, 71])
     drawn = str(rng.choice(DISEASES, p=MIX))
@@ -44,13 +76,19 @@ def draw_subject(
     if disease not in DISEASES:
         raise ValueError(f"disease must be one of {', '.join(DISEASES)}, got {disease}")
     size = rng.normal(1.0, 0.07) * rng.normal(1, 0.02, 3)
-    more = np.random.default_rng([seed, 72])  # of its own: spread changes nothing else about the subject
+    more = np.random.default_rng(
+        [seed, 72]
+    )  # of its own: spread changes nothing else about the subject
     size *= 1 + spread * more.uniform(-0.06, 0.06)
     foot = {name: vary(bone, size, rng) for name, bone in reference_foot().items()}
     for name in foot:
-        foot[name] = replace(foot[name], scale=foot[name].scale * rng.normal(1, 0.03, 3).clip(0.92, 1.08))
+        foot[name] = replace(
+            foot[name], scale=foot[name].scale * rng.normal(1, 0.03, 3).clip(0.92, 1.08)
+        )
     ill = np.random.default_rng([seed, 73])
-    severity = float(ill.uniform(0, 1) if subtle is None else ill.uniform(0, 0.5) + (0.0 if subtle else 0.5))
+    severity = float(
+        ill.uniform(0, 1) if subtle is None else ill.uniform(0, 0.5) + (0.0 if subtle else 0.5)
+    )
     stance = afflicted(_spread(_stance(disease, rng, subtle), spread, more), disease, severity, ill)
     for name in ("tibia", "fibula"):
         foot[name] = bend_shaft(foot[name], stance.bend)
@@ -65,41 +103,77 @@ def draw_subject(
     if with_mimics:
         spots += mimics(foot, np.random.default_rng([seed, 74]))
     return Subject(
-        bones=foot, side="L" if rng.random() < 0.5 else "R", landmarks=landmarks(foot), diseases=(disease,), lesions=tuple(lesions),
-        spots=tuple(spots), gap_mm=float(rng.uniform(0.7, 1.5)), age_years=int(rng.integers(18, 85)),
-        sex="F" if rng.random() < 0.5 else "M", stage=stage,
-    )  # fmt: skip
+        bones=foot,
+        side="L" if rng.random() < 0.5 else "R",
+        landmarks=landmarks(foot),
+        diseases=(disease,),
+        lesions=tuple(lesions),
+        spots=tuple(spots),
+        gap_mm=float(rng.uniform(0.7, 1.5)),
+        age_years=int(rng.integers(18, 85)),
+        sex="F" if rng.random() < 0.5 else "M",
+        stage=stage,
+    )
 
 
 def _stance(disease: str, rng: np.random.Generator, subtle: bool | None) -> Stance:
-    """flat in -1 (cavus) .. 1 (flat) couples pitch, talus, heel and forefoot; each also varies by itself."""
-    low, high = ARCH if subtle is None else (ARCH[0], sum(ARCH) / 2) if subtle else (sum(ARCH) / 2, ARCH[1])
-    flat = {"flat_foot": rng.uniform(low, high), "cavus_foot": -rng.uniform(low, high)}.get(disease, rng.normal(0, 0.3))
+    """flat in -1 (cavus) .. 1 (flat) couples pitch, talus, heel and forefoot; each also varies by
+    itself.
+    """
+    low, high = (
+        ARCH if subtle is None else (ARCH[0], sum(ARCH) / 2) if subtle else (sum(ARCH) / 2, ARCH[1])
+    )
+    flat = {"flat_foot": rng.uniform(low, high), "cavus_foot": -rng.uniform(low, high)}.get(
+        disease, rng.normal(0, 0.3)
+    )
     tilt = rng.normal(0, 0.6)
     gap = rng.normal(0, 0.25)
     hallux = rng.normal(-3, 3)
     return Stance(
-        pitch=-4 - 9 * flat + rng.normal(0, 2.5), talus_down=-1.5 + 8 * flat + rng.normal(0, 2.5), valgus=-5 + 6 * flat + rng.normal(0, 3),
-        talus_in=6 * flat + rng.normal(0, 3), abduction=6 * flat + rng.normal(0, 3), hallux=float(hallux),
+        pitch=-4 - 9 * flat + rng.normal(0, 2.5),
+        talus_down=-1.5 + 8 * flat + rng.normal(0, 2.5),
+        valgus=-5 + 6 * flat + rng.normal(0, 3),
+        talus_in=6 * flat + rng.normal(0, 3),
+        abduction=6 * flat + rng.normal(0, 3),
+        hallux=float(hallux),
         intermetatarsal=float(rng.normal(-2, 1.5)),
-        lean_forward=float(rng.normal(2, 5)), lean_medial=float(rng.normal(0, 2.0)), bend=float(rng.normal(0, 2.5)),
-        tilt=float(tilt), ankle_gap_mm=float(gap),
-    )  # fmt: skip
+        lean_forward=float(rng.normal(2, 5)),
+        lean_medial=float(rng.normal(0, 2.0)),
+        bend=float(rng.normal(0, 2.5)),
+        tilt=float(tilt),
+        ankle_gap_mm=float(gap),
+    )
 
 
 def _spread(stance: Stance, by: float, rng: np.random.Generator) -> Stance:
-    """A stance further from the mean: a flatter or higher arch with all that goes with it, the heel in varus or valgus by itself."""
+    """A stance further from the mean: a flatter or higher arch with all that goes with it, the heel
+    in varus or valgus by itself.
+    """
     flat = by * rng.normal(0, 0.5)
     return replace(
-        stance, pitch=stance.pitch - 9 * flat, talus_down=stance.talus_down + 8 * flat, talus_in=stance.talus_in + 6 * flat,
-        valgus=stance.valgus + 6 * flat + by * rng.normal(0, 5), abduction=stance.abduction + 6 * flat + by * rng.normal(0, 3),
+        stance,
+        pitch=stance.pitch - 9 * flat,
+        talus_down=stance.talus_down + 8 * flat,
+        talus_in=stance.talus_in + 6 * flat,
+        valgus=stance.valgus + 6 * flat + by * rng.normal(0, 5),
+        abduction=stance.abduction + 6 * flat + by * rng.normal(0, 3),
         lean_medial=stance.lean_medial + by * rng.normal(0, 2),
-    )  # fmt: skip
+    )
 
 
-def _healthy(foot: dict[str, Bone], stance: Stance, disease: str, jitter: np.random.Generator, rng: np.random.Generator) -> Stance:
-    """The stance in which the angles of HEALTHY, but those that the disease changes, and the tilt of the ankle joint are as drawn."""
-    wanted = {name: float(np.clip(rng.normal(*own[1:3]), *own[3:])) for name, own in HEALTHY.items()}
+def _healthy(
+    foot: dict[str, Bone],
+    stance: Stance,
+    disease: str,
+    jitter: np.random.Generator,
+    rng: np.random.Generator,
+) -> Stance:
+    """The stance in which the angles of HEALTHY, but those that the disease changes, and the tilt
+    of the ankle joint are as drawn.
+    """
+    wanted = {
+        name: float(np.clip(rng.normal(*own[1:3]), *own[3:])) for name, own in HEALTHY.items()
+    }
     fields = {name: own[0] for name, own in HEALTHY.items() if name not in ILL_IN.get(disease, ())}
     wanted["TT"], fields["TT"] = stance.tilt, "tilt"
     for _ in range(3):  # angles turn nearly with their part of the stance
@@ -107,7 +181,13 @@ def _healthy(foot: dict[str, Bone], stance: Stance, disease: str, jitter: np.ran
         stand(posed, stance, deepcopy(jitter))
         points = landmarks(posed)
         found = true_angles(points) | true_angles(further(posed, points), FURTHER)
-        stance = replace(stance, **{field: getattr(stance, field) + wanted[name] - found[name] for name, field in fields.items()})
+        stance = replace(
+            stance,
+            **{
+                field: getattr(stance, field) + wanted[name] - found[name]
+                for name, field in fields.items()
+            },
+        )
     return stance
 
 
@@ -118,8 +198,16 @@ def _bone_islands(foot: dict[str, Bone], rng: np.random.Generator) -> list[Spot]
     for name in rng.choice(names, size=int(rng.integers(0, 4)), replace=False):
         bone = foot[str(name)]
         at = bone.pos + rng.normal(0, 6, 3)
-        kind, radii = ("sclerotic", rng.uniform(0.8, 2.2, 3)) if rng.random() < 0.6 else ("lucent", np.array([0.7, 0.7, rng.uniform(3, 7)]))
+        kind, radii = (
+            ("sclerotic", rng.uniform(0.8, 2.2, 3))
+            if rng.random() < 0.6
+            else ("lucent", np.array([0.7, 0.7, rng.uniform(3, 7)]))
+        )
         spots.append(
-            Spot("sclerotic" if kind == "sclerotic" else "lucent", Region(at, radii, rotation(rng.normal(size=3), 40)), (bone.name,))
+            Spot(
+                "sclerotic" if kind == "sclerotic" else "lucent",
+                Region(at, radii, rotation(rng.normal(size=3), 40)),
+                (bone.name,),
+            )
         )
     return spots

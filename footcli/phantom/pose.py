@@ -1,4 +1,6 @@
-"""A foot that hangs free: turned in the ankle under its leg, its sole not pressed flat, as in scans of lying patients."""
+"""A foot that hangs free: turned in the ankle under its leg, its sole not pressed flat, as in scans
+of lying patients.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ MOST_SHIFT_MM = 6.0  # how far the foot may follow a joint surface that is not a
 
 
 def flexed(subject: Subject, plantar_deg: float) -> Subject:
-    """The subject with its foot turned toes down by `plantar_deg` (minus: up) about the axis of the talar dome, and unloaded.
+    """The subject with its foot turned toes down by `plantar_deg` (minus: up) about the axis of the
+    talar dome, and unloaded.
 
-    Tibia and fibula stay; all other bones, landmarks, lesions and spots turn as one. The foot then moves along the leg until
-    the ankle joint is as narrow as it was. `sole` of the result leads back to the frame in which the sole was level.
+    Tibia and fibula stay; all other bones, landmarks, lesions and spots turn as one. The foot then
+    moves along the leg until the ankle joint is as narrow as it was. `sole` of the result leads
+    back to the frame in which the sole was level.
     """
     turn, centre = rotation(X, -plantar_deg), ankle_axis(subject.bones)
     before = _joint_mm(subject.bones["tibia"], subject.bones["talus"])
@@ -31,17 +35,31 @@ def flexed(subject: Subject, plantar_deg: float) -> Subject:
         shift[2] = np.clip(shift[2] + width - before, -MOST_SHIFT_MM, MOST_SHIFT_MM)
     move = np.eye(4)
     move[:3, :3], move[:3, 3] = turn, centre - turn @ centre + shift
-    bones = {name: bone if name in LEG else bone.moved(turn, centre, shift) for name, bone in subject.bones.items()}
-    points = {k: p if k.startswith(LEG_POINTS) else apply(move, p) for k, p in subject.landmarks.items()}
-    lesions = tuple((k, r if k == "Ankle Arthritis" else r.moved(turn, move[:3, 3])) for k, r in subject.lesions)
+    bones = {
+        name: bone if name in LEG else bone.moved(turn, centre, shift)
+        for name, bone in subject.bones.items()
+    }
+    points = {
+        k: p if k.startswith(LEG_POINTS) else apply(move, p) for k, p in subject.landmarks.items()
+    }
+    lesions = tuple(
+        (k, r if k == "Ankle Arthritis" else r.moved(turn, move[:3, 3])) for k, r in subject.lesions
+    )
     return replace(
-        subject, bones=bones, landmarks=points, lesions=lesions, spots=tuple(_spots(subject.spots, move)),
-        sole=subject.sole @ np.linalg.inv(move), loaded=False,
-    )  # fmt: skip
+        subject,
+        bones=bones,
+        landmarks=points,
+        lesions=lesions,
+        spots=tuple(_spots(subject.spots, move)),
+        sole=subject.sole @ np.linalg.inv(move),
+        loaded=False,
+    )
 
 
 def _joint_mm(tibia: Bone, talus: Bone) -> float:
-    """Width of the ankle joint (mm) where it is narrow: from the plafond down to the talus; minus where they overlap."""
+    """Width of the ankle joint (mm) where it is narrow: from the plafond down to the talus; minus
+    where they overlap.
+    """
     centre = tibia.point("plafond_centre")
     skin = surface_points(tibia)
     roof = skin[(np.hypot(*(skin - centre)[:, :2].T) < PLAFOND_MM) & (skin[:, 2] < centre[2] + 4.0)]
@@ -50,7 +68,10 @@ def _joint_mm(tibia: Bone, talus: Bone) -> float:
 
 
 def _spots(spots: Iterable[Spot], move: Array) -> Iterable[Spot]:
-    """Spots of the leg stay, those of the foot move; one in both is parted. `osseous` in a spot's bones is no bone."""
+    """Spots of the leg stay, those of the foot move; one in both is parted.
+
+    `osseous` in a spot's bones is no bone.
+    """
     for spot in spots:
         leg = tuple(name for name in spot.bones if name in LEG)
         rest = tuple(name for name in spot.bones if name not in LEG)

@@ -1,4 +1,7 @@
-"""Subject -> voxel grid: which bone, how deep, how far below the skin, which tissue, which lesion."""
+"""Subject -> voxel grid.
+
+Which bone, how deep, how far below the skin, which tissue, which lesion.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,25 @@ FAR_MM = 40.0  # distance written where no bone is near
 MIDFOOT = ("navicular", "cuboid", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral")
 # bone ids of the ten classes, then one for every bone outside them: phalanges, sesamoids, ossicle
 CLASS_OF: dict[str, int] = {
-    "tibia": BONE_ID["Tibia"], "fibula": BONE_ID["Fibula"], "talus": BONE_ID["Talus"], "calcaneus": BONE_ID["Calcaneus"],
-    **{name: BONE_ID["MidFoot"] for name in MIDFOOT}, **{f"metatarsal{i}": BONE_ID["MidFoot"] + i for i in range(1, 6)},
-}  # fmt: skip
-TARGETS: Mapping[str, np.float32] = {"lucent": np.float32(-1), "sclerotic": np.float32(1), "bone": np.float32(0)}  # of Raster.tissue
+    "tibia": BONE_ID["Tibia"],
+    "fibula": BONE_ID["Fibula"],
+    "talus": BONE_ID["Talus"],
+    "calcaneus": BONE_ID["Calcaneus"],
+    **{name: BONE_ID["MidFoot"] for name in MIDFOOT},
+    **{f"metatarsal{i}": BONE_ID["MidFoot"] + i for i in range(1, 6)},
+}
+TARGETS: Mapping[str, np.float32] = {
+    "lucent": np.float32(-1),
+    "sclerotic": np.float32(1),
+    "bone": np.float32(0),
+}  # of Raster.tissue
 EXTRA = 11  # piece ids from here on belong to no class
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A voxel grid in LPS: shape (z, y, x); point = origin + (x, y, z) * spacing, after turning the foot by `turn`.
+    """A voxel grid in LPS: shape (z, y, x); point = origin + (x, y, z) * spacing, after turning the
+    foot by `turn`.
 
     to_foot: (4, 4) LPS mm -> foot frame of the (left) subject, mirrored for a right foot.
     """
@@ -58,9 +70,9 @@ class Grid:
 class Raster:
     """A subject on a grid; arrays (z, y, x).
 
-    piece: uint8, index into `pieces` + 1 of the nearest bone. depth: float32 mm to its surface, plus inside bone.
-    skin: float32 mm below the skin, minus outside. tissue: float32 -1 (lucent) .. 1 (sclerotic), 0 as it is.
-    lesion: uint8 bit field, bit i for LESIONS[i].
+    piece: uint8, index into `pieces` + 1 of the nearest bone. depth: float32 mm to its surface,
+    plus inside bone. skin: float32 mm below the skin, minus outside. tissue: float32 -1 (lucent) ..
+    1 (sclerotic), 0 as it is. lesion: uint8 bit field, bit i for LESIONS[i].
     """
 
     grid: Grid
@@ -79,7 +91,9 @@ class Raster:
 
 
 def make_grid(subject: Subject, spacing_mm: float, low: Array, high: Array, turn: Array) -> Grid:
-    """A grid that covers the foot-frame box low..high (mm) of the foot after turning it by (3, 3) `turn` in LPS."""
+    """A grid that covers the foot-frame box low..high (mm) of the foot after turning it by (3, 3)
+    `turn` in LPS.
+    """
     mirror = np.diag([-1.0, -1.0, 1.0]) if subject.side == "L" else np.diag([1.0, -1.0, 1.0])
     to_lps = turn @ mirror
     size = np.asarray(high) - np.asarray(low)
@@ -92,7 +106,10 @@ def make_grid(subject: Subject, spacing_mm: float, low: Array, high: Array, turn
 
 
 def _box(grid: Grid, corners: Array) -> tuple[slice, slice, slice] | None:
-    """Slices (z, y, x) of the part of the grid that holds the foot-frame points; None if outside."""
+    """Slices (z, y, x) of the part of the grid that holds the foot-frame points.
+
+    None if outside.
+    """
     v = grid.voxels(corners)
     low = np.maximum(np.floor(v.min(0)).astype(int), 0)
     high = np.minimum(np.ceil(v.max(0)).astype(int) + 1, grid.shape[::-1])
@@ -120,7 +137,9 @@ def _local(grid: Grid, pos: Array, axes: Array, scale: Array) -> Array:
 
 
 def _corners(low: Array, high: Array) -> Array:
-    return np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    return np.array(
+        [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    )
 
 
 def _bone_box(grid: Grid, bone: Bone) -> tuple[slice, slice, slice] | None:
@@ -132,19 +151,33 @@ def _bone_box(grid: Grid, bone: Bone) -> tuple[slice, slice, slice] | None:
     return _box(grid, bone.to_foot(_corners(both.min(0) - MARGIN_MM, both.max(0) + MARGIN_MM)))
 
 
-def region_gauge(grid: Grid, region: Region, margin: float = 1.6) -> tuple[tuple[slice, slice, slice], F32] | None:
-    """The box of voxels around a region, and there 1 on its surface, 0 in its centre; None outside the grid."""
-    box = _box(grid, region.centre + _corners(-region.radii * margin, region.radii * margin) @ region.axes)
+def region_gauge(
+    grid: Grid, region: Region, margin: float = 1.6
+) -> tuple[tuple[slice, slice, slice], F32] | None:
+    """The box of voxels around a region, and there 1 on its surface, 0 in its centre; None outside
+    the grid.
+    """
+    box = _box(
+        grid, region.centre + _corners(-region.radii * margin, region.radii * margin) @ region.axes
+    )
     if box is None:
         return None
     p = _points(grid, box, _local(grid, region.centre, region.axes, region.radii))
     return box, np.asarray((np.abs(p) ** region.n).sum(0) ** (1 / region.n), dtype=np.float32)
 
 
-def _bone_distance(grid: Grid, bone: Bone, box: tuple[slice, slice, slice], bridges: list[Spot]) -> F32:
+def _bone_distance(
+    grid: Grid, bone: Bone, box: tuple[slice, slice, slice], bridges: list[Spot]
+) -> F32:
     local = _points(grid, box, _local(grid, bone.pos, bone.axes, bone.scale))
-    d = distance(bone, local.reshape(3, -1)).reshape(local.shape[1:]) * np.float32(bone.scale.mean())
-    slope = np.sqrt(sum(g * g for g in np.gradient(d, grid.spacing_mm))) if min(d.shape) > 2 else np.ones_like(d)
+    d = distance(bone, local.reshape(3, -1)).reshape(local.shape[1:]) * np.float32(
+        bone.scale.mean()
+    )
+    slope = (
+        np.sqrt(sum(g * g for g in np.gradient(d, grid.spacing_mm)))
+        if min(d.shape) > 2
+        else np.ones_like(d)
+    )
     d = d / np.clip(slope, 0.6, 3.0)
     for spot in bridges:
         found = region_gauge(grid, spot.region)
@@ -161,7 +194,10 @@ def _bone_distance(grid: Grid, bone: Bone, box: tuple[slice, slice, slice], brid
 
 
 def rasterize(subject: Subject, grid: Grid) -> Raster:
-    """Lay a subject on a grid. Joints stay open by at least `gap_mm`, except where an osseous bridge joins two bones."""
+    """Lay a subject on a grid.
+
+    Joints stay open by at least `gap_mm`, except where an osseous bridge joins two bones.
+    """
     pieces = tuple(subject.bones)
     first = np.full(grid.shape, FAR_MM, np.float32)
     second = np.full(grid.shape, FAR_MM, np.float32)
@@ -225,14 +261,18 @@ def _closed(solid: NDArray[np.bool_], mm: float) -> NDArray[np.bool_]:
 
 
 def _under(bones: NDArray[np.bool_], sole: F32, mm: float, loaded: bool) -> NDArray[np.bool_]:
-    """Muscle and pad between the low bones and the sole. sole: (3, z, y, x) coordinates in the frame of the sole (mm).
+    """Muscle and pad between the low bones and the sole.
+
+    sole: (3, z, y, x) coordinates in the frame of the sole (mm).
 
     A loaded sole is flat; one that hangs free keeps the hollow of its arch.
     """
     low = bones & (sole[2] < SOLE_UNDER_MM)
     if loaded:
         return np.asarray(np.maximum.accumulate(low[::-1], axis=0)[::-1] & (sole[2] > 0))
-    slope = np.array([np.diff(sole[2], axis=i).mean() / mm for i in range(3)])  # of the height above the sole, by voxel axis
+    slope = np.array(
+        [np.diff(sole[2], axis=i).mean() / mm for i in range(3)]
+    )  # of the height above the sole, by voxel axis
     filled, size = low.copy(), np.array(low.shape)
     for k in range(1, int(SOLE_UNDER_MM / mm)):
         step = np.round(-k * slope / np.linalg.norm(slope)).astype(int)
@@ -240,20 +280,38 @@ def _under(bones: NDArray[np.bool_], sole: F32, mm: float, loaded: bool) -> NDAr
         source = tuple(slice(max(-s, 0), n - max(s, 0)) for s, n in zip(step, size, strict=True))
         filled[to] |= low[source]
     front = float(sole[1][low].max()) if low.any() else 1.0
-    return np.asarray(filled & (sole[2] > HOLLOW_MM * np.sin(np.pi * np.clip(sole[1] / (0.75 * front), 0, 1))))
+    return np.asarray(
+        filled & (sole[2] > HOLLOW_MM * np.sin(np.pi * np.clip(sole[1] / (0.75 * front), 0, 1)))
+    )
 
 
 def _skin(subject: Subject, grid: Grid, bone_mm: F32) -> F32:
-    """Depth below a skin that wraps the bones: thin on the dorsum, thick at the leg and under heel and ball. Worked out coarsely."""
+    """Depth below a skin that wraps the bones: thin on the dorsum, thick at the leg and under heel
+    and ball. Worked out coarsely.
+    """
     step = max(1, round(3.0 / grid.spacing_mm))
     mm = step * grid.spacing_mm
-    box = (slice(0, grid.shape[0], step), slice(0, grid.shape[1], step), slice(0, grid.shape[2], step))
+    box = (
+        slice(0, grid.shape[0], step),
+        slice(0, grid.shape[1], step),
+        slice(0, grid.shape[2], step),
+    )
     leg = _points(grid, box, grid.to_foot)[2]
     sole = _points(grid, box, subject.sole @ grid.to_foot)
     bones = bone_mm[box] < 0
     under = _under(bones, sole, mm, subject.loaded)
     away = ndimage.distance_transform_edt(~_closed(bones | under, mm)) * mm
-    wrap = 6.0 + 9.0 * np.clip((leg - 45.0) / 50.0, 0, 1) + 5.0 * np.clip((14.0 - sole[2]) / 12.0, 0, 1)
+    wrap = (
+        6.0
+        + 9.0 * np.clip((leg - 45.0) / 50.0, 0, 1)
+        + 5.0 * np.clip((14.0 - sole[2]) / 12.0, 0, 1)
+    )
     rounded = ndimage.gaussian_filter((wrap - away).astype(np.float32), 4.0 / mm)
-    full = ndimage.zoom(rounded, [n / c for n, c in zip(grid.shape, rounded.shape, strict=True)], order=1, grid_mode=True, mode="nearest")
+    full = ndimage.zoom(
+        rounded,
+        [n / c for n, c in zip(grid.shape, rounded.shape, strict=True)],
+        order=1,
+        grid_mode=True,
+        mode="nearest",
+    )
     return np.asarray(full, dtype=np.float32)

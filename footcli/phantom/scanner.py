@@ -1,4 +1,6 @@
-"""A subject in a scanner: a volume of Hounsfield units with a cone-beam scanner's faults, and its ground truth on the same grid."""
+"""A subject in a scanner: a volume of Hounsfield units with a cone-beam scanner's faults, and its
+ground truth on the same grid.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from footcli.phantom.tissue import draw_look, hounsfield
 from footcli.phantom.truth import landmarks
 
 F32 = NDArray[np.float32]
-# Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg,
-# or hindfoot to metatarsal bases as ankle scans have it, or for training around talus and calcaneus alone
+# Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg, or hindfoot
+# to metatarsal bases as ankle scans have it, or for training around talus and calcaneus alone
 FIELDS = {
     "foot": (np.array([-68.0, -38.0, -24.0]), np.array([58.0, 222.0, 138.0])),
     "ankle": (np.array([-62.0, -38.0, -24.0]), np.array([58.0, 112.0, 128.0])),
@@ -34,7 +36,10 @@ SLAB = 24  # slices painted at a time, to bound memory
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """hu: int16 (z, y, x) on raster.grid. points: LANDMARKS names -> voxel (x, y, z), only those inside the grid."""
+    """hu: int16 (z, y, x) on raster.grid.
+
+    points: LANDMARKS names -> voxel (x, y, z), only those inside the grid.
+    """
 
     subject: Subject
     raster: Raster
@@ -42,13 +47,25 @@ class Scan:
     points: dict[str, Array]
 
 
-def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", faults: bool = True, lower_top_mm: float = 0.0) -> Scan:
-    """Scan a subject standing: toes out or in by some degrees, floor level within the scanner's own tilt.
+def scan(
+    subject: Subject,
+    spacing_mm: float,
+    seed: int,
+    field: Field = "foot",
+    faults: bool = True,
+    lower_top_mm: float = 0.0,
+) -> Scan:
+    """Scan a subject standing: toes out or in by some degrees, floor level within the scanner's own
+    tilt.
 
     lower_top_mm: how much less of the leg is shown.
     """
     rng = np.random.default_rng([seed, 977])
-    turn = rotation([0, 0, 1], rng.normal(0, 8)) @ rotation([1, 0, 0], rng.normal(0, 1.0)) @ rotation([0, 1, 0], rng.normal(0, 1.0))
+    turn = (
+        rotation([0, 0, 1], rng.normal(0, 8))
+        @ rotation([1, 0, 0], rng.normal(0, 1.0))
+        @ rotation([0, 1, 0], rng.normal(0, 1.0))
+    )
     low, high = (corner * subject.scale for corner in FIELDS[field])
     grid = make_grid(subject, spacing_mm, low, high - np.array([0.0, 0.0, lower_top_mm]), turn)
     raster = rasterize(subject, grid)
@@ -56,10 +73,18 @@ def scan(subject: Subject, spacing_mm: float, seed: int, field: Field = "foot", 
     hu = _paint(raster, rng)
     if faults:
         hu = _faults(hu, rng)
-    marks = landmarks(subject.bones, _shaft_top(raster, subject.bones["tibia"].point("plafond_centre")))
+    marks = landmarks(
+        subject.bones, _shaft_top(raster, subject.bones["tibia"].point("plafond_centre"))
+    )
     voxels = {k: grid.voxels(v) for k, v in marks.items()}
-    points = {k: v for k, v in voxels.items() if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)}
-    return Scan(replace(subject, landmarks=marks), raster, np.clip(hu, -1024, 3071).astype(np.int16), points)
+    points = {
+        k: v
+        for k, v in voxels.items()
+        if np.all(v >= 0) and np.all(v <= np.array(grid.shape[::-1]) - 1)
+    }
+    return Scan(
+        replace(subject, landmarks=marks), raster, np.clip(hu, -1024, 3071).astype(np.int16), points
+    )
 
 
 def _only_seen(raster: Raster) -> None:
@@ -74,7 +99,11 @@ def _shaft_top(raster: Raster, plafond: Array) -> float:
     at = np.argwhere(raster.labels == 1)[:, ::-1]
     if not len(at):
         return SHAFT_TOP_MM
-    end = raster.grid.to_foot @ raster.grid.affine @ np.append(at[at[:, 2] == at[:, 2].max()].mean(0), 1.0)
+    end = (
+        raster.grid.to_foot
+        @ raster.grid.affine
+        @ np.append(at[at[:, 2] == at[:, 2].max()].mean(0), 1.0)
+    )
     return float(np.clip(end[2] - plafond[2] - SHAFT_RIM_MM, 20.0, SHAFT_TOP_MM))
 
 
@@ -87,7 +116,9 @@ def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:
         have = out.shape[axis]
         at = np.linspace(0, have - 1, round(have * (n + step) / (have - 1)))[:n]
         low = np.minimum(at.astype(int), have - 2)
-        share = (at - low).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(out.ndim)])
+        share = (
+            (at - low).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(out.ndim)])
+        )
         first, rise = np.take(out, low, axis), np.take(out, low + 1, axis)
         rise -= first
         rise *= share
@@ -107,17 +138,28 @@ def _paint(raster: Raster, rng: np.random.Generator) -> F32:
     for start in range(0, out.shape[0], SLAB):
         part = slice(start, min(start + SLAB, out.shape[0]))
         shape = raster.depth[part].shape
-        texture = sum(np.float32(w) * noise(shape, s / mm, rng) for w, s in zip(weights, (0.8, 1.6, 3.2), strict=True))
+        texture = sum(
+            np.float32(w) * noise(shape, s / mm, rng)
+            for w, s in zip(weights, (0.8, 1.6, 3.2), strict=True)
+        )
         here = SimpleNamespace(
-            tables=tables[:, raster.piece[part]], muscle_hu=look.muscle_hu, fat_hu=look.fat_hu, fat_mm=look.fat_mm,
-            texture_hu=look.texture_hu, patch_hu=look.patch_hu,
-        )  # fmt: skip
-        out[part] = hounsfield(np, here, raster.depth[part], skin[part], raster.tissue[part], texture, patches[part])
+            tables=tables[:, raster.piece[part]],
+            muscle_hu=look.muscle_hu,
+            fat_hu=look.fat_hu,
+            fat_mm=look.fat_mm,
+            texture_hu=look.texture_hu,
+            patch_hu=look.patch_hu,
+        )
+        out[part] = hounsfield(
+            np, here, raster.depth[part], skin[part], raster.tissue[part], texture, patches[part]
+        )
     return out
 
 
 def _faults(hu: F32, rng: np.random.Generator) -> F32:
-    """Blur, noise, cone-beam shading, rings about the scanner's axis, gain and offset that are not calibrated."""
+    """Blur, noise, cone-beam shading, rings about the scanner's axis, gain and offset that are not
+    calibrated.
+    """
     hu = ndimage.gaussian_filter(hu, rng.uniform(0.25, 0.8))
     sd = float(np.exp(rng.uniform(np.log(5), np.log(80))))
     hu = hu + sd * noise(hu.shape, 1 if rng.random() < 0.5 else 1.8, rng)

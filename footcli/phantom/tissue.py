@@ -1,4 +1,7 @@
-"""What each point of a foot looks like in Hounsfield units. One formula for numpy volumes and torch batches alike."""
+"""What each point of a foot looks like in Hounsfield units.
+
+One formula for numpy volumes and torch batches alike.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,26 @@ import numpy as np
 
 from footcli.geometry import Array
 
-# [low, high] of wall thickness (mm): general knowledge, not measured; see the morphometry's own remark
+# [low, high] of wall thickness (mm): general knowledge, not measured; see the morphometry's own
+# remark
 CORTEX_MM = {
-    "tibia": (1.2, 4.5), "fibula": (1.2, 3.2), "talus": (0.5, 1.4), "calcaneus": (0.5, 1.2), "metatarsal": (0.8, 2.4),
-    "phalanx": (0.5, 1.3), "": (0.4, 1.2),
-}  # fmt: skip
+    "tibia": (1.2, 4.5),
+    "fibula": (1.2, 3.2),
+    "talus": (0.5, 1.4),
+    "calcaneus": (0.5, 1.2),
+    "metatarsal": (0.8, 2.4),
+    "phalanx": (0.5, 1.3),
+    "": (0.4, 1.2),
+}
 AIR_HU = -1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A person's tissue under one scanner. tables: (5, pieces + 1) cortex mm, cortex HU, marrow HU, hollow mm, hollow HU by piece id."""
+    """A person's tissue under one scanner.
+
+    tables: (5, pieces + 1) cortex mm, cortex HU, marrow HU, hollow mm, hollow HU by piece id.
+    """
 
     tables: Array
     muscle_hu: float
@@ -37,8 +49,21 @@ def draw_look(rng: np.random.Generator, pieces: tuple[str, ...]) -> Look:
     for i, name in enumerate(pieces, start=1):
         key = next(k for k in CORTEX_MM if name.startswith(k))
         low, high = CORTEX_MM[key]
-        tables[:, i] = (rng.uniform(low, high), strength * rng.uniform(0.8, 1.15), base + rng.normal(0, 50), rng.uniform(3, 7), hollow)
-    return Look(tables, rng.uniform(20, 90), rng.uniform(-140, -50), rng.uniform(2, 9), rng.uniform(15, 190), rng.uniform(5, 70))
+        tables[:, i] = (
+            rng.uniform(low, high),
+            strength * rng.uniform(0.8, 1.15),
+            base + rng.normal(0, 50),
+            rng.uniform(3, 7),
+            hollow,
+        )
+    return Look(
+        tables,
+        rng.uniform(20, 90),
+        rng.uniform(-140, -50),
+        rng.uniform(2, 9),
+        rng.uniform(15, 190),
+        rng.uniform(5, 70),
+    )
 
 
 def soft_step(xp: Any, x: Any) -> Any:
@@ -46,19 +71,28 @@ def soft_step(xp: Any, x: Any) -> Any:
     return 1 / (1 + xp.exp(-xp.clip(x, -30, 30)))
 
 
-def hounsfield(xp: Any, look: Any, depth: Any, skin: Any, tissue: Any, texture: Any, patch: Any) -> Any:
+def hounsfield(
+    xp: Any, look: Any, depth: Any, skin: Any, tissue: Any, texture: Any, patch: Any
+) -> Any:
     """HU at points.
 
-    look: the rows of Look.tables taken at each point's piece, (5, ...), and the scalars, as a namespace with the same names.
-    depth, skin (mm), tissue (-1..1) as in Raster; texture, patch: noise of unit variance, fine and coarse.
+    look: the rows of Look.tables taken at each point's piece, (5, ...), and the scalars, as a
+    namespace with the same names. depth, skin (mm), tissue (-1..1) as in Raster; texture, patch:
+    noise of unit variance, fine and coarse.
     """
     cortex_mm, cortex_hu, marrow_hu, hollow_mm, hollow_hu = look.tables
     wall = soft_step(xp, (cortex_mm * (1 + 0.3 * patch) - depth) / 0.35)
-    marrow = marrow_hu + texture * look.texture_hu - hollow_hu * soft_step(xp, (depth - hollow_mm) / 1.2)
+    marrow = (
+        marrow_hu + texture * look.texture_hu - hollow_hu * soft_step(xp, (depth - hollow_mm) / 1.2)
+    )
     bone = marrow + wall * (cortex_hu * (1 + 0.12 * patch) - marrow)
     dense, lucent = xp.clip(tissue, 0, 1), xp.clip(-tissue, 0, 1)
     bone = bone + dense * 0.75 * (cortex_hu - bone) + lucent * (30 - bone)
     fatty = soft_step(xp, (look.fat_mm - skin) / 1.0) * soft_step(xp, (skin - 1.5) / 0.4)
-    soft = look.muscle_hu + fatty * (look.fat_hu - look.muscle_hu) + (1 - fatty) * xp.clip(patch * look.patch_hu, -120, 60)
+    soft = (
+        look.muscle_hu
+        + fatty * (look.fat_hu - look.muscle_hu)
+        + (1 - fatty) * xp.clip(patch * look.patch_hu, -120, 60)
+    )
     body = soft + soft_step(xp, depth / 0.25) * (bone - soft)
     return AIR_HU + soft_step(xp, skin / 0.4) * (body - AIR_HU)

@@ -1,4 +1,6 @@
-"""Landmarks and true angles of a subject, measured on its moved bones, never taken from a parameter."""
+"""Landmarks and true angles of a subject, measured on its moved bones, never taken from a
+parameter.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +16,39 @@ from footcli.phantom.subject import HEIGHTS, inside
 
 
 def shaft_low_mm(top_mm: float) -> float:
-    """Lower level of the tibial axis above the plafond: far below the upper one to give a direction, above the malleolus' root."""
+    """Lower level of the tibial axis above the plafond: far below the upper one to give a
+    direction, above the malleolus' root.
+    """
     return max(0.4 * top_mm, 10.0)
 
 
 def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> dict[str, Array]:
     """The key points of the five angles, foot frame mm, floor z = 0; definitions as in the README.
 
-    shaft_top_mm: height above the plafond of the upper point of the tibial axis (lower where the scan ends lower).
+    shaft_top_mm: height above the plafond of the upper point of the tibial axis (lower where the
+    scan ends lower).
     """
-    talus, calcaneus, tibia, ray = foot["talus"], foot["calcaneus"], foot["tibia"], foot["metatarsal1"]
+    talus, calcaneus, tibia, ray = (
+        foot["talus"],
+        foot["calcaneus"],
+        foot["tibia"],
+        foot["metatarsal1"],
+    )
     skin = surface_points(calcaneus)
     along = (skin - calcaneus.pos) @ calcaneus.axes[0]
     share = (along - along.min()) / np.ptp(along)
     back, front = skin[share < 0.45], skin[share > 0.72]
     low_back, low_front, heel = (low_point(p) for p in (back, front, skin))
-    ball = (foot["metatarsal1"].point("plantar_head") + foot["metatarsal5"].point("plantar_head")) / 2
+    ball = (
+        foot["metatarsal1"].point("plantar_head") + foot["metatarsal5"].point("plantar_head")
+    ) / 2
     floor = np.array([1.0, 1.0, 0.0])
     plafond = tibia.landmarks["plafond_centre"][0]
     size = tibia.scale[0]
-    top, low = (_section_middle(tibia, plafond + h / size) for h in (shaft_top_mm, shaft_low_mm(shaft_top_mm)))
+    top, low = (
+        _section_middle(tibia, plafond + h / size)
+        for h in (shaft_top_mm, shaft_low_mm(shaft_top_mm))
+    )
     axis = (talus.point("body_centre"), talus.point("head_centre"))
     lines = {
         "CPA": (low_back, low_front, heel * floor, ball * floor),
@@ -46,39 +61,64 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
 
 
 def _section_middle(bone: Bone, t: float) -> Array:
-    """(3,) middle of a bone's whole section at t mm along e1, foot frame: of the tube, and of what is joined to it there."""
+    """(3,) middle of a bone's whole section at t mm along e1, foot frame: of the tube, and of what
+    is joined to it there.
+    """
     across = np.arange(-45.0, 46.0)
     local = np.stack(np.meshgrid([t], across, across, indexing="ij")).reshape(3, -1)
     section = local[:, distance(bone, local.astype(np.float32)) < 0]
     return bone.to_foot(section.mean(1)) if section.shape[1] else bone.centre_line(t)
 
 
-def further(foot: Mapping[str, Bone], points: Mapping[str, Array], gap_mm: float = 0.0) -> dict[str, Array]:
-    """The points of the further measures, foot frame mm. points: those of the five, as `landmarks` gives them; gap_mm: as of Subject."""
+def further(
+    foot: Mapping[str, Bone], points: Mapping[str, Array], gap_mm: float = 0.0
+) -> dict[str, Array]:
+    """The points of the further measures, foot frame mm.
 
-    def axis(bone: str, back: str = "base_centre", front: str = "head_centre") -> tuple[Array, Array]:
+    points: those of the five, as `landmarks` gives them; gap_mm: as of Subject.
+    """
+
+    def axis(
+        bone: str, back: str = "base_centre", front: str = "head_centre"
+    ) -> tuple[Array, Array]:
         return foot[bone].point(back), foot[bone].point(front)
 
     shaft, dome = ((points[f"MTASA_Line{i}_Pt1"], points[f"MTASA_Line{i}_Pt2"]) for i in (1, 2))
     roof = axis("tibia", "plafond_medial_edge", "plafond_lateral_edge")
     heel, ball = points["CPA_Line2_Pt1"], points["CPA_Line2_Pt2"]
     over = sum(dome) / 2 * np.array([1.0, 1.0, 0.0])
-    beside = heel + (ball - heel) * float((over - heel) @ (ball - heel) / ((ball - heel) @ (ball - heel)))
-    return _named({
-        "MTASA_B": (*shaft, *roof), "TT": (*roof, *dome),
-        "TCA_AP": (*axis("talus", "body_centre"), *axis("calcaneus", "tuberosity_centre", "cuboid_facet_centre")),
-        "HVA": (*axis("metatarsal1"), *axis("phalanx_prox1")), "IMA": (*axis("metatarsal1"), *axis("metatarsal2")),
-        "FAO": (heel, ball, over, beside), **_spaces(foot, *dome, gap_mm),
-    })  # fmt: skip
+    beside = heel + (ball - heel) * float(
+        (over - heel) @ (ball - heel) / ((ball - heel) @ (ball - heel))
+    )
+    return _named(
+        {
+            "MTASA_B": (*shaft, *roof),
+            "TT": (*roof, *dome),
+            "TCA_AP": (
+                *axis("talus", "body_centre"),
+                *axis("calcaneus", "tuberosity_centre", "cuboid_facet_centre"),
+            ),
+            "HVA": (*axis("metatarsal1"), *axis("phalanx_prox1")),
+            "IMA": (*axis("metatarsal1"), *axis("metatarsal2")),
+            "FAO": (heel, ball, over, beside),
+            **_spaces(foot, *dome, gap_mm),
+        }
+    )
 
 
-def _spaces(foot: Mapping[str, Bone], medial: Array, lateral: Array, gap_mm: float) -> dict[str, tuple[Array, ...]]:
-    """Ends of the ankle joint's space at three places of the dome, tibia and talus, twice; gap_mm apart where they are cut apart."""
+def _spaces(
+    foot: Mapping[str, Bone], medial: Array, lateral: Array, gap_mm: float
+) -> dict[str, tuple[Array, ...]]:
+    """Ends of the ankle joint's space at three places of the dome, tibia and talus, twice; gap_mm
+    apart where they are cut apart.
+    """
     up = square_to(medial, lateral)
     found: dict[str, tuple[Array, ...]] = {}
     for name, share in PLACES.items():
         at = medial + share * (lateral - medial)
-        roof, top = (HEIGHTS[inside(foot[bone], at + HEIGHTS[:, None] * up)] for bone in ("tibia", "talus"))
+        roof, top = (
+            HEIGHTS[inside(foot[bone], at + HEIGHTS[:, None] * up)] for bone in ("tibia", "talus")
+        )
         low, high = roof.min(initial=HEIGHTS[-1]), top.max(initial=HEIGHTS[0])
         low, high = (low + high) / 2 + np.array([0.5, -0.5]) * max(low - high, gap_mm)
         found[name] = (at + low * up, at + high * up) * 2
@@ -86,11 +126,17 @@ def _spaces(foot: Mapping[str, Bone], medial: Array, lateral: Array, gap_mm: flo
 
 
 def _named(lines: Mapping[str, tuple[Array, ...]]) -> dict[str, Array]:
-    return {name: p for angle, points in lines.items() for name, p in zip(landmark_names(angle), points, strict=True)}
+    return {
+        name: p
+        for angle, points in lines.items()
+        for name, p in zip(landmark_names(angle), points, strict=True)
+    }
 
 
 def low_point(points: Array, patch_mm: float = 0.8) -> Array:
-    """Mean of the points within `patch_mm` of the lowest, at the lowest height: steadier than one point. (N, 3) -> (3,)."""
+    """Mean of the points within `patch_mm` of the lowest, at the lowest height: steadier than one
+    point. (N, 3) -> (3,).
+    """
     lowest = points[:, 2].min()
     patch = points[points[:, 2] < lowest + patch_mm].mean(0)
     return np.array([patch[0], patch[1], lowest])

@@ -1,4 +1,6 @@
-"""A scan of a synthetic subject -> a case folder in the data set's own layout: slices of three planes, clinical, angle and slice labels."""
+"""A scan of a synthetic subject -> a case folder in the data set's own layout: slices of three
+planes, clinical, angle and slice labels.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,25 @@ from footcli.names import BONES, LESION_PLANE, LESIONS
 from footcli.phantom.scanner import Scan
 from footcli.system.files import write_atomic
 
-GROUP = {"normal": "N", "flat_foot": "FD", "cavus_foot": "FD", "hallux_valgus": "FD", "ankle_arthritis": "AD", "olt": "AD",
-         "accessory_navicular": "AD", "tarsal_coalition": "AD"}  # fmt: skip
-DETAIL = {"flat_foot": "Flatfoot", "cavus_foot": "Cavus", "hallux_valgus": "Hallux Valgus", "ankle_arthritis": "Ankle Arthritis",
-          "olt": "OLT", "accessory_navicular": "Accessory Navicular", "tarsal_coalition": "Tarsal Coalition"}  # fmt: skip
+GROUP = {
+    "normal": "N",
+    "flat_foot": "FD",
+    "cavus_foot": "FD",
+    "hallux_valgus": "FD",
+    "ankle_arthritis": "AD",
+    "olt": "AD",
+    "accessory_navicular": "AD",
+    "tarsal_coalition": "AD",
+}
+DETAIL = {
+    "flat_foot": "Flatfoot",
+    "cavus_foot": "Cavus",
+    "hallux_valgus": "Hallux Valgus",
+    "ankle_arthritis": "Ankle Arthritis",
+    "olt": "OLT",
+    "accessory_navicular": "Accessory Navicular",
+    "tarsal_coalition": "Tarsal Coalition",
+}
 INSTITUTION = "S00"  # no institution: synthetic
 # For each plane: array axes (z, y, x) of slice, rows, columns
 AXES = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (2, 0, 1)}
@@ -35,17 +52,26 @@ def case_name(seed: int, disease: str) -> str:
     return f"{GROUP[disease]}{seed:08d}"
 
 
-def write_case(root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tuple(Plane), labels: bool = True) -> Path:
-    """Write one case below `root`; returns its folder of source images. The grid is written top slice first, as scanners do.
+def write_case(
+    root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tuple(Plane), labels: bool = True
+) -> Path:
+    """Write one case below `root`; returns its folder of source images.
 
-    labels False leaves the label tree out. Files are the same for the same scan, whatever the day. Raises OSError.
+    The grid is written top slice first, as scanners do.
+
+    labels False leaves the label tree out. Files are the same for the same scan, whatever the day.
+    Raises OSError.
     """
     disease = scan.subject.diseases[0]
     case, group, side = case_name(seed, disease), GROUP[disease], scan.subject.side
     stem = f"A_{INSTITUTION}_{group}_{seed:010d}_ST01_{side}"
     source, label = root / "1.원천데이터" / group / case, root / "2.라벨링데이터" / group / case
     clinical = Clinical(
-        case, float(scan.subject.age_years), scan.subject.sex, (group,), (f"{DETAIL[disease]} (synthetic)",) if disease in DETAIL else ()
+        case,
+        float(scan.subject.age_years),
+        scan.subject.sex,
+        (group,),
+        (f"{DETAIL[disease]} (synthetic)",) if disease in DETAIL else (),
     )
     write_clinical(source / "CLINICALINFO" / f"{stem}.json", clinical)
     top = scan.hu.shape[0] - 1
@@ -54,17 +80,26 @@ def write_case(root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tupl
     affine[:3, 3] += affine[:3, 2] * top
     affine[:3, 2] *= -1
     if labels:
-        points = {name: (float(p[0]), float(p[1]), float(top - p[2])) for name, p in scan.points.items()}
+        points = {
+            name: (float(p[0]), float(p[1]), float(top - p[2])) for name, p in scan.points.items()
+        }
         write_angle_label(label / "ANGLE" / f"{stem}_Angle.json", points)
     for plane in planes:
         axis = AXES[plane][0]
         for index in range(hu.shape[axis]):
             name = f"{stem}_{plane}_{index:04d}"
             picture = slice_of(hu, axis, index)
-            write_atomic(source / plane / f"{name}.dcm", _dicom(picture, affine, plane, index, seed, side))
+            write_atomic(
+                source / plane / f"{name}.dcm", _dicom(picture, affine, plane, index, seed, side)
+            )
             if labels:
                 mask, found = slice_of(truth, axis, index), slice_of(bits, axis, index)
-                write_slice_label(label / plane / f"{name}.json", _polygons(mask), lesion_boxes(found, plane), clinical)
+                write_slice_label(
+                    label / plane / f"{name}.json",
+                    _polygons(mask),
+                    lesion_boxes(found, plane),
+                    clinical,
+                )
     return source
 
 
@@ -73,13 +108,19 @@ def _polygons(mask: NDArray[np.uint8]) -> dict[str, list[Array]]:
     return {BONES[k - 1].name: polygons_of_mask(mask == k) for k in present if k}
 
 
-def lesion_boxes(bits: NDArray[np.uint8], plane: Plane) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Boxes of the lesions labelled in this plane, one about each piece: (x0, y0, x1, y1), corners of the outermost pixels."""
+def lesion_boxes(
+    bits: NDArray[np.uint8], plane: Plane
+) -> dict[str, list[tuple[float, float, float, float]]]:
+    """Boxes of the lesions labelled in this plane, one about each piece: (x0, y0, x1, y1), corners
+    of the outermost pixels.
+    """
     found = {}
     for i, term in enumerate(LESIONS):
         if LESION_PLANE[term.name] is plane and (bits & (1 << i)).any():
             pieces = ndimage.find_objects(ndimage.label(bits & (1 << i), np.ones((3, 3)))[0])
-            found[term.name] = [(float(c.start), float(r.start), float(c.stop), float(r.stop)) for r, c in pieces]
+            found[term.name] = [
+                (float(c.start), float(r.start), float(c.stop), float(r.stop)) for r, c in pieces
+            ]
     return found
 
 
@@ -89,7 +130,9 @@ def _uid(*words: object) -> str:
     return f"2.25.{number}"
 
 
-def _dicom(picture: NDArray[np.int16], affine: Array, plane: Plane, index: int, seed: int, side: str) -> bytes:
+def _dicom(
+    picture: NDArray[np.int16], affine: Array, plane: Plane, index: int, seed: int, side: str
+) -> bytes:
     """One slice as explicit little-endian CT with full geometry, no dates and no person."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -104,20 +147,41 @@ def _dicom(picture: NDArray[np.int16], affine: Array, plane: Plane, index: int, 
     ds.file_meta = meta
     place: dict[str, Any] = {
         "ImagePositionPatient": [f"{v:.6g}" for v in affine[:3, 3] + affine[:3, axis] * index],
-        "ImageOrientationPatient": [f"{v:.8g}" for v in (*(affine[:3, columns] / step[columns]), *(affine[:3, rows] / step[rows]))],
-        "PixelSpacing": [f"{step[rows]:.6g}", f"{step[columns]:.6g}"], "SliceThickness": f"{step[axis]:.6g}",
-    }  # fmt: skip
+        "ImageOrientationPatient": [
+            f"{v:.8g}"
+            for v in (*(affine[:3, columns] / step[columns]), *(affine[:3, rows] / step[rows]))
+        ],
+        "PixelSpacing": [f"{step[rows]:.6g}", f"{step[columns]:.6g}"],
+        "SliceThickness": f"{step[axis]:.6g}",
+    }
     words = {
-        "SOPClassUID": CTImageStorage, "SOPInstanceUID": meta.MediaStorageSOPInstanceUID, "StudyInstanceUID": _uid("study", seed),
-        "SeriesInstanceUID": _uid("series", seed, plane), "FrameOfReferenceUID": _uid("frame", seed), "Modality": "CT",
-        "PatientName": "Synthetic", "PatientID": f"S{seed}", "Manufacturer": "footcli phantom", "SeriesDescription": "WB synthetic",
-        "SeriesNumber": str(1 + list(Plane).index(plane)), "InstanceNumber": str(index + 1), "ImageLaterality": side,
-    }  # fmt: skip
+        "SOPClassUID": CTImageStorage,
+        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
+        "StudyInstanceUID": _uid("study", seed),
+        "SeriesInstanceUID": _uid("series", seed, plane),
+        "FrameOfReferenceUID": _uid("frame", seed),
+        "Modality": "CT",
+        "PatientName": "Synthetic",
+        "PatientID": f"S{seed}",
+        "Manufacturer": "footcli phantom",
+        "SeriesDescription": "WB synthetic",
+        "SeriesNumber": str(1 + list(Plane).index(plane)),
+        "InstanceNumber": str(index + 1),
+        "ImageLaterality": side,
+    }
     stored = picture.astype(np.int32) + 1024
     shape = {
-        "Rows": picture.shape[0], "Columns": picture.shape[1], "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PixelRepresentation": 0, "RescaleIntercept": "-1024", "RescaleSlope": "1",
-    }  # fmt: skip
+        "Rows": picture.shape[0],
+        "Columns": picture.shape[1],
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 0,
+        "RescaleIntercept": "-1024",
+        "RescaleSlope": "1",
+    }
     for key, value in {**words, **place, **shape}.items():
         setattr(ds, key, value)
     ds.PixelData = np.clip(stored, 0, 65535).astype("<u2").tobytes()

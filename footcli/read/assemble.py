@@ -25,7 +25,9 @@ GAP = 1.5
 MISSING_LIMIT = 0.10
 """Above this fraction of missing slices, filling them in would invent too much."""
 JITTER = 0.25
-"""Steps that a slice may lie off the regular grid before the stack counts as uneven; rounded positions stay well below."""
+"""Steps that a slice may lie off the regular grid before the stack counts as uneven; rounded
+positions stay well below.
+"""
 SAME_PLACE = 1e-3
 """Slices nearer than this (mm, or slice numbers) are at the same position."""
 SAME_DIRECTION = 1e-3
@@ -66,7 +68,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """Slices on a regular grid. hu: int16 (n, rows, columns). Slice k lies at start + k * step, in the unit of the places given."""
+    """Slices on a regular grid. hu: int16 (n, rows, columns).
+
+    Slice k lies at start + k * step, in the unit of the places given.
+    """
 
     hu: NDArray[np.int16]
     names: tuple[str, ...]
@@ -84,40 +89,72 @@ def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> l
         except Skip as skip:
             log.skipped[skip.code] += 1
     if not number:
-        raise ReadError("no_images", "the folder holds no regular files (links are not followed): remove it or put the images there")
+        raise ReadError(
+            "no_images",
+            "the folder holds no regular files (links are not followed): remove it or put the "
+            "images there",
+        )
     if not headers:
         reasons = skip_words(log.skipped)
-        raise ReadError("no_images", f"none of the {number} files is a usable CT image ({reasons}): check that this is the images' folder")
+        raise ReadError(
+            "no_images",
+            f"none of the {number} files is a usable CT image ({reasons}): check that this is the "
+            "images' folder",
+        )
     check_one_patient(headers)
     return headers
 
 
 def check_one_patient(headers: Iterable[Header]) -> None:
-    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone says little ("0", "ANON")."""
+    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone
+    says little ("0", "ANON").
+    """
     for said in zip(*(header.patient for header in headers), strict=True):
         if len(set(said) - {""}) > 1:
-            raise ReadError("mixed_patients", "the images are of more than one patient: put each patient's images in a folder of their own")
+            raise ReadError(
+                "mixed_patients",
+                "the images are of more than one patient: put each patient's images in a folder of "
+                "their own",
+            )
 
 
 def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
-    """The slices of the largest stack (then the lowest series number); the others are only counted."""
+    """The slices of the largest stack (then the lowest series number).
+
+    The others are only counted.
+    """
     groups: dict[tuple[object, ...], list[Slice]] = {}
     for header in headers:
         series = header.series if by_series else ""
         for index, tags in enumerate(header.frames):
-            key: tuple[object, ...] = (series, header.rows, header.columns, tags.orientation, tags.spacing, tags.position is None)
+            key: tuple[object, ...] = (
+                series,
+                header.rows,
+                header.columns,
+                tags.orientation,
+                tags.spacing,
+                tags.position is None,
+            )
             groups.setdefault(key, []).append(Slice(header, index))
     stacks: list[list[Slice]] = []
     for key in sorted(groups, key=repr):
-        home = next((stack for stack in stacks if _alike(stack[0], groups[key][0], by_series)), None)
+        home = next(
+            (stack for stack in stacks if _alike(stack[0], groups[key][0], by_series)), None
+        )
         if home is None:
             stacks.append(groups[key])
         else:
             home.extend(groups[key])
     stacks.sort(key=lambda stack: (-len(stack), *_rank(stack[0].header)))
     if len(stacks) > 1:
-        sizes = ", ".join(str(len(stack)) for stack in stacks[:8]) + (", ..." if len(stacks) > 8 else "")
-        log.warn("several_series", f"{len(stacks)} series of {sizes} slices: the first of these was read, the others were left out")
+        sizes = ", ".join(str(len(stack)) for stack in stacks[:8]) + (
+            ", ..." if len(stacks) > 8 else ""
+        )
+        log.warn(
+            "several_series",
+            f"{len(stacks)} series of {sizes} slices: the first of these was read, the others were "
+            "left out",
+        )
     return stacks[0]
 
 
@@ -129,7 +166,9 @@ def _alike(a: Slice, b: Slice, by_series: bool) -> bool:
     def close(x: tuple[float, ...] | None, y: tuple[float, ...] | None) -> bool:
         if x is None or y is None:
             return x is y
-        return len(x) == len(y) and bool(np.allclose(x, y, rtol=SAME_DIRECTION, atol=SAME_DIRECTION, equal_nan=True))
+        return len(x) == len(y) and bool(
+            np.allclose(x, y, rtol=SAME_DIRECTION, atol=SAME_DIRECTION, equal_nan=True)
+        )
 
     p, q = a.header, b.header
     return (
@@ -141,11 +180,15 @@ def _alike(a: Slice, b: Slice, by_series: bool) -> bool:
     )
 
 
-def assemble(slices: list[Slice], places: NDArray[np.float64], log: Log, where: Callable[[float], str]) -> Stack:
-    """Decode slices and put them on a regular grid, in order of their places (mm along the normal, or slice numbers).
+def assemble(
+    slices: list[Slice], places: NDArray[np.float64], log: Log, where: Callable[[float], str]
+) -> Stack:
+    """Decode slices and put them on a regular grid, in order of their places (mm along the normal,
+    or slice numbers).
 
-    `where` words a place for a notice. Equal copies are dropped, small gaps filled by linear interpolation, both with a notice.
-    Raises ReadError too_few_slices, too_large, ambiguous_position, uneven_spacing, missing_slices, and what decoding raises.
+    `where` words a place for a notice. Equal copies are dropped, small gaps filled by linear
+    interpolation, both with a notice. Raises ReadError too_few_slices, too_large,
+    ambiguous_position, uneven_spacing, missing_slices, and what decoding raises.
     """
     order = sorted(range(len(slices)), key=lambda i: (places[i], slices[i].name))
     slices, places = [slices[i] for i in order], places[order]
@@ -168,7 +211,10 @@ def assemble(slices: list[Slice], places: NDArray[np.float64], log: Log, where: 
 def _enough(number: int, log: Log) -> None:
     if number < FEWEST_SLICES:
         reasons = f" ({skip_words(log.skipped)})" if log.skipped else ""
-        text = f"only {number} usable slices{reasons}, at least {FEWEST_SLICES} are needed: is the series complete?"
+        text = (
+            f"only {number} usable slices{reasons}, at least {FEWEST_SLICES} are needed: is the "
+            "series complete?"
+        )
         raise ReadError("too_few_slices", text)
 
 
@@ -178,15 +224,23 @@ def skip_words(skipped: Mapping[str, int]) -> str:
 
 
 def _warn_of_lost(log: Log) -> None:
-    """Files that are images but cannot be used may have been slices: a gap shows where they lay, an end does not."""
+    """Files that are images but cannot be used may have been slices: a gap shows where they lay, an
+    end does not.
+    """
     lost = {code: count for code, count in log.skipped.items() if code in LOST}
     if lost:
-        text = f"{sum(lost.values())} files could not be used ({skip_words(lost)}): slices may be missing at an end"
+        text = (
+            f"{sum(lost.values())} files could not be used ({skip_words(lost)}): slices may be "
+            "missing at an end"
+        )
         log.warn("files_unusable", text)
 
 
 def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """Decode file by file into (n, rows, columns). The second array marks the slices that could be read."""
+    """Decode file by file into (n, rows, columns).
+
+    The second array marks the slices that could be read.
+    """
     first = slices[0].header
     by_file: dict[Path, list[tuple[int, Slice]]] = {}
     for slot, piece in enumerate(slices):
@@ -194,7 +248,10 @@ def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[n
     for pieces in by_file.values():
         check_pixel_tags(pieces[0][1].header)
     if len(slices) * first.rows * first.columns * 2 > VOLUME_LIMIT:
-        raise ReadError("too_large", f"the series takes more than {VOLUME_LIMIT >> 30} GB: split it or resample it first")
+        raise ReadError(
+            "too_large",
+            f"the series takes more than {VOLUME_LIMIT >> 30} GB: split it or resample it first",
+        )
     hu = np.zeros((len(slices), first.rows, first.columns), np.int16)
     good = np.zeros(len(slices), np.bool_)
     clipped = 0
@@ -213,19 +270,41 @@ def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[n
 def _warn_of_pixels(slices: list[Slice], clipped: int, log: Log) -> None:
     number = sum(piece.tags.slope is None or piece.tags.intercept is None for piece in slices)
     if number:
-        log.warn("no_rescale", f"{number} slices do not say how pixels become Hounsfield units: slope 1 and intercept 0 were taken")
+        log.warn(
+            "no_rescale",
+            f"{number} slices do not say how pixels become Hounsfield units: slope 1 and intercept "
+            "0 were taken",
+        )
     if clipped:
-        log.warn("hu_clipped", f"{clipped} slices hold values beyond -32768..32767 HU: these were cut off")
+        log.warn(
+            "hu_clipped",
+            f"{clipped} slices hold values beyond -32768..32767 HU: these were cut off",
+        )
     if any(piece.header.photometric.upper() == "MONOCHROME1" for piece in slices):
-        log.warn("monochrome1", "the images ask to be shown inverted (MONOCHROME1): Hounsfield units are used as they are")
+        log.warn(
+            "monochrome1",
+            "the images ask to be shown inverted (MONOCHROME1): Hounsfield units are used as they "
+            "are",
+        )
     if any(piece.header.burned_in for piece in slices):
-        log.warn("burned_in", "the images say that text is burned into the pixels: check pictures before passing them on")
+        log.warn(
+            "burned_in",
+            "the images say that text is burned into the pixels: check pictures before passing "
+            "them on",
+        )
     if any(piece.header.syntax_guessed for piece in slices):
-        log.warn("syntax_guessed", "files do not name their transfer syntax: it was found from their content")
+        log.warn(
+            "syntax_guessed",
+            "files do not name their transfer syntax: it was found from their content",
+        )
 
 
 def _without_copies(
-    hu: NDArray[np.int16], places: NDArray[np.float64], good: NDArray[np.intp], slices: list[Slice], log: Log
+    hu: NDArray[np.int16],
+    places: NDArray[np.float64],
+    good: NDArray[np.intp],
+    slices: list[Slice],
+    log: Log,
 ) -> NDArray[np.intp]:
     """Indices to keep: one of each set of equal slices at one place."""
     keep: list[int] = []
@@ -233,16 +312,25 @@ def _without_copies(
         if keep and places[i] - places[keep[-1]] < SAME_PLACE:
             if not np.array_equal(hu[i], hu[keep[-1]]):
                 names = f"{slices[keep[-1]].name} and {slices[i].name}"
-                raise ReadError("ambiguous_position", f"{names} differ at one position: keep one series or phase in the folder")
+                raise ReadError(
+                    "ambiguous_position",
+                    f"{names} differ at one position: keep one series or phase in the folder",
+                )
         else:
             keep.append(int(i))
     if len(keep) < len(good):
-        log.warn("duplicate_slices", f"{len(good) - len(keep)} slices are copies of others and were left out")
+        log.warn(
+            "duplicate_slices",
+            f"{len(good) - len(keep)} slices are copies of others and were left out",
+        )
     return np.asarray(keep, np.intp)
 
 
 def _lattice(places: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int64]]:
-    """Start, step and whole grid indices (first 0) of increasing places. Raises ReadError uneven_spacing."""
+    """Start, step and whole grid indices (first 0) of increasing places.
+
+    Raises ReadError uneven_spacing.
+    """
     gaps = np.diff(places)
     step = float(np.median(gaps))
     hops = np.where(gaps <= GAP * step, 1, np.rint(gaps / step)).astype(np.int64)
@@ -250,21 +338,44 @@ def _lattice(places: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int6
     step, start = (float(v) for v in np.polyfit(at, places, 1))
     off = float(np.abs(places - (start + step * at)).max()) / step
     if off > JITTER:
-        text = f"the slices are unevenly spaced (steps of {gaps.min():.2f} to {gaps.max():.2f}): resample the series to even steps first"
+        text = (
+            f"the slices are unevenly spaced (steps of {gaps.min():.2f} to {gaps.max():.2f}): "
+            "resample the series to even steps first"
+        )
         raise ReadError("uneven_spacing", text)
     return round(start, 6), round(step, 6), at
 
 
-def _report_gaps(at: NDArray[np.int64], places: NDArray[np.float64], total: int, log: Log, where: Callable[[float], str]) -> None:
-    holes = [(float(a), float(b), int(j - i - 1)) for (i, j), (a, b) in zip(pairwise(at), pairwise(places), strict=True) if j - i > 1]
+def _report_gaps(
+    at: NDArray[np.int64],
+    places: NDArray[np.float64],
+    total: int,
+    log: Log,
+    where: Callable[[float], str],
+) -> None:
+    holes = [
+        (float(a), float(b), int(j - i - 1))
+        for (i, j), (a, b) in zip(pairwise(at), pairwise(places), strict=True)
+        if j - i > 1
+    ]
     missing = total - len(at)
-    spots = "; ".join(f"{n} between {where(a)} and {where(b)}" for a, b, n in holes[:5]) + ("; ..." if len(holes) > 5 else "")
+    spots = "; ".join(f"{n} between {where(a)} and {where(b)}" for a, b, n in holes[:5]) + (
+        "; ..." if len(holes) > 5 else ""
+    )
     if missing > MISSING_LIMIT * total:
-        raise ReadError("missing_slices", f"{missing} of {total} slices are missing ({spots}): add the missing files")
-    log.warn("missing_slices", f"{missing} of {total} slices are missing and were filled by linear interpolation: {spots}")
+        raise ReadError(
+            "missing_slices",
+            f"{missing} of {total} slices are missing ({spots}): add the missing files",
+        )
+    log.warn(
+        "missing_slices",
+        f"{missing} of {total} slices are missing and were filled by linear interpolation: {spots}",
+    )
 
 
-def _filled(hu: NDArray[np.int16], names: list[str], at: NDArray[np.int64], total: int) -> tuple[NDArray[np.int16], list[str]]:
+def _filled(
+    hu: NDArray[np.int16], names: list[str], at: NDArray[np.int64], total: int
+) -> tuple[NDArray[np.int16], list[str]]:
     out = np.empty((total, *hu.shape[1:]), np.int16)
     out[at] = hu
     named = dict(zip(at.tolist(), names, strict=True))

@@ -12,20 +12,48 @@ from footcli.domain import CaseRef, Volume
 from footcli.errors import ReadError
 from footcli.read.assemble import Log, assemble, choose, collect
 from footcli.read.layout import read_dataset_case
-from footcli.read.patient import SPACING_MM, affine_of, axes_of, check_tilt, places_along, positions, tags_of
+from footcli.read.patient import (
+    SPACING_MM,
+    affine_of,
+    axes_of,
+    check_tilt,
+    places_along,
+    positions,
+    tags_of,
+)
 
 
-def read_case(ref: CaseRef, *, weight_bearing: bool | None = None, spacing_mm: float | None = None) -> Volume:
+def read_case(
+    ref: CaseRef, *, weight_bearing: bool | None = None, spacing_mm: float | None = None
+) -> Volume:
     """Read a case's images into one volume.
 
-    weight_bearing: what the user says, over what the headers say. spacing_mm: pixel size to take where the files have none.
-    Raises ReadError with a stable code and one line that says what to do.
+    weight_bearing: what the user says, over what the headers say. spacing_mm: pixel size to take
+    where the files have none. Raises ReadError with a stable code and one line that says what to
+    do.
     """
     if spacing_mm is not None and not SPACING_MM[0] <= spacing_mm <= SPACING_MM[1]:
-        raise ReadError("bad_spacing", f"a spacing of {spacing_mm:g} mm was asked for; it must be {SPACING_MM[0]}..{SPACING_MM[1]} mm")
-    volume = read_dataset_case(ref, spacing_mm) if ref.layout == "dataset" else _read_plain(ref, spacing_mm)
-    tags = volume.tags if weight_bearing is None else replace(volume.tags, weight_bearing=weight_bearing)
-    return replace(volume, tags=tags, input_sha256=_digest(volume.hu, volume.affine), pixels_sha256=_digest(volume.hu))
+        raise ReadError(
+            "bad_spacing",
+            f"a spacing of {spacing_mm:g} mm was asked for; it must be "
+            f"{SPACING_MM[0]}..{SPACING_MM[1]} mm",
+        )
+    volume = (
+        read_dataset_case(ref, spacing_mm)
+        if ref.layout == "dataset"
+        else _read_plain(ref, spacing_mm)
+    )
+    tags = (
+        volume.tags
+        if weight_bearing is None
+        else replace(volume.tags, weight_bearing=weight_bearing)
+    )
+    return replace(
+        volume,
+        tags=tags,
+        input_sha256=_digest(volume.hu, volume.affine),
+        pixels_sha256=_digest(volume.hu),
+    )
 
 
 def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
@@ -34,13 +62,23 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
     axes = axes_of(slices[0])
     pixel = axes.spacing or (None if spacing_mm is None else (spacing_mm, spacing_mm))
     if pixel is None:
-        raise ReadError("no_spacing", "the images do not say their pixel spacing: give it with --spacing (mm)")
+        raise ReadError(
+            "no_spacing", "the images do not say their pixel spacing: give it with --spacing (mm)"
+        )
     at = positions(slices)
     check_tilt(at, axes, min(pixel))
     stack = assemble(slices, places_along(at, axes.normal), log, lambda place: f"{place:.1f} mm")
     affine = affine_of(stack, axes, pixel, axes.normal, at)
     tags = tags_of([piece.header for piece in slices])
-    return Volume(stack.hu, affine, stack.names, "", tags=tags, notices=tuple(log.notices), skipped=dict(log.skipped))
+    return Volume(
+        stack.hu,
+        affine,
+        stack.names,
+        "",
+        tags=tags,
+        notices=tuple(log.notices),
+        skipped=dict(log.skipped),
+    )
 
 
 def _digest(hu: NDArray[np.int16], affine: NDArray[np.float64] | None = None) -> str:

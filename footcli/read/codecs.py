@@ -1,4 +1,7 @@
-"""Compressed frames -> stored values. Each stream's own header is checked against the tags before anything is allocated."""
+"""Compressed frames -> stored values.
+
+Each stream's own header is checked against the tags before anything is allocated.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +31,22 @@ def decode_frame(data: bytes, header: Header) -> NDArray[Any]:
     """
     known = _CODECS.get(header.syntax)
     if known is None:
-        raise _unsupported(header, "store the images uncompressed (transfer syntax 1.2.840.10008.1.2.1)")
+        raise _unsupported(
+            header, "store the images uncompressed (transfer syntax 1.2.840.10008.1.2.1)"
+        )
     measure, decoders = known
     size = measure(data)
     if size is None:
-        raise ReadError("pixel_corrupt", f"{header.name}: the compressed pixel data is damaged; export the image again")
+        raise ReadError(
+            "pixel_corrupt",
+            f"{header.name}: the compressed pixel data is damaged; export the image again",
+        )
     if size != (header.rows, header.columns, 1) and measure is not _no_size:
-        raise ReadError("geometry_mismatch", f"{header.name}: the compressed image is not the size that its tags say; export it again")
+        raise ReadError(
+            "geometry_mismatch",
+            f"{header.name}: the compressed image is not the size that its tags say; export it "
+            "again",
+        )
     for decoder in decoders:
         try:
             values = decoder(data, header)
@@ -43,15 +55,25 @@ def decode_frame(data: bytes, header: Header) -> NDArray[Any]:
         except (KeyboardInterrupt, SystemExit, ReadError):
             raise
         except BaseException:  # a panic in a Rust codec is no Exception
-            raise ReadError("pixel_corrupt", f"{header.name}: the pixel data cannot be decoded; export the image again") from None
+            raise ReadError(
+                "pixel_corrupt",
+                f"{header.name}: the pixel data cannot be decoded; export the image again",
+            ) from None
         if values.shape != (header.rows, header.columns):
-            raise ReadError("geometry_mismatch", f"{header.name}: the decoded image is not the size that its tags say; export it again")
+            raise ReadError(
+                "geometry_mismatch",
+                f"{header.name}: the decoded image is not the size that its tags say; export it "
+                "again",
+            )
         return values
     raise _unsupported(header, "install the package imagecodecs, or store the images uncompressed")
 
 
 def _unsupported(header: Header, remedy: str) -> ReadError:
-    return ReadError("unsupported_codec", f"{header.name}: no decoder for transfer syntax {_shown(header.syntax)}; {remedy}")
+    return ReadError(
+        "unsupported_codec",
+        f"{header.name}: no decoder for transfer syntax {_shown(header.syntax)}; {remedy}",
+    )
 
 
 def _shown(syntax: str) -> str:
@@ -63,7 +85,9 @@ def _no_size(data: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int, int] | None:
-    """(rows, columns, components) from the SOF segment of JPEG or JPEG-LS; None if there is none (ITU-T T.81 B.2)."""
+    """(rows, columns, components) from the SOF segment of JPEG or JPEG-LS; None if there is none
+    (ITU-T T.81 B.2).
+    """
     at = 2
     while data[:2] == b"\xff\xd8" and at + 9 < len(data):
         if data[at] != 0xFF:
@@ -72,18 +96,26 @@ def _jpeg_size(data: bytes) -> tuple[int, int, int] | None:
         if marker == 0xFF:
             at += 1
         elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big"), data[at + 9]
+            return (
+                int.from_bytes(data[at + 5 : at + 7], "big"),
+                int.from_bytes(data[at + 7 : at + 9], "big"),
+                data[at + 9],
+            )
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
 
 
 def _j2k_size(data: bytes) -> tuple[int, int, int] | None:
-    """(rows, columns, components) from the SIZ segment of a JPEG 2000 code stream, bare or in a JP2 box (ISO 15444-1 A.5.1)."""
+    """(rows, columns, components) from the SIZ segment of a JPEG 2000 code stream, bare or in a JP2
+    box (ISO 15444-1 A.5.1).
+    """
     at = data[:4096].find(b"\xff\x4f\xff\x51")
     if at < 0 or at + 42 > len(data):
         return None
-    x1, y1, x0, y0 = (int.from_bytes(data[at + 8 + 4 * k : at + 12 + 4 * k], "big") for k in range(4))
+    x1, y1, x0, y0 = (
+        int.from_bytes(data[at + 8 + 4 * k : at + 12 + 4 * k], "big") for k in range(4)
+    )
     return y1 - y0, x1 - x0, int.from_bytes(data[at + 40 : at + 42], "big")
 
 
@@ -93,14 +125,29 @@ def _rle(data: bytes, header: Header) -> NDArray[Any]:
     from pydicom.uid import RLELossless
 
     if header.rows * header.columns * header.bits_allocated // 8 > RLE_RATIO * len(data):
-        raise ReadError("pixel_corrupt", f"{header.name}: the pixel data is far too short for its size; export the image again")
-    with warnings.catch_warnings():  # a segment that is longer than the tags say is a warning there, and damage here
+        raise ReadError(
+            "pixel_corrupt",
+            f"{header.name}: the pixel data is far too short for its size; export the image again",
+        )
+    with (
+        warnings.catch_warnings()
+    ):  # a segment that is longer than the tags say is a warning there, and damage here
         warnings.filterwarnings("error", message=".*non-conformant padding")
         array, _ = get_decoder(RLELossless).as_array(
-            encapsulate([data]), index=0, raw=True, rows=header.rows, columns=header.columns, samples_per_pixel=1, number_of_frames=1,
-            bits_allocated=header.bits_allocated, bits_stored=header.bits_allocated, pixel_representation=0,
-            photometric_interpretation="MONOCHROME2", pixel_keyword="PixelData", decoding_plugin="pydicom",
-        )  # fmt: skip
+            encapsulate([data]),
+            index=0,
+            raw=True,
+            rows=header.rows,
+            columns=header.columns,
+            samples_per_pixel=1,
+            number_of_frames=1,
+            bits_allocated=header.bits_allocated,
+            bits_stored=header.bits_allocated,
+            pixel_representation=0,
+            photometric_interpretation="MONOCHROME2",
+            pixel_keyword="PixelData",
+            decoding_plugin="pydicom",
+        )
     return np.asarray(array)
 
 

@@ -1,6 +1,7 @@
 """One value out of a pydicom data set, straight from its raw bytes.
 
-pydicom's own conversion warns with the value in the text (patient data) and is slow; only some thirty elements are needed.
+pydicom's own conversion warns with the value in the text (patient data) and is slow; only some
+thirty elements are needed.
 """
 
 from __future__ import annotations
@@ -9,22 +10,55 @@ from typing import Any
 
 from pydicom.dataelem import DataElement
 
-PATIENT_NAME, PATIENT_ID, BIRTH_DATE, SEX, AGE = 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00101010
+PATIENT_NAME, PATIENT_ID, BIRTH_DATE, SEX, AGE = (
+    0x00100010,
+    0x00100020,
+    0x00100030,
+    0x00100040,
+    0x00101010,
+)
 IMAGE_TYPE, SOP_CLASS, MODALITY = 0x00080008, 0x00080016, 0x00080060
 STUDY_DESCRIPTION, SERIES_DESCRIPTION, PROTOCOL = 0x00081030, 0x0008103E, 0x00181030
 SERIES_UID, SERIES_NUMBER, INSTANCE_NUMBER = 0x0020000E, 0x00200011, 0x00200013
-POSITION, ORIENTATION, LATERALITY, IMAGE_LATERALITY, FRAME_LATERALITY = 0x00200032, 0x00200037, 0x00200060, 0x00200062, 0x00209072
+POSITION, ORIENTATION, LATERALITY, IMAGE_LATERALITY, FRAME_LATERALITY = (
+    0x00200032,
+    0x00200037,
+    0x00200060,
+    0x00200062,
+    0x00209072,
+)
 SLICE_THICKNESS, SLICE_SPACING = 0x00180050, 0x00180088
-SAMPLES, PHOTOMETRIC, FRAMES, ROWS, COLUMNS, PIXEL_SPACING = 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030
-BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED, BURNED_IN = 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280301
+SAMPLES, PHOTOMETRIC, FRAMES, ROWS, COLUMNS, PIXEL_SPACING = (
+    0x00280002,
+    0x00280004,
+    0x00280008,
+    0x00280010,
+    0x00280011,
+    0x00280030,
+)
+BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED, BURNED_IN = (
+    0x00280100,
+    0x00280101,
+    0x00280102,
+    0x00280103,
+    0x00280301,
+)
 INTERCEPT, SLOPE = 0x00281052, 0x00281053
 SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
-PLANE_POSITION, PLANE_ORIENTATION, PIXEL_MEASURES, PIXEL_VALUES, FRAME_ANATOMY = 0x00209113, 0x00209116, 0x00289110, 0x00289145, 0x00209071
+PLANE_POSITION, PLANE_ORIENTATION, PIXEL_MEASURES, PIXEL_VALUES, FRAME_ANATOMY = (
+    0x00209113,
+    0x00209116,
+    0x00289110,
+    0x00289145,
+    0x00209071,
+)
 META_CLASS, META_SYNTAX = 0x00020002, 0x00020010
 
 
 def text(data: Any, tag: int) -> str:
-    """The value as text without padding; several values stay joined by a backslash; empty if absent."""
+    """The value as text without padding; several values stay joined by a backslash; empty if
+    absent.
+    """
     element = data.get_item(tag, keep_deferred=True)
     value = None if element is None else element.value
     if value is None:
@@ -54,7 +88,9 @@ def count(data: Any, tag: int) -> int | None:
 
 
 def numbers(data: Any, tag: int) -> tuple[float, ...] | None:
-    """Numbers written as text (DS); None if absent or empty, NaN for each that is no number (`0,4` for one)."""
+    """Numbers written as text (DS); None if absent or empty, NaN for each that is no number (`0,4`
+    for one).
+    """
     value = text(data, tag)
     return tuple(_number(part) for part in value.split("\\")) if value else None
 

@@ -39,12 +39,31 @@ NATIVE = frozenset((IMPLICIT, EXPLICIT, BIG_ENDIAN))
 CT_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.2{suffix}" for suffix in ("", ".1", ".2"))
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
-NOT_IMAGES = frozenset(("SR", "SEG", "PR", "KO", "REG", "DOC", "AU", "FID", "PLAN", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD"))
+NOT_IMAGES = frozenset(
+    (
+        "SR",
+        "SEG",
+        "PR",
+        "KO",
+        "REG",
+        "DOC",
+        "AU",
+        "FID",
+        "PLAN",
+        "RTSTRUCT",
+        "RTPLAN",
+        "RTDOSE",
+        "RTRECORD",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameTags:
-    """What one frame says of itself. Lengths in mm; None where not said, NaN where it is no number."""
+    """What one frame says of itself.
+
+    Lengths in mm; None where not said, NaN where it is no number.
+    """
 
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
@@ -89,8 +108,9 @@ class Header:
 def read_header(path: Path, *, any_modality: bool = False) -> Header:
     """Read one file's header.
 
-    any_modality: take every grey image, whatever its modality says (the data set's own layout, where tags were removed).
-    Raises Skip with a code; ReadError where the whole case must not be trusted (bomb, bad_frames, corrupt_header, bad_rescale).
+    any_modality: take every grey image, whatever its modality says (the data set's own layout,
+    where tags were removed). Raises Skip with a code; ReadError where the whole case must not be
+    trusted (bomb, bad_frames, corrupt_header, bad_rescale).
     """
     data, size = load(path, FIRST_LOOK)
     if path.name.upper() == "DICOMDIR":
@@ -116,7 +136,9 @@ def _parse(path: Path, data: bytes, size: int, deflated: bool, any_modality: boo
     return guarded(lambda: _header(path, dataset, guard, size, deflated, any_modality))
 
 
-def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_modality: bool) -> Header:
+def _header(
+    path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_modality: bool
+) -> Header:
     _check_kind(data, guard, any_modality)
     pixels = guard.pixels
     if pixels is None:
@@ -127,7 +149,11 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
     if guessed:
         syntax = IMPLICIT if pixels.implicit else EXPLICIT if little else BIG_ENDIAN
     elif pixels.implicit != (syntax == IMPLICIT):
-        raise ReadError("corrupt_header", f"{safe_text(path.name)} is not written in the transfer syntax that it declares: export it again")
+        raise ReadError(
+            "corrupt_header",
+            f"{safe_text(path.name)} is not written in the transfer syntax that it declares: "
+            "export it again",
+        )
     if (pixels.length == UNDEFINED) == (syntax in NATIVE) or pixels.length == 0:
         raise Skip("corrupt_header")
     if pixels.length != UNDEFINED and pixels.offset + pixels.length > size:
@@ -145,7 +171,9 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
         big_endian=not little,
         deflated=deflated,
         series=e.text(data, e.SERIES_UID),
-        patient=tuple(_plain(e.text(data, tag)) for tag in (e.PATIENT_ID, e.PATIENT_NAME, e.BIRTH_DATE, e.SEX)),
+        patient=tuple(
+            _plain(e.text(data, tag)) for tag in (e.PATIENT_ID, e.PATIENT_NAME, e.BIRTH_DATE, e.SEX)
+        ),
         series_number=e.count(data, e.SERIES_NUMBER),
         instance=e.count(data, e.INSTANCE_NUMBER),
         rows=e.integer(data, e.ROWS) or 0,
@@ -156,8 +184,14 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
         signed=e.integer(data, e.SIGNED) == 1,
         photometric=e.text(data, e.PHOTOMETRIC),
         burned_in=e.text(data, e.BURNED_IN).upper() == "YES",
-        laterality=side or e.text(_first(e.items(shared, e.FRAME_ANATOMY) if shared is not None else []) or data, e.FRAME_LATERALITY),
-        words=" ".join(e.text(data, tag) for tag in (e.SERIES_DESCRIPTION, e.PROTOCOL, e.STUDY_DESCRIPTION)),
+        laterality=side
+        or e.text(
+            _first(e.items(shared, e.FRAME_ANATOMY) if shared is not None else []) or data,
+            e.FRAME_LATERALITY,
+        ),
+        words=" ".join(
+            e.text(data, tag) for tag in (e.SERIES_DESCRIPTION, e.PROTOCOL, e.STUDY_DESCRIPTION)
+        ),
         age=e.text(data, e.AGE),
         sex=e.text(data, e.SEX),
         pixels=pixels,
@@ -166,7 +200,8 @@ def _header(path: Path, data: Any, guard: Guard, size: int, deflated: bool, any_
 
 
 def _plain(text: str) -> str:
-    """A text of the patient for comparing: the same person may be written in capitals, with or without carets and spaces.
+    """A text of the patient for comparing: the same person may be written in capitals, with or
+    without carets and spaces.
 
     Of a name in several scripts (PS3.5 6.2.1) the first one counts.
     """
@@ -180,7 +215,9 @@ def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:
     if kind == DICOMDIR_CLASS:
         raise Skip("dicomdir")
     if not any_modality and not kind and not modality:
-        raise Skip("not_ct" if guard.pixels else "not_dicom" if data.preamble is None else "truncated")
+        raise Skip(
+            "not_ct" if guard.pixels else "not_dicom" if data.preamble is None else "truncated"
+        )
     if modality in NOT_IMAGES:
         raise Skip("not_ct_volume")
     if "LOCALIZER" in image_type or "SCOUT" in image_type:
@@ -189,26 +226,52 @@ def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:
         raise Skip("not_ct")
     if guard.pixels is None:
         raise Skip("corrupt_header" if guard.open_ended else "truncated")
-    if kind.startswith(SECONDARY_CAPTURE) and not any_modality and e.ORIENTATION not in data and e.SHARED_GROUPS not in data:
+    if (
+        kind.startswith(SECONDARY_CAPTURE)
+        and not any_modality
+        and e.ORIENTATION not in data
+        and e.SHARED_GROUPS not in data
+    ):
         raise Skip("not_ct")
-    if (e.integer(data, e.SAMPLES) or 1) != 1 or e.text(data, e.PHOTOMETRIC).upper() not in ("MONOCHROME1", "MONOCHROME2", ""):
+    if (e.integer(data, e.SAMPLES) or 1) != 1 or e.text(data, e.PHOTOMETRIC).upper() not in (
+        "MONOCHROME1",
+        "MONOCHROME2",
+        "",
+    ):
         raise Skip("not_ct")
 
 
-def _frames(path: Path, data: Any, shared: Any, pixels: PixelSpan, size: int) -> tuple[FrameTags, ...]:
+def _frames(
+    path: Path, data: Any, shared: Any, pixels: PixelSpan, size: int
+) -> tuple[FrameTags, ...]:
     """The tags of every frame, from the root, the shared and the per-frame groups."""
     number = 1
     if e.text(data, e.FRAMES):
         number = e.count(data, e.FRAMES) or 0
         # Every frame takes at least a byte, so no honest number is larger than the data.
         if not 1 <= number <= min(pixels.length, size, FRAMES_LIMIT):
-            raise ReadError("bad_frames", f"{safe_text(path.name)} gives an impossible number of frames: export it again")
-    cells = (e.integer(data, e.ROWS) or 0) * (e.integer(data, e.COLUMNS) or 0) * ((e.integer(data, e.BITS_ALLOCATED) or 0) // 8)
+            raise ReadError(
+                "bad_frames",
+                f"{safe_text(path.name)} gives an impossible number of frames: export it again",
+            )
+    cells = (
+        (e.integer(data, e.ROWS) or 0)
+        * (e.integer(data, e.COLUMNS) or 0)
+        * ((e.integer(data, e.BITS_ALLOCATED) or 0) // 8)
+    )
     if number > 1 and pixels.length != UNDEFINED and number * cells > pixels.length:
-        raise ReadError("bad_frames", f"{safe_text(path.name)}: its pixel data is too short for {number} frames; export it again")
+        raise ReadError(
+            "bad_frames",
+            f"{safe_text(path.name)}: its pixel data is too short for {number} frames; export it "
+            "again",
+        )
     groups = e.items(data, e.FRAME_GROUPS)
     if groups and len(groups) != number:
-        raise ReadError("bad_frames", f"{safe_text(path.name)} says {number} frames and describes {len(groups)}: export it again")
+        raise ReadError(
+            "bad_frames",
+            f"{safe_text(path.name)} says {number} frames and describes {len(groups)}: export it "
+            "again",
+        )
     if not groups and number > 1:
         return _even_frames(data, number)
     return tuple(_frame_tags([data, shared, group]) for group in groups or [None])
@@ -234,21 +297,39 @@ def _frame_tags(places: list[Any]) -> FrameTags:
 
 
 def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
-    """Frames of an older multi-frame file, which places only the first: the rest follow along the normal at the slice spacing."""
+    """Frames of an older multi-frame file, which places only the first: the rest follow along the
+    normal at the slice spacing.
+    """
     first = _frame_tags([data])
     steps = e.numbers(data, e.SLICE_SPACING) or e.numbers(data, e.SLICE_THICKNESS)
     across = first.orientation
-    if first.position is None or len(first.position) != 3 or across is None or len(across) != 6 or not steps or not isfinite(steps[0]):
-        return (FrameTags(None, first.orientation, first.spacing, first.slope, first.intercept),) * number
+    if (
+        first.position is None
+        or len(first.position) != 3
+        or across is None
+        or len(across) != 6
+        or not steps
+        or not isfinite(steps[0])
+    ):
+        return (
+            FrameTags(None, first.orientation, first.spacing, first.slope, first.intercept),
+        ) * number
     (a, b, c, p, q, r), (x, y, z) = across, first.position
     normal = (b * r - c * q, c * p - a * r, a * q - b * p)
     return tuple(
         FrameTags(
-            (x + k * steps[0] * normal[0], y + k * steps[0] * normal[1], z + k * steps[0] * normal[2]),
-            first.orientation, first.spacing, first.slope, first.intercept,
+            (
+                x + k * steps[0] * normal[0],
+                y + k * steps[0] * normal[1],
+                z + k * steps[0] * normal[2],
+            ),
+            first.orientation,
+            first.spacing,
+            first.slope,
+            first.intercept,
         )
         for k in range(number)
-    )  # fmt: skip
+    )
 
 
 def _first(found: list[Any]) -> Any:

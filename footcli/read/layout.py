@@ -1,4 +1,6 @@
-"""The data set's own layout -> Volume: one stack per plane of one grid, where geometry tags may have been removed."""
+"""The data set's own layout -> Volume: one stack per plane of one grid, where geometry tags may
+have been removed.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,37 @@ from numpy.typing import NDArray
 from footcli.dataset.clinical import of_this_case, read_clinical
 from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
-from footcli.read.assemble import SAME_PLACE, Log, Slice, Stack, assemble, check_one_patient, choose, collect
+from footcli.read.assemble import (
+    SAME_PLACE,
+    Log,
+    Slice,
+    Stack,
+    assemble,
+    check_one_patient,
+    choose,
+    collect,
+)
 from footcli.read.headers import Header, read_header
-from footcli.read.patient import Axes, affine_of, axes_of, check_tilt, pixel_spacing, places_along, positions, tags_of
+from footcli.read.patient import (
+    Axes,
+    affine_of,
+    axes_of,
+    check_tilt,
+    pixel_spacing,
+    places_along,
+    positions,
+    tags_of,
+)
 from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
 
 AGREEMENT = 0.9
-"""Correlation of a slice with the same cut of the volume above which both show one grid; resampled cuts reach 0.95 and more."""
+"""Correlation of a slice with the same cut of the volume above which both show one grid; resampled
+cuts reach 0.95 and more.
+"""
 
-# How the axes of a stack (slice, row, column) lie in hu (z, y, x), and which stack axis is x, y, z in (column, row, slice).
+# How the axes of a stack (slice, row, column) lie in hu (z, y, x), and which stack axis is x, y, z
+# in (column, row, slice).
 _TO_ZYX = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (1, 2, 0)}
 _TO_XYZ = {Plane.AXL: [0, 1, 2], Plane.COR: [0, 2, 1], Plane.SAG: [2, 0, 1]}
 
@@ -34,7 +57,10 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
     Raises the ReadError of the first plane if none can be read.
     """
     if ref.several_patients:
-        text = "the case's file names hold several case numbers: put each patient's files in a folder of their own"
+        text = (
+            "the case's file names hold several case numbers: put each patient's files in a folder "
+            "of their own"
+        )
         raise ReadError("mixed_patients", text)
     first: ReadError | None = None
     for plane in Plane:
@@ -49,15 +75,25 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
             continue
         copies = [path for path in ref.copies if path.suffix.lower() != ".json"]
         if copies:
-            text = f"{len(copies)} files that are second downloads of others, by their names, were left out"
+            text = (
+                f"{len(copies)} files that are second downloads of others, by their names, were "
+                "left out"
+            )
             volume = replace(volume, notices=(*volume.notices, Notice("copies_left_out", text)))
         if plane is not Plane.AXL:
             why = first.code if first else "no images"
-            notice = Notice("plane_fallback", f"the axial stack could not be used ({why}): the volume was built from {plane} slices")
+            notice = Notice(
+                "plane_fallback",
+                f"the axial stack could not be used ({why}): the volume was built from {plane} "
+                "slices",
+            )
             volume = replace(volume, notices=(*volume.notices, notice))
         tags, notices = _with_clinical(ref, volume.tags)
         return replace(volume, tags=tags, notices=(*volume.notices, *notices))
-    raise first or ReadError("no_images", "the case has no images in AXL, COR or SAG: put its DICOM files there or remove it")
+    raise first or ReadError(
+        "no_images",
+        "the case has no images in AXL, COR or SAG: put its DICOM files there or remove it",
+    )
 
 
 def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
@@ -71,7 +107,8 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
         stack, affine, known = *_by_tags(slices, numbers, *geometry, log), True
     hu = np.ascontiguousarray(stack.hu.transpose(_TO_ZYX[plane]))
     order = [*_TO_XYZ[plane], 3]
-    # Without orientation tags the millimetre axes are the voxel axes, so they are renamed along with them.
+    # Without orientation tags the millimetre axes are the voxel axes, so they are renamed along
+    # with them.
     affine = affine[:, order] if geometry is not None else affine[np.ix_(order, order)]
     if plane is Plane.AXL:
         for other in (Plane.COR, Plane.SAG):
@@ -79,17 +116,34 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
     said = tags_of([piece.header for piece in slices])
     tags = replace(said, side=_side(slices) or said.side, weight_bearing=True)
     return Volume(
-        hu, affine, stack.names, "", stack=plane, spacing_known=known, orientation_known=geometry is not None,
-        tags=tags, notices=tuple(log.notices), skipped=dict(log.skipped),
-    )  # fmt: skip
+        hu,
+        affine,
+        stack.names,
+        "",
+        stack=plane,
+        spacing_known=known,
+        orientation_known=geometry is not None,
+        tags=tags,
+        notices=tuple(log.notices),
+        skipped=dict(log.skipped),
+    )
 
 
 def _numbers(slices: list[Slice]) -> NDArray[np.float64] | None:
-    """Slice numbers from the file names (several frames of a file follow each other), else InstanceNumber; None if not all have one."""
+    """Slice numbers from the file names (several frames of a file follow each other), else
+    InstanceNumber; None if not all have one.
+    """
     found = [re.search(r"(\d+)$", piece.header.path.stem) for piece in slices]
-    named = [int(match[1]) + piece.index if match else None for match, piece in zip(found, slices, strict=True)]
+    named = [
+        int(match[1]) + piece.index if match else None
+        for match, piece in zip(found, slices, strict=True)
+    ]
     if len(slices) > 1 and any(len(piece.header.frames) > 1 for piece in slices):
-        named = [piece.index for piece in slices] if len({piece.header.path for piece in slices}) == 1 else [None]
+        named = (
+            [piece.index for piece in slices]
+            if len({piece.header.path for piece in slices}) == 1
+            else [None]
+        )
     for numbers in (named, [piece.header.instance for piece in slices]):
         if None not in numbers and len(set(numbers)) > 1:
             return np.asarray(numbers, np.float64)
@@ -97,7 +151,9 @@ def _numbers(slices: list[Slice]) -> NDArray[np.float64] | None:
 
 
 def _whole_geometry(slices: list[Slice]) -> tuple[Axes, NDArray[np.float64]] | None:
-    """The axes and positions (n, 3) if the tags hold a usable geometry; None where de-identification removed or zeroed it."""
+    """The axes and positions (n, 3) if the tags hold a usable geometry; None where
+    de-identification removed or zeroed it.
+    """
     try:
         axes, at = axes_of(slices[0]), positions(slices)
     except ReadError:
@@ -108,13 +164,20 @@ def _whole_geometry(slices: list[Slice]) -> tuple[Axes, NDArray[np.float64]] | N
 
 
 def _by_tags(
-    slices: list[Slice], numbers: NDArray[np.float64] | None, axes: Axes, at: NDArray[np.float64], log: Log
+    slices: list[Slice],
+    numbers: NDArray[np.float64] | None,
+    axes: Axes,
+    at: NDArray[np.float64],
+    log: Log,
 ) -> tuple[Stack, NDArray[np.float64]]:
     pixel = axes.spacing
     if pixel is None:
-        raise ReadError("no_spacing", "the images do not say their pixel spacing: give it with --spacing (mm)")
+        raise ReadError(
+            "no_spacing", "the images do not say their pixel spacing: give it with --spacing (mm)"
+        )
     check_tilt(at, axes, min(pixel))
-    # Slices count as their names do, so that a voxel index is a slice number: the slice axis may then run against the normal.
+    # Slices count as their names do, so that a voxel index is a slice number: the slice axis may
+    # then run against the normal.
     direction = axes.normal
     if numbers is not None:
         order = np.argsort(numbers, kind="stable")
@@ -122,7 +185,11 @@ def _by_tags(
         if (run <= SAME_PLACE).all():
             direction = -axes.normal
         elif not (run >= -SAME_PLACE).all():
-            log.warn("names_disagree", "the numbers in the file names do not follow the headers' positions: the positions were used")
+            log.warn(
+                "names_disagree",
+                "the numbers in the file names do not follow the headers' positions: the positions "
+                "were used",
+            )
     stack = assemble(slices, places_along(at, direction), log, lambda place: f"{place:.1f} mm")
     return stack, affine_of(stack, axes, pixel, direction, at)
 
@@ -131,22 +198,40 @@ def _by_names(
     slices: list[Slice], numbers: NDArray[np.float64] | None, spacing_mm: float | None, log: Log
 ) -> tuple[Stack, NDArray[np.float64], bool]:
     if numbers is None:
-        raise ReadError("no_geometry", "neither headers nor file names order the slices: name them ..._AXL_0001.dcm or export positions")
-    log.warn("geometry_from_names", "the headers hold no usable positions: slices were ordered by their names and taken as evenly spaced")
+        raise ReadError(
+            "no_geometry",
+            "neither headers nor file names order the slices: name them ..._AXL_0001.dcm or export "
+            "positions",
+        )
+    log.warn(
+        "geometry_from_names",
+        "the headers hold no usable positions: slices were ordered by their names and taken as "
+        "evenly spaced",
+    )
     stack = assemble(slices, numbers, log, lambda place: f"slice {place:.0f}")
     if abs(stack.step - 1) > SAME_PLACE:
-        raise ReadError("missing_slices", f"the slice numbers go up by {stack.step:g}: add the missing files")
+        raise ReadError(
+            "missing_slices", f"the slice numbers go up by {stack.step:g}: add the missing files"
+        )
     pixel = pixel_spacing(slices[0]) or (None if spacing_mm is None else (spacing_mm, spacing_mm))
     if pixel is None:
-        log.warn("no_spacing", "the images do not say their pixel spacing: angles are measured, millimetres are not (give --spacing)")
+        log.warn(
+            "no_spacing",
+            "the images do not say their pixel spacing: angles are measured, millimetres are not "
+            "(give --spacing)",
+        )
         return stack, np.eye(4), False
     return stack, np.diag([pixel[0], pixel[1], pixel[0], 1.0]), True
 
 
-def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Header], log: Log) -> None:
-    """Check the middle slice of another plane against the same cut of the volume; a notice if they differ.
+def _compare(
+    ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Header], log: Log
+) -> None:
+    """Check the middle slice of another plane against the same cut of the volume; a notice if they
+    differ.
 
-    axial: headers of the axial slices. Raises ReadError mixed_patients where the plane's first, middle or last slice is of another.
+    axial: headers of the axial slices. Raises ReadError mixed_patients where the plane's first,
+    middle or last slice is of another.
     """
     paths = ref.images.get(plane, ())
     path = paths[len(paths) // 2] if paths else None
@@ -161,11 +246,19 @@ def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Head
         check_pixel_tags(header)
         picture = next(frames(header, (0,))).hu
     except (ReadError, Skip) as error:
-        log.warn("plane_unreadable", f"the middle {plane} slice cannot be read ({error.code}): labels of that plane may not match")
+        log.warn(
+            "plane_unreadable",
+            f"the middle {plane} slice cannot be read ({error.code}): labels of that plane may not "
+            "match",
+        )
         return
     cuts = hu.transpose(1, 0, 2) if plane is Plane.COR else hu.transpose(2, 0, 1)
     if picture.shape != cuts.shape[1:]:
-        log.warn("planes_disagree", f"{plane} slices of {picture.shape} pixels do not fit the axial volume's {cuts.shape[1:]}")
+        log.warn(
+            "planes_disagree",
+            f"{plane} slices of {picture.shape} pixels do not fit the axial volume's "
+            f"{cuts.shape[1:]}",
+        )
         return
     number, last = int(match[1]), len(cuts) - 1
     for words, turned, counted in (
@@ -176,11 +269,23 @@ def _compare(ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Head
         ("numbered from the other end", picture, last - number + 1),
     ):
         # Whether slices count from 0 or from 1 is not known: try both.
-        if any(_correlation(turned, cuts[k]) >= AGREEMENT for k in (counted, counted - 1) if 0 <= k <= last):
+        if any(
+            _correlation(turned, cuts[k]) >= AGREEMENT
+            for k in (counted, counted - 1)
+            if 0 <= k <= last
+        ):
             if words:
-                log.warn("planes_disagree", f"{plane} slices fit the axial volume only {words}: labels of that plane may not match")
+                log.warn(
+                    "planes_disagree",
+                    f"{plane} slices fit the axial volume only {words}: labels of that plane may "
+                    "not match",
+                )
             return
-    log.warn("planes_disagree", f"the middle {plane} slice is not that cut of the axial volume: labels of that plane may not match")
+    log.warn(
+        "planes_disagree",
+        f"the middle {plane} slice is not that cut of the axial volume: labels of that plane may "
+        "not match",
+    )
 
 
 def _headers(paths: Iterable[Path]) -> list[Header]:
@@ -203,19 +308,27 @@ def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:
 
 
 def _side(slices: list[Slice]) -> Side | None:
-    found = {word for piece in slices for word in re.findall(r"(?<=_)([LR])(?=_)", piece.header.path.stem)}
+    found = {
+        word
+        for piece in slices
+        for word in re.findall(r"(?<=_)([LR])(?=_)", piece.header.path.stem)
+    }
     return "L" if found == {"L"} else "R" if found == {"R"} else None
 
 
 def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Notice, ...]]:
-    """The tags with what the clinical files say, of those that are about this case by their name."""
-    own = of_this_case(ref.clinical_files, (path.stem for paths in ref.images.values() for path in paths[:1]))
+    """The tags, completed from the clinical files that are about this case by their name."""
+    own = of_this_case(
+        ref.clinical_files, (path.stem for paths in ref.images.values() for path in paths[:1])
+    )
     others = len(ref.clinical_files) - len(own)
     for path in own:
         try:
             clinical = read_clinical(path)
         except TruthError:
             continue
-        tags = replace(tags, age_years=clinical.age_years or tags.age_years, sex=clinical.sex or tags.sex)
+        tags = replace(
+            tags, age_years=clinical.age_years or tags.age_years, sex=clinical.sex or tags.sex
+        )
     text = f"{others} clinical files are of another case, by their names, and were left out"
     return tags, (Notice("clinical_of_another", text),) if others else ()

@@ -16,21 +16,29 @@ from footcli.read.assemble import Slice, Stack
 from footcli.read.headers import Header
 
 SPACING_MM = (0.01, 10.0)
-"""Pixel and slice spacing that a scan of a foot can have; outside, resampling would ask for absurd sizes."""
+"""Pixel and slice spacing that a scan of a foot can have; outside, resampling would ask for absurd
+sizes.
+"""
 COSINE_TOLERANCE = 1e-3
 """How far direction cosines may be from unit length and right angle, by rounding."""
 DRIFT_PX = 0.5
-"""Sideways shift of a slice off the normal through the first, in pixels, that is rounding and no gantry tilt."""
+"""Sideways shift of a slice off the normal through the first, in pixels, that is rounding and no
+gantry tilt.
+"""
 
 _T = TypeVar("_T")
 _UNIT_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _NOT_LOADED = re.compile(r"non?[\s_-]*(weight|wb|standing)|nwb|unloaded|비\s*체중", re.IGNORECASE)
-_LOADED = re.compile(r"weight[\s_-]*bearing|(?<![a-z])wb(ct)?(?![a-z])|standing|체중\s*부하", re.IGNORECASE)
+_LOADED = re.compile(
+    r"weight[\s_-]*bearing|(?<![a-z])wb(ct)?(?![a-z])|standing|체중\s*부하", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axes:
-    """Unit vectors (3,) LPS: right along a row, down a column, normal; and pixel steps in mm along both (None: not said)."""
+    """Unit vectors (3,) LPS: right along a row, down a column, normal; and pixel steps in mm along
+    both (None: not said).
+    """
 
     right: NDArray[np.float64]
     down: NDArray[np.float64]
@@ -43,11 +51,22 @@ def axes_of(piece: Slice) -> Axes:
     cosines = piece.tags.orientation
     name = piece.header.name
     if cosines is None or len(cosines) != 6 or piece.tags.position is None:
-        raise ReadError("no_geometry", f"{name}: slice position or orientation is missing; export the series with ImagePositionPatient")
+        raise ReadError(
+            "no_geometry",
+            f"{name}: slice position or orientation is missing; export the series with "
+            "ImagePositionPatient",
+        )
     right, down = np.asarray(cosines[:3]), np.asarray(cosines[3:])
     lengths = np.linalg.norm(right), np.linalg.norm(down)
-    if not all(abs(n - 1) <= COSINE_TOLERANCE for n in lengths) or not abs(right @ down) <= COSINE_TOLERANCE:
-        raise ReadError("no_geometry", f"{name}: its orientation is no pair of perpendicular unit vectors; export the series again")
+    if (
+        not all(abs(n - 1) <= COSINE_TOLERANCE for n in lengths)
+        or not abs(right @ down) <= COSINE_TOLERANCE
+    ):
+        raise ReadError(
+            "no_geometry",
+            f"{name}: its orientation is no pair of perpendicular unit vectors; export the series "
+            "again",
+        )
     right = right / lengths[0]
     normal = np.cross(right, down)
     normal /= np.linalg.norm(normal)
@@ -60,7 +79,11 @@ def pixel_spacing(piece: Slice) -> tuple[float, float] | None:
     if spacing is None:
         return None
     if len(spacing) != 2 or not all(SPACING_MM[0] <= value <= SPACING_MM[1] for value in spacing):
-        raise ReadError("bad_spacing", f"{piece.header.name}: its pixel spacing is not two numbers of {SPACING_MM[0]}..{SPACING_MM[1]} mm")
+        raise ReadError(
+            "bad_spacing",
+            f"{piece.header.name}: its pixel spacing is not two numbers of "
+            f"{SPACING_MM[0]}..{SPACING_MM[1]} mm",
+        )
     return spacing[1], spacing[0]
 
 
@@ -69,7 +92,11 @@ def positions(slices: list[Slice]) -> NDArray[np.float64]:
     for piece in slices:
         place = piece.tags.position
         if place is None or len(place) != 3 or not np.all(np.isfinite(place)):
-            raise ReadError("no_geometry", f"{piece.header.name}: its slice position is missing or malformed; export the series again")
+            raise ReadError(
+                "no_geometry",
+                f"{piece.header.name}: its slice position is missing or malformed; export the "
+                "series again",
+            )
     return np.asarray([piece.tags.position for piece in slices], np.float64)
 
 
@@ -79,25 +106,40 @@ def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
     sideways = offset - np.outer(offset @ axes.normal, axes.normal)
     drift = float(np.linalg.norm(sideways, axis=1).max())
     if drift > DRIFT_PX * pixel:
-        raise ReadError("tilt", f"the slices shift sideways by up to {drift:.1f} mm (gantry tilt): straighten the series before reading it")
+        raise ReadError(
+            "tilt",
+            f"the slices shift sideways by up to {drift:.1f} mm (gantry tilt): straighten the "
+            "series before reading it",
+        )
 
 
 def places_along(at: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 3) positions -> (n,) mm along a unit vector, rounded so that the files' order leaves no trace in the last digits."""
+    """(n, 3) positions -> (n,) mm along a unit vector, rounded so that the files' order leaves no
+    trace in the last digits.
+    """
     return np.round(at @ direction, 6)
 
 
 def affine_of(
-    stack: Stack, axes: Axes, pixel: tuple[float, float], direction: NDArray[np.float64], at: NDArray[np.float64]
+    stack: Stack,
+    axes: Axes,
+    pixel: tuple[float, float],
+    direction: NDArray[np.float64],
+    at: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(4, 4), (column, row, slice, 1) -> LPS mm, for a stack placed along `direction` from the positions `at` (n, 3).
+    """(4, 4), (column, row, slice, 1) -> LPS mm, for a stack placed along `direction` from the
+    positions `at` (n, 3).
 
     Raises ReadError bad_spacing for an impossible slice step.
     """
     first = at[np.lexsort((*at.T, places_along(at, direction)))[0]]
     first_place = float(places_along(first[None], direction)[0])
     if not SPACING_MM[0] <= stack.step <= SPACING_MM[1]:
-        raise ReadError("bad_spacing", f"a slice step of {stack.step:g} mm is no scan of a foot ({SPACING_MM[0]}..{SPACING_MM[1]} mm)")
+        raise ReadError(
+            "bad_spacing",
+            f"a slice step of {stack.step:g} mm is no scan of a foot "
+            f"({SPACING_MM[0]}..{SPACING_MM[1]} mm)",
+        )
     affine = np.eye(4)
     affine[:3, 0] = axes.right * pixel[0]
     affine[:3, 1] = axes.down * pixel[1]
@@ -108,7 +150,12 @@ def affine_of(
 
 def tags_of(headers: list[Header]) -> ScanTags:
     """Side, weight bearing, age and sex, each where the headers agree."""
-    said = [_tags(*words) for words in sorted({(h.laterality.upper(), h.words, h.age.upper(), h.sex.upper()) for h in headers})]
+    said = [
+        _tags(*words)
+        for words in sorted(
+            {(h.laterality.upper(), h.words, h.age.upper(), h.sex.upper()) for h in headers}
+        )
+    ]
     return ScanTags(
         side=_agreed(tags.side for tags in said),
         weight_bearing=_agreed(tags.weight_bearing for tags in said),
@@ -121,7 +168,11 @@ def _tags(laterality: str, words: str, age: str, sex: str) -> ScanTags:
     years = re.fullmatch(r"(\d{1,3})([YMWD])", age)
     return ScanTags(
         side="L" if laterality == "L" else "R" if laterality == "R" else None,
-        weight_bearing=False if _NOT_LOADED.search(words) else True if _LOADED.search(words) else None,
+        weight_bearing=False
+        if _NOT_LOADED.search(words)
+        else True
+        if _LOADED.search(words)
+        else None,
         age_years=int(years[1]) * _UNIT_YEARS[years[2]] if years else None,
         sex="F" if sex == "F" else "M" if sex == "M" else None,
     )

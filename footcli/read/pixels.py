@@ -34,23 +34,49 @@ class Frame:
 
 
 def check_pixel_tags(header: Header) -> None:
-    """Refuse what no honest CT image says of its pixels. Raises ReadError geometry_mismatch, unsupported_bits."""
+    """Refuse what no honest CT image says of its pixels.
+
+    Raises ReadError geometry_mismatch, unsupported_bits.
+    """
     allocated, stored = header.bits_allocated, header.bits_stored
-    if header.pixels.is_float or allocated not in (8, 16) or not 1 <= stored <= allocated or not stored - 1 <= header.high_bit < allocated:
-        raise ReadError("unsupported_bits", f"{header.name}: only images of 8 or 16 bits a pixel can be read; convert them first")
+    if (
+        header.pixels.is_float
+        or allocated not in (8, 16)
+        or not 1 <= stored <= allocated
+        or not stored - 1 <= header.high_bit < allocated
+    ):
+        raise ReadError(
+            "unsupported_bits",
+            f"{header.name}: only images of 8 or 16 bits a pixel can be read; convert them first",
+        )
     frame = frame_bytes(header)
     if not 0 < frame <= FRAME_LIMIT:
-        raise ReadError("geometry_mismatch", f"{header.name}: {header.rows} x {header.columns} pixels is no usable image; export it again")
+        raise ReadError(
+            "geometry_mismatch",
+            f"{header.name}: {header.rows} x {header.columns} pixels is no usable image; export it "
+            "again",
+        )
     if header.syntax in NATIVE and header.pixels.length < frame // 2:
-        raise ReadError("geometry_mismatch", f"{header.name}: far fewer pixels than its rows and columns say; export it again")
+        raise ReadError(
+            "geometry_mismatch",
+            f"{header.name}: far fewer pixels than its rows and columns say; export it again",
+        )
     expected = frame * len(header.frames)
-    if header.syntax in NATIVE and header.pixels.length > expected + expected % 2:  # a value is padded to an even length
+    if (
+        header.syntax in NATIVE and header.pixels.length > expected + expected % 2
+    ):  # a value is padded to an even length
         raise _surplus(header)
 
 
 def _surplus(header: Header) -> ReadError:
-    """Rows, columns or bits are wrong then: read as they are, the picture would be sheared or cut."""
-    return ReadError("geometry_mismatch", f"{header.name}: more pixel data than its rows, columns and frames say; export it again")
+    """Rows, columns or bits are wrong then.
+
+    Read as they are, the picture would be sheared or cut.
+    """
+    return ReadError(
+        "geometry_mismatch",
+        f"{header.name}: more pixel data than its rows, columns and frames say; export it again",
+    )
 
 
 def frame_bytes(header: Header) -> int:
@@ -60,10 +86,15 @@ def frame_bytes(header: Header) -> int:
 def frames(header: Header, wanted: tuple[int, ...]) -> Iterator[Frame]:
     """Decode the wanted frames of a file in turn.
 
-    Raises Skip truncated or io_error where the data ends early; ReadError where it is damaged or has no decoder.
+    Raises Skip truncated or io_error where the data ends early; ReadError where it is damaged or
+    has no decoder.
     """
     try:
-        with io.BytesIO(inflate(header.path)) if header.deflated else open_regular(header.path) as file:
+        with (
+            io.BytesIO(inflate(header.path))
+            if header.deflated
+            else open_regular(header.path) as file
+        ):
             if header.syntax in NATIVE:
                 parts = ((i, _native(file, header, i)) for i in wanted)
             else:
@@ -79,16 +110,24 @@ def frames(header: Header, wanted: tuple[int, ...]) -> Iterator[Frame]:
 def _native(file: BinaryIO, header: Header, index: int) -> NDArray[Any]:
     size = frame_bytes(header)
     first = index * size
-    swapped = header.bits_allocated == 8 and header.big_endian and header.pixels.words  # two pixels a word, the second one first
+    swapped = (
+        header.bits_allocated == 8 and header.big_endian and header.pixels.words
+    )  # two pixels a word, the second one first
     skipped = first % 2 if swapped else 0  # begin with a whole word
     file.seek(header.pixels.offset + first - skipped)
-    data = file.read(min(size + skipped + (size + skipped) % 2 * swapped, header.pixels.length - first + skipped))
+    data = file.read(
+        min(size + skipped + (size + skipped) % 2 * swapped, header.pixels.length - first + skipped)
+    )
     if swapped:
         data = np.frombuffer(data[: len(data) // 2 * 2], "<u2").byteswap().tobytes()
     data = data[skipped : skipped + size]
     if len(data) < size:
         raise Skip("truncated")
-    kind = np.dtype(np.uint8) if header.bits_allocated == 8 else np.dtype(">u2" if header.big_endian else "<u2")
+    kind = (
+        np.dtype(np.uint8)
+        if header.bits_allocated == 8
+        else np.dtype(">u2" if header.big_endian else "<u2")
+    )
     return np.frombuffer(data, kind).reshape(header.rows, header.columns)
 
 
@@ -118,7 +157,9 @@ def _spans(file: BinaryIO, header: Header) -> list[list[tuple[int, int]]]:
     return _frames_of(file, header, table, fragments)
 
 
-def _frames_of(file: BinaryIO, header: Header, table: tuple[int, int], fragments: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+def _frames_of(
+    file: BinaryIO, header: Header, table: tuple[int, int], fragments: list[tuple[int, int]]
+) -> list[list[tuple[int, int]]]:
     number = len(header.frames)
     if number == 1 and fragments:
         _check_one_image(file, header, fragments)
@@ -138,12 +179,16 @@ def _frames_of(file: BinaryIO, header: Header, table: tuple[int, int], fragments
 
 
 def _check_one_image(file: BinaryIO, header: Header, fragments: list[tuple[int, int]]) -> None:
-    """Several fragments may be one image, but not several images (PS3.5 A.4: an RLE frame is always one fragment)."""
+    """Several fragments may be one image, but not several images (PS3.5 A.4: an RLE frame is always
+    one fragment).
+    """
     starts = []
     for offset, _ in fragments[1:]:
         file.seek(offset)
         starts.append(file.read(2))
-    if starts and (header.syntax == RLE or any(start in (b"\xff\xd8", b"\xff\x4f") for start in starts)):
+    if starts and (
+        header.syntax == RLE or any(start in (b"\xff\xd8", b"\xff\x4f") for start in starts)
+    ):
         raise _surplus(header)
 
 
@@ -156,20 +201,33 @@ def _joined(file: BinaryIO, spans: list[tuple[int, int]]) -> bytes:
 
 
 def _damaged(header: Header) -> ReadError:
-    return ReadError("pixel_corrupt", f"{header.name}: the compressed pixel data is damaged; export the image again")
+    return ReadError(
+        "pixel_corrupt",
+        f"{header.name}: the compressed pixel data is damaged; export the image again",
+    )
 
 
 def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
     if stored.dtype.itemsize * 8 < header.bits_stored:
-        raise ReadError("geometry_mismatch", f"{header.name}: its compressed pixels have fewer bits than its tags say; export it again")
+        raise ReadError(
+            "geometry_mismatch",
+            f"{header.name}: its compressed pixels have fewer bits than its tags say; export it "
+            "again",
+        )
     values = stored.astype(np.int32)
     half = 1 << (header.bits_stored - 1)
-    if header.signed and header.syntax not in NATIVE:  # some writers fill the unused bits with the sign
+    if (
+        header.signed and header.syntax not in NATIVE
+    ):  # some writers fill the unused bits with the sign
         wide = 1 << header.bits_allocated
         values = np.where(values >= wide // 2, values - wide, values)
     if header.syntax not in NATIVE and not (values.min() >= -half and values.max() < 2 * half):
-        raise ReadError("geometry_mismatch", f"{header.name}: its compressed pixels have more bits than its tags say; export it again")
+        raise ReadError(
+            "geometry_mismatch",
+            f"{header.name}: its compressed pixels have more bits than its tags say; export it "
+            "again",
+        )
     if header.high_bit >= header.bits_stored and header.syntax in NATIVE:
         values >>= header.high_bit + 1 - header.bits_stored
     if header.bits_stored < 16 or header.signed:
@@ -179,12 +237,17 @@ def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     return values
 
 
-def _rescaled(values: NDArray[np.int32], header: Header, index: int) -> tuple[NDArray[np.int16], bool]:
+def _rescaled(
+    values: NDArray[np.int32], header: Header, index: int
+) -> tuple[NDArray[np.int16], bool]:
     tags = header.frames[index]
     slope = 1.0 if tags.slope is None else tags.slope
     intercept = 0.0 if tags.intercept is None else tags.intercept
     if not (isfinite(slope) and isfinite(intercept) and slope > 0):
-        raise ReadError("bad_rescale", f"{header.name}: its rescale slope or intercept is no usable number; export it again")
+        raise ReadError(
+            "bad_rescale",
+            f"{header.name}: its rescale slope or intercept is no usable number; export it again",
+        )
     if slope == 1.0 and intercept.is_integer() and abs(intercept) < 2**20:
         hu: NDArray[Any] = values + np.int32(intercept)
     else:

@@ -1,4 +1,7 @@
-"""Bytes of one file for pydicom's parser, with limits around it: size, elements, reads, inflation."""
+"""Bytes of one file for pydicom's parser, with limits around it.
+
+Size, elements, reads, inflation.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ HEADER_LIMIT = 64 * 2**20
 ELEMENT_LIMIT = 20_000
 """Elements at the top level of one header."""
 READ_LIMIT = 1_000_000
-"""Reads that parsing one header may take: bounds the elements in nested sequences (each takes two or three)."""
+"""Reads that parsing one header may take: bounds the elements in nested sequences (each takes two
+or three).
+"""
 INFLATED_LIMIT = 256 * 2**20
 """Bytes of a deflated file once inflated."""
 FIRST_LOOK = 2**18
@@ -42,10 +47,11 @@ class Skip(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PixelSpan:
-    """Where the pixel data lies: `offset` and `length` in bytes of the file, or of its inflated content.
+    """Where the pixel data lies: `offset` and `length` in bytes of the file, or of its inflated
+    content.
 
-    implicit: how the file really is written, whatever transfer syntax it declares. words: the data are 16-bit words (OW), whatever
-    the pixels are.
+    implicit: how the file really is written, whatever transfer syntax it declares. words: the data
+    are 16-bit words (OW), whatever the pixels are.
     """
 
     offset: int
@@ -68,7 +74,10 @@ class Source(io.BytesIO):
 
 
 class Guard:
-    """pydicom's stop callback: bounds every element and remembers where the pixels are. `size`: bytes of the whole content."""
+    """pydicom's stop callback: bounds every element and remembers where the pixels are.
+
+    `size`: bytes of the whole content.
+    """
 
     def __init__(self, source: Source, size: int) -> None:
         self.source, self.size = source, size
@@ -79,7 +88,9 @@ class Guard:
     def __call__(self, tag: int, vr: str | None, length: int) -> bool:
         start = self.source.tell()
         if tag in PIXEL_TAGS:
-            self.pixels = PixelSpan(start, length, tag != 0x7FE00010, vr is None, vr in (None, "OW"))
+            self.pixels = PixelSpan(
+                start, length, tag != 0x7FE00010, vr is None, vr in (None, "OW")
+            )
             return True
         self.elements += 1
         self.open_ended = length == UNDEFINED
@@ -93,7 +104,10 @@ class Guard:
 
 
 def load(path: Path, limit: int) -> tuple[bytes, int]:
-    """The first `limit` bytes of a regular file and its whole size. Raises Skip special_file, io_error."""
+    """The first `limit` bytes of a regular file and its whole size.
+
+    Raises Skip special_file, io_error.
+    """
     try:
         with open_regular(path) as file:
             data = file.read(limit)
@@ -105,7 +119,10 @@ def load(path: Path, limit: int) -> tuple[bytes, int]:
 
 
 def inflate(path: Path) -> bytes:
-    """A deflated file with its data set inflated and its syntax renamed to explicit VR. Raises ReadError bomb, Skip."""
+    """A deflated file with its data set inflated and its syntax renamed to explicit VR.
+
+    Raises ReadError bomb, Skip.
+    """
     data, _ = load(path, INFLATED_LIMIT)
     if data[128:132] != b"DICM" or data[132:136] != b"\x02\0\0\0":
         raise Skip("corrupt_header")
@@ -116,7 +133,11 @@ def inflate(path: Path) -> bytes:
     except zlib.error:
         raise Skip("corrupt_header") from None
     if unpacker.unconsumed_tail:
-        raise ReadError("bomb", f"{safe_text(path.name)} inflates to over {INFLATED_LIMIT >> 20} MB: remove it or store it uncompressed")
+        raise ReadError(
+            "bomb",
+            f"{safe_text(path.name)} inflates to over {INFLATED_LIMIT >> 20} MB: remove it or "
+            "store it uncompressed",
+        )
     if not unpacker.eof:
         raise Skip("truncated")
     return data[:start].replace(DEFLATED, EXPLICIT.encode().ljust(len(DEFLATED), b"\0"), 1) + body
@@ -125,12 +146,15 @@ def inflate(path: Path) -> bytes:
 def looks_like_dicom(data: bytes) -> bool:
     if data[128:132] == b"DICM":
         return True
-    # A bare data set starts with a low element of group 2 or 8, in either byte order, and a short value.
+    # A bare data set starts with a low element of group 2 or 8, in either byte order, and a short
+    # value.
     if len(data) < 132 or data[:2] not in (b"\x02\0", b"\x08\0", b"\0\x08"):
         return False
     order = "big" if data[0] == 0 else "little"
     explicit = data[4:6].isalpha() and data[4:6].isupper()
-    length = int.from_bytes(data[6:8] if explicit else data[4:8], "big" if order == "big" else "little")
+    length = int.from_bytes(
+        data[6:8] if explicit else data[4:8], "big" if order == "big" else "little"
+    )
     return length <= 256
 
 

@@ -15,12 +15,18 @@ from footcli.web.page import LEVEL_STATE, page, report_link, term_title
 Strings = Mapping[str, str]
 
 
-def write_index(out: Path, cases: Sequence[Mapping[str, Any]], results: Mapping[str, CaseResult], lang: str = "en") -> Path:
+def write_index(
+    out: Path,
+    cases: Sequence[Mapping[str, Any]],
+    results: Mapping[str, CaseResult],
+    lang: str = "en",
+) -> Path:
     """index.html of an output folder: its cases, worst first.
 
-    cases: {"case_id": str, "outcome": "done" | "redone" | "skipped" | "failed", "folders": [names of folders under `out`],
-    "code": str | None, "message": str | None}. A failed case may have folders, of an earlier result.
-    results: folder name -> result, without those that cannot be read.
+    cases: {"case_id": str, "outcome": "done" | "redone" | "skipped" | "failed", "folders": [names
+    of folders under `out`], "code": str | None, "message": str | None}. A failed case may have
+    folders, of an earlier result. results: folder name -> result, without those that cannot be
+    read.
     """
     t = messages.strings(lang)
     rows = [row for case in cases for row in _index_rows(case, results, t, lang)]
@@ -30,8 +36,13 @@ def write_index(out: Path, cases: Sequence[Mapping[str, Any]], results: Mapping[
         lang,
         ("index.js",),
         heads=(("0", t["case"]), ("1", t["side"]), ("2", t["outcome"]), ("rank", t["findings"])),
-        findings=[(term.name, term_title(names.FINDINGS, term.name, lang)) for term in names.FINDINGS],
-        levels=[(level.value, t[f"level.{level.value}"]) for level in (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE)],
+        findings=[
+            (term.name, term_title(names.FINDINGS, term.name, lang)) for term in names.FINDINGS
+        ],
+        levels=[
+            (level.value, t[f"level.{level.value}"])
+            for level in (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE)
+        ],
         rows=sorted(rows, key=lambda row: (row["rank"], row["title"])),
         total=t["total"].format(len(cases), failed),
     )
@@ -40,24 +51,47 @@ def write_index(out: Path, cases: Sequence[Mapping[str, Any]], results: Mapping[
     return path
 
 
-def _index_rows(case: Mapping[str, Any], results: Mapping[str, CaseResult], t: Strings, lang: str) -> list[dict[str, Any]]:
+def _index_rows(
+    case: Mapping[str, Any], results: Mapping[str, CaseResult], t: Strings, lang: str
+) -> list[dict[str, Any]]:
     """A row for each foot of a case, and one for a case that failed."""
     case_id, outcome, rows = str(case["case_id"]), str(case["outcome"]), []
     word = t.get(f"outcome.{outcome}", outcome)
     if outcome == "failed":
         reason = " ".join(str(case[key]) for key in ("message", "code") if case.get(key))
-        row: dict[str, Any] = {"title": case_id, "link": None, "side": "", "chips": [], "text": reason, "rank": (-1, 0), "found": ""}
+        row: dict[str, Any] = {
+            "title": case_id,
+            "link": None,
+            "side": "",
+            "chips": [],
+            "text": reason,
+            "rank": (-1, 0),
+            "found": "",
+        }
         rows.append({**row, "state": "outside", "word": word})
         word = t["outcome.earlier"]
-    return rows + [_index_row(str(folder), results.get(folder), word, t, lang) for folder in case["folders"]]
+    return rows + [
+        _index_row(str(folder), results.get(folder), word, t, lang) for folder in case["folders"]
+    ]
 
 
-def _index_row(folder: str, result: CaseResult | None, word: str, t: Strings, lang: str) -> dict[str, Any]:
+def _index_row(
+    folder: str, result: CaseResult | None, word: str, t: Strings, lang: str
+) -> dict[str, Any]:
     row: dict[str, Any] = {"title": folder, "side": "", "chips": [], "text": "", "found": ""}
     if result is None:
         return {**row, "link": None, "state": "missing", "word": t["unreadable"], "rank": (0, 0)}
-    found = [f for level in (Level.PRESENT, Level.BORDERLINE) for f in result.findings if f.level is level and f.name != "normal"]
-    rank = (1, -2 * sum(f.level is Level.PRESENT for f in found) - sum(f.level is Level.BORDERLINE for f in found))
+    found = [
+        f
+        for level in (Level.PRESENT, Level.BORDERLINE)
+        for f in result.findings
+        if f.level is level and f.name != "normal"
+    ]
+    rank = (
+        1,
+        -2 * sum(f.level is Level.PRESENT for f in found)
+        - sum(f.level is Level.BORDERLINE for f in found),
+    )
     chips = [(LEVEL_STATE[f.level], term_title(names.FINDINGS, f.name, lang)) for f in found]
     if not found and any(f.name == "normal" and f.level is Level.PRESENT for f in result.findings):
         chips = [("within", term_title(names.FINDINGS, "normal", lang))]

@@ -13,13 +13,18 @@ from footcli.store.result import RESULT, load_result
 from footcli.text import messages
 from footcli.web.page import term_title
 
-SIDE_WORD = re.compile(r"(?<=[-_+])[LR](?=[-_]|$)")  # the side in a case's name: the last such letter that stands alone
+SIDE_WORD = re.compile(
+    r"(?<=[-_+])[LR](?=[-_]|$)"
+)  # the side in a case's name: the last such letter that stands alone
 SOURCES: tuple[Source, ...] = ("landmarks", "masks")
 OTHER = {"L": "R", "R": "L"}
 
 
 def partner(folder: Path) -> Path | None:
-    """The folder of the other foot: of the same name but for the side, holding a result. None where there is none."""
+    """The folder of the other foot: of the same name but for the side, holding a result.
+
+    None where there is none.
+    """
     found = list(SIDE_WORD.finditer(folder.name))
     if not found:
         return None
@@ -29,7 +34,8 @@ def partner(folder: Path) -> Path | None:
 
 
 def other_foot(folder: Path, result: CaseResult) -> CaseResult | None:
-    """The result of the other foot; None where there is none, or where it cannot be read: that is its own case's fault.
+    """The result of the other foot; None where there is none, or where it cannot be read: that is
+    its own case's fault.
 
     None too where the two were not taken in the same way, or cannot be of one person.
     """
@@ -42,17 +48,26 @@ def other_foot(folder: Path, result: CaseResult) -> CaseResult | None:
 
 
 def comparable(one: CaseResult, two: CaseResult) -> bool:
-    """Whether two results were taken with the same models, options and profile, and of persons whose ages do not differ."""
-    if any(one.provenance.get(key) != two.provenance.get(key) for key in ("algorithm", "models", "options", "profile")):
+    """Whether two results were taken with the same models, options and profile, and of persons
+    whose ages do not differ.
+    """
+    if any(
+        one.provenance.get(key) != two.provenance.get(key)
+        for key in ("algorithm", "models", "options", "profile")
+    ):
         return False
-    ages = {mapping(result.provenance.get("input")).get("age_band") for result in (one, two)} - {None}
+    ages = {mapping(result.provenance.get("input")).get("age_band") for result in (one, two)} - {
+        None
+    }
     return len(ages) < 2
 
 
 def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str]]:
-    """A row for each measure that both feet have from the same source: left, right, their difference. Empty unless sides are L and R.
+    """A row for each measure that both feet have from the same source: left, right, their
+    difference. Empty unless sides are L and R.
 
-    A difference beyond both values' guard bands together is marked "outside", a smaller one "within".
+    A difference beyond both values' guard bands together is marked "outside", a smaller one
+    "within".
     """
     feet = {one.side: one, two.side: two}
     if set(feet) != {"L", "R"}:
@@ -62,19 +77,32 @@ def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str
     left, right = (_values(feet[side]) for side in ("L", "R"))
     rows = []
     for term in names.MEASURES:
-        source = next((way for way in SOURCES if (term.name, way) in left and (term.name, way) in right), None)
+        source = next(
+            (way for way in SOURCES if (term.name, way) in left and (term.name, way) in right), None
+        )
         if source is None:
             continue
         (a, unit), (b, _) = left[term.name, source], right[term.name, source]
         band = bands.get(term.name)
-        state = "no_range" if band is None else "outside" if abs(a - b) > 2 * float(band) else "within"
-        rows.append({
-            "name": term.name, "about": term_title(names.MEASURES, term.name, lang), "source": t[f"source.{source}"],
-            "left": messages.number(a, unit), "right": messages.number(b, unit), "apart": messages.number(abs(a - b), unit),
-            "state": state, "word": t[f"sides.{state}"],
-        })  # fmt: skip
+        state = (
+            "no_range" if band is None else "outside" if abs(a - b) > 2 * float(band) else "within"
+        )
+        rows.append(
+            {
+                "name": term.name,
+                "about": term_title(names.MEASURES, term.name, lang),
+                "source": t[f"source.{source}"],
+                "left": messages.number(a, unit),
+                "right": messages.number(b, unit),
+                "apart": messages.number(abs(a - b), unit),
+                "state": state,
+                "word": t[f"sides.{state}"],
+            }
+        )
     return rows
 
 
 def _values(result: CaseResult) -> Mapping[tuple[str, Source], tuple[float, str]]:
-    return {(m.name, m.source): (m.value, m.unit) for m in result.measurements if m.value is not None}
+    return {
+        (m.name, m.source): (m.value, m.unit) for m in result.measurements if m.value is not None
+    }

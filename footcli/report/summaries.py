@@ -1,4 +1,6 @@
-"""run.json, measurements.csv and index.html: the union of all that an output folder holds, whoever wrote it and when."""
+"""run.json, measurements.csv and index.html: the union of all that an output folder holds, whoever
+wrote it and when.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,24 @@ RUN_SCHEMA = "footcli-run/1"
 SHARE = 0.05  # of a run's time that the summaries may take while it goes on
 
 
-def write_summaries(out: Path, lang: str, head: Mapping[str, Any] | None = None, own: Mapping[str, Record] | None = None) -> None:
-    """Write the three files anew. Other processes that write here wait, so that nobody's cases are lost. Raises OSError.
+def write_summaries(
+    out: Path,
+    lang: str,
+    head: Mapping[str, Any] | None = None,
+    own: Mapping[str, Record] | None = None,
+) -> None:
+    """Write the three files anew.
 
-    head: version, device and options of this run, None to keep those of the last one. own: this run's records by case id.
+    Other processes that write here wait, so that nobody's cases are lost. Raises OSError.
+
+    head: version, device and options of this run, None to keep those of the last one. own: this
+    run's records by case id.
     """
     with locked(out):
-        cases = [{**record, **(own or {}).get(record["case_id"], {}), "folders": record["folders"]} for record in union(out)]
+        cases = [
+            {**record, **(own or {}).get(record["case_id"], {}), "folders": record["folders"]}
+            for record in union(out)
+        ]
         results: dict[str, CaseResult] = {}
         for name in (name for case in cases for name in case["folders"]):
             with suppress(CaseError):  # the index says that it cannot be read
@@ -38,7 +51,9 @@ def write_summaries(out: Path, lang: str, head: Mapping[str, Any] | None = None,
         run = {**(head or _last_head(out)), "schema": RUN_SCHEMA, "cases": cases}
         write_atomic(out / RUN, dumps(run).encode())
         failed = {name for case in cases if case["outcome"] == "failed" for name in case["folders"]}
-        listed = (result for name, result in results.items() if name not in failed)  # not what other options gave
+        listed = (
+            result for name, result in results.items() if name not in failed
+        )  # not what other options gave
         write_atomic(out / "measurements.csv", measurements_csv(listed).encode("utf-8-sig"))
         write_index(out, cases, results, lang)
 
@@ -52,7 +67,9 @@ def _last_head(out: Path) -> dict[str, Any]:
 
 
 class Pace:
-    """When a run that goes on writes its summaries: never so often that it takes more than SHARE of its time."""
+    """When a run that goes on writes its summaries: never so often that it takes more than SHARE of
+    its time.
+    """
 
     def __init__(self) -> None:
         self._next = time.monotonic() + 1.0

@@ -1,4 +1,6 @@
-"""What the page's viewer needs: slices, masks, surfaces of the bones, lines and boxes, all in the stack's voxels."""
+"""What the page's viewer needs: slices, masks, surfaces of the bones, lines and boxes, all in the
+stack's voxels.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,16 @@ from footcli.web.page import term_title
 FINE = 64  # parts of a voxel in which surface points are written
 SMOOTH_MM = 0.8
 FACET_MM = 1.4
-UNKNOWN_MM = 0.6  # a voxel's edge where the scan has no millimetres: only for how finely surfaces are cut
+UNKNOWN_MM = (
+    0.6  # a voxel's edge where the scan has no millimetres: only for how finely surfaces are cut
+)
 
 
 def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str) -> dict[str, Any]:
     """The viewer's data, plain JSON types. labels: uint8 (z, y, x) on the input's grid.
 
-    Masks and surfaces are zlib in base64: masks uint8 (z, y, x); corners uint16 (n, 3), FINE to a voxel; faces uint16 (n, 3).
+    Masks and surfaces are zlib in base64: masks uint8 (z, y, x); corners uint16 (n, 3), FINE to a
+    voxel; faces uint16 (n, 3).
     """
     masks = on_stack(labels, stack)
     to_stack = np.linalg.inv(stack.to_vox)
@@ -38,8 +43,10 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         "mm": stack.voxel_mm,
         "side": result.side,
         "drawn_as": result.provenance.get("drawn_as", result.side),
-        # of an unknown side in slices without directions nobody knows which edge is the patient's right
-        "sides_known": result.side is not None or mapping(result.provenance.get("input")).get("orientation_known", True),
+        # of an unknown side in slices without directions nobody knows which edge is the patient's
+        # right
+        "sides_known": result.side is not None
+        or mapping(result.provenance.get("input")).get("orientation_known", True),
         "to_vox": np.round(stack.to_vox, 5).tolist(),
         "masks": _packed(masks),
         "fine": FINE,
@@ -49,43 +56,58 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         ],
         "angles": [
             {
-                "name": m.name, "source": m.source, "plane": str(names.ANGLE_PLANE.get(m.name, m.plane)), "unit": m.unit,
-                "value": m.value, "text": messages.number(m.value, m.unit),
-                "colour": overlay.ANGLE_COLOURS.get(m.name, overlay.OTHER_COLOUR), "points": _rounded(apply(to_stack, m.points_vox)),
+                "name": m.name,
+                "source": m.source,
+                "plane": str(names.ANGLE_PLANE.get(m.name, m.plane)),
+                "unit": m.unit,
+                "value": m.value,
+                "text": messages.number(m.value, m.unit),
+                "colour": overlay.ANGLE_COLOURS.get(m.name, overlay.OTHER_COLOUR),
+                "points": _rounded(apply(to_stack, m.points_vox)),
             }
-            for m in result.measurements if m.value is not None and len(m.points_vox) == 4
+            for m in result.measurements
+            if m.value is not None and len(m.points_vox) == 4
         ],
         "boxes": [
             {
-                "text": f"{term_title(names.LESIONS, x.label, lang)} {x.score:.2f}", "sure": x.score >= overlay.SURE_SCORE,
+                "text": f"{term_title(names.LESIONS, x.label, lang)} {x.score:.2f}",
+                "sure": x.score >= overlay.SURE_SCORE,
                 "boxes": [_rounded(np.sort(apply(to_stack, box), axis=0)) for box in _boxes(x)],
             }
             for x in result.lesions
         ],
         "colours": {"box": overlay.BOX_COLOUR},
-    }  # fmt: skip
+    }
 
 
 def places(result: CaseResult, stack: Stack) -> dict[str, str]:
-    """Where to look, as "x,y,z" in stack voxels: for each measured name the middle of its points, for each lesion's label its middle."""
+    """Where to look, as "x,y,z" in stack voxels: for each measured name the middle of its points,
+    for each lesion's label its middle.
+    """
     to_stack = np.linalg.inv(stack.to_vox)
     found: dict[str, Array] = {}
     for m in result.measurements:
         if m.value is not None and m.points_vox:
             found.setdefault(m.name, np.mean(m.points_vox, axis=0))
     for lesion in result.lesions:
-        found.setdefault(lesion.label, (np.array(lesion.box_vox[:3]) + lesion.box_vox[3:]) / 2 - 0.5)
+        found.setdefault(
+            lesion.label, (np.array(lesion.box_vox[:3]) + lesion.box_vox[3:]) / 2 - 0.5
+        )
     return {name: ",".join(f"{v:.0f}" for v in apply(to_stack, at)) for name, at in found.items()}
 
 
 def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
-    """(z, y, x) of the stack: the label of the input voxel nearest to each of its voxels; the axes of both run along each other."""
+    """(z, y, x) of the stack: the label of the input voxel nearest to each of its voxels; the axes
+    of both run along each other.
+    """
     turn = stack.to_vox[:3, :3]
     index: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * 3
     order = [0, 0, 0]
     for axis in range(3):  # x, y, z of the stack
         row = int(np.abs(turn[:, axis]).argmax())
-        at = np.rint(stack.to_vox[row, 3] + turn[row, axis] * np.arange(stack.shape[2 - axis])).astype(np.int64)
+        at = np.rint(
+            stack.to_vox[row, 3] + turn[row, axis] * np.arange(stack.shape[2 - axis])
+        ).astype(np.int64)
         index[2 - row], order[2 - axis] = at, 2 - row
     inside = [(at >= 0) & (at < n) for at, n in zip(index, labels.shape, strict=True)]
     cut = labels[np.ix_(*(np.where(ok, at, 0) for ok, at in zip(inside, index, strict=True)))]
@@ -94,7 +116,9 @@ def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
 
 
 def _boxes(lesion: Lesion) -> list[Array]:
-    """(2, 3) corners in input voxels of the lesion's box in each of its slices; half-open, so edges lie between voxel centres."""
+    """(2, 3) corners in input voxels of the lesion's box in each of its slices; half-open, so edges
+    lie between voxel centres.
+    """
     x, y = (axis for axis in range(3) if axis != lesion.plane.axis)
     out = []
     for index in range(lesion.slices[0], lesion.slices[1] + 1):
@@ -122,7 +146,10 @@ def _surface(mask: NDArray[np.bool_], voxel_mm: float | None) -> dict[str, str]:
         step += 1
         corners, faces, _, _ = marching_cubes(soft, 0.5, step_size=step)
     at = (corners + [b.start - pad for b in box[0]])[:, ::-1]
-    return {"corners": _packed(np.rint(at * FINE).clip(0, 65535).astype("<u2")), "faces": _packed(faces.astype("<u2"))}
+    return {
+        "corners": _packed(np.rint(at * FINE).clip(0, 65535).astype("<u2")),
+        "faces": _packed(faces.astype("<u2")),
+    }
 
 
 def _packed(array: NDArray[Any]) -> str:

@@ -15,7 +15,15 @@ from footcli.domain import CaseRef, CaseResult, Volume
 from footcli.errors import CaseError
 from footcli.identity import differences, foot_ids, input_facts, same_scan, source_digest
 from footcli.report.patient import write_report
-from footcli.run.pipeline import Clock, Foot, Models, Options, analyze_volume, fingerprint, read_volume
+from footcli.run.pipeline import (
+    Clock,
+    Foot,
+    Models,
+    Options,
+    analyze_volume,
+    fingerprint,
+    read_volume,
+)
 from footcli.store.journal import Record, result_digest
 from footcli.store.result import MASKS, RESULT, VIEWS, load_result, save_case
 from footcli.store.signoff import FILE as SIGNED
@@ -28,7 +36,9 @@ OWN_FILES = ("report.html", MASKS, VIEWS, "polygons")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A case to be looked at. earlier: the journal's record of its finished result, None without one.
+    """A case to be looked at.
+
+    earlier: the journal's record of its finished result, None without one.
 
     damaged: the record of a result that is no longer as it was written, if there is no other.
     """
@@ -40,23 +50,38 @@ class Task:
 
 
 def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> Record:
-    """Analyse a case and save it below `out`. Returns its record; a bad case is a record too, never an exception.
+    """Analyse a case and save it below `out`.
 
-    A case whose result already answers what is asked, by its pixels, is skipped; that of another scan is never replaced unasked.
+    Returns its record; a bad case is a record too, never an exception.
+
+    A case whose result already answers what is asked, by its pixels, is skipped; that of another
+    scan is never replaced unasked.
     """
     clock = Clock()
-    record: Record = {"case_id": task.ref.case_id, "outcome": "failed", "folders": [], "code": None, "message": None}
+    record: Record = {
+        "case_id": task.ref.case_id,
+        "outcome": "failed",
+        "folders": [],
+        "code": None,
+        "message": None,
+    }
     try:
         record |= _done(task, out, models, options, clock)
     except CaseError as error:
         record |= {"code": error.code, "message": str(error)}
     except OSError as error:
-        record |= {"code": "no_space" if error.errno == 28 else "io_error", "message": f"could not write the result: {error.strerror}"}
+        record |= {
+            "code": "no_space" if error.errno == 28 else "io_error",
+            "message": f"could not write the result: {error.strerror}",
+        }
     except MemoryError:
         text = "this case needs more memory than there is: close other programs or use fewer --jobs"
         record |= {"code": "out_of_memory", "message": text}
     except Exception as error:  # whatever it is, the other cases have nothing to do with it
-        text = f"a fault inside footcli ({_place(error)}): please report it; the other cases are not touched by it"
+        text = (
+            f"a fault inside footcli ({_place(error)}): please report it; the other cases are not "
+            "touched by it"
+        )
         record |= {"code": "internal", "message": text}
     if record["outcome"] != "skipped":  # which keeps the times of the work itself
         record["seconds"] = clock.seconds
@@ -66,18 +91,28 @@ def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> 
 def _place(error: BaseException) -> str:
     """Kind and place of a fault. Not its text, which may quote the file."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if "footcli" in Path(frame.filename).parts] or [last]
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "footcli" in Path(frame.filename).parts
+    ] or [last]
     return f"{type(error).__name__} in {Path(own[-1].filename).name}, line {own[-1].lineno}"
 
 
 def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock) -> Record:
-    """What the record of a case that comes to a result holds. Raises whatever reading, analysis and saving do."""
+    """What the record of a case that comes to a result holds.
+
+    Raises whatever reading, analysis and saving do.
+    """
     ref, source = task.ref, source_digest(task.ref)
     volume = read_volume(ref, options, clock)
     held = _held(ref.case_id, out, task.earlier)
     if not task.overwrite:
         _refuse_other(volume, held)
-        if task.damaged is not None and task.damaged.get("pixels_sha256", volume.pixels_sha256) != volume.pixels_sha256:
+        if (
+            task.damaged is not None
+            and task.damaged.get("pixels_sha256", volume.pixels_sha256) != volume.pixels_sha256
+        ):
             _refuse(", ".join(task.damaged["folders"]))
     why = "--overwrite" if task.overwrite and (task.earlier or task.damaged) else None
     if task.damaged is not None and why is None:
@@ -102,8 +137,14 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
 
 
 def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool:
-    """Whether a finished result answers what is asked and its files are untouched: then nothing need be read."""
-    if task.earlier is None or task.overwrite or task.earlier.get("source") != source_digest(task.ref):
+    """Whether a finished result answers what is asked and its files are untouched: then nothing
+    need be read.
+    """
+    if (
+        task.earlier is None
+        or task.overwrite
+        or task.earlier.get("source") != source_digest(task.ref)
+    ):
         return False
     held = _held(task.ref.case_id, out, task.earlier)
     return _why_again(task.earlier, held, fingerprint(models, options), out, options) is None
@@ -111,7 +152,9 @@ def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool
 
 def _held(case_id: str, out: Path, earlier: Record | None) -> dict[str, CaseResult]:
     """Folder name -> result, of every result that `out` holds of this case."""
-    names = dict.fromkeys([*(slug(name) for name in foot_ids(case_id)), *(earlier or {}).get("folders", ())])
+    names = dict.fromkeys(
+        [*(slug(name) for name in foot_ids(case_id)), *(earlier or {}).get("folders", ())]
+    )
     return {folder: result for name in names for folder, result in _held_in(out / name).items()}
 
 
@@ -123,24 +166,39 @@ def _held_in(folder: Path) -> dict[str, CaseResult]:
 
 def _refuse_other(volume: Volume, held: dict[str, CaseResult]) -> None:
     """Raises CaseError other_input where a result of another scan lies under this case's id."""
-    other = next((name for name, result in held.items() if not same_scan(result.provenance, volume)), None)
+    other = next(
+        (name for name, result in held.items() if not same_scan(result.provenance, volume)), None
+    )
     if other is not None:
         _refuse(other)
 
 
 def _refuse(folder: str) -> NoReturn:
-    text = f"the result in {folder} is that of other images under the same name: give another folder with -o, or --overwrite it"
+    text = (
+        f"the result in {folder} is that of other images under the same name: give another folder "
+        "with -o, or --overwrite it"
+    )
     raise CaseError("other_input", text)
 
 
 def _why_again(
-    earlier: Record, held: dict[str, CaseResult], wanted: Record, out: Path, options: Options, facts: Record | None = None
+    earlier: Record,
+    held: dict[str, CaseResult],
+    wanted: Record,
+    out: Path,
+    options: Options,
+    facts: Record | None = None,
 ) -> str | None:
-    """Why a finished case must be done again, None where its result answers what is asked. facts: of its input, if it was read."""
+    """Why a finished case must be done again, None where its result answers what is asked.
+
+    facts: of its input, if it was read.
+    """
     results = [held[name] for name in earlier["folders"] if name in held]
     if len(results) < len(earlier["folders"]):
         return "its result cannot be read by this version"
-    found = next((why for result in results if (why := differences(result.provenance, wanted, facts))), [])
+    found = next(
+        (why for result in results if (why := differences(result.provenance, wanted, facts))), []
+    )
     if options.polygons and not all((out / name / "polygons").is_dir() for name in held):
         found.append("with --polygons")
     return ", ".join(found) or None
@@ -149,13 +207,19 @@ def _why_again(
 def _save(
     feet: Sequence[Foot], task: Task, out: Path, options: Options, held: dict[str, CaseResult]
 ) -> tuple[dict[str, str], list[str]]:
-    """Save a case's feet with their reports; what the case had before in other folders goes. Until all are ready, nothing is touched.
+    """Save a case's feet with their reports; what the case had before in other folders goes.
 
-    Returns folder name -> hash of its result.json, and the files with a reader's sign-off that no longer belongs to the values.
+    Until all are ready, nothing is touched.
+
+    Returns folder name -> hash of its result.json, and the files with a reader's sign-off that no
+    longer belongs to the values.
     """
     signed: list[str] = []
     with _staged(feet, task, out, options) as ready:
-        digests = {slug(foot.result.case_id): result_digest(staged) for foot, staged in zip(feet, ready, strict=True)}
+        digests = {
+            slug(foot.result.case_id): result_digest(staged)
+            for foot, staged in zip(feet, ready, strict=True)
+        }
         with locked(out), _moves(out) as moves:
             now = _held(task.ref.case_id, out, task.earlier)
             if not task.overwrite:  # another process may have been here since
@@ -184,7 +248,9 @@ class _Moves:
         self.done.append((source, target))
 
     def away(self, folder: Path) -> None:
-        """What footcli wrote for a case goes into the backup, RESULT first; what a reader signed stays. Raises OSError."""
+        """What footcli wrote for a case goes into the backup, RESULT first; what a reader signed
+        stays. Raises OSError.
+        """
         place = self.backup / folder.name
         place.mkdir()
         for name in (RESULT, *OWN_FILES):
@@ -200,7 +266,9 @@ class _Moves:
 
 @contextmanager
 def _moves(out: Path) -> Iterator[_Moves]:
-    """Moves that are undone if anything goes wrong in the with-block; the caller holds the lock of `out`."""
+    """Moves that are undone if anything goes wrong in the with-block; the caller holds the lock of
+    `out`.
+    """
     backup = stage(out, "before")
     moves = _Moves(backup)
     try:
@@ -225,9 +293,13 @@ def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> It
             staged = stage(out, home.name)
             ready.append(staged)
             names = all_source_names(foot.volume, task.ref)
-            save_case(staged, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack)
+            save_case(
+                staged, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack
+            )
             if options.polygons:
-                write_polygons(staged / "polygons", foot.labels, foot.result.lesions, foot.volume, task.ref)
+                write_polygons(
+                    staged / "polygons", foot.labels, foot.result.lesions, foot.volume, task.ref
+                )
             write_report(staged, options.lang, home, signed=_stays_signed(home, home, foot.result))
         yield ready
     finally:
@@ -238,7 +310,8 @@ def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> It
 def _take_in(result: CaseResult, staged: Path, folder: Path, moves: _Moves) -> list[str]:
     """Put what is ready into the case's folder, RESULT last; what was there has moved away.
 
-    Returns the name of a sign-off that was set aside, if one was: it stays only where the values are the same.
+    Returns the name of a sign-off that was set aside, if one was: it stays only where the values
+    are the same.
     """
     with locked(folder):
         kept = None if _stays_signed(folder, moves.backup / folder.name, result) else aside(folder)
@@ -251,7 +324,9 @@ def _take_in(result: CaseResult, staged: Path, folder: Path, moves: _Moves) -> l
 
 
 def _stays_signed(folder: Path, before: Path, now: CaseResult) -> bool:
-    """Whether a sign-off in the folder, if there is one, is whole and goes on to be about the values. before: the earlier result."""
+    """Whether a sign-off in the folder, if there is one, is whole and goes on to be about the
+    values. before: the earlier result.
+    """
     with suppress(CaseError):
         load_signoff(folder)
         return values_digest(load_result(before)) == values_digest(now)

@@ -25,6 +25,10 @@ def demo_cases(say: Callable[[str], None]) -> Iterator[tuple[CaseRef, ...]]:
     """Draw the demo subject as DICOM in a temporary folder, for the length of a with-block."""
     with tempfile.TemporaryDirectory(prefix="footcli-demo-") as folder:
         say("drawing a synthetic flat foot")
-        write_case(Path(folder), scan(draw_subject(DEMO_SEED, DEMO_DISEASE), DEMO_SPACING_MM, DEMO_SEED), DEMO_SEED)
+        write_case(
+            Path(folder),
+            scan(draw_subject(DEMO_SEED, DEMO_DISEASE), DEMO_SPACING_MM, DEMO_SEED),
+            DEMO_SEED,
+        )
         # an id that no case of a data set has: the demo never takes the place of one
         yield tuple(replace(ref, case_id=DEMO_ID) for ref in find_cases(Path(folder)))

@@ -67,7 +67,11 @@ class Models:
 
     def specs(self) -> tuple[ModelSpec, ...]:
         """The entries of all models, in a fixed order."""
-        return self.bones[1], *(spec for _, spec in self.landmarks.values()), *(spec for _, spec in self.lesions)
+        return (
+            self.bones[1],
+            *(spec for _, spec in self.landmarks.values()),
+            *(spec for _, spec in self.lesions),
+        )
 
     @property
     def device(self) -> str:
@@ -99,7 +103,9 @@ class Clock:
         try:
             yield
         finally:
-            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3)
+            self.seconds[stage] = round(
+                self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3
+            )
 
 
 def load_models(options: Options) -> Models:
@@ -108,10 +114,16 @@ def load_models(options: Options) -> Models:
     profile = load_profile(options.profile)
 
     def opened(spec: ModelSpec) -> tuple[Session, ModelSpec]:
-        return open_session(verify(spec, manifest.folder), options.device, options.threads, spec), spec
+        return open_session(
+            verify(spec, manifest.folder), options.device, options.threads, spec
+        ), spec
 
-    landmarks = {plane: opened(manifest.get("landmarks", plane)) for plane in (Plane.SAG, Plane.COR)}
-    return Models(opened(manifest.get("bones")), landmarks, tuple(map(opened, manifest.lesions())), profile)
+    landmarks = {
+        plane: opened(manifest.get("landmarks", plane)) for plane in (Plane.SAG, Plane.COR)
+    }
+    return Models(
+        opened(manifest.get("bones")), landmarks, tuple(map(opened, manifest.lesions())), profile
+    )
 
 
 def analyze_case(ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
@@ -125,7 +137,9 @@ def read_volume(ref: CaseRef, options: Options, clock: Clock) -> Volume:
         return read_case(ref, weight_bearing=options.weight_bearing, spacing_mm=options.spacing_mm)
 
 
-def analyze_volume(ref: CaseRef, volume: Volume, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
+def analyze_volume(
+    ref: CaseRef, volume: Volume, models: Models, options: Options, clock: Clock
+) -> tuple[Foot, ...]:
     """Analyse a case's volume: one Foot, or two where it holds two. Raises CaseError."""
     with clock("bones"):
         feet = segment(volume, *models.bones, options.quality)
@@ -136,16 +150,30 @@ def analyze_volume(ref: CaseRef, volume: Volume, models: Models, options: Option
     suffixes = [f.result.side or str(i) for i, f in enumerate(found, start=1)]
     if len(set(suffixes)) < len(suffixes):
         suffixes = [str(i) for i in range(1, len(found) + 1)]
-    return tuple(replace(f, result=replace(f.result, case_id=f"{ref.case_id}{FOOT_MARK}{s}")) for f, s in zip(found, suffixes, strict=True))
+    return tuple(
+        replace(f, result=replace(f.result, case_id=f"{ref.case_id}{FOOT_MARK}{s}"))
+        for f, s in zip(found, suffixes, strict=True)
+    )
 
 
-def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models, settings: Mapping[str, Any], clock: Clock) -> Foot:
+def _analyze_foot(
+    ref: CaseRef,
+    volume: Volume,
+    foot: Segmented,
+    models: Models,
+    settings: Mapping[str, Any],
+    clock: Clock,
+) -> Foot:
     with clock("bones"):
         labels = on_input_grid(foot, foot.labels, volume)
     with clock("measure"):
         inside = volume.hu > volume.hu.min()
         frame = foot_frame(
-            labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing, inside=inside
+            labels,
+            volume.affine,
+            orientation_known=volume.orientation_known,
+            weight_bearing=volume.tags.weight_bearing,
+            inside=inside,
         )
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
@@ -159,50 +187,85 @@ def _analyze_foot(ref: CaseRef, volume: Volume, foot: Segmented, models: Models,
         values = measure_both(located.landmarks, masks, frame, located.missing)
         if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
-        shown, faint = (tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False))
-        findings = decide(values, shown, models.profile, age_years=volume.tags.age_years, lesion_not_assessable=unseen)
+        shown, faint = (
+            tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False)
+        )
+        findings = decide(
+            values,
+            shown,
+            models.profile,
+            age_years=volume.tags.age_years,
+            lesion_not_assessable=unseen,
+        )
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
     facts = input_facts(volume, all_source_names(volume, ref))
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
-        ref.case_id, side, values, landmarks, shown, findings, (*volume.notices, *frame.notices, *notices),
-        {**_provenance(volume, facts, settings, foot), "drawn_as": side or usual}, faint,
-    )  # fmt: skip
+        ref.case_id,
+        side,
+        values,
+        landmarks,
+        shown,
+        findings,
+        (*volume.notices, *frame.notices, *notices),
+        {**_provenance(volume, facts, settings, foot), "drawn_as": side or usual},
+        faint,
+    )
     with clock("pictures"):
-        above = slab(foot.grid.hu, foot.labels, np.linalg.inv(frame.to_foot @ foot.grid.to_input), Plane.AXL, BONE_WINDOW)
+        above = slab(
+            foot.grid.hu,
+            foot.labels,
+            np.linalg.inv(frame.to_foot @ foot.grid.to_input),
+            Plane.AXL,
+            BONE_WINDOW,
+        )
         turned = (*foot.turned, side is not None and side != usual)
         views = build_views(volume, labels, frame, (*located.slabs, above), shown, turned, side)
         stack = build_stack(volume, labels, frame, turned)
     return Foot(result, labels, views, stack, volume)
 
 
-def _lesions(volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, str]) -> tuple[Lesion, ...]:
+def _lesions(
+    volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, str]
+) -> tuple[Lesion, ...]:
     """What the lesion models find, best first; those of one pixel size share a grid."""
     grids = {foot.grid.pixel_mm: (foot.grid, foot.labels)}
     found: list[Lesion] = []
     for session, spec in models.lesions:
         if spec.pixel_mm not in grids:
             grid = alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
-            grids[spec.pixel_mm] = grid, _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
+            grids[spec.pixel_mm] = (
+                grid,
+                _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm),
+            )
         found += find_lesions(volume, *grids[spec.pixel_mm], session, spec, hidden)
     return tuple(sorted(found, key=lambda lesion: -lesion.score))
 
 
-def _regrid(labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float) -> NDArray[np.uint8]:
+def _regrid(
+    labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float
+) -> NDArray[np.uint8]:
     """Nearest neighbour from one canonical grid to another of the same volume."""
-    at = [np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1) for n, m in zip(shape, labels.shape, strict=True)]
+    at = [
+        np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1)
+        for n, m in zip(shape, labels.shape, strict=True)
+    ]
     return labels[np.ix_(*at)]
 
 
 def _nobody_looks(models: Models) -> dict[str, str]:
-    """Lesion name -> why it cannot be judged, for those that no model of the folder tells: never "not seen"."""
+    """Lesion name -> why it cannot be judged, for those that no model of the folder tells: never
+    "not seen".
+    """
     known = {name for _, spec in models.lesions for name in spec.classes}
     return {term.name: NO_MODEL for term in LESIONS if term.name not in known}
 
 
 def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str], dict[str, str]]:
-    """Lesion name -> why it cannot be judged: not looked for, too little is there of what it lies at; and not ruled out either."""
+    """Lesion name -> why it cannot be judged: not looked for, too little is there of what it lies
+    at; and not ruled out either.
+    """
     present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
     present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable  # its head
     hidden = not_assessable(present)
@@ -212,7 +275,8 @@ def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str],
 
 
 def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, tuple[Notice, ...]]:
-    """The side that the bones show; the tag is the second opinion and speaks only where the bones cannot.
+    """The side that the bones show; the tag is the second opinion and speaks only where the bones
+    cannot.
 
     usual: the side of the foot if its slices are shown as usual, see `handedness`.
     """
@@ -220,7 +284,10 @@ def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, t
     if seen is None:
         if told is None or told == usual:
             return told, ()
-        text = f"shown as usual the bones are those of a {WORDS[usual]} foot, the file says {told}: the pictures are turned, check the side"
+        text = (
+            f"shown as usual the bones are those of a {WORDS[usual]} foot, the file says {told}: "
+            "the pictures are turned, check the side"
+        )
         return told, (Notice("side_disagrees", text),)
     if told is not None and told != seen:
         text = f"the bones are those of a {WORDS[seen]} foot, the file says {told}: check the side"
@@ -232,7 +299,10 @@ def fingerprint(models: Models, options: Options) -> dict[str, Any]:
     """All but the input that a result depends on, as its provenance holds it."""
     return {
         "algorithm": ALGORITHM,
-        "models": [{"name": s.file, "task": s.task, "sha256": s.sha256, "entry_sha256": s.entry_sha256} for s in models.specs()],
+        "models": [
+            {"name": s.file, "task": s.task, "sha256": s.sha256, "entry_sha256": s.entry_sha256}
+            for s in models.specs()
+        ],
         "profile": models.profile.as_json(),
         # as text: written numbers are rounded, and another spacing is another result
         "options": {
@@ -243,14 +313,21 @@ def fingerprint(models: Models, options: Options) -> dict[str, Any]:
     }
 
 
-def _provenance(volume: Volume, facts: Mapping[str, Any], settings: Mapping[str, Any], foot: Segmented) -> dict[str, Any]:
+def _provenance(
+    volume: Volume, facts: Mapping[str, Any], settings: Mapping[str, Any], foot: Segmented
+) -> dict[str, Any]:
     return {
         "version": __version__,
         **settings,
         "bone_confidence": {BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
         "input": {
-            "shape": list(volume.hu.shape), "slices": volume.hu.shape[2 - volume.stack.axis],
-            "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm] if volume.spacing_known else [],
-            "orientation_known": volume.orientation_known, "skipped": dict(volume.skipped), **facts,
+            "shape": list(volume.hu.shape),
+            "slices": volume.hu.shape[2 - volume.stack.axis],
+            "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm]
+            if volume.spacing_known
+            else [],
+            "orientation_known": volume.orientation_known,
+            "skipped": dict(volume.skipped),
+            **facts,
         },
-    }  # fmt: skip
+    }

@@ -1,4 +1,7 @@
-"""One case folder -> its tally: who it is of, which files there are, and the slices of each foot."""
+"""One case folder -> its tally.
+
+Who it is of, which files there are, and the slices of each foot.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,25 @@ from itertools import combinations
 from pathlib import Path
 
 from footcli.dataset.annotations import read_angle_points
-from footcli.dataset.clinical import Clinical, age_band, detail_parts, findings_named, read_clinical, says_something
+from footcli.dataset.clinical import (
+    Clinical,
+    age_band,
+    detail_parts,
+    findings_named,
+    read_clinical,
+    says_something,
+)
 from footcli.domain import CaseRef, Plane
 from footcli.errors import TruthError
-from footcli.names import ANGLES, FINDINGS, LANDMARKS, SeriesName, finding_name, landmark_names, series_name
+from footcli.names import (
+    ANGLES,
+    FINDINGS,
+    LANDMARKS,
+    SeriesName,
+    finding_name,
+    landmark_names,
+    series_name,
+)
 from footcli.stats.codes import FINDING_GROUP, GROUPS
 from footcli.stats.slices import below, tally_slices
 from footcli.stats.tally import Tally
@@ -19,7 +37,9 @@ from footcli.walk.tree import CaseHome
 
 
 def tally_case(home: CaseHome, root: Path, max_pixels: int | None = None) -> Tally:
-    """Everything that is counted of one case folder. Reads JSON, and one image header a plane; never raises for what a file holds.
+    """Everything that is counted of one case folder.
+
+    Reads JSON, and one image header a plane; never raises for what a file holds.
 
     root: the tree. max_pixels: edge of an image whose size no header tells.
     """
@@ -60,7 +80,10 @@ def _series(tally: Tally, ref: CaseRef, root: Path) -> None:
     """One foot: its side, the planes and labels that are there, its angle label."""
     named = _named(ref)
     tally.add("sides", named.side if named else "unknown")
-    for what, there in (("images", {p for p in Plane if ref.images.get(p)}), ("labels", {p for p in Plane if ref.labels.get(p)})):
+    for what, there in (
+        ("images", {p for p in Plane if ref.images.get(p)}),
+        ("labels", {p for p in Plane if ref.labels.get(p)}),
+    ):
         if not there:
             tally.note("missing", f"no_{what}", ref.case_id, below(ref.folder, root))
         for plane in Plane if there else ():
@@ -101,7 +124,9 @@ def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
     named, band = _named(ref), age_band(said.age_years)
     tally.add("institutions", named.institution if named else "unknown")
     groups = {group for text in said.groups if (group := _group(text))} or {
-        group for text in (named.group if named else "", safe_text(parent)) if (group := _group(text))
+        group
+        for text in (named.group if named else "", safe_text(parent))
+        if (group := _group(text))
     }
     findings = findings_named(replace(said, groups=tuple(groups)))
     for topic, value in (("sex", said.sex), ("age", band)):
@@ -121,7 +146,9 @@ def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
         tally.add("findings", name)
     for a, b in combinations([term.name for term in FINDINGS if term.name in findings], 2):
         tally.add("pairs", f"{a}+{b}")
-    tally.add("group_pairs", "+".join(group for group in GROUPS if group in groups), int(len(groups) > 1))
+    tally.add(
+        "group_pairs", "+".join(group for group in GROUPS if group in groups), int(len(groups) > 1)
+    )
 
 
 def _group(text: str) -> str | None:

@@ -37,24 +37,47 @@ def render(content: dict[str, Any]) -> str:
 
 
 def write_page(path: Path, content: dict[str, Any]) -> None:
-    """Write stats.html, whole or not at all. Raises OSError, SetupError if a template is missing."""
+    """Write stats.html, whole or not at all.
+
+    Raises OSError, SetupError if a template is missing.
+    """
     write_atomic(path, render(content).encode("utf-8"))
 
 
 def bar(share: float | None, target: float | None = None) -> Markup:
-    """A share of 0..1 as a bar with a mark where the target is; the numbers stand beside it, so it is hidden from screen readers."""
+    """A share of 0..1 as a bar with a mark where the target is; the numbers stand beside it, so it
+    is hidden from screen readers.
+    """
     parts = [tag("rect", x=0.0, y=3.0, width=_WIDE, height=8.0, class_="track")]
     if share is not None:
-        parts.append(tag("rect", x=0.0, y=3.0, width=_WIDE * min(1.0, share), height=8.0, class_="found"))
+        parts.append(
+            tag("rect", x=0.0, y=3.0, width=_WIDE * min(1.0, share), height=8.0, class_="found")
+        )
     if target is not None:
-        parts.append(tag("rect", x=_WIDE * target - 1.5, y=0.0, width=3.0, height=_HIGH, class_="target"))
+        parts.append(
+            tag("rect", x=_WIDE * target - 1.5, y=0.0, width=3.0, height=_HIGH, class_="target")
+        )
     kind = "share" if target is None else "share alone"
-    return tag("svg", *parts, class_=kind, viewBox=f"0 0 {_WIDE:g} {_HIGH:g}", preserveAspectRatio="none", aria_hidden="true")
+    return tag(
+        "svg",
+        *parts,
+        class_=kind,
+        viewBox=f"0 0 {_WIDE:g} {_HIGH:g}",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
 
 
 def _matrix(content: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
-    """(disease, cases that it shares with each of them, None for itself) over the diseases that occur; normal shares a case with none."""
+    """(disease, cases that it shares with each of them, None for itself) over the diseases that
+    occur; normal shares a case with none.
+    """
     title = {term.name: term.en for term in FINDINGS}
     pairs = {frozenset(pair["names"]): pair["cases"] for pair in content["overlap"]}
-    seen = [item["name"] for item in content["diseases"] if item["found"] and item["name"] != "normal"]
-    return [(title[a], [None if a == b else pairs.get(frozenset((a, b)), 0) for b in seen]) for a in seen]
+    seen = [
+        item["name"] for item in content["diseases"] if item["found"] and item["name"] != "normal"
+    ]
+    return [
+        (title[a], [None if a == b else pairs.get(frozenset((a, b)), 0) for b in seen])
+        for a in seen
+    ]

@@ -27,9 +27,10 @@ def collect(
 ) -> Tally:
     """Count a data set's tree. The same tree gives the same tally, whatever the number of jobs.
 
-    jobs: processes; None for one a core. max_pixels: edge of images whose size no header tells, None for unlimited.
-    homes: the tree's case folders where they are known already. tell: called after each of them.
-    Raises SetupError if the tree cannot be listed or holds no case folder, or if a process dies.
+    jobs: processes; None for one a core. max_pixels: edge of images whose size no header tells,
+    None for unlimited. homes: the tree's case folders where they are known already. tell: called
+    after each of them. Raises SetupError if the tree cannot be listed or holds no case folder, or
+    if a process dies.
     """
     root = tree.resolve()
     homes = find_homes(tree) if homes is None else homes

@@ -1,4 +1,7 @@
-"""The labels of one series -> its tally: what is drawn in which plane, and what is wrong with it."""
+"""The labels of one series -> its tally.
+
+What is drawn in which plane, and what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,13 @@ from collections.abc import Collection, Sequence
 from math import inf
 from pathlib import Path
 
-from footcli.dataset.annotations import BOX_TWICE, FEW_POINTS, SliceLabel, joined_label, read_slice_label
+from footcli.dataset.annotations import (
+    BOX_TWICE,
+    FEW_POINTS,
+    SliceLabel,
+    joined_label,
+    read_slice_label,
+)
 from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, TruthError
@@ -19,9 +28,11 @@ from footcli.system.files import safe_text
 
 
 def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None) -> Clinical | None:
-    """Count every slice of a series; returns what the first label with a clinical block says of the person.
+    """Count every slice of a series; returns what the first label with a clinical block says of the
+    person.
 
-    root: the tree, which unreadable files are named relative to. max_pixels: edge of an image whose size no header tells.
+    root: the tree, which unreadable files are named relative to. max_pixels: edge of an image whose
+    size no header tells.
     """
     said: Clinical | None = None
     bones: set[str] = set()
@@ -50,7 +61,9 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
 
 
 def _label(tally: Tally, files: Sequence[Path], root: Path) -> SliceLabel | None:
-    """What the files of one slice say together; those that cannot be read are noted, None if none can be."""
+    """What the files of one slice say together; those that cannot be read are noted, None if none
+    can be.
+    """
     found = []
     for path in files:
         try:
@@ -61,24 +74,38 @@ def _label(tally: Tally, files: Sequence[Path], root: Path) -> SliceLabel | None
 
 
 def below(path: Path, root: Path) -> str:
-    """A path as text, relative to the tree; the end of it where it lies outside, as a case does whose plane alone was named."""
-    parts = path.relative_to(root).parts if path.is_relative_to(root) else [part for part in path.parts if part != path.anchor][-2:]
+    """A path as text, relative to the tree; the end of it where it lies outside, as a case does
+    whose plane alone was named.
+    """
+    parts = (
+        path.relative_to(root).parts
+        if path.is_relative_to(root)
+        else [part for part in path.parts if part != path.anchor][-2:]
+    )
     return "/".join(map(safe_text, parts)) or "."
 
 
 def _pair(tally: Tally, ref: CaseRef, images: Sequence[Path], labels: Collection[str]) -> None:
-    """Images and labels of one plane against each other, by file stem. A plane without either is counted as a plane."""
+    """Images and labels of one plane against each other, by file stem.
+
+    A plane without either is counted as a plane.
+    """
     if not labels or not images:
         return
     known = set(labels)
     shown = {safe_text(path.stem) for path in images}
-    for code, lonely in (("label_without_image", known - shown), ("image_without_label", shown - known)):
+    for code, lonely in (
+        ("label_without_image", known - shown),
+        ("image_without_label", shown - known),
+    ):
         for stem in sorted(lonely):
             tally.note("quality", code, ref.case_id, stem)
 
 
 def _size(tally: Tally, ref: CaseRef, plane: Plane, max_pixels: int | None) -> shapes.Size:
-    """(columns, rows) by the header of one image of the plane, its middle one; its pixels are not read."""
+    """(columns, rows) by the header of one image of the plane, its middle one; its pixels are not
+    read.
+    """
     images = ref.images.get(plane, ())
     if images:
         try:
@@ -92,7 +119,9 @@ def _size(tally: Tally, ref: CaseRef, plane: Plane, max_pixels: int | None) -> s
     return (inf, inf) if max_pixels is None else (float(max_pixels), float(max_pixels))
 
 
-def _contents(tally: Tally, label: SliceLabel, plane: Plane, bones: set[str], lesions: set[str]) -> None:
+def _contents(
+    tally: Tally, label: SliceLabel, plane: Plane, bones: set[str], lesions: set[str]
+) -> None:
     for name, pieces in label.polygons.items():
         bones.add(name)
         tally.add("bone_pieces", name, len(pieces))
@@ -115,13 +144,19 @@ def _faults(label: SliceLabel, plane: Plane, size: shapes.Size, folder: str) -> 
     return {
         "empty_label": int(not (polygons or boxes or label.lines or label.unknown)),
         "polygon_outside_image": shapes.outside(polygons, size),
-        "polygon_crosses_itself": sum(shapes.crosses_itself(p) for p in polygons if len(p) <= shapes.MOST_POINTS),
+        "polygon_crosses_itself": sum(
+            shapes.crosses_itself(p) for p in polygons if len(p) <= shapes.MOST_POINTS
+        ),
         "polygon_too_few_points": label.unknown.get(FEW_POINTS, 0),
         "polygon_too_many_points": sum(length > shapes.MOST_POINTS for length in lengths),
         "box_outside_image": sum(shapes.box_outside(box, size) for box in boxes),
         "box_without_area": sum(map(shapes.box_without_area, boxes)),
-        "lesion_in_other_plane": sum(len(found) for name, found in label.boxes.items() if LESION_PLANE[name] is not plane),
-        "not_understood": sum(number for name, number in label.unknown.items() if name not in (FEW_POINTS, BOX_TWICE)),
+        "lesion_in_other_plane": sum(
+            len(found) for name, found in label.boxes.items() if LESION_PLANE[name] is not plane
+        ),
+        "not_understood": sum(
+            number for name, number in label.unknown.items() if name not in (FEW_POINTS, BOX_TWICE)
+        ),
         "box_given_twice": label.unknown.get(BOX_TWICE, 0),
         "case_id_differs": int(said is not None and safe_text(said) != folder),
     }

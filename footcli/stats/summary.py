@@ -18,7 +18,9 @@ Row = tuple[str | int | float | None, ...]
 
 
 def to_json(tally: Tally) -> dict[str, Any]:
-    """The JSON object: plain Python types, no NaN; shares are 0..1, null with a reason where nothing is known."""
+    """The JSON object: plain Python types, no NaN; shares are 0..1, null with a reason where
+    nothing is known.
+    """
     cases, series = tally.of("cases", "cases"), tally.total("sides")
     slices = {plane: tally.of("labels", plane) for plane in Plane}
     return {
@@ -26,18 +28,35 @@ def to_json(tally: Tally) -> dict[str, Any]:
         "version": __version__,
         "cases": cases,
         "series": series,
-        "planes": [{"plane": plane.value, "images": tally.of("images", plane), "labels": tally.of("labels", plane)} for plane in Plane],
+        "planes": [
+            {
+                "plane": plane.value,
+                "images": tally.of("images", plane),
+                "labels": tally.of("labels", plane),
+            }
+            for plane in Plane
+        ],
         "targets": [_target(tally, target) for target in TARGETS],
         "notes": list(NOTES),
-        "diseases": [{"name": term.name, "title": term.en, **_share(tally.of("findings", term.name), cases)} for term in FINDINGS],
+        "diseases": [
+            {"name": term.name, "title": term.en, **_share(tally.of("findings", term.name), cases)}
+            for term in FINDINGS
+        ],
         "overlap": [
-            {"names": pair.split("+"), "cases": number} for topic in ("pairs", "group_pairs") for pair, number in _sorted(tally, topic)
+            {"names": pair.split("+"), "cases": number}
+            for topic in ("pairs", "group_pairs")
+            for pair, number in _sorted(tally, topic)
         ],
         "bones": [_drawn(tally, "bone", term.name, series, slices) for term in BONES],
         "lesions": [
-            _drawn(tally, "lesion", term.name, series, slices) | {"own_plane": LESION_PLANE[term.name].value} for term in LESIONS
+            _drawn(tally, "lesion", term.name, series, slices)
+            | {"own_plane": LESION_PLANE[term.name].value}
+            for term in LESIONS
         ],
-        "angles": [{"name": term.name, "title": term.en, **_share(tally.of("angles", term.name), series)} for term in ANGLES],
+        "angles": [
+            {"name": term.name, "title": term.en, **_share(tally.of("angles", term.name), series)}
+            for term in ANGLES
+        ],
         "sides": dict(_sorted(tally, "sides")),
         "institutions": dict(_sorted(tally, "institutions")),
         "missing": [_code(tally, "missing", code, text) for code, text in MISSING.items()],
@@ -62,11 +81,18 @@ def _target(tally: Tally, target: Target) -> dict[str, Any]:
     share = _share(found, of, f"no case tells its {TOPICS[target.topic].lower()}")
     difference = round(found / of - target.share, DECIMALS) if of else None
     return {
-        "topic": target.topic, "label": target.label, **share, "target": target.share, "difference": difference, "source": SOURCE,
-    }  # fmt: skip
+        "topic": target.topic,
+        "label": target.label,
+        **share,
+        "target": target.share,
+        "difference": difference,
+        "source": SOURCE,
+    }
 
 
-def _drawn(tally: Tally, kind: str, name: str, series: int, slices: dict[Plane, int]) -> dict[str, Any]:
+def _drawn(
+    tally: Tally, kind: str, name: str, series: int, slices: dict[Plane, int]
+) -> dict[str, Any]:
     """A bone's outlines or a lesion's boxes: in how many series, slices of each plane, pieces."""
     in_slices = {plane.value: tally.of(f"{kind}_slices_{plane}", name) for plane in Plane}
     return {
@@ -74,13 +100,17 @@ def _drawn(tally: Tally, kind: str, name: str, series: int, slices: dict[Plane, 
         **_share(tally.of(f"{kind}_series", name), series, "no series was found"),
         "pieces": tally.of(f"{kind}_pieces", name),
         "slices": in_slices,
-        "slice_share": {p.value: round(in_slices[p] / slices[p], DECIMALS) if slices[p] else None for p in Plane},
+        "slice_share": {
+            p.value: round(in_slices[p] / slices[p], DECIMALS) if slices[p] else None for p in Plane
+        },
         "why_slice_share_missing": None if all(slices.values()) else "no label in that plane",
     }
 
 
 def _code(tally: Tally, topic: str, code: str, meaning: str) -> dict[str, Any]:
-    examples = [{"case": case or None, "file": file or None} for case, file in tally.examples.get(code, ())]
+    examples = [
+        {"case": case or None, "file": file or None} for case, file in tally.examples.get(code, ())
+    ]
     return {"code": code, "count": tally.of(topic, code), "meaning": meaning, "examples": examples}
 
 
@@ -91,34 +121,82 @@ def percent(share: float | None) -> str | None:
 
 def points(difference: float | None) -> str | None:
     """The difference of two shares in percentage points, with its sign."""
-    return None if difference is None else f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}").replace("+0.0", "0.0")
+    return (
+        None
+        if difference is None
+        else f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}").replace("+0.0", "0.0")
+    )
 
 
 def tables(content: dict[str, Any]) -> list[tuple[str, Sequence[str], list[Row]]]:
-    """(title, columns, rows) of each table, from the JSON object; what was not found is left out of the lists of faults."""
+    """(title, columns, rows) of each table, from the JSON object; what was not found is left out of
+    the lists of faults.
+    """
     planes = [plane.value for plane in Plane]
     found = [
-        (f"{heading}: {sum(item['count'] > 0 for item in content[key])} of {len(content[key])} checks met something",
-         ("code", "count", "meaning", "first"), _found(content[key]))
+        (
+            f"{heading}: {sum(item['count'] > 0 for item in content[key])} of {len(content[key])} "
+            "checks met something",
+            ("code", "count", "meaning", "first"),
+            _found(content[key]),
+        )
         for heading, key in (("Missing", "missing"), ("Quality", "quality"))
-    ]  # fmt: skip
+    ]
     result: list[tuple[str, Sequence[str], list[Row]]] = [
-        (f"Targets ({SOURCE})", ("what", "cases", "of", "share", "target", "points off"),
-         [(f"{TOPICS[t['topic']]}: {t['label']}", t["found"], t["of"], percent(t["share"]), percent(t["target"]),
-           points(t["difference"])) for t in content["targets"]]),
-        (f"Diseases of {content['cases']} case(s)", ("disease", "cases", "share"),
-         [(d["title"], d["found"], percent(d["share"])) for d in content["diseases"]]),
-        ("Overlap", ("in one case", "cases"), [(" + ".join(o["names"]), o["cases"]) for o in content["overlap"]]),
-        (f"Slices of {content['series']} series", ("plane", "images", "labels"),
-         [(p["plane"], p["images"], p["labels"]) for p in content["planes"]]),
-        ("Sides and institutions", ("name", "count"),
-         [(f"side {k}", n) for k, n in content["sides"].items()] + [(f"institution {k}", n) for k, n in content["institutions"].items()]),
-        ("Bones", ("bone", "series", "outlines", *(f"{p} slices" for p in planes)), [_drawn_row(b) for b in content["bones"]]),
-        ("Lesions", ("lesion", "series", "boxes", *(f"{p} slices" for p in planes)), [_drawn_row(b) for b in content["lesions"]]),
-        ("Angles", ("angle", "series", "share"), [(a["name"], a["found"], percent(a["share"])) for a in content["angles"]]),
+        (
+            f"Targets ({SOURCE})",
+            ("what", "cases", "of", "share", "target", "points off"),
+            [
+                (
+                    f"{TOPICS[t['topic']]}: {t['label']}",
+                    t["found"],
+                    t["of"],
+                    percent(t["share"]),
+                    percent(t["target"]),
+                    points(t["difference"]),
+                )
+                for t in content["targets"]
+            ],
+        ),
+        (
+            f"Diseases of {content['cases']} case(s)",
+            ("disease", "cases", "share"),
+            [(d["title"], d["found"], percent(d["share"])) for d in content["diseases"]],
+        ),
+        (
+            "Overlap",
+            ("in one case", "cases"),
+            [(" + ".join(o["names"]), o["cases"]) for o in content["overlap"]],
+        ),
+        (
+            f"Slices of {content['series']} series",
+            ("plane", "images", "labels"),
+            [(p["plane"], p["images"], p["labels"]) for p in content["planes"]],
+        ),
+        (
+            "Sides and institutions",
+            ("name", "count"),
+            [(f"side {k}", n) for k, n in content["sides"].items()]
+            + [(f"institution {k}", n) for k, n in content["institutions"].items()],
+        ),
+        (
+            "Bones",
+            ("bone", "series", "outlines", *(f"{p} slices" for p in planes)),
+            [_drawn_row(b) for b in content["bones"]],
+        ),
+        (
+            "Lesions",
+            ("lesion", "series", "boxes", *(f"{p} slices" for p in planes)),
+            [_drawn_row(b) for b in content["lesions"]],
+        ),
+        (
+            "Angles",
+            ("angle", "series", "share"),
+            [(a["name"], a["found"], percent(a["share"])) for a in content["angles"]],
+        ),
         *found,
         ("Not understood", ("name", "count"), list(content["not_understood"].items())),
-    ]  # fmt: skip
+    ]
     return [table for table in result if table[2]]
 
 
@@ -127,5 +205,12 @@ def _drawn_row(item: dict[str, Any]) -> Row:
 
 
 def _found(items: list[dict[str, Any]]) -> list[Row]:
-    firsts = [" ".join(filter(None, item["examples"][0].values())) if item["examples"] else None for item in items]
-    return [(item["code"], item["count"], item["meaning"], first) for item, first in zip(items, firsts, strict=True) if item["count"]]
+    firsts = [
+        " ".join(filter(None, item["examples"][0].values())) if item["examples"] else None
+        for item in items
+    ]
+    return [
+        (item["code"], item["count"], item["meaning"], first)
+        for item, first in zip(items, firsts, strict=True)
+        if item["count"]
+    ]

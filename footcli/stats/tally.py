@@ -1,4 +1,7 @@
-"""Counters with a few examples each: all that is kept of a tree, whatever its size. Adds up over cases."""
+"""Counters with a few examples each: all that is kept of a tree, whatever its size.
+
+Adds up over cases.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ from dataclasses import dataclass, field
 MOST_EXAMPLES = 20
 """Examples kept for a code."""
 MOST_NAMES = 200
-"""Names kept in a topic whose names come from files; what comes later is counted under OTHER, so that memory stays bounded."""
+"""Names kept in a topic whose names come from files; what comes later is counted under OTHER, so
+that memory stays bounded.
+"""
 OTHER = "(other names)"
 
 Example = tuple[str, str]
-"""(case id, or "" where a whole file or folder is meant; the file's stem, or a path relative to the tree)."""
+"""(case id, or "" where a whole file or folder is meant; the file's stem, or a path relative to the
+tree).
+"""
 
 
 @dataclass(slots=True)

@@ -14,17 +14,38 @@ from numpy.typing import NDArray
 
 from footcli.errors import CaseError
 
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same result gives the same bytes on any day
+_ZIP_TIME = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # the zip format's zero: the same result gives the same bytes on any day
 _T = TypeVar("_T")
 
 
 def read_npz(path: Path, use: Callable[[Any], _T]) -> _T:
-    """What `use` makes of the arrays. Raises CaseError (bad_result) for a file that is missing, damaged or lacks one."""
+    """What `use` makes of the arrays.
+
+    Raises CaseError (bad_result) for a file that is missing, damaged or lacks one.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return use(arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CaseError("bad_result", f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again") from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise CaseError(
+            "bad_result",
+            f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again",
+        ) from error
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -37,4 +58,3 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             with archive.open(member, "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
-

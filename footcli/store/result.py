@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Notice, Plane, Point, Stack, View
+from footcli.domain import (
+    CaseResult,
+    Finding,
+    Landmark,
+    Lesion,
+    Level,
+    Measurement,
+    Notice,
+    Plane,
+    Point,
+    Stack,
+    View,
+)
 from footcli.errors import CaseError
 from footcli.store.arrays import npz_bytes, read_npz
 from footcli.store.views import read_stack, read_views, views_npz
@@ -32,11 +44,20 @@ def to_json(result: CaseResult) -> dict[str, Any]:
         "side": result.side,
         "measurements": [_measurement_json(m) for m in result.measurements],
         "landmarks": [
-            {"name": p.name, "xyz_vox": _plain(p.xyz_vox), "xyz_mm": _plain(p.xyz_mm), "score": _plain(p.score)} for p in result.landmarks
+            {
+                "name": p.name,
+                "xyz_vox": _plain(p.xyz_vox),
+                "xyz_mm": _plain(p.xyz_mm),
+                "score": _plain(p.score),
+            }
+            for p in result.landmarks
         ],
         "lesions": [_lesion_json(lesion) for lesion in result.lesions],
         "faint_lesions": [_lesion_json(lesion) for lesion in result.faint],
-        "findings": [{"name": f.name, "level": f.level.value, "grade": f.grade, "evidence": list(f.evidence)} for f in result.findings],
+        "findings": [
+            {"name": f.name, "level": f.level.value, "grade": f.grade, "evidence": list(f.evidence)}
+            for f in result.findings
+        ],
         "warnings": [{"code": w.code, "text": w.text} for w in result.warnings],
         "provenance": _plain(result.provenance),
     }
@@ -84,20 +105,38 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(data: Mapping[str, Any]) -> CaseResult:
-    """The result that `to_json` wrote. Raises CaseError (bad_result) for another schema, a missing key or a wrong type."""
+    """The result that `to_json` wrote.
+
+    Raises CaseError (bad_result) for another schema, a missing key or a wrong type.
+    """
     if not isinstance(data, Mapping) or data.get("schema") != SCHEMA_VERSION:
-        raise CaseError("bad_result", f"not a result of this version of footcli ({SCHEMA_VERSION}): analyse the case again")
+        raise CaseError(
+            "bad_result",
+            f"not a result of this version of footcli ({SCHEMA_VERSION}): analyse the case again",
+        )
     try:
         return CaseResult(
             case_id=str(data["case_id"]),
             side=_one_of(data["side"], (None, "L", "R")),
             measurements=tuple(_measurement(m) for m in data["measurements"]),
             landmarks=tuple(
-                Landmark(str(p["name"]), _point(p["xyz_vox"]), _maybe(p["xyz_mm"], _point), float(p["score"])) for p in data["landmarks"]
+                Landmark(
+                    str(p["name"]),
+                    _point(p["xyz_vox"]),
+                    _maybe(p["xyz_mm"], _point),
+                    float(p["score"]),
+                )
+                for p in data["landmarks"]
             ),
             lesions=tuple(_lesion(x) for x in data["lesions"]),
             findings=tuple(
-                Finding(str(f["name"]), Level(f["level"]), tuple(map(str, f["evidence"])), f.get("grade")) for f in data["findings"]
+                Finding(
+                    str(f["name"]),
+                    Level(f["level"]),
+                    tuple(map(str, f["evidence"])),
+                    f.get("grade"),
+                )
+                for f in data["findings"]
             ),
             warnings=tuple(Notice(str(w["code"]), str(w["text"])) for w in data["warnings"]),
             provenance=dict(data["provenance"]),
@@ -105,7 +144,11 @@ def from_json(data: Mapping[str, Any]) -> CaseResult:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # only the kind of the fault: the text may hold values of the file
-        raise CaseError("bad_result", f"result.json does not follow its schema ({type(error).__name__}): analyse the case again") from error
+        raise CaseError(
+            "bad_result",
+            f"result.json does not follow its schema ({type(error).__name__}): analyse the case "
+            "again",
+        ) from error
 
 
 def _measurement(m: Mapping[str, Any]) -> Measurement:
@@ -131,7 +174,16 @@ def _lesion(x: Mapping[str, Any]) -> Lesion:
     scores = tuple(float(v) for v in x.get("scores", ()))
     if any(own and len(own) != last - first + 1 for own in (boxes, scores)):
         raise ValueError("a lesion has a box or a score for some of its slices only")
-    return Lesion(str(x["label"]), float(x["score"]), Plane(x["plane"]), (first, last), box, _maybe(x["size_mm"], _point), boxes, scores)
+    return Lesion(
+        str(x["label"]),
+        float(x["score"]),
+        Plane(x["plane"]),
+        (first, last),
+        box,
+        _maybe(x["size_mm"], _point),
+        boxes,
+        scores,
+    )
 
 
 def _maybe(value: Any, convert: Any) -> Any:
@@ -150,11 +202,15 @@ def _point(value: Sequence[float]) -> Point:
 
 
 def dumps(obj: Any) -> str:
-    """JSON text, the same for the same content: keys sorted, floats to 3 decimals, UTF-8 text as it is.
+    """JSON text, the same for the same content: keys sorted, floats to 3 decimals, UTF-8 text as it
+    is.
 
-    Lone surrogates (file names that are no UTF-8) become JSON escapes. Raises ValueError for NaN or infinity.
+    Lone surrogates (file names that are no UTF-8) become JSON escapes. Raises ValueError for NaN or
+    infinity.
     """
-    text = json.dumps(_rounded(_plain(obj)), allow_nan=False, sort_keys=True, ensure_ascii=False, indent=1)
+    text = json.dumps(
+        _rounded(_plain(obj)), allow_nan=False, sort_keys=True, ensure_ascii=False, indent=1
+    )
     return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 
@@ -167,34 +223,56 @@ def _rounded(value: Any) -> Any:
 
 
 def save_case(
-    folder: Path, result: CaseResult, labels: NDArray[np.uint8], affine: NDArray[np.float64], views: Sequence[View],
-    slice_names: Mapping[Plane, Sequence[str]] | None = None, stack: Stack | None = None,
-) -> None:  # fmt: skip
+    folder: Path,
+    result: CaseResult,
+    labels: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    views: Sequence[View],
+    slice_names: Mapping[Plane, Sequence[str]] | None = None,
+    stack: Stack | None = None,
+) -> None:
     """Write masks.npz, views.npz and, last, result.json: where that file is, the others are whole.
 
     labels: uint8 (z, y, x) on the input's grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
-    slice_names: source name of each slice of a plane, in index order, so that labels of those slices find their place again.
-    stack: the slices to scroll through, kept beside the views.
-    Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or labels of another type.
+    slice_names: source name of each slice of a plane, in index order, so that labels of those
+    slices find their place again. stack: the slices to scroll through, kept beside the views.
+    Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or
+    labels of another type.
     """
     if labels.dtype != np.uint8 or labels.ndim != 3 or affine.shape != (4, 4):
-        raise ValueError(f"labels must be uint8 (z, y, x) and affine (4, 4), got {labels.dtype} {labels.shape} and {affine.shape}")
+        raise ValueError(
+            f"labels must be uint8 (z, y, x) and affine (4, 4), got {labels.dtype} {labels.shape} "
+            f"and {affine.shape}"
+        )
     text = dumps(to_json(result))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULT).unlink(missing_ok=True)
-    named = {f"slices_{plane.value}": np.array(list(names)) for plane, names in (slice_names or {}).items() if names}
-    write_atomic(folder / MASKS, npz_bytes({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}))
+    named = {
+        f"slices_{plane.value}": np.array(list(names))
+        for plane, names in (slice_names or {}).items()
+        if names
+    }
+    write_atomic(
+        folder / MASKS,
+        npz_bytes({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}),
+    )
     write_atomic(folder / VIEWS, views_npz(views, stack))
     write_atomic(folder / RESULT, text.encode("utf-8"))
 
 
 def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
-    """What `save_case` wrote, without the masks. Raises CaseError (no_result, bad_result) where a file is missing or damaged."""
+    """What `save_case` wrote, without the masks.
+
+    Raises CaseError (no_result, bad_result) where a file is missing or damaged.
+    """
     return load_result(folder), read_npz(folder / VIEWS, read_views)
 
 
 def load_stack(folder: Path) -> Stack | None:
-    """The slices to scroll through; None where the case was analysed without. Raises CaseError (bad_result)."""
+    """The slices to scroll through; None where the case was analysed without.
+
+    Raises CaseError (bad_result).
+    """
     return read_npz(folder / VIEWS, read_stack)
 
 
@@ -204,22 +282,36 @@ def load_result(folder: Path) -> CaseResult:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CaseError("no_result", f"{folder.name}: no readable result.json: analyse the case first") from error
+        raise CaseError(
+            "no_result", f"{folder.name}: no readable result.json: analyse the case first"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise CaseError("bad_result", f"{folder.name}: result.json is no JSON text: analyse the case again") from error
+        raise CaseError(
+            "bad_result", f"{folder.name}: result.json is no JSON text: analyse the case again"
+        ) from error
     return from_json(data)
 
 
 def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """(labels uint8 (z, y, x), affine float64 (4, 4)) of masks.npz. Raises CaseError (bad_result)."""
+    """(labels uint8 (z, y, x), affine float64 (4, 4)) of masks.npz.
+
+    Raises CaseError (bad_result).
+    """
     return read_npz(folder / MASKS, _read_masks)
 
 
 def load_slice_names(folder: Path) -> dict[Plane, tuple[str, ...]]:
-    """Source names of the slices of each plane that masks.npz knows. Raises CaseError (bad_result)."""
+    """Source names of the slices of each plane that masks.npz knows.
+
+    Raises CaseError (bad_result).
+    """
     return read_npz(
         folder / MASKS,
-        lambda arrays: {p: tuple(arrays[f"slices_{p.value}"].tolist()) for p in Plane if f"slices_{p.value}" in arrays},
+        lambda arrays: {
+            p: tuple(arrays[f"slices_{p.value}"].tolist())
+            for p in Plane
+            if f"slices_{p.value}" in arrays
+        },
     )
 
 

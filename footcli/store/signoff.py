@@ -1,4 +1,6 @@
-"""A reader's word on a report, line by line: accepted, changed or refused; saved by the page, kept beside the result."""
+"""A reader's word on a report, line by line: accepted, changed or refused; saved by the page, kept
+beside the result.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ _KINDS = {"angle": {term.name for term in MEASURES}, "finding": {term.name for t
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """word: one of VERDICTS. to: what an edited line should say, a value of an angle or a Level of a finding; else None."""
+    """word: one of VERDICTS.
+
+    to: what an edited line should say, a value of an angle or a Level of a finding; else None.
+    """
 
     word: str
     to: float | Level | None = None
@@ -33,7 +38,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SignOff:
-    """lines: "angle:CPA" or "finding:flat_foot" -> verdict. signed: when, as the browser wrote it (ISO 8601)."""
+    """lines: "angle:CPA" or "finding:flat_foot" -> verdict.
+
+    signed: when, as the browser wrote it (ISO 8601).
+    """
 
     case_id: str
     input_sha256: str
@@ -50,9 +58,15 @@ def parse(data: Any) -> SignOff:
     lines = data.get("lines")
     if not isinstance(lines, Mapping):
         raise ValueError("holds no lines")
-    texts = {key: _text(data.get(key), key) for key in ("case_id", "input_sha256", "reader", "signed")}
-    texts["values_sha256"] = _text(data.get("values_sha256", ""), "values_sha256")  # pages of older versions have none
-    return SignOff(**texts, lines={str(key): _verdict(str(key), value) for key, value in lines.items()})
+    texts = {
+        key: _text(data.get(key), key) for key in ("case_id", "input_sha256", "reader", "signed")
+    }
+    texts["values_sha256"] = _text(
+        data.get("values_sha256", ""), "values_sha256"
+    )  # pages of older versions have none
+    return SignOff(
+        **texts, lines={str(key): _verdict(str(key), value) for key, value in lines.items()}
+    )
 
 
 def _text(value: Any, key: str) -> str:
@@ -72,7 +86,9 @@ def _verdict(key: str, value: Any) -> Verdict:
         given = value.get("to")
         if kind == "finding":
             to = Level(given) if given in {level.value for level in Level} else None
-        elif isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
+        elif (
+            isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+        ):
             to = float(given)
         if to is None:
             raise ValueError(f"{key}: an edited line needs what it should say")
@@ -114,7 +130,9 @@ def values_digest(result: CaseResult) -> str:
 
 
 def aside(folder: Path) -> Path | None:
-    """Where a sign-off can be kept once the values that it was about are no longer there; None where there is none."""
+    """Where a sign-off can be kept once the values that it was about are no longer there; None
+    where there is none.
+    """
     if not (folder / FILE).is_file():
         return None
     number = 1
@@ -131,4 +149,6 @@ def load_signoff(folder: Path) -> SignOff | None:
     try:
         return parse(read_json(path))
     except (TruthError, ValueError) as error:
-        raise CaseError("bad_signoff", f"{FILE} is damaged: merge it again with footcli report --signoff") from error
+        raise CaseError(
+            "bad_signoff", f"{FILE} is damaged: merge it again with footcli report --signoff"
+        ) from error

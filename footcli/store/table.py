@@ -10,11 +10,23 @@ from collections.abc import Iterable
 from footcli.domain import CaseResult
 from footcli.store.result import DECIMALS
 
-CSV_HEADER = ("case_id", "side", "name", "source", "value", "unit", "why_missing", "confidence", "slice")
+CSV_HEADER = (
+    "case_id",
+    "side",
+    "name",
+    "source",
+    "value",
+    "unit",
+    "why_missing",
+    "confidence",
+    "slice",
+)
 
 
 def measurements_csv(results: Iterable[CaseResult]) -> str:
-    """measurements.csv of many cases: a header and one line per measurement and source, in the order given."""
+    """measurements.csv of many cases: a header and one line per measurement and source, in the
+    order given.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_HEADER)
@@ -24,20 +36,37 @@ def measurements_csv(results: Iterable[CaseResult]) -> str:
 
 
 def measurement_rows(result: CaseResult) -> list[list[str]]:
-    """One row per measurement, cells as text, columns as in CSV_HEADER; empty for None. Safe to open in a spreadsheet."""
+    """One row per measurement, cells as text, columns as in CSV_HEADER; empty for None.
+
+    Safe to open in a spreadsheet.
+    """
     return [
         [
             csv_cell(cell)
-            for cell in (result.case_id, result.side, m.name, m.source, m.value, m.unit, m.why_missing, m.confidence, m.slice)
+            for cell in (
+                result.case_id,
+                result.side,
+                m.name,
+                m.source,
+                m.value,
+                m.unit,
+                m.why_missing,
+                m.confidence,
+                m.slice,
+            )
         ]
         for m in result.measurements
     ]
 
 
 def csv_cell(value: str | float | None) -> str:
-    """Text of a cell. A start that a spreadsheet takes for a formula gets a leading ', plain numbers do not."""
+    """Text of a cell. A start that a spreadsheet takes for a formula gets a leading ', plain
+    numbers do not.
+    """
     if value is None:
         return ""
     text = str(round(value, DECIMALS)) if isinstance(value, float) else str(value)
-    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(r"[+-]?\d+(\.\d+)?", text)
+    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(
+        r"[+-]?\d+(\.\d+)?", text
+    )
     return ("'" + text if formula else text).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -34,23 +34,42 @@ def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
     # not rounded as results are: that would move what is drawn by the projection
     text = json.dumps(rest, allow_nan=False, sort_keys=True)
     if stack is not None:
-        told = {"per_sheet": stack.per_sheet, "shape": stack.shape, "curve": stack.curve, "voxel_mm": stack.voxel_mm}
-        arrays["stack"] = np.array(json.dumps(told | {"to_vox": stack.to_vox.tolist()}, allow_nan=False, sort_keys=True))
-        arrays |= {f"sheet_{i:03d}": np.frombuffer(sheet, np.uint8) for i, sheet in enumerate(stack.sheets)}
+        told = {
+            "per_sheet": stack.per_sheet,
+            "shape": stack.shape,
+            "curve": stack.curve,
+            "voxel_mm": stack.voxel_mm,
+        }
+        arrays["stack"] = np.array(
+            json.dumps(told | {"to_vox": stack.to_vox.tolist()}, allow_nan=False, sort_keys=True)
+        )
+        arrays |= {
+            f"sheet_{i:03d}": np.frombuffer(sheet, np.uint8) for i, sheet in enumerate(stack.sheets)
+        }
     return npz_bytes({"views": np.array(text), **arrays})
 
 
 def read_stack(arrays: Any) -> Stack | None:
-    """The slices to scroll through, None where the file has none. Raises KeyError, TypeError, ValueError where it is damaged."""
+    """The slices to scroll through, None where the file has none.
+
+    Raises KeyError, TypeError, ValueError where it is damaged.
+    """
     if "stack" not in arrays:
         return None
     told = json.loads(str(arrays["stack"]))
-    sheets = tuple(arrays[name].astype(np.uint8).tobytes() for name in sorted(n for n in arrays.files if n.startswith("sheet_")))
+    sheets = tuple(
+        arrays[name].astype(np.uint8).tobytes()
+        for name in sorted(n for n in arrays.files if n.startswith("sheet_"))
+    )
     slices, rows, columns = (int(n) for n in told["shape"])
     return Stack(
-        sheets, int(told["per_sheet"]), (slices, rows, columns), tuple((float(a), float(b)) for a, b in told["curve"]),
-        np.asarray(told["to_vox"], np.float64).reshape(4, 4), None if told["voxel_mm"] is None else float(told["voxel_mm"]),
-    )  # fmt: skip
+        sheets,
+        int(told["per_sheet"]),
+        (slices, rows, columns),
+        tuple((float(a), float(b)) for a, b in told["curve"]),
+        np.asarray(told["to_vox"], np.float64).reshape(4, 4),
+        None if told["voxel_mm"] is None else float(told["voxel_mm"]),
+    )
 
 
 def read_views(arrays: Any) -> tuple[View, ...]:

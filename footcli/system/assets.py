@@ -1,4 +1,6 @@
-"""Where models/ and templates/ are: inside the package in a wheel, at the repository root in an editable install."""
+"""Where models/ and templates/ are: inside the package in a wheel, at the repository root in an
+editable install.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,17 @@ def _folder(name: str, marker: str) -> Path:
     for folder in (_PACKAGE / f"_{name}", _PACKAGE.parent / name):
         if (folder / marker).is_file():
             return folder
-    raise SetupError(f"the folder {name}/ of this installation is missing ({marker} not found): reinstall footcli")
+    raise SetupError(
+        f"the folder {name}/ of this installation is missing ({marker} not found): reinstall "
+        "footcli"
+    )
 
 
 def models_dir() -> Path:
-    """The folder with manifest.toml and the shipped ONNX files. Raises SetupError if it is missing."""
+    """The folder with manifest.toml and the shipped ONNX files.
+
+    Raises SetupError if it is missing.
+    """
     return _folder("models", "manifest.toml")
 
 

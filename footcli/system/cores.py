@@ -8,7 +8,9 @@ from pathlib import Path
 
 
 def cpu_count() -> int:
-    """Cores this process may use: the least of its affinity and its cgroup's quota (versions 1 and 2), at least 1."""
+    """Cores this process may use: the least of its affinity and its cgroup's quota (versions 1 and
+    2), at least 1.
+    """
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
@@ -29,7 +31,11 @@ def _cgroup_quota(root: Path, membership: Path) -> float | None:
             continue
         base = root / controllers if controllers else root
         place = base / inside.lstrip("/")
-        quotas += [q for folder in (place, *place.parents) if folder.is_relative_to(base) and (q := _quota_of(folder))]
+        quotas += [
+            q
+            for folder in (place, *place.parents)
+            if folder.is_relative_to(base) and (q := _quota_of(folder))
+        ]
     return min(quotas, default=None)
 
 
@@ -39,7 +45,10 @@ def _quota_of(folder: Path) -> float | None:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
         else:
-            quota, period = ((folder / f"cpu.cfs_{word}_us").read_text(encoding="ascii").strip() for word in ("quota", "period"))
+            quota, period = (
+                (folder / f"cpu.cfs_{word}_us").read_text(encoding="ascii").strip()
+                for word in ("quota", "period")
+            )
         return float(quota) / float(period) if float(quota) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):  # "max" is no number: no limit
         return None

@@ -19,21 +19,42 @@ from typing import Any, BinaryIO
 from footcli.errors import SetupError, TruthError
 
 JSON_LIMIT = 256 * 2**20
-"""Bytes. No annotation file of one slice or case comes near; a larger one is a mistake or an attack."""
+"""Bytes. No annotation file of one slice or case comes near; a larger one is a mistake or an
+attack.
+"""
 SLUG_LIMIT = 100
-"""Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes."""
+"""Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes.
+"""
 
-_SUMMARIES = {"index.html", "run.json", "measurements.csv", "journal.jsonl", "evaluation.json", "evaluation.html"}
+_SUMMARIES = {
+    "index.html",
+    "run.json",
+    "measurements.csv",
+    "journal.jsonl",
+    "evaluation.json",
+    "evaluation.html",
+}
 UNFINISHED = ".tmp"
 """How the name of a file ends while it is written."""
 
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
+_RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10)),
+}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: a temporary file beside it, then replace. Makes missing parent folders. Raises OSError."""
+    """Write a whole file or nothing: a temporary file beside it, then replace.
+
+    Makes missing parent folders. Raises OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{UNFINISHED}")  # no process number: machines may share a folder
+    beside = path.with_name(
+        f".{path.name[:60]}.{secrets.token_hex(4)}{UNFINISHED}"
+    )  # no process number: machines may share a folder
     try:
         with beside.open("wb") as file:
             file.write(data)
@@ -46,14 +67,19 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def stage(folder: Path, name: str) -> Path:
-    """A new folder below another in which something is made ready before it takes its place. Raises OSError."""
+    """A new folder below another in which something is made ready before it takes its place.
+
+    Raises OSError.
+    """
     made = folder / f".{name}.{secrets.token_hex(4)}{UNFINISHED}"
     made.mkdir(parents=True)
     return made
 
 
 def sweep(folder: Path, older_s: float = 86_400.0) -> None:
-    """Remove what processes that were killed left half-made; what is younger may be somebody's work."""
+    """Remove what processes that were killed left half-made; what is younger may be somebody's
+    work.
+    """
     for path in folder.glob(f".*{UNFINISHED}"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > older_s:
@@ -62,9 +88,11 @@ def sweep(folder: Path, older_s: float = 86_400.0) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other footcli processes out of a folder for the length of a with-block; makes the folder if need be.
+    """Keep other footcli processes out of a folder for the length of a with-block; makes the folder
+    if need be.
 
-    Without effect where the system or the file system knows no such locks. Raises OSError if the folder cannot be made.
+    Without effect where the system or the file system knows no such locks. Raises OSError if the
+    folder cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -87,13 +115,20 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; never a link, pipe, socket or device, and never blocks on one.
+    """Open a regular file for reading; never a link, pipe, socket or device, and never blocks on
+    one.
 
-    Raises FileNotFoundError, PermissionError and the like; IsADirectoryError for anything that is not a regular file.
+    Raises FileNotFoundError, PermissionError and the like; IsADirectoryError for anything that is
+    not a regular file.
     """
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise IsADirectoryError(f"{path.name} is not a regular file")
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_RDONLY
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_BINARY", 0)
+    )
     handle = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -102,25 +137,45 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, UTF-8 with or without BOM or cp949. Raises TruthError naming the file and the fault."""
+    """The content of a JSON file, UTF-8 with or without BOM or cp949.
+
+    Raises TruthError naming the file and the fault.
+    """
     name = safe_text(path.name)
     try:
         with open_regular(path) as file:
             data = file.read(JSON_LIMIT + 1)
     except OSError as error:
-        raise TruthError(f"{name} cannot be read ({error.strerror or 'not a regular file'}): check the file and its permissions") from None
+        raise TruthError(
+            f"{name} cannot be read ({error.strerror or 'not a regular file'}): check the file and "
+            "its permissions"
+        ) from None
     if len(data) > JSON_LIMIT:
-        raise TruthError(f"{name} is larger than {JSON_LIMIT >> 20} MB, which no annotation is: remove it or export it again")
+        raise TruthError(
+            f"{name} is larger than {JSON_LIMIT >> 20} MB, which no annotation is: remove it or "
+            "export it again"
+        )
     try:
         return json.loads(_text(data), object_pairs_hook=_unique)
     except UnicodeDecodeError:
-        raise TruthError(f"{name} is neither UTF-8 nor Korean (cp949) text: save it again as UTF-8") from None
+        raise TruthError(
+            f"{name} is neither UTF-8 nor Korean (cp949) text: save it again as UTF-8"
+        ) from None
     except _TwiceGiven as error:
-        raise TruthError(f"{name} gives the key {error} twice in one object: remove one, for nobody can tell which counts") from None
+        raise TruthError(
+            f"{name} gives the key {error} twice in one object: remove one, for nobody can tell "
+            "which counts"
+        ) from None
     except json.JSONDecodeError as error:
-        raise TruthError(f"{name} is not valid JSON (line {error.lineno}, column {error.colno}): export it again or remove it") from None
+        raise TruthError(
+            f"{name} is not valid JSON (line {error.lineno}, column {error.colno}): export it "
+            "again or remove it"
+        ) from None
     except (ValueError, RecursionError):
-        raise TruthError(f"{name} is not usable JSON (a number too long or nested too deep): export it again or remove it") from None
+        raise TruthError(
+            f"{name} is not usable JSON (a number too long or nested too deep): export it again or "
+            "remove it"
+        ) from None
 
 
 class _TwiceGiven(Exception):
@@ -149,18 +204,24 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def check_folders(cases: Path, out: Path) -> None:
-    """Raises SetupError if results could overwrite what is read: `out` inside `cases`, a file, or the same folder."""
+    """Raises SetupError if results could overwrite what is read: `out` inside `cases`, a file, or
+    the same folder.
+    """
     if out.exists() and not out.is_dir():
         raise SetupError(f"{out}: is a file; name a folder with -o")
     inner, outer = out.resolve(), cases.resolve()
     if inner == outer or outer in inner.parents:
-        raise SetupError(f"{out}: lies inside the input {cases}; name a folder outside of it with -o")
+        raise SetupError(
+            f"{out}: lies inside the input {cases}; name a folder outside of it with -o"
+        )
 
 
 def safe_text(name: str) -> str:
-    """A file name as text that can be written and shown anywhere: NFC, UTF-8, no control characters.
+    """A file name as text that can be written and shown anywhere: NFC, UTF-8, no control
+    characters.
 
-    Names in other encodings arrive as surrogates; those that are legal CP949 (Korean Windows) are read as such.
+    Names in other encodings arrive as surrogates; those that are legal CP949 (Korean Windows) are
+    read as such.
     """
     if name.isascii() and name.isprintable():
         return name  # nearly every file name
@@ -185,18 +246,25 @@ def _decoded(name: str) -> str:
 
 
 def slug(case_id: str) -> str:
-    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`; anything else becomes `_` and a short hash is added.
+    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`; anything else
+    becomes `_` and a short hash is added.
 
-    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden, a reserved Windows name or that of a file beside the results; equal ids
-    give equal slugs.
+    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden, a reserved Windows name or that of a
+    file beside the results; equal ids give equal slugs.
     """
     wanted = unicodedata.normalize("NFC", case_id)
     kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
     kept = re.sub(r"\.{2,}", "_", kept).strip(".")
     if kept.split(".")[0].casefold() in _RESERVED or kept.casefold() in _SUMMARIES:
         kept = f"_{kept}"
-    short = kept.encode()[: SLUG_LIMIT if kept == wanted else SLUG_LIMIT - 9].decode(errors="ignore")
+    short = kept.encode()[: SLUG_LIMIT if kept == wanted else SLUG_LIMIT - 9].decode(
+        errors="ignore"
+    )
     if short == wanted and short:
         return short
     mark = hashlib.sha256(wanted.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{short.encode()[: SLUG_LIMIT - 9].decode(errors='ignore')}-{mark}" if short else f"case-{mark}"
+    return (
+        f"{short.encode()[: SLUG_LIMIT - 9].decode(errors='ignore')}-{mark}"
+        if short
+        else f"case-{mark}"
+    )

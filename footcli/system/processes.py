@@ -1,4 +1,6 @@
-"""One function over many items in several processes: results in order, memory bounded, one line if a process dies."""
+"""One function over many items in several processes: results in order, memory bounded, one line if
+a process dies.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,24 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def in_processes(function: Callable[[_Item], _Result], items: Sequence[_Item], jobs: int) -> Iterator[_Result]:
-    """function(item) of each item, in their order. jobs: processes; up to 1, or with one item, all is done in this one.
+def in_processes(
+    function: Callable[[_Item], _Result], items: Sequence[_Item], jobs: int
+) -> Iterator[_Result]:
+    """function(item) of each item, in their order.
 
-    function, items and results must be picklable; what function raises is raised here. If the caller stops early, what waits is
-    never begun. Raises SetupError if a process dies.
+    jobs: processes; up to 1, or with one item, all is done in this one.
+
+    function, items and results must be picklable; what function raises is raised here. If the
+    caller stops early, what waits is never begun. Raises SetupError if a process dies.
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(function, items)
         return
     waiting: deque[Future[_Result]] = deque()
     # spawn: a fork would take over locks and threads of the libraries in whatever state they are
-    with ProcessPoolExecutor(min(jobs, len(items)), multiprocessing.get_context("spawn"), initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(
+        min(jobs, len(items)), multiprocessing.get_context("spawn"), initializer=_start_worker
+    ) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
@@ -38,7 +46,9 @@ def in_processes(function: Callable[[_Item], _Result], items: Sequence[_Item], j
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise SetupError("a worker process died, out of memory perhaps: try again with --jobs 1") from None
+            raise SetupError(
+                "a worker process died, out of memory perhaps: try again with --jobs 1"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

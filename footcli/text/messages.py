@@ -1,4 +1,6 @@
-"""What people read: the one table of report strings in English and Korean, and the cleaning of text from files."""
+"""What people read: the one table of report strings in English and Korean, and the cleaning of text
+from files.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,18 @@ LANGUAGES = ("en", "ko")
 _UNITS = {"deg": "°", "percent": " %"}
 
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]?")
-_GONE = {"Cc", "Cf", "Zl", "Zp"}  # control; format (bidi overrides, invisible marks); line and paragraph separators
+_GONE = {
+    "Cc",
+    "Cf",
+    "Zl",
+    "Zp",
+}  # control; format (bidi overrides, invisible marks); line and paragraph separators
 
 
 def clean(text: str) -> str:
-    """Text from a file or folder name as one harmless line: no terminal escapes, controls, bidi overrides or lone surrogates."""
+    """Text from a file or folder name as one harmless line: no terminal escapes, controls, bidi
+    overrides or lone surrogates.
+    """
     if text.isascii() and text.isprintable():  # most names are
         return text.strip()
     shown = _ESCAPES.sub("", text).encode("utf-8", "backslashreplace").decode("utf-8")
@@ -30,19 +39,24 @@ def number(value: float, unit: str = "deg") -> str:
 
 
 def strings(lang: str) -> dict[str, str]:
-    """All report strings in one language. Raises SetupError for a language that is not in LANGUAGES."""
+    """All report strings in one language.
+
+    Raises SetupError for a language that is not in LANGUAGES.
+    """
     if lang not in LANGUAGES:
         raise SetupError(f"no language {clean(lang)!r}: use one of {', '.join(LANGUAGES)}")
     column = LANGUAGES.index(lang)
     return {key: pair[column] for key, pair in _TABLE.items()}
 
 
-# key: (English, Korean). Keys with a dot belong to a family that is looked up by a value: "level.PRESENT".
+# key: (English, Korean). Keys with a dot belong to a family that is looked up by a value:
+# "level.PRESENT".
 _TABLE: dict[str, tuple[str, str]] = {
     "report_title": ("Foot and ankle report", "족부·족관절 분석 보고서"),
     "banner_head": ("Research use only. Not a medical device.", "연구 전용. 의료기기가 아닙니다."),
     "banner_text": (
-        "Made by software without review. Cut-offs come from radiographs; values from weight-bearing CT can differ from them. "
+        "Made by software without review. Cut-offs come from radiographs; values from "
+        "weight-bearing CT can differ from them. "
         "Check every value against its picture. Not for diagnosis or treatment.",
         "소프트웨어가 자동으로 작성하였으며 판독의의 검토를 거치지 않았습니다. "
         "기준값은 단순 방사선 사진에서 얻은 것으로, 체중부하 CT의 값과 다를 수 있습니다. "
@@ -74,7 +88,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     "grade.moderate-severe": ("moderate to severe", "중등도-중증"),
     "see_picture": ("see the picture", "그림 보기"),
     "more_findings": ("further findings in the findings table", "나머지 소견은 소견 표에 있음"),
-    "normal_text": ("No abnormality detected by this tool among", "이 도구가 살펴본 다음 항목에서 이상 소견 없음"),
+    "normal_text": (
+        "No abnormality detected by this tool among",
+        "이 도구가 살펴본 다음 항목에서 이상 소견 없음",
+    ),
     "nothing_text": (
         "Nothing was found, but not everything could be judged: this is no normal result.",
         "발견된 소견은 없으나 판단하지 못한 항목이 있어 정상이라고 할 수 없습니다.",
@@ -97,9 +114,13 @@ _TABLE: dict[str, tuple[str, str]] = {
     "slice": ("slice", "슬라이스"),
     "confidence": ("confidence", "신뢰도"),
     "not_taken": ("not taken", "측정하지 않음"),
-    "differ": ("The two ways differ by {}: check the picture.", "두 방법의 차이가 {}입니다. 그림을 확인하십시오."),
+    "differ": (
+        "The two ways differ by {}: check the picture.",
+        "두 방법의 차이가 {}입니다. 그림을 확인하십시오.",
+    ),
     "angles_note": (
-        "Adult reference values. Landmarks and bone masks are two independent ways to the same angle; findings take their mean.",
+        "Adult reference values. Landmarks and bone masks are two independent ways to the same "
+        "angle; findings take their mean.",
         "성인 참고값입니다. 기준점과 골 분할은 같은 각도를 구하는 서로 독립된 두 방법이며, 소견은 둘의 평균을 씁니다.",
     ),
     "define.CPA": (
@@ -133,10 +154,22 @@ _TABLE: dict[str, tuple[str, str]] = {
     "define.TCA_AP": ("Talocalcaneal angle, axial.", "거종각 (축상면)."),
     "define.HVA": ("Hallux valgus angle.", "무지 외반각."),
     "define.IMA": ("Angle between 1st and 2nd metatarsal, axial.", "제1·제2중족골간 각."),
-    "define.JSW_M": ("Space between tibia and talus at the medial shoulder of the dome.", "거골 천장 내측에서 경골과 거골 사이 간격."),
-    "define.JSW_C": ("Space between tibia and talus at the middle of the dome.", "거골 천장 중앙에서 경골과 거골 사이 간격."),
-    "define.JSW_L": ("Space between tibia and talus at the lateral shoulder of the dome.", "거골 천장 외측에서 경골과 거골 사이 간격."),
-    "define.FAO": ("Foot ankle offset, share of the foot length; valgus is plus.", "족부-족관절 편위, 발 길이에 대한 비율. 외반이 양수."),
+    "define.JSW_M": (
+        "Space between tibia and talus at the medial shoulder of the dome.",
+        "거골 천장 내측에서 경골과 거골 사이 간격.",
+    ),
+    "define.JSW_C": (
+        "Space between tibia and talus at the middle of the dome.",
+        "거골 천장 중앙에서 경골과 거골 사이 간격.",
+    ),
+    "define.JSW_L": (
+        "Space between tibia and talus at the lateral shoulder of the dome.",
+        "거골 천장 외측에서 경골과 거골 사이 간격.",
+    ),
+    "define.FAO": (
+        "Foot ankle offset, share of the foot length; valgus is plus.",
+        "족부-족관절 편위, 발 길이에 대한 비율. 외반이 양수.",
+    ),
     "sides": ("Left beside right", "좌우 비교"),
     "sides.within": ("alike", "차이 없음"),
     "sides.outside": ("differ", "차이 있음"),
@@ -144,15 +177,18 @@ _TABLE: dict[str, tuple[str, str]] = {
     "apart": ("Difference", "차이"),
     "measured_from": ("From", "방법"),
     "sides_note": (
-        "Called different beyond twice the borderline width. Some difference is usual: in one series of patients the median was 1.2° for "
-        "calcaneal inclination and 5.8° for the axial talus to 1st metatarsal angle (doi 10.1177/24730114261454986).",
+        "Called different beyond twice the borderline width. Some difference is usual: in one "
+        "series of patients the median was 1.2° for "
+        "calcaneal inclination and 5.8° for the axial talus to 1st metatarsal angle (doi "
+        "10.1177/24730114261454986).",
         "경계 폭의 두 배를 넘으면 차이로 표시합니다. 어느 정도의 좌우 차이는 흔하며, 한 환자군에서 그 중앙값은 종골 경사각 1.2°, "
         "축상면 거골-제1중족골각 5.8°였습니다 (doi 10.1177/24730114261454986).",
     ),
     "other_report": ("report of the other foot", "반대쪽 발 보고서"),
     "viewer": ("Slices and surfaces", "슬라이스와 3차원 표면"),
     "viewer_how": (
-        "Wheel, slider or arrow keys: slices. Click or drag: cross-hair in all planes. Ctrl and wheel, + and -, two fingers: zoom; shift "
+        "Wheel, slider or arrow keys: slices. Click or drag: cross-hair in all planes. Ctrl and "
+        "wheel, + and -, two fingers: zoom; shift "
         "and drag: move. Lines of angles are fainter where their points lie in other slices.",
         "휠, 슬라이더, 화살표 키: 슬라이스 이동. 클릭이나 끌기: 모든 단면의 십자선 이동. Ctrl+휠, + -, 두 손가락: 확대와 축소, "
         "Shift+끌기: 화면 이동. "
@@ -166,7 +202,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "zoom_off": ("whole picture", "전체 보기"),
     "surface": ("Bones in 3D", "뼈 3차원 보기"),
     "surface_how": (
-        "Surfaces of the bones from their masks. Drag or arrow keys turn them.", "골 분할로 만든 뼈 표면. 끌거나 화살표 키로 돌립니다.",
+        "Surfaces of the bones from their masks. Drag or arrow keys turn them.",
+        "골 분할로 만든 뼈 표면. 끌거나 화살표 키로 돌립니다.",
     ),
     "from.lateral": ("lateral", "외측"),
     "from.medial": ("medial", "내측"),
@@ -182,7 +219,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "layer.boxes": ("boxes", "상자"),
     "legend": ("Bones", "뼈"),
     "line_key": (
-        "solid line: landmarks · dashed line, slanted value: bone masks · solid box: score 0.6 or more · dotted box: below",
+        "solid line: landmarks · dashed line, slanted value: bone masks · solid box: score 0.6 or "
+        "more · dotted box: below",
         "실선: 기준점 · 파선과 기울인 값: 골 분할 · 실선 상자: 점수 0.6 이상 · 점선 상자: 그 미만",
     ),
     "enlarge": ("Choose a picture to enlarge it.", "그림을 선택하면 크게 볼 수 있습니다."),
@@ -216,7 +254,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "not_recorded": ("not recorded", "기록 없음"),
     "signoff": ("Reader's sign-off", "판독의 확인"),
     "signoff_how": (
-        "Accept, change or refuse each line, then save the file and merge it: footcli report OUT --signoff FILE.",
+        "Accept, change or refuse each line, then save the file and merge it: footcli report OUT "
+        "--signoff FILE.",
         "각 항목을 승인, 수정 또는 거부한 뒤 파일로 저장하고 다음 명령으로 합치십시오: footcli report OUT --signoff FILE.",
     ),
     "read_lines": ("Read line by line", "항목별 판독"),

@@ -1,1 +1,4 @@
-"""Training of the networks on drawn subjects. The only room that imports torch; only the command line imports it."""
+"""Training of the networks on drawn subjects.
+
+The only room that imports torch; only the command line imports it.
+"""

@@ -1,4 +1,6 @@
-"""What bodies wear and hold, and what scanners do to a slice: each artefact a function; how often and how strong says view.py."""
+"""What bodies wear and hold, and what scanners do to a slice: each artefact a function; how often
+and how strong says view.py.
+"""
 
 from __future__ import annotations
 
@@ -19,30 +21,56 @@ def strands(image: torch.Tensor, view: View) -> torch.Tensor:
     c, h, w = image.shape
     soft = torch.sigmoid(-2 * view.depth - 2) * torch.sigmoid(2 * view.skin - 4)
     for what in ("fat_hu", "tendon_hu") if view.rng.random() < 0.5 else ("fat_hu",):
-        steps = [max(2, round(view.pick("strands", "step_mm") * k)) for k in (1.0, view.rng.uniform(0.3, 3.0))]
-        small = torch.randn(1, c, h // steps[0] + 2, w // steps[1] + 2, generator=view.generator, device=image.device)
+        steps = [
+            max(2, round(view.pick("strands", "step_mm") * k))
+            for k in (1.0, view.rng.uniform(0.3, 3.0))
+        ]
+        small = torch.randn(
+            1,
+            c,
+            h // steps[0] + 2,
+            w // steps[1] + 2,
+            generator=view.generator,
+            device=image.device,
+        )
         wave = F.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)[0]
-        where = torch.exp(-((wave / view.pick("strands", "width")) ** 2)) if view.rng.random() < 0.6 else torch.sigmoid(8 * wave - 5)
-        image = image + where * soft * view.pick("strands", "share") * (view.pick("strands", what) - image)
+        where = (
+            torch.exp(-((wave / view.pick("strands", "width")) ** 2))
+            if view.rng.random() < 0.6
+            else torch.sigmoid(8 * wave - 5)
+        )
+        image = image + where * soft * view.pick("strands", "share") * (
+            view.pick("strands", what) - image
+        )
     return image
 
 
 def dressing(image: torch.Tensor, view: View) -> torch.Tensor:
     """Bandage, sock, cast or shoe: thin layers round the skin."""
-    out = -view.skin / view.pixel_mm + 1.0 * noise((1, *image.shape[1:]), view.generator, image.device, 16)
+    out = -view.skin / view.pixel_mm + 1.0 * noise(
+        (1, *image.shape[1:]), view.generator, image.device, 16
+    )
     gap = view.pick("dressing", "gap_mm")
     for _ in range(int(view.pick("dressing", "layers"))):
         thick = view.pick("dressing", "thick_mm")
-        layer = torch.sigmoid((out - gap) * 3) * torch.sigmoid((gap + thick - out) * 3) * (view.skin < 0)
+        layer = (
+            torch.sigmoid((out - gap) * 3)
+            * torch.sigmoid((gap + thick - out) * 3)
+            * (view.skin < 0)
+        )
         image = image + layer * (view.pick("dressing", "hu") - image)
         gap += thick + view.rng.uniform(0, 4)
     return image
 
 
 def support(image: torch.Tensor, view: View) -> torch.Tensor:
-    """The plate under the foot, or the table behind a lying leg: a slab or a thin bright line, air beyond."""
+    """The plate under the foot, or the table behind a lying leg: a slab or a thin bright line, air
+    beyond.
+    """
     thin = view.rng.random() < 0.4
-    thick, hu = (view.pick("support", f"{'line' if thin else 'slab'}_{unit}") for unit in ("mm", "hu"))
+    thick, hu = (
+        view.pick("support", f"{'line' if thin else 'slab'}_{unit}") for unit in ("mm", "hu")
+    )
     if view.plane == "AXL" and view.rng.random() < 0.5:  # slices through the plate itself
         level = view.pick("support", "level_mm")
         hit = (view.offsets_px < level) & (view.offsets_px > level - max(thick, 4.0))
@@ -55,14 +83,20 @@ def support(image: torch.Tensor, view: View) -> torch.Tensor:
     along, across = view.at()[axis], view.at()[1 - axis]
     edge = float(seen[-1] if behind else seen[0])
     tilt = float(np.tan(np.radians(view.pick("support", "tilt_deg"))))
-    out = (along - edge) * (1 if behind else -1) + tilt * (across - image.shape[2 - axis] / 2) - view.pick("support", "gap_mm")
+    out = (
+        (along - edge) * (1 if behind else -1)
+        + tilt * (across - image.shape[2 - axis] / 2)
+        - view.pick("support", "gap_mm")
+    )
     free = torch.sigmoid(-4 * view.depth - 8)
     image = image + torch.sigmoid(4 * out) * free * (AIR_HU - image)
     return image + torch.sigmoid(4 * out) * torch.sigmoid(4 * (thick - out)) * free * (hu - image)
 
 
 def metal(image: torch.Tensor, view: View) -> torch.Tensor:
-    """Screws, wires and nails in the bones with their streaks and dark bands: rays in AXL, along the rows in COR and SAG."""
+    """Screws, wires and nails in the bones with their streaks and dark bands: rays in AXL, along
+    the rows in COR and SAG.
+    """
     rows, columns = view.at()
     places = torch.nonzero(view.depth > 0)
     if not len(places):
@@ -75,11 +109,17 @@ def metal(image: torch.Tensor, view: View) -> torch.Tensor:
         channel, r, q = (int(v) for v in places[int(view.rng.integers(len(places)))])
         if view.rng.random() < 0.6:
             direction = view.rng.normal(size=3)
-        piece = _rod(view, (float(view.offsets_px[channel]), r, q), direction / np.linalg.norm(direction))
+        piece = _rod(
+            view, (float(view.offsets_px[channel]), r, q), direction / np.linalg.norm(direction)
+        )
         shown = piece.amax((1, 2), keepdim=True)
-        faults = faults + view.pick("metal", "streak_hu") * _streaks(view, piece, (r, q), reach) * shown
+        faults = (
+            faults + view.pick("metal", "streak_hu") * _streaks(view, piece, (r, q), reach) * shown
+        )
         if view.plane == "AXL" and centres:
-            faults = faults - view.pick("metal", "dark_hu") * shown * _band(rows, columns, centres[-1], (r, q), 4.0)
+            faults = faults - view.pick("metal", "dark_hu") * shown * _band(
+                rows, columns, centres[-1], (r, q), 4.0
+            )
         centres.append((r, q))
         solid = torch.maximum(solid, piece)
     spoilt = image + faults * torch.where(image > -900, 1.0, 0.4)
@@ -87,9 +127,16 @@ def metal(image: torch.Tensor, view: View) -> torch.Tensor:
 
 
 def _rod(view: View, centre: tuple[float, float, float], direction: np.ndarray) -> torch.Tensor:
-    """(C, H, W) 1 inside a rod about centre (offset, row, column) in pixels, 0 outside, soft at its surface."""
+    """(C, H, W) 1 inside a rod about centre (offset, row, column) in pixels, 0 outside, soft at its
+    surface.
+    """
     rows, columns = view.at()
-    o, r, q = (a - b for a, b in zip((view.offsets_px[:, None, None], rows[None], columns[None]), centre, strict=True))
+    o, r, q = (
+        a - b
+        for a, b in zip(
+            (view.offsets_px[:, None, None], rows[None], columns[None]), centre, strict=True
+        )
+    )
     u = [float(v) for v in direction]
     half = view.pick("metal", "length_mm") / 2
     t = (o * u[0] + r * u[1] + q * u[2]).clamp(-half, half)
@@ -97,7 +144,9 @@ def _rod(view: View, centre: tuple[float, float, float], direction: np.ndarray) 
     return torch.sigmoid((view.pick("metal", "radius_mm") - away) * 4)
 
 
-def _streaks(view: View, piece: torch.Tensor, centre: tuple[int, int], reach: float) -> torch.Tensor:
+def _streaks(
+    view: View, piece: torch.Tensor, centre: tuple[int, int], reach: float
+) -> torch.Tensor:
     """Bright and dark by turns, about -2..2, fading away from a piece of metal."""
     rows, columns = view.at()
     r, q = rows - centre[0], columns - centre[1]
@@ -108,14 +157,26 @@ def _streaks(view: View, piece: torch.Tensor, centre: tuple[int, int], reach: fl
             rays = rays + torch.sin(angle * int(k) + float(phase))
         return rays * torch.exp(-torch.hypot(*torch.broadcast_tensors(r, q)) / reach)[None]
     lines = torch.randn(rows.shape[0], 1, generator=view.generator, device=rows.device) - 0.3
-    return F.max_pool2d(piece, (5, 1), 1, (2, 0)).amax(2, keepdim=True) * lines * torch.exp(-q.abs() / reach)
+    return (
+        F.max_pool2d(piece, (5, 1), 1, (2, 0)).amax(2, keepdim=True)
+        * lines
+        * torch.exp(-q.abs() / reach)
+    )
 
 
-def _band(rows: torch.Tensor, columns: torch.Tensor, a: tuple[float, float], b: tuple[float, float], width: float) -> torch.Tensor:
+def _band(
+    rows: torch.Tensor,
+    columns: torch.Tensor,
+    a: tuple[float, float],
+    b: tuple[float, float],
+    width: float,
+) -> torch.Tensor:
     """1 on the line between two places (row, column), fading beside it over `width` pixels."""
     d = np.subtract(b, a)
     t = (((rows - a[0]) * d[0] + (columns - a[1]) * d[1]) / max(float(d @ d), 1.0)).clamp(0, 1)
-    return torch.exp(-((rows - a[0] - t * d[0]) ** 2 + (columns - a[1] - t * d[1]) ** 2) / (2 * width**2))
+    return torch.exp(
+        -((rows - a[0] - t * d[0]) ** 2 + (columns - a[1] - t * d[1]) ** 2) / (2 * width**2)
+    )
 
 
 def motion(image: torch.Tensor, view: View) -> torch.Tensor:
@@ -124,7 +185,9 @@ def motion(image: torch.Tensor, view: View) -> torch.Tensor:
     along = np.array([np.sin(angle), np.cos(angle)])
     if view.rng.random() < 0.5:
         rows, columns = np.round(along * view.pick("motion", "shift_mm")).astype(int)
-        return image + view.pick("motion", "ghost") * (shifted(image, int(rows), int(columns)) - image)
+        return image + view.pick("motion", "ghost") * (
+            shifted(image, int(rows), int(columns)) - image
+        )
     steps = np.linspace(-0.5, 0.5, 5) * view.pick("motion", "blur_mm")
     copies = [shifted(image, *(int(v) for v in np.round(along * s))) for s in steps]
     return torch.stack(copies).mean(0)
@@ -135,9 +198,17 @@ def rings(image: torch.Tensor, view: View) -> torch.Tensor:
     radius = view.radius()
     size = int(2 * max(image.shape[1:])) + 2
     height = torch.randn(size, generator=view.generator, device=image.device)
-    height = torch.where(torch.rand(size, generator=view.generator, device=image.device) < view.rng.uniform(0.1, 1), height, 0 * height)
+    height = torch.where(
+        torch.rand(size, generator=view.generator, device=image.device) < view.rng.uniform(0.1, 1),
+        height,
+        0 * height,
+    )
     lines = height[(radius * view.rng.uniform(0.5, 1.0)).long().clamp(max=size - 1)]
-    arcs = torch.sigmoid(3 * noise((1, *image.shape[1:]), view.generator, image.device, 40) + 6 * view.pick("rings", "arc") - 3)
+    arcs = torch.sigmoid(
+        3 * noise((1, *image.shape[1:]), view.generator, image.device, 40)
+        + 6 * view.pick("rings", "arc")
+        - 3
+    )
     return image + view.pick("rings", "hu") * lines * arcs / (1 + radius / 40)
 
 
@@ -146,40 +217,63 @@ def shading(image: torch.Tensor, view: View) -> torch.Tensor:
     h, w = image.shape[1:]
     body = torch.sigmoid((image + 700) / 60)
     cup = (view.radius() / (0.5 * w)) ** 2 - 0.5
-    rows = view.offsets_px[:, None, None] / 80 + view.rng.normal(0, 0.5) if view.plane == "AXL" else (view.at()[0] / h * 2 - 1)[None]
-    return image + body * (view.pick("shading", "cup_hu") * cup.clamp(max=1.5) + view.pick("shading", "ends_hu") * (rows**2).clamp(max=1.5))
+    rows = (
+        view.offsets_px[:, None, None] / 80 + view.rng.normal(0, 0.5)
+        if view.plane == "AXL"
+        else (view.at()[0] / h * 2 - 1)[None]
+    )
+    return image + body * (
+        view.pick("shading", "cup_hu") * cup.clamp(max=1.5)
+        + view.pick("shading", "ends_hu") * (rows**2).clamp(max=1.5)
+    )
 
 
 def coarse(image: torch.Tensor, view: View) -> torch.Tensor:
-    """Larger pixels and thick slices, resampled to ours; slices mostly axial, along the rows of COR and SAG."""
+    """Larger pixels and thick slices, resampled to ours; slices mostly axial, along the rows of COR
+    and SAG.
+    """
     h, w = image.shape[1:]
     pixel, slab = view.pick("coarse", "pixel_mm"), view.pick("coarse", "slice_mm")
     if view.plane == "AXL":
         image, step = blur(image, 0.2 + 0.3 * slab), (pixel, pixel)
     else:
         step = (slab, pixel) if view.rng.random() < 0.8 else (pixel, slab)
-    small = F.interpolate(image[None], size=(max(8, round(h / max(step[0], 1))), max(8, round(w / max(step[1], 1)))), mode="area")
+    small = F.interpolate(
+        image[None],
+        size=(max(8, round(h / max(step[0], 1))), max(8, round(w / max(step[1], 1)))),
+        mode="area",
+    )
     return F.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)[0]
 
 
 def sharp(image: torch.Tensor, view: View) -> torch.Tensor:
     """A bone kernel of a clinical CT: edges overshoot, white noise."""
     edges = image - blur(image, view.pick("sharp", "sigma_px"))
-    return image + view.pick("sharp", "overshoot") * edges + view.pick("sharp", "noise_hu") * noise(
-        tuple(image.shape), view.generator, image.device, 1
+    return (
+        image
+        + view.pick("sharp", "overshoot") * edges
+        + view.pick("sharp", "noise_hu")
+        * noise(tuple(image.shape), view.generator, image.device, 1)
     )
 
 
 def uncalibrated(image: torch.Tensor, view: View) -> torch.Tensor:
     """HU of a scanner nobody calibrated, about water or about air, cut off below."""
     zero, gain = (0.0, "gain") if view.rng.random() < 0.5 else (AIR_HU, "gain_from_air")
-    image = (image - zero) * view.pick("uncalibrated", gain) + zero + view.pick("uncalibrated", "offset_hu")
+    image = (
+        (image - zero) * view.pick("uncalibrated", gain)
+        + zero
+        + view.pick("uncalibrated", "offset_hu")
+    )
     floor = float(view.rng.choice([f for f, _ in FLOORS], p=[p for _, p in FLOORS]))
     return image.clamp(min=-1024.0) + 1024.0 if view.rng.random() < RAW else image.clamp(min=floor)
 
 
 def field(image: torch.Tensor, view: View) -> tuple[torch.Tensor, torch.Tensor]:
-    """A round field of view, constant outside. Returns the picture and the bool (C, H, W) of what it shows."""
+    """A round field of view, constant outside.
+
+    Returns the picture and the bool (C, H, W) of what it shows.
+    """
     reach = view.pick("field", "radius_mm")
     keep = view.radius(0.6 * reach / image.shape[2]) < reach
     fill = view.pick("field", "fill_hu") if view.rng.random() < 0.3 else AIR_HU
@@ -187,7 +281,19 @@ def field(image: torch.Tensor, view: View) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 BY_NAME: Mapping[str, Artefact] = {
-    f.__name__: f for f in (strands, dressing, support, metal, motion, rings, shading, coarse, sharp, uncalibrated)
+    f.__name__: f
+    for f in (
+        strands,
+        dressing,
+        support,
+        metal,
+        motion,
+        rings,
+        shading,
+        coarse,
+        sharp,
+        uncalibrated,
+    )
 }
 
 

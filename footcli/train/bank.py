@@ -1,4 +1,6 @@
-"""A bank of synthetic subjects as torch volumes, refreshed while a network trains on slices cut from them."""
+"""A bank of synthetic subjects as torch volumes, refreshed while a network trains on slices cut
+from them.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,25 @@ from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject
 
 SPACING_MM = 0.8  # fine enough that joints of 0.7 mm stay open after interpolation of the distance
-TRAIN_SEEDS = 1_000_000  # training draws seeds from here upwards; test and demo seeds lie below (see phantom/seeds.py)
-LOW, HIGH = np.array([-75.0, -40.0, -26.0]), np.array([65.0, 225.0, 142.0])  # foot-frame box around a reference-sized foot, mm
+# training draws seeds from here upwards; test and demo seeds lie below (see phantom/seeds.py)
+TRAIN_SEEDS = 1_000_000
+LOW, HIGH = (
+    np.array([-75.0, -40.0, -26.0]),
+    np.array([65.0, 225.0, 142.0]),
+)  # foot-frame box around a reference-sized foot, mm
 ROUND_MM = 24.0  # soft tissue and air kept around a foot that hangs free
 LYING_SHARE = 0.25  # of a wide population: scanned lying, the foot hanging free
 FLEXION_DEG = (-15.0, 45.0)  # plus is plantar
 SITE = -101  # key of Entry.points from which on the places of lesions stand, present or not
 SITE_SD_MM = 3.0
-LESION_SPREAD = 0.3  # feet from which lesions are learnt vary less than others: a flat one that is not called flat would mislead
-LYING_SWAY_DEG = (12.0, 6.0, 12.0)  # sd of how such a leg lies in the scan: turned about its axis, tilted sideways, tilted forward
+# feet from which lesions are learnt vary less than others: a flat one that is not called flat would
+# mislead
+LESION_SPREAD = 0.3
+LYING_SWAY_DEG = (
+    12.0,
+    6.0,
+    12.0,
+)  # sd of how such a leg lies in the scan: turned about its axis, tilted sideways, tilted forward
 SamplePoints = dict[int, torch.Tensor]
 Change = Callable[[Subject, np.random.Generator], Subject]
 T = TypeVar("T")
@@ -37,11 +49,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue. ids: uint8 (2, z, y, x) piece, lesion bits.
+    """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue.
 
-    sway_deg: sd of further turns about z, y, x when a slice is cut.
-    classes: (pieces + 1,) class of each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -1 - i for lesion bit i;
-    SITE - i for where such a lesion would lie.
+    ids: uint8 (2, z, y, x) piece, lesion bits.
+
+    sway_deg: sd of further turns about z, y, x when a slice is cut. classes: (pieces + 1,) class of
+    each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -1 - i for lesion bit
+    i; SITE - i for where such a lesion would lie.
     """
 
     seed: int
@@ -76,9 +90,12 @@ def somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generato
 
 
 def to_entry(
-    seed: int, raster: Raster, rng: np.random.Generator, sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    seed: int,
+    raster: Raster,
+    rng: np.random.Generator,
+    sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
     where_lesions_lie: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({}),
-) -> Entry:  # fmt: skip
+) -> Entry:
     """A raster as an entry of the bank. where_lesions_lie: label -> foot-frame points (3,)."""
     labels = raster.labels
     points: SamplePoints = {}
@@ -95,15 +112,22 @@ def to_entry(
             points[-1 - bit] = somewhere(where, labels.shape, rng)
     for bit, term in enumerate(LESIONS):
         if near := [raster.grid.voxels(at)[::-1] for at in where_lesions_lie.get(term.name, ())]:
-            some = np.stack(near)[rng.integers(len(near), size=400)] + rng.normal(0, SITE_SD_MM / SPACING_MM, (400, 3))
+            some = np.stack(near)[rng.integers(len(near), size=400)] + rng.normal(
+                0, SITE_SD_MM / SPACING_MM, (400, 3)
+            )
             points[SITE - bit] = torch.from_numpy(some.astype(np.float32))
     classes = torch.tensor([0, *(CLASS_OF.get(name, 0) for name in raster.pieces)])
-    fields, ids = together([raster.depth, raster.skin, raster.tissue]), together([raster.piece, raster.lesion])
+    fields, ids = (
+        together([raster.depth, raster.skin, raster.tissue]),
+        together([raster.piece, raster.lesion]),
+    )
     return Entry(seed, raster.pieces, fields, ids, classes, points, sway_deg)
 
 
 def wide_subject(seed: int) -> Subject:
-    """A subject of the wide population that networks train on: arch, heel and size vary more, LYING_SHARE of feet hang free."""
+    """A subject of the wide population that networks train on: arch, heel and size vary more,
+    LYING_SHARE of feet hang free.
+    """
     rng = np.random.default_rng([seed, 6])
     subject = draw_subject(seed, spread=1.0)
     return flexed(subject, rng.uniform(*FLEXION_DEG)) if rng.random() < LYING_SHARE else subject
@@ -114,8 +138,12 @@ def lesion_subject(seed: int) -> Subject:
     return draw_subject(seed, spread=LESION_SPREAD, with_mimics=True, by_definition=True)
 
 
-def make_entry(seed: int, change: Change | None = None, draw: Callable[[int], Subject] = wide_subject) -> Entry:
-    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on a grid."""
+def make_entry(
+    seed: int, change: Change | None = None, draw: Callable[[int], Subject] = wide_subject
+) -> Entry:
+    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on
+    a grid.
+    """
     rng = np.random.default_rng([seed, 5])
     subject = draw(seed)
     if change is not None:
@@ -126,12 +154,21 @@ def make_entry(seed: int, change: Change | None = None, draw: Callable[[int], Su
 
 
 class Bank(Generic[T]):
-    """Keeps `size` things made from seeds and replaces the oldest one by one, worked out by a thread beside the training."""
+    """Keeps `size` things made from seeds and replaces the oldest one by one, worked out by a
+    thread beside the training.
+    """
 
     def __init__(self, size: int, make: Callable[[int], T], first_seed: int | None = None) -> None:
-        """make: seed -> thing. first_seed: None picks one at random, so that a run that goes on sees new subjects."""
+        """make: seed -> thing.
+
+        first_seed: None picks one at random, so that a run that goes on sees new subjects.
+        """
         self._make = make
-        self.next_seed = TRAIN_SEEDS + int(np.random.default_rng().integers(1 << 40)) if first_seed is None else first_seed
+        self.next_seed = (
+            TRAIN_SEEDS + int(np.random.default_rng().integers(1 << 40))
+            if first_seed is None
+            else first_seed
+        )
         self._pool = ThreadPoolExecutor(1)
         self._coming: Future[T] | None = None
         self.size = size
@@ -160,7 +197,9 @@ class Bank(Generic[T]):
 
 
 class Ahead(Generic[T]):
-    """Draws things while the network learns from those before; they come in the order of their steps, with any number of workers."""
+    """Draws things while the network learns from those before; they come in the order of their
+    steps, with any number of workers.
+    """
 
     def __init__(self, draw: Callable[[int], T], workers: int, first: int = 0) -> None:
         """draw: step -> thing, safe to call from several threads at once."""

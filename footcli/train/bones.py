@@ -20,18 +20,27 @@ from footcli.train.unet import UNet
 
 PIXEL_MM = 1.0
 WINDOW = (-500.0, 1500.0)
-OFFSETS_MM = (-20.0, -8.0, 0.0, 8.0, 20.0)  # neighbours far enough to show the next ray, near enough to show the same bone
+OFFSETS_MM = (
+    -20.0,
+    -8.0,
+    0.0,
+    8.0,
+    20.0,
+)  # neighbours far enough to show the next ray, near enough to show the same bone
 CLASSES = len(BONES) + 1
 SIDE_PX = 160
 END_SHARE = 0.5  # of the pictures centred on a ray
-# background fills most of a picture, a metatarsal's section a few pixels: without weights the small ones are learnt last
+# background fills most of a picture, a metatarsal's section a few pixels: without weights the small
+# ones are learnt last
 CLASS_WEIGHTS = torch.tensor([0.3, 1.0, 1.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
 PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def _centre(points: SamplePoints, rng: np.random.Generator) -> torch.Tensor:
-    """(3,) a voxel in a random bone; END_SHARE of the rays' at an end, where bones that look alike meet: a base, or head and phalanx."""
+    """(3,) a voxel in a random bone; END_SHARE of the rays' at an end, where bones that look alike
+    meet: a base, or head and phalanx.
+    """
     bone = int(rng.choice([k for k in points if k > 0]))
     own = points[bone]
     if bone in RAYS and rng.random() < END_SHARE:
@@ -42,8 +51,12 @@ def _centre(points: SamplePoints, rng: np.random.Generator) -> torch.Tensor:
     return own[int(rng.integers(len(own)))]
 
 
-def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as the centre of a picture."""
+def draw_batch(
+    bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device
+) -> Batch:
+    """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as
+    the centre of a picture.
+    """
     cut = Cut(PIXEL_MM, SIDE_PX, OFFSETS_MM)
     middle = len(OFFSETS_MM) // 2
     images, targets = [], []
@@ -68,7 +81,10 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     logits = half.float()
     probability = logits.softmax(1)
     hot = F.one_hot(target, CLASSES).permute(0, 3, 1, 2).float()
-    both, either = (probability * hot).sum((0, 2, 3)), probability.sum((0, 2, 3)) + hot.sum((0, 2, 3))
+    both, either = (
+        (probability * hot).sum((0, 2, 3)),
+        probability.sum((0, 2, 3)) + hot.sum((0, 2, 3)),
+    )
     shown = hot.sum((0, 2, 3)) > 0
     shown[0] = False
     dice = (2 * both / (either + 1e-6))[shown].mean()
@@ -76,7 +92,9 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     return entropy + (1 - dice), {"ce": float(entropy.detach()), "dice": float(dice.detach())}
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None) -> nn.Module:
+def run(
+    plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None
+) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
     net = UNet(len(OFFSETS_MM), CLASSES).to(memory_format=torch.channels_last)
     return train_from(net, plan, bank, draw_batch, loss, say, judge)

@@ -1,4 +1,6 @@
-"""The score of each lesion class from which a box counts: few false ones, stated as a rate, on subjects that no test uses."""
+"""The score of each lesion class from which a box counts: few false ones, stated as a rate, on
+subjects that no test uses.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,26 @@ from footcli.infer.spec import ModelSpec
 from footcli.train.cases import Labelled, on_canonical_grid
 
 LOWEST, HIGHEST = 0.05, 0.95
-FALSE_RATE = 0.04  # of the feet without it, so many at most may be said to have a lesion: of six kinds together, every fourth foot
+# of the feet without it, so many at most may be said to have a lesion: of six kinds together, every
+# fourth foot
+FALSE_RATE = 0.04
 LOOK_RATE = 0.12  # so many may get a box that is worth a look
 
 
-def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: Iterable[Labelled]) -> ModelSpec:
+def calibrate(
+    spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: Iterable[Labelled]
+) -> ModelSpec:
     """The entry with its thresholds, from labelled scans that nobody trains or tests on."""
     session = open_session(folder / spec.file, "auto", None, spec)
-    raw = replace(spec, thresholds=(LOWEST,) * len(spec.classes), suspicious=())  # keeps every box that could count
+    raw = replace(
+        spec, thresholds=(LOWEST,) * len(spec.classes), suspicious=()
+    )  # keeps every box that could count
     best: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in spec.classes}
     for number, case in enumerate(cases, start=1):
         grid = case.canonical(spec.pixel_mm)
-        found = find_lesions(case.volume, grid, on_canonical_grid(case.labels, grid, case.volume), session, raw)
+        found = find_lesions(
+            case.volume, grid, on_canonical_grid(case.labels, grid, case.volume), session, raw
+        )
         bits = 0 if case.lesions is None else int(np.bitwise_or.reduce(case.lesions, axis=None))
         for name, (true, false) in best.items():
             scores = [_raw(x.score) for x in found if x.label == name]
@@ -35,17 +45,31 @@ def calibrate(spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: 
     return chosen(spec, best)
 
 
-def chosen(spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ModelSpec:
+def chosen(
+    spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+) -> ModelSpec:
     """The entry with thresholds for each class's scores of feet with and without it."""
-    sure = tuple(float(np.clip(round(_above(*scores[name]), 3), LOWEST, HIGHEST)) for name in spec.classes)
-    look = tuple(min(_reached(scores[name][1], LOOK_RATE), t - 0.01) for name, t in zip(spec.classes, sure, strict=True))
-    return replace(spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look))
+    sure = tuple(
+        float(np.clip(round(_above(*scores[name]), 3), LOWEST, HIGHEST)) for name in spec.classes
+    )
+    look = tuple(
+        min(_reached(scores[name][1], LOOK_RATE), t - 0.01)
+        for name, t in zip(spec.classes, sure, strict=True)
+    )
+    return replace(
+        spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look)
+    )
 
 
 def _above(true: Sequence[float], false: Sequence[float]) -> float:
-    """Half way between the score that FALSE_RATE of the false reach and the least true one above it: fewer false ones, at no cost."""
+    """Half way between the score that FALSE_RATE of the false reach and the least true one above
+    it: fewer false ones, at no cost.
+    """
     reached = _reached(false, FALSE_RATE)
-    return max((reached + min((score for score in true if score > reached), default=reached)) / 2, reached + 1e-3)
+    return max(
+        (reached + min((score for score in true if score > reached), default=reached)) / 2,
+        reached + 1e-3,
+    )
 
 
 def _raw(score: float) -> float:

@@ -1,4 +1,6 @@
-"""Labelled cases of the data set's own layout as training pictures: whole volumes in canonical order, split by patient."""
+"""Labelled cases of the data set's own layout as training pictures: whole volumes in canonical
+order, split by patient.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +44,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name, voxels (x, y, z).
+    """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name,
+    voxels (x, y, z).
 
-    lesions: uint8 (z, y, x), bit i for LESIONS[i] in the boxes of its own plane; None where nobody looked. boxed: slices of each plane that
-    somebody looked at, None for all.
+    lesions: uint8 (z, y, x), bit i for LESIONS[i] in the boxes of its own plane; None where nobody
+    looked. boxed: slices of each plane that somebody looked at, None for all.
     """
 
     volume: Volume
@@ -55,14 +58,22 @@ class Labelled:
     boxed: Mapping[Plane, frozenset[int]] | None = None
 
     def canonical(self, pixel_mm: float) -> Canonical:
-        """The volume on its canonical grid, turned by its bones where the file does not say how it lies."""
-        turned = (False, False) if self.volume.orientation_known else turn_of(self.labels, self.volume.affine)
+        """The volume on its canonical grid, turned by its bones where the file does not say how it
+        lies.
+        """
+        turned = (
+            (False, False)
+            if self.volume.orientation_known
+            else turn_of(self.labels, self.volume.affine)
+        )
         return canonical(self.volume, pixel_mm, turned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A labelled scan in the bank. fields: float32 (1, z, y, x) HU; ids: uint8 (2, z, y, x) classes, lesion bits; both SPACING_MM,
+    """A labelled scan in the bank.
+
+    fields: float32 (1, z, y, x) HU; ids: uint8 (2, z, y, x) classes, lesion bits; both SPACING_MM,
     canonical order.
 
     points: as in Entry; a lesion that is not there would lie at the bone that it needs.
@@ -74,33 +85,53 @@ class Scan:
 
 
 def find_labelled(tree: Path) -> list[CasePlace]:
-    """The tree's cases that hold labels. Raises SetupError without any, or with labels of one patient alone."""
+    """The tree's cases that hold labels.
+
+    Raises SetupError without any, or with labels of one patient alone.
+    """
     found = [place for place in find_places(tree) if place.labelled]
     if not found:
-        raise SetupError(f"{tree}: holds no labelled case of the data set's layout; name the folder with images and labels")
+        raise SetupError(
+            f"{tree}: holds no labelled case of the data set's layout; name the folder with images "
+            "and labels"
+        )
     if len({p.folder_name for p in found}) < LEAST_PATIENTS:
-        raise SetupError(f"{tree}: labels of one patient alone: none would be left to judge by; {LEAST_PATIENTS} are the least")
+        raise SetupError(
+            f"{tree}: labels of one patient alone: none would be left to judge by; "
+            f"{LEAST_PATIENTS} are the least"
+        )
     return found
 
 
 def split(places: Sequence[CasePlace]) -> tuple[list[CasePlace], list[CasePlace]]:
-    """Cases to learn from and to judge by: one patient in HELD_OUT, always the same ones, at least one on each side."""
-    names = sorted({p.folder_name for p in places}, key=lambda name: hashlib.sha256(name.encode()).digest())
+    """Cases to learn from and to judge by: one patient in HELD_OUT, always the same ones, at least
+    one on each side.
+    """
+    names = sorted(
+        {p.folder_name for p in places}, key=lambda name: hashlib.sha256(name.encode()).digest()
+    )
     held = set(names[: max(1, len(names) // HELD_OUT)])
-    return [p for p in places if p.folder_name not in held], [p for p in places if p.folder_name in held]
+    return [p for p in places if p.folder_name not in held], [
+        p for p in places if p.folder_name in held
+    ]
 
 
 def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None = None) -> Labelled:
     """A case's volume, bones and key points, cropped to the slices whose bones are labelled.
 
-    outline: finds the bones where no plane is labelled without gaps. Raises ReadError for its images, TruthError where nothing finds them.
+    outline: finds the bones where no plane is labelled without gaps. Raises ReadError for its
+    images, TruthError where nothing finds them.
     """
     ref = place_.open()
     volume = read_case(ref)
     shape = volume.hu.shape
-    truth = read_truth(ref, {plane: source_names(plane, shape, volume, ref) for plane in Plane}, shape)
+    truth = read_truth(
+        ref, {plane: source_names(plane, shape, volume, ref) for plane in Plane}, shape
+    )
     if truth.void_bones():
-        raise TruthError("outlines had to be left out of its labels: footcli stats names them; mend them first")
+        raise TruthError(
+            "outlines had to be left out of its labels: footcli stats names them; mend them first"
+        )
     if truth.whole is not None:
         return _cropped(volume, truth, truth.whole)
     if outline is None:
@@ -109,7 +140,9 @@ def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None 
 
 
 def by_shipped_model(volume: Volume) -> Labels:
-    """The bones of a volume as the shipped network finds them, uint8 (z, y, x); of two feet the first. Raises InferenceError."""
+    """The bones of a volume as the shipped network finds them, uint8 (z, y, x); of two feet the
+    first. Raises InferenceError.
+    """
     session, spec = _shipped()
     foot = segment(volume, session, spec)[0]
     return on_input_grid(foot, foot.labels, volume)
@@ -136,8 +169,20 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, plane.axis] * first
     less = np.eye(3)[plane.axis] * first
-    points = {name: (float(x), float(y), float(z)) for name, at in truth.points.items() for x, y, z in [np.subtract(at, less)]}
-    cropped = Volume(hu, affine, (), "", spacing_known=volume.spacing_known, orientation_known=volume.orientation_known, tags=volume.tags)
+    points = {
+        name: (float(x), float(y), float(z))
+        for name, at in truth.points.items()
+        for x, y, z in [np.subtract(at, less)]
+    }
+    cropped = Volume(
+        hu,
+        affine,
+        (),
+        "",
+        spacing_known=volume.spacing_known,
+        orientation_known=volume.orientation_known,
+        tags=volume.tags,
+    )
     lesions = np.ascontiguousarray(_lesion_bits(truth)[tuple(within)])
     known = _boxed(truth)
     boxed = known | {plane: frozenset(index - first for index in known[plane])}
@@ -146,8 +191,14 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
 
 def _boxed(truth: Truth) -> dict[Plane, frozenset[int]]:
     """Slices in which all boxes are known; none of those where one was left out."""
-    boxes = {plane: {i: label.void & LESION_ID.keys() for i, label in slices.items()} for plane, slices in truth.slices.items()}
-    return {plane: frozenset(i for i, void in slices.items() if not void) for plane, slices in boxes.items()}
+    boxes = {
+        plane: {i: label.void & LESION_ID.keys() for i, label in slices.items()}
+        for plane, slices in truth.slices.items()
+    }
+    return {
+        plane: frozenset(i for i, void in slices.items() if not void)
+        for plane, slices in boxes.items()
+    }
 
 
 def _lesion_bits(truth: Truth) -> Labels:
@@ -157,7 +208,9 @@ def _lesion_bits(truth: Truth) -> Labels:
         if item.in_own_plane:
             x0, y0, x1, y1 = (round(edge) for edge in item.box)
             picture = np.moveaxis(bits, 2 - item.plane.axis, 0)[item.index]
-            picture[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] |= np.uint8(1 << (LESION_ID[item.label] - 1))
+            picture[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] |= np.uint8(
+                1 << (LESION_ID[item.label] - 1)
+            )
     return bits
 
 
@@ -165,8 +218,10 @@ def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels
     """Labels of a volume at the nearest voxels of its canonical grid, uint8 (z, y, x)."""
     view = oriented(labels, grid.order, grid.flip)
     spacing = volume.spacing_mm[::-1][list(grid.order)]
-    at = [np.minimum(np.rint(np.arange(n) * grid.pixel_mm / s).astype(int), m - 1)
-          for n, m, s in zip(grid.hu.shape, view.shape, spacing, strict=True)]  # fmt: skip
+    at = [
+        np.minimum(np.rint(np.arange(n) * grid.pixel_mm / s).astype(int), m - 1)
+        for n, m, s in zip(grid.hu.shape, view.shape, spacing, strict=True)
+    ]
     return np.ascontiguousarray(view[np.ix_(*at)])
 
 
@@ -174,8 +229,16 @@ def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
     """A labelled volume as an entry of the bank."""
     grid = case.canonical(SPACING_MM)
     ids = on_canonical_grid(case.labels, grid, case.volume)
-    points = {k: somewhere(np.flatnonzero(ids == k), ids.shape, rng) for k in BONE_ID.values() if (ids == k).any()}
-    bits = np.zeros_like(ids) if case.lesions is None else on_canonical_grid(case.lesions, grid, case.volume)
+    points = {
+        k: somewhere(np.flatnonzero(ids == k), ids.shape, rng)
+        for k in BONE_ID.values()
+        if (ids == k).any()
+    }
+    bits = (
+        np.zeros_like(ids)
+        if case.lesions is None
+        else on_canonical_grid(case.lesions, grid, case.volume)
+    )
     for bit, term in enumerate(LESIONS if case.lesions is not None else ()):
         where = np.flatnonzero(bits & (1 << bit))
         if where.size:
@@ -186,7 +249,9 @@ def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
 
 
 def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
-    """Whether up and down, front and back are to be turned for the leg to be on top and the toes in front, by the bones themselves."""
+    """Whether up and down, front and back are to be turned for the leg to be on top and the toes in
+    front, by the bones themselves.
+    """
     view = oriented(labels, *orientation(affine))
 
     def middle(*bones: int) -> NDArray[np.float64] | None:
@@ -200,8 +265,13 @@ def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
     return upside, backwards
 
 
-def from_any(places: Sequence[CasePlace], seed: int, make: Callable[[CasePlace, np.random.Generator], T]) -> T:
-    """What `make` makes of a random case among those that can be used. Raises SetupError where none can."""
+def from_any(
+    places: Sequence[CasePlace], seed: int, make: Callable[[CasePlace, np.random.Generator], T]
+) -> T:
+    """What `make` makes of a random case among those that can be used.
+
+    Raises SetupError where none can.
+    """
     rng = np.random.default_rng([seed, 8])
     last = ""
     for number in rng.permutation(len(places)):
@@ -212,20 +282,33 @@ def from_any(places: Sequence[CasePlace], seed: int, make: Callable[[CasePlace, 
     raise SetupError(f"none of the {len(places)} labelled cases can be used; the last one, {last}")
 
 
-def scan_picture(entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """HU (C, H, W) of a slice with neighbours, turned, stretched and changed a little, and the classes (H, W) of the middle one."""
+def scan_picture(
+    entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """HU (C, H, W) of a slice with neighbours, turned, stretched and changed a little, and the
+    classes (H, W) of the middle one.
+    """
     image, ids, keep = scan_slice(entry, plane, centre, cut, rng)
     target = ids[0, len(cut.offsets_mm) // 2]
     return image, torch.where(keep, target, torch.zeros_like(target))
 
 
 def scan_slice(
-    entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator, chance: float = 0.3
+    entry: Scan,
+    plane: str,
+    centre: torch.Tensor,
+    cut: Cut,
+    rng: np.random.Generator,
+    chance: float = 0.3,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As scan_picture: HU, the ids (2, C, H, W), and what a field of view cut smaller now and then (chance) leaves, bool (H, W)."""
+    """As scan_picture: HU, the ids (2, C, H, W), and what a field of view cut smaller now and then
+    (chance) leaves, bool (H, W).
+    """
     fields, ids = place(entry.fields, entry.ids, (AIR_HU,), plane, centre, cut, rng)
     g = torch.Generator(device=entry.fields.device).manual_seed(int(rng.integers(1 << 62)))
     image = fields[0] * rng.uniform(*GAIN) + rng.normal(0, OFFSET_HU)
-    image = image + rng.uniform(*NOISE_HU) * torch.randn(image.shape, generator=g, device=image.device)
+    image = image + rng.uniform(*NOISE_HU) * torch.randn(
+        image.shape, generator=g, device=image.device
+    )
     image, keep = cut_field_of_view(image, rng, chance)
     return image, ids, keep

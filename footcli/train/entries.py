@@ -32,30 +32,58 @@ def _count(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
-def _done(spec: ModelSpec, models: Path, card: Path, difference: float, say: Say) -> tuple[Path, ...]:
-    say(f"{spec.file}: {(models / spec.file).stat().st_size / 2**20:.1f} MB, torch and ONNX differ by {difference:.1e}")
+def _done(
+    spec: ModelSpec, models: Path, card: Path, difference: float, say: Say
+) -> tuple[Path, ...]:
+    say(
+        f"{spec.file}: {(models / spec.file).stat().st_size / 2**20:.1f} MB, torch and ONNX differ "
+        f"by {difference:.1e}"
+    )
     return models / spec.file, card
 
 
 def bone_spec(data: str) -> ModelSpec:
     """The entry of a bone network before it has a file."""
     return ModelSpec(
-        file="bones.onnx", sha256="0" * 64, task="bones", planes=tuple(Plane), pixel_mm=bones.PIXEL_MM, window=bones.WINDOW,
-        decoder="softmax", input_channels=len(bones.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
-        classes=tuple(b.name for b in BONES), offsets_mm=bones.OFFSETS_MM,
-    )  # fmt: skip
+        file="bones.onnx",
+        sha256="0" * 64,
+        task="bones",
+        planes=tuple(Plane),
+        pixel_mm=bones.PIXEL_MM,
+        window=bones.WINDOW,
+        decoder="softmax",
+        input_channels=len(bones.OFFSETS_MM),
+        licence=LICENCE,
+        trained_on=data,
+        exported_by="",
+        quality={},
+        classes=tuple(b.name for b in BONES),
+        offsets_mm=bones.OFFSETS_MM,
+    )
 
 
 def export_bones(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say,
-    curve: Sequence[Mapping[str, float]] = (), who: str = "",
-) -> tuple[Path, ...]:  # fmt: skip
-    """Export a bone U-Net. curve: its judgements, whose best one becomes the entry's quality; who: whom it was judged on."""
+    net: nn.Module,
+    models: Path,
+    data: str,
+    facts: dict[str, str | int | float],
+    say: Say,
+    curve: Sequence[Mapping[str, float]] = (),
+    who: str = "",
+) -> tuple[Path, ...]:
+    """Export a bone U-Net.
+
+    curve: its judgements, whose best one becomes the entry's quality; who: whom it was judged on.
+    """
     spec = bone_spec(data)
     if curve:
         best = max(curve, key=lambda point: point["score"])
         quality: dict[str, Any] = {"measured_on": who, "mean_dice": round(best["score"], 3)}
-        spec = replace(spec, quality=quality | {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best})
+        spec = replace(
+            spec,
+            quality=quality
+            | {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best},
+        )
     example = torch.rand(1, spec.input_channels, 96, 128)
     spec, difference = export(WithSoftmax(net), spec, models, example, FREE_SIZE)
     card = write_card(models, spec, "Bones: U-Net", _count(net), facts, difference, curve)
@@ -65,16 +93,31 @@ def export_bones(
 def landmark_spec(plane: Plane, data: str) -> ModelSpec:
     """The entry of one view of a landmark network before it has a file."""
     return ModelSpec(
-        file=f"landmarks-{plane.value.lower()}.onnx", sha256="0" * 64, task="landmarks", planes=(plane,), pixel_mm=VIEW_MM,
-        window=WINDOW, decoder="gu2net", input_channels=VIEW_IMAGES, licence=LICENCE, trained_on=data, exported_by="", quality={},
+        file=f"landmarks-{plane.value.lower()}.onnx",
+        sha256="0" * 64,
+        task="landmarks",
+        planes=(plane,),
+        pixel_mm=VIEW_MM,
+        window=WINDOW,
+        decoder="gu2net",
+        input_channels=VIEW_IMAGES,
+        licence=LICENCE,
+        trained_on=data,
+        exported_by="",
+        quality={},
         points=CHANNELS[plane],
-    )  # fmt: skip
+    )
 
 
 def export_landmarks(
-    net: nn.Module, models: Path, data: str, facts: dict[str, str | int | float], say: Say,
-    curve: Sequence[Mapping[str, float]] = (), who: str = "",
-) -> tuple[Path, ...]:  # fmt: skip
+    net: nn.Module,
+    models: Path,
+    data: str,
+    facts: dict[str, str | int | float],
+    say: Say,
+    curve: Sequence[Mapping[str, float]] = (),
+    who: str = "",
+) -> tuple[Path, ...]:
     """Export a GU2Net, one file a view. curve, who: as for bones."""
     written: tuple[Path, ...] = ()
     if not isinstance(net, GU2Net):
@@ -83,12 +126,26 @@ def export_landmarks(
         spec = landmark_spec(plane, data)
         if curve:
             best = max(curve, key=lambda point: point["score"])
-            spec = replace(spec, quality={"measured_on": who, "mean_radial_error_mm": round(best["mre_mm"], 2)})
+            spec = replace(
+                spec, quality={"measured_on": who, "mean_radial_error_mm": round(best["mre_mm"], 2)}
+            )
         (rows, columns), _ = view_geometry(plane)
         spec, difference = export(
-            OneDomain(net, domain), spec, models, torch.rand(1, spec.input_channels, rows, columns), {"image": {0: "n"}, "out": {0: "n"}}
+            OneDomain(net, domain),
+            spec,
+            models,
+            torch.rand(1, spec.input_channels, rows, columns),
+            {"image": {0: "n"}, "out": {0: "n"}},
         )
-        card = write_card(models, spec, f"Landmarks, {plane.value} view: GU2Net", _count(net), facts, difference, curve)
+        card = write_card(
+            models,
+            spec,
+            f"Landmarks, {plane.value} view: GU2Net",
+            _count(net),
+            facts,
+            difference,
+            curve,
+        )
         written += _done(spec, models, card, difference, say)
     return written
 
@@ -96,29 +153,51 @@ def export_landmarks(
 def lesion_spec(data: str) -> ModelSpec:
     """The entry of a lesion network before it has a file."""
     return ModelSpec(
-        file="lesions.onnx", sha256="0" * 64, task="lesions", planes=tuple(Plane), pixel_mm=lesions.PIXEL_MM, window=lesions.WINDOW,
-        decoder="yolo", input_channels=len(lesions.OFFSETS_MM), licence=LICENCE, trained_on=data, exported_by="", quality={},
-        classes=lesions.CLASSES, offsets_mm=lesions.OFFSETS_MM,
-    )  # fmt: skip
+        file="lesions.onnx",
+        sha256="0" * 64,
+        task="lesions",
+        planes=tuple(Plane),
+        pixel_mm=lesions.PIXEL_MM,
+        window=lesions.WINDOW,
+        decoder="yolo",
+        input_channels=len(lesions.OFFSETS_MM),
+        licence=LICENCE,
+        trained_on=data,
+        exported_by="",
+        quality={},
+        classes=lesions.CLASSES,
+        offsets_mm=lesions.OFFSETS_MM,
+    )
 
 
 def part_spec(task: str, data: str) -> ModelSpec:
     """The entry of the detector of one of hindfoot.PARTS before it has a file."""
     part = hindfoot.PARTS[task]
     return replace(
-        lesion_spec(data), file=f"lesions-{task}.onnx", planes=(Plane.COR,), input_channels=len(part.offsets_mm), classes=part.classes,
+        lesion_spec(data),
+        file=f"lesions-{task}.onnx",
+        planes=(Plane.COR,),
+        input_channels=len(part.offsets_mm),
+        classes=part.classes,
         offsets_mm=part.offsets_mm,
-    )  # fmt: skip
+    )
 
 
 def export_lesions(
-    net: nn.Module, models: Path, spec: ModelSpec, facts: dict[str, str | int | float], say: Say, tuned: Iterable[Labelled] = (),
-    curve: Sequence[Mapping[str, float]] = (), who: str = "",
-) -> tuple[Path, ...]:  # fmt: skip
+    net: nn.Module,
+    models: Path,
+    spec: ModelSpec,
+    facts: dict[str, str | int | float],
+    say: Say,
+    tuned: Iterable[Labelled] = (),
+    curve: Sequence[Mapping[str, float]] = (),
+    who: str = "",
+) -> tuple[Path, ...]:
     """Export a lesion detector with its decoding inside; suppression of doubles stays outside.
 
-    net: a Detector, or several as Decoded. spec: lesion_spec or part_spec. curve, who: as for bones. tuned: subjects on which
-    the classes' thresholds are chosen; none leave the scores as they are.
+    net: a Detector, or several as Decoded. spec: lesion_spec or part_spec. curve, who: as for
+    bones. tuned: subjects on which the classes' thresholds are chosen; none leave the scores as
+    they are.
     """
     decoded = Decoded(net) if isinstance(net, Detector) else net
     if not isinstance(decoded, Decoded):
@@ -132,6 +211,14 @@ def export_lesions(
     if tuned:
         spec = calibrate(spec, models, say, tuned)
         write_entry(models, spec)
-        facts = {**facts, **{f"threshold {name}": value for name, value in zip(spec.classes, spec.thresholds, strict=True)}}
-    card = write_card(models, spec, "Lesions: anchor-free detector", _count(decoded), facts, difference, curve)
+        facts = {
+            **facts,
+            **{
+                f"threshold {name}": value
+                for name, value in zip(spec.classes, spec.thresholds, strict=True)
+            },
+        }
+    card = write_card(
+        models, spec, "Lesions: anchor-free detector", _count(decoded), facts, difference, curve
+    )
     return _done(spec, models, card, difference, say)

@@ -1,4 +1,7 @@
-"""A trained network -> ONNX file, manifest entry, model card; torch and ONNX compared on the way."""
+"""A trained network -> ONNX file, manifest entry, model card.
+
+Torch and ONNX compared on the way.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ from footcli.system.files import write_atomic
 
 CURVE_ROWS = 12  # judgements that a card shows
 MAX_BYTES = 16 * 2**20  # what a shipped model may weigh
-TOLERANCE = 1e-3  # largest difference between torch and ONNX outputs, relative to the outputs' largest value
+# largest difference between torch and ONNX outputs, relative to the outputs' largest value
+TOLERANCE = 1e-3
 
 
 class WithSoftmax(nn.Module):
@@ -38,20 +42,36 @@ class WithSoftmax(nn.Module):
 
 
 def export(
-    net: nn.Module, spec: ModelSpec, folder: Path, example: torch.Tensor, dynamic: dict[str, dict[int, str]]
+    net: nn.Module,
+    spec: ModelSpec,
+    folder: Path,
+    example: torch.Tensor,
+    dynamic: dict[str, dict[int, str]],
 ) -> tuple[ModelSpec, float]:
-    """Write folder/spec.file and its manifest entry. Returns the entry and the largest difference torch to ONNX.
+    """Write folder/spec.file and its manifest entry.
+
+    Returns the entry and the largest difference torch to ONNX.
 
     Raises SetupError if the file is too big or ONNX answers differently; nothing is written then.
     """
     net = net.eval().cpu()
     buffer = io.BytesIO()
     torch.onnx.export(
-        net, (example,), buffer, input_names=["image"], output_names=["out"], dynamic_axes=dynamic, opset_version=17, dynamo=False
+        net,
+        (example,),
+        buffer,
+        input_names=["image"],
+        output_names=["out"],
+        dynamic_axes=dynamic,
+        opset_version=17,
+        dynamo=False,
     )
     data = buffer.getvalue()
     if len(data) > MAX_BYTES:
-        raise SetupError(f"{spec.file}: {len(data) / 2**20:.1f} MB; a model may have {MAX_BYTES / 2**20:.0f} MB: train a smaller one")
+        raise SetupError(
+            f"{spec.file}: {len(data) / 2**20:.1f} MB; a model may have {MAX_BYTES / 2**20:.0f} "
+            "MB: train a smaller one"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     trial = folder / f".{spec.file}"
     trial.write_bytes(data)
@@ -62,7 +82,10 @@ def export(
         got = open_session(trial, "cpu", 1, spec).run(example.numpy())[0]
         difference = float(np.abs(got - wanted).max() / max(1e-9, float(np.abs(wanted).max())))
         if difference > TOLERANCE:
-            raise SetupError(f"{spec.file}: ONNX and torch differ by {difference:.2g} (allowed {TOLERANCE}): not exported")
+            raise SetupError(
+                f"{spec.file}: ONNX and torch differ by {difference:.2g} (allowed {TOLERANCE}): "
+                "not exported"
+            )
         trial.replace(folder / spec.file)
     finally:
         trial.unlink(missing_ok=True)
@@ -71,25 +94,51 @@ def export(
 
 
 def write_card(
-    folder: Path, spec: ModelSpec, title: str, parameters: int, facts: dict[str, Any], difference: float,
+    folder: Path,
+    spec: ModelSpec,
+    title: str,
+    parameters: int,
+    facts: dict[str, Any],
+    difference: float,
     curve: Sequence[Mapping[str, float]] = (),
-) -> Path:  # fmt: skip
-    """The model's card, Markdown, beside its file. curve: judgements in training, of which some are shown."""
+) -> Path:
+    """The model's card, Markdown, beside its file.
+
+    curve: judgements in training, of which some are shown.
+    """
     lines = [
-        f"# {title}", "", f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, {spec.licence}.", "",
-        "Research use only; not a medical device.", "",
-        f"- Input: {spec.input_channels} channels, {spec.pixel_mm} mm pixels, HU {spec.window[0]:g}..{spec.window[1]:g} as 0..1.",
+        f"# {title}",
+        "",
+        f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, {spec.licence}.",
+        "",
+        "Research use only; not a medical device.",
+        "",
+        f"- Input: {spec.input_channels} channels, {spec.pixel_mm} mm pixels, HU "
+        f"{spec.window[0]:g}..{spec.window[1]:g} as 0..1.",
         f"- Trained on: {spec.trained_on}.",
-        f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at most.", "",
-        "| what | value |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), "",
-    ]  # fmt: skip
+        f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at "
+        "most.",
+        "",
+        "| what | value |",
+        "|---|---|",
+        *(f"| {key} | {value} |" for key, value in facts.items()),
+        "",
+    ]
     if curve:
-        lines += ["## While it learnt", "", f"On {spec.quality.get('measured_on', 'held-out subjects')}; the best was exported.", ""]
+        lines += [
+            "## While it learnt",
+            "",
+            f"On {spec.quality.get('measured_on', 'held-out subjects')}; the best was exported.",
+            "",
+        ]
         lines += ["| step | score | loss |", "|---|---|---|"]
         shown = curve[:: max(1, -(-len(curve) // CURVE_ROWS))]
         best = max(curve, key=lambda point: point["score"])
         points = sorted({p["step"]: p for p in (*shown, curve[-1], best)}.items())
-        lines += [f"| {p['step']:.0f} | {p['score']:.3f} | {p.get('training loss', float('nan')):.3f} |" for _, p in points] + [""]
+        lines += [
+            f"| {p['step']:.0f} | {p['score']:.3f} | {p.get('training loss', float('nan')):.3f} |"
+            for _, p in points
+        ] + [""]
     path = folder / f"{Path(spec.file).stem}.md"
     write_atomic(path, "\n".join(lines).encode())
     return path

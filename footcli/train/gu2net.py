@@ -1,4 +1,6 @@
-"""GU2Net (Zhu et al., MICCAI 2021): a local U-Net whose 1x1 convolutions all domains share, a global net, their product."""
+"""GU2Net (Zhu et al., MICCAI 2021): a local U-Net whose 1x1 convolutions all domains share, a
+global net, their product.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ class _Separable(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, domains: int) -> None:
         super().__init__()
-        self.own = nn.ModuleList(nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False) for _ in range(domains))
+        self.own = nn.ModuleList(
+            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
+            for _ in range(domains)
+        )
         self.shared = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(domains))
 
@@ -26,7 +31,10 @@ class _Separable(nn.Module):
 class _Pair(nn.Module):
     def __init__(self, inputs: int, outputs: int, domains: int) -> None:
         super().__init__()
-        self.first, self.second = _Separable(inputs, outputs, domains), _Separable(outputs, outputs, domains)
+        self.first, self.second = (
+            _Separable(inputs, outputs, domains),
+            _Separable(outputs, outputs, domains),
+        )
 
     def forward(self, x: torch.Tensor, domain: int) -> torch.Tensor:
         out: torch.Tensor = self.second(self.first(x, domain), domain)
@@ -34,19 +42,36 @@ class _Pair(nn.Module):
 
 
 class GU2Net(nn.Module):
-    """(N, channels, H, W), H and W multiples of 16 -> (N, points of the domain, H, W) heat maps in 0..1."""
+    """(N, channels, H, W), H and W multiples of 16 -> (N, points of the domain, H, W) heat maps in
+    0..1.
+    """
 
-    def __init__(self, channels: int, points: tuple[int, ...], widths: tuple[int, ...] = (16, 32, 64, 128, 128), inner: int = 32) -> None:
+    def __init__(
+        self,
+        channels: int,
+        points: tuple[int, ...],
+        widths: tuple[int, ...] = (16, 32, 64, 128, 128),
+        inner: int = 32,
+    ) -> None:
         super().__init__()
         n = len(points)
-        self.stem = nn.ModuleList(nn.Conv2d(channels, widths[0], 3, padding=1, bias=False) for _ in range(n))
-        self.down = nn.ModuleList(_Pair(a, b, n) for a, b in zip((widths[0], *widths[:-1]), widths, strict=True))
-        self.up = nn.ModuleList(_Pair(a + b, b, n) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.stem = nn.ModuleList(
+            nn.Conv2d(channels, widths[0], 3, padding=1, bias=False) for _ in range(n)
+        )
+        self.down = nn.ModuleList(
+            _Pair(a, b, n) for a, b in zip((widths[0], *widths[:-1]), widths, strict=True)
+        )
+        self.up = nn.ModuleList(
+            _Pair(a + b, b, n) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
         self.local = nn.ModuleList(nn.Conv2d(widths[0], k, 1) for k in points)
         self.look = nn.ModuleList(nn.Conv2d(channels, inner, 3, padding=1) for _ in range(n))
         self.recall = nn.ModuleList(nn.Conv2d(k, inner, 3, padding=1) for k in points)
         self.wide = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(2 * inner, 2 * inner, 3, padding=d, dilation=d) for d in DILATIONS) for _ in range(n)
+            nn.ModuleList(
+                nn.Conv2d(2 * inner, 2 * inner, 3, padding=d, dilation=d) for d in DILATIONS
+            )
+            for _ in range(n)
         )
         self.globe = nn.ModuleList(nn.Conv2d(2 * inner, k, 1) for k in points)
         for head in (*self.local, *self.globe):
@@ -61,12 +86,28 @@ class GU2Net(nn.Module):
             x = block(F.max_pool2d(x, 2) if i else x, domain)
             skips.append(x)
         for block, skip in zip(self.up, skips[-2::-1], strict=True):
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False), skip], 1), domain)
+            x = block(
+                torch.cat(
+                    [
+                        F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False),
+                        skip,
+                    ],
+                    1,
+                ),
+                domain,
+            )
         near = torch.sigmoid(self.local[domain](x))
-        small = torch.cat([self.look[domain](F.avg_pool2d(image, 4)), self.recall[domain](F.max_pool2d(near, 4))], 1)
+        small = torch.cat(
+            [self.look[domain](F.avg_pool2d(image, 4)), self.recall[domain](F.max_pool2d(near, 4))],
+            1,
+        )
         for layer in self.wide[domain]:
             small = F.leaky_relu(layer(small), 0.1)
-        far = torch.sigmoid(F.interpolate(self.globe[domain](small), scale_factor=4.0, mode="bilinear", align_corners=False))
+        far = torch.sigmoid(
+            F.interpolate(
+                self.globe[domain](small), scale_factor=4.0, mode="bilinear", align_corners=False
+            )
+        )
         return near, far
 
     def forward(self, x: torch.Tensor, domain: int) -> torch.Tensor:

@@ -1,4 +1,6 @@
-"""Held-out subjects and cases: a network in training is judged by what analysis makes of it and what evaluation says of that."""
+"""Held-out subjects and cases: a network in training is judged by what analysis makes of it and
+what evaluation says of that.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ from footcli.train.gu2net import OneDomain
 from footcli.train.yolo import Decoded, Detector
 from footcli.walk.tree import CasePlace
 
-PHANTOM_MM = 1.2  # spacing of held-out phantoms: coarse, so that judging takes little of the training's time
+PHANTOM_MM = (
+    1.2  # spacing of held-out phantoms: coarse, so that judging takes little of the training's time
+)
 MISSED_MM = 20.0
 
 
@@ -52,16 +56,29 @@ class TorchRunner:
 
 
 def held_phantoms(
-    seeds: Iterable[int], draw: Callable[[int], Subject] = wide_subject, spacing_mm: float = PHANTOM_MM
+    seeds: Iterable[int],
+    draw: Callable[[int], Subject] = wide_subject,
+    spacing_mm: float = PHANTOM_MM,
 ) -> Iterator[Labelled]:
-    """Synthetic subjects, of the wide population if not said otherwise, drawn as they are asked for."""
+    """Synthetic subjects, of the wide population if not said otherwise, drawn as they are asked
+    for.
+    """
     for seed in seeds:
         seen = scan(draw(seed), spacing_mm, seed)
         points = {name: (float(x), float(y), float(z)) for name, (x, y, z) in seen.points.items()}
-        yield Labelled(Volume(seen.hu, seen.raster.grid.affine, (), ""), seen.raster.labels, points, seen.raster.lesion)
+        yield Labelled(
+            Volume(seen.hu, seen.raster.grid.affine, (), ""),
+            seen.raster.labels,
+            points,
+            seen.raster.lesion,
+        )
 
 
-def held_cases(places: Sequence[CasePlace], read: Callable[[CasePlace], Labelled] = read_labelled, most: int = 8) -> list[Labelled]:
+def held_cases(
+    places: Sequence[CasePlace],
+    read: Callable[[CasePlace], Labelled] = read_labelled,
+    most: int = 8,
+) -> list[Labelled]:
     """Labelled cases, at most so many. Raises SetupError where none can be used."""
     out: list[Labelled] = []
     last = ""
@@ -72,12 +89,17 @@ def held_cases(places: Sequence[CasePlace], read: Callable[[CasePlace], Labelled
             except (CaseError, TruthError) as error:
                 last = f"{place.case_id}: {error}"
     if not out:
-        raise SetupError(f"none of the {len(places)} cases kept for judging can be used; the last one, {last}")
+        raise SetupError(
+            f"none of the {len(places)} cases kept for judging can be used; the last one, {last}"
+        )
     return out
 
 
 def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
-    """score: mean Dice over bones and scans, as evaluation counts it; and each bone's. A scan in which nothing is found scores 0."""
+    """score: mean Dice over bones and scans, as evaluation counts it; and each bone's.
+
+    A scan in which nothing is found scores 0.
+    """
     found: dict[int, list[float]] = {}
     for item in held:
         try:
@@ -92,40 +114,74 @@ def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Ma
 
 
 def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
-    """score: mean over classes of AP at IoU 0.5 over the slices of each lesion's own plane, as evaluation counts it; and each class's."""
+    """score: mean over classes of AP at IoU 0.5 over the slices of each lesion's own plane, as
+    evaluation counts it; and each class's.
+    """
     runner, real, seen = TorchRunner(Decoded(net)), [], []
     for item in held:
         grid = item.canonical(spec.pixel_mm)
-        found = find_lesions(item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec)
-        looked = item.boxed or {plane: frozenset(range(item.volume.hu.shape[2 - plane.axis])) for plane in Plane}
-        seen.append(found_boxes(found, {plane: dict.fromkeys(indices, frozenset()) for plane, indices in looked.items()}))
+        found = find_lesions(
+            item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec
+        )
+        looked = item.boxed or {
+            plane: frozenset(range(item.volume.hu.shape[2 - plane.axis])) for plane in Plane
+        }
+        seen.append(
+            found_boxes(
+                found,
+                {plane: dict.fromkeys(indices, frozenset()) for plane, indices in looked.items()},
+            )
+        )
         bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
-        real.append([
-            SliceBox(name, plane, index, box) for plane, indices in looked.items() for index in sorted(indices)
-            for name, boxes in lesion_boxes(slice_of(bits, 2 - plane.axis, index), plane).items() for box in boxes
-        ])  # fmt: skip
+        real.append(
+            [
+                SliceBox(name, plane, index, box)
+                for plane, indices in looked.items()
+                for index in sorted(indices)
+                for name, boxes in lesion_boxes(
+                    slice_of(bits, 2 - plane.axis, index), plane
+                ).items()
+                for box in boxes
+            ]
+        )
     precision, _ = average_precision(box_columns(real), box_columns(seen), tuple(LESION_ID))
     numbers = {name: precision.of(name)["ap50"] for name in LESION_ID}
-    return {"score": precision.mean()["map50"] or 0.0, **{name: value for name, value in numbers.items() if value is not None}}
+    return {
+        "score": precision.mean()["map50"] or 0.0,
+        **{name: value for name, value in numbers.items() if value is not None},
+    }
 
 
-def judge_landmarks(net: nn.Module, held: Sequence[Labelled], specs: Mapping[Plane, ModelSpec]) -> Mapping[str, float]:
-    """score: minus mre_mm, the mean radial error as evaluation measures it, in which a point that is not found counts MISSED_MM.
+def judge_landmarks(
+    net: nn.Module, held: Sequence[Labelled], specs: Mapping[Plane, ModelSpec]
+) -> Mapping[str, float]:
+    """score: minus mre_mm, the mean radial error as evaluation measures it, in which a point that
+    is not found counts MISSED_MM.
 
     missed: the share of such points.
     """
-    models = {plane: (TorchRunner(OneDomain(net, i)), spec) for i, (plane, spec) in enumerate(specs.items())}
+    models = {
+        plane: (TorchRunner(OneDomain(net, i)), spec)
+        for i, (plane, spec) in enumerate(specs.items())
+    }
     errors: list[float] = []
     for item in held:
         volume = item.volume
         frame = foot_frame(
-            item.labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=volume.tags.weight_bearing
+            item.labels,
+            volume.affine,
+            orientation_known=volume.orientation_known,
+            weight_bearing=volume.tags.weight_bearing,
         )
         grid = item.canonical(VIEW_MM)
         located = locate(volume, grid, on_canonical_grid(item.labels, grid, volume), frame, models)
         found = CaseResult("", None, (), located.landmarks, (), (), (), {})
         for pose in poses(item.points, [found], volume.spacing_mm, item.labels):
-            errors += [float(e) for e, true in zip(pose.errors_mm, pose.truth, strict=True) if np.isfinite(true).all()]
+            errors += [
+                float(e)
+                for e, true in zip(pose.errors_mm, pose.truth, strict=True)
+                if np.isfinite(true).all()
+            ]
     missed = np.isnan(errors)
     mre = float(np.where(missed, MISSED_MM, np.nan_to_num(errors)).mean()) if errors else MISSED_MM
     return {"score": -mre, "mre_mm": mre, "missed": float(missed.mean()) if errors else 1.0}

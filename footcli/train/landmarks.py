@@ -21,20 +21,29 @@ from footcli.train.view import blur
 SIGMA_PX = 3.0
 BLURRED, BLUR_PX = 0.5, (0.4, 1.2)
 BEND_PX, BEND_STEP_PX = 4.0, 40
-OTHER_MASK = 0.5  # of the views show bones alone as masks of a network would cut them out, up to a pixel thicker or thinner
+# of the views show bones alone as masks of a network would cut them out, up to a pixel thicker or
+# thinner
+OTHER_MASK = 0.5
 NEAR = 0.05  # of a point's heat map: the window, about 7 px, in which its centre is looked at
-CENTRED = 2e-3  # weight of a pixel that the centre is off; the cross entropy of a trained network is some 4e-3
+# weight of a pixel that the centre is off; the cross entropy of a trained network is some 4e-3
+CENTRED = 2e-3
 Batch = tuple[int, torch.Tensor, torch.Tensor]
 
 
-def draw_batch(bank: Bank[Sample], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """One domain, (N, VIEW_IMAGES, H, W) views turned, stretched, brightened, and their (N, K, H, W) heat maps, NaN where unlabelled."""
+def draw_batch(
+    bank: Bank[Sample], size: int, rng: np.random.Generator, device: torch.device
+) -> Batch:
+    """One domain, (N, VIEW_IMAGES, H, W) views turned, stretched, brightened, and their (N, K, H,
+    W) heat maps, NaN where unlabelled.
+    """
     domain = int(rng.integers(len(PLANES)))
     images, heats = [], []
     for _ in range(size):
         sample = bank.entries[int(rng.integers(len(bank.entries)))]
         look = int(rng.integers(LOOKS))
-        image, points = _augment(sample.images[domain][look].to(device), sample.points[domain][look], rng)
+        image, points = _augment(
+            sample.images[domain][look].to(device), sample.points[domain][look], rng
+        )
         images.append(image)
         heat = heat_maps(points, image.shape[1:], device)
         heat[~torch.from_numpy(sample.known[domain])] = torch.nan
@@ -42,15 +51,23 @@ def draw_batch(bank: Bank[Sample], size: int, rng: np.random.Generator, device: 
     return domain, torch.stack(images), torch.stack(heats)
 
 
-def heat_maps(points: Array, shape: tuple[int, int] | torch.Size, device: torch.device) -> torch.Tensor:
-    """(K, H, W) Gaussians of SIGMA_PX about the points, 1 at the top; zero for a point that is not there."""
+def heat_maps(
+    points: Array, shape: tuple[int, int] | torch.Size, device: torch.device
+) -> torch.Tensor:
+    """(K, H, W) Gaussians of SIGMA_PX about the points, 1 at the top; zero for a point that is not
+    there.
+    """
     at = torch.tensor(np.nan_to_num(points, nan=-1e4), dtype=torch.float32, device=device)
     rows, columns = torch.arange(shape[0], device=device), torch.arange(shape[1], device=device)
-    square = (columns[None, None] - at[:, 0, None, None]) ** 2 + (rows[None, :, None] - at[:, 1, None, None]) ** 2
+    square = (columns[None, None] - at[:, 0, None, None]) ** 2 + (
+        rows[None, :, None] - at[:, 1, None, None]
+    ) ** 2
     return torch.exp(-square / (2 * SIGMA_PX**2))
 
 
-def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tuple[torch.Tensor, Array]:
+def _augment(
+    image: torch.Tensor, points: Array, rng: np.random.Generator
+) -> tuple[torch.Tensor, Array]:
     h, w = image.shape[1:]
     image, points = _bent(image, points, rng)
     if rng.random() < OTHER_MASK:
@@ -66,25 +83,41 @@ def _augment(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tu
     theta = np.column_stack([back, -back @ shift])  # output pixel -> input pixel, about the middle
     norm = np.array([(w - 1) / 2, (h - 1) / 2])
     theta = np.column_stack([theta[:, :2] * norm[None] / norm[:, None], theta[:, 2] / norm])
-    grid = F.affine_grid(torch.tensor(theta[None], dtype=torch.float32, device=image.device), [1, VIEW_IMAGES, h, w], align_corners=True)
+    grid = F.affine_grid(
+        torch.tensor(theta[None], dtype=torch.float32, device=image.device),
+        [1, VIEW_IMAGES, h, w],
+        align_corners=True,
+    )
     image = F.grid_sample(image[None], grid, align_corners=True)[0]
     if rng.random() < BLURRED:  # drawn edges are sharper than a scanner's
         image = blur(image, rng.uniform(*BLUR_PX))
     image = image * float(rng.uniform(0.75, 1.3)) + float(rng.normal(0, 0.04))
-    image = (image.clamp(0, 1) ** float(rng.uniform(0.7, 1.4))) + float(rng.uniform(0, 0.05)) * torch.randn_like(image)
+    image = (image.clamp(0, 1) ** float(rng.uniform(0.7, 1.4))) + float(
+        rng.uniform(0, 0.05)
+    ) * torch.randn_like(image)
     lost = (moved < 0).any(1) | (moved[:, 0] > w - 1) | (moved[:, 1] > h - 1)
     moved[lost] = np.nan
     return image.clamp(0, 1), moved
 
 
-def _bent(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tuple[torch.Tensor, Array]:
+def _bent(
+    image: torch.Tensor, points: Array, rng: np.random.Generator
+) -> tuple[torch.Tensor, Array]:
     """Picture and points moved smoothly by a few pixels: the anatomy of somebody else."""
     h, w = image.shape[1:]
-    coarse = rng.normal(0, 0.5, (1, 2, h // BEND_STEP_PX + 2, w // BEND_STEP_PX + 2)) * rng.uniform(0, BEND_PX)
+    coarse = rng.normal(0, 0.5, (1, 2, h // BEND_STEP_PX + 2, w // BEND_STEP_PX + 2)) * rng.uniform(
+        0, BEND_PX
+    )
     small = torch.tensor(coarse, dtype=torch.float32, device=image.device)
-    field = F.interpolate(small, size=(h, w), mode="bicubic", align_corners=True)[0]  # (column, row) from which a pixel comes, less its own
-    rows, columns = torch.meshgrid(*(torch.arange(n, device=image.device, dtype=torch.float32) for n in (h, w)), indexing="ij")
-    grid = torch.stack([2 * (columns + field[0]) / (w - 1) - 1, 2 * (rows + field[1]) / (h - 1) - 1], -1)
+    field = F.interpolate(small, size=(h, w), mode="bicubic", align_corners=True)[
+        0
+    ]  # (column, row) from which a pixel comes, less its own
+    rows, columns = torch.meshgrid(
+        *(torch.arange(n, device=image.device, dtype=torch.float32) for n in (h, w)), indexing="ij"
+    )
+    grid = torch.stack(
+        [2 * (columns + field[0]) / (w - 1) - 1, 2 * (rows + field[1]) / (h - 1) - 1], -1
+    )
     moved, step = points, field.cpu().numpy()
     for _ in range(3):  # the pixel that comes from the point
         at = np.nan_to_num(moved).round().astype(int).clip(0, (w - 1, h - 1))
@@ -93,16 +126,22 @@ def _bent(image: torch.Tensor, points: Array, rng: np.random.Generator) -> tuple
 
 
 def centres(heat: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """(N, K, 2) column, row of the centre of mass of squared heat maps (N, K, H, W) within a window of the same shape, bool."""
+    """(N, K, 2) column, row of the centre of mass of squared heat maps (N, K, H, W) within a window
+    of the same shape, bool.
+    """
     mass = torch.where(where, heat, 0.0) ** 2 + 1e-12 * where
     total = mass.sum((2, 3)).clamp(min=1e-9)
     rows, columns = (torch.arange(n, device=heat.device, dtype=heat.dtype) for n in heat.shape[2:])
-    return torch.stack([(mass.sum(2) * columns).sum(2) / total, (mass.sum(3) * rows).sum(2) / total], -1)
+    return torch.stack(
+        [(mass.sum(2) * columns).sum(2) / total, (mass.sum(3) * rows).sum(2) / total], -1
+    )
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-    """Cross entropy of the product of heat maps, a smaller share for the local ones, so that they learn from the start, and how far
-    the product's centre of mass about the true point lies from it: parts of a pixel, which angles are made of, hardly change the first.
+    """Cross entropy of the product of heat maps, a smaller share for the local ones, so that they
+    learn from the start, and how far
+    the product's centre of mass about the true point lies from it: parts of a pixel, which angles
+    are made of, hardly change the first.
     """
     domain, images, wanted = batch
     with quick(images.device):
@@ -122,9 +161,23 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     w = images.shape[-1]
     got, true = (near * far).detach().flatten(2).argmax(2), wanted.flatten(2).argmax(2)
     miss = torch.sqrt(((got % w - true % w) ** 2 + (got // w - true // w) ** 2).float())[shown]
-    return 100 * value, {"px": float(miss.mean()) if len(miss) else 0.0, "px50": float(miss.median()) if len(miss) else 0.0}
+    return 100 * value, {
+        "px": float(miss.mean()) if len(miss) else 0.0,
+        "px50": float(miss.median()) if len(miss) else 0.0,
+    }
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None) -> nn.Module:
+def run(
+    plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None
+) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
-    return train_from(GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in PLANES)), plan, bank, draw_batch, loss, say, judge, refresh=12)
+    return train_from(
+        GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in PLANES)),
+        plan,
+        bank,
+        draw_batch,
+        loss,
+        say,
+        judge,
+        refresh=12,
+    )

@@ -1,4 +1,6 @@
-"""Train the lesion detector on slices, each lesion in its own plane: as often with it as of the same place without it."""
+"""Train the lesion detector on slices, each lesion in its own plane: as often with it as of the
+same place without it.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,25 @@ from footcli.train.yolo import Detector, assign, flatten, giou, points
 
 PIXEL_MM = 0.6  # an osteochondral lesion of 3 mm still has 5 pixels
 WINDOW = (-500.0, 1500.0)
-OFFSETS_MM = (-10.0, -2.4, 0.0, 2.4, 10.0)  # the outer ones show talus and ray together, and a joint's other end
+OFFSETS_MM = (
+    -10.0,
+    -2.4,
+    0.0,
+    2.4,
+    10.0,
+)  # the outer ones show talus and ray together, and a joint's other end
 CUT = Cut(PIXEL_MM, 160, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5)
 WIDE = (ARCH,)  # their boxes are as long as the foot: in larger pictures, fewer at a time
 WIDE_PX, WIDE_SHARE = 320, 0.3  # side of these pictures, and how many batches hold them
 CUT_OFF = 0.15  # share of pictures whose field of view ends early
 CLASSES = tuple(term.name for term in LESIONS)
 LEAST_PX = 3  # a thinner rest of a box at the edge is not a box
-ILL, SITES = 0.45, 0.4  # shares of pictures with a lesion, and of a lesion's place without it; the others show bones anywhere
+ILL, SITES = (
+    0.45,
+    0.4,
+    # shares of pictures with a lesion, and of a lesion's place without it; the others show bones
+    # anywhere
+)
 # Bones (class ids of names.BONES) around which those are cut, for each plane
 NEAR = {"AXL": (5, 6), "COR": (3, 4, 5, 1), "SAG": (3, 6, 4)}
 Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
@@ -38,17 +51,31 @@ Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
 def draw_one(
     bank: Bank[Entry | Scan], rng: np.random.Generator, wide: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,); `wide` for the classes of WIDE."""
+    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,); `wide` for
+    the classes of WIDE.
+    """
     entries = bank.entries  # another thread may put a new list in its place
-    names, cut = [c for c in CLASSES if (c in WIDE) == wide], replace(CUT, side_px=WIDE_PX) if wide else CUT
+    names, cut = (
+        [c for c in CLASSES if (c in WIDE) == wide],
+        replace(CUT, side_px=WIDE_PX) if wide else CUT,
+    )
     bit, roll = CLASSES.index(names[int(rng.integers(len(names)))]), rng.random()
     key = -1 - bit if roll < ILL else SITE - bit
-    fitting = [e for e in entries if key in e.points and (key == -1 - bit or -1 - bit not in e.points)]
+    fitting = [
+        e for e in entries if key in e.points and (key == -1 - bit or -1 - bit not in e.points)
+    ]
     if fitting and roll < ILL + SITES:
         entry, plane = fitting[int(rng.integers(len(fitting)))], LESION_PLANE[CLASSES[bit]].value
     else:
-        entry, plane = entries[int(rng.integers(len(entries)))], str(rng.choice(sorted({LESION_PLANE[name].value for name in names})))
-        key = int(rng.choice([k for k in NEAR[plane] if k in entry.points] or [k for k in entry.points if k > 0]))
+        entry, plane = (
+            entries[int(rng.integers(len(entries)))],
+            str(rng.choice(sorted({LESION_PLANE[name].value for name in names}))),
+        )
+        key = int(
+            rng.choice(
+                [k for k in NEAR[plane] if k in entry.points] or [k for k in entry.points if k > 0]
+            )
+        )
     centre = entry.points[key][int(rng.integers(len(entry.points[key])))]
     middle = len(cut.offsets_mm) // 2
     if isinstance(entry, Scan):
@@ -59,14 +86,20 @@ def draw_one(
         image, keep = cut_field_of_view(paint(entry, fields, ids, cut.pixel_mm, rng), rng, CUT_OFF)
         bits = ids[1, middle]
         shown = torch.where(fields[0, middle] > 0, entry.classes[ids[0, middle]], 0)
-        if not torch.isin(shown, torch.tensor([BONE_ID[name] for name in ARCH_BONES], device=shown.device)).any():
+        if not torch.isin(
+            shown, torch.tensor([BONE_ID[name] for name in ARCH_BONES], device=shown.device)
+        ).any():
             bits = bits & ~(1 << CLASSES.index(ARCH))
     boxes, classes = boxes_of(bits, keep, plane)
     return window(torch, image, *WINDOW), boxes, classes
 
 
-def boxes_of(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes (n, 4) and classes (n,) of the pieces of each class, as far as they lie in `keep`; too small a rest is none."""
+def boxes_of(
+    bits: torch.Tensor, keep: torch.Tensor, plane: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Boxes (n, 4) and classes (n,) of the pieces of each class, as far as they lie in `keep`; too
+    small a rest is none.
+    """
     boxes, classes = [], []
     for i, name in enumerate(CLASSES):
         mask = (bits & (1 << i)) > 0
@@ -82,11 +115,15 @@ def boxes_of(bits: torch.Tensor, keep: torch.Tensor, plane: str) -> tuple[torch.
                 boxes.append([columns.start, rows.start, columns.stop, rows.stop])
                 classes.append(i)
     where = {"device": bits.device}
-    return torch.tensor(boxes, dtype=torch.float32, **where).reshape(-1, 4), torch.tensor(classes, dtype=torch.long, **where)
+    return torch.tensor(boxes, dtype=torch.float32, **where).reshape(-1, 4), torch.tensor(
+        classes, dtype=torch.long, **where
+    )
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-    """Focal loss of the classes (Lin et al., ICCV 2017) and GIoU of the boxes, both per answering cell."""
+    """Focal loss of the classes (Lin et al., ICCV 2017) and GIoU of the boxes, both per answering
+    cell.
+    """
     images, truths = batch
     with quick(images.device):
         halves = net(images)
@@ -104,21 +141,34 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     count = max(1.0, float(target.sum()))
     p = torch.sigmoid(logits)
     alpha = 0.25 + 0.5 * target
-    focal = alpha * (target - p).abs() ** 2 * F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    focal = (
+        alpha
+        * (target - p).abs() ** 2
+        * F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    )
     overlap = torch.cat(overlaps) if overlaps else boxes.new_ones(1)
     cls, box = focal.sum() / count, (1 - overlap).mean()
     return cls + 1.5 * box, {"cls": float(cls.detach()), "box": float(box.detach())}
 
 
-def draw_batch(bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-    """(N, C, H, W) windowed pictures, and for each its boxes and classes. Of wide ones, as many as weigh the same as `size` others."""
+def draw_batch(
+    bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device
+) -> Batch:
+    """(N, C, H, W) windowed pictures, and for each its boxes and classes.
+
+    Of wide ones, as many as weigh the same as `size` others.
+    """
     wide = bool(rng.random() < WIDE_SHARE)
     count = max(1, round(size * (CUT.side_px / WIDE_PX) ** 2)) if wide else size
     drawn = [draw_one(bank, rng, wide) for _ in range(count)]
-    return torch.stack([d[0] for d in drawn]).to(device), [(d[1].to(device), d[2].to(device)) for d in drawn]
+    return torch.stack([d[0] for d in drawn]).to(device), [
+        (d[1].to(device), d[2].to(device)) for d in drawn
+    ]
 
 
-def run(plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None) -> nn.Module:
+def run(
+    plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None
+) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
     net = Detector(len(OFFSETS_MM), len(CLASSES)).to(memory_format=torch.channels_last)
     return train_from(net, plan, bank, draw_batch, loss, say, judge, refresh=20)

@@ -1,4 +1,6 @@
-"""Views of a subject from which the landmark network learns: of a drawn subject's scan, or of a labelled case."""
+"""Views of a subject from which the landmark network learns: of a drawn subject's scan, or of a
+labelled case.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ LOOKS = 2  # views of each subject, from frames that err as frames from masks do
 class Sample:
     """One subject's views. images: per plane float32 (LOOKS, VIEW_IMAGES, H, W).
 
-    points: per plane (LOOKS, K, 2) column, row; NaN where not in the scan. known: per plane bool (K,), whether its labels say.
+    points: per plane (LOOKS, K, 2) column, row; NaN where not in the scan. known: per plane bool
+    (K,), whether its labels say.
     """
 
     images: tuple[torch.Tensor, ...]
@@ -44,32 +47,58 @@ def drawn(seed: int) -> Sample:
     rng = np.random.default_rng([seed, 31])
     less_leg_mm = float(rng.uniform(0, 42)) if rng.random() < 0.6 else 0.0
     subject = draw_subject(seed, spread=float(rng.uniform(0, 1)))
-    seen = scan(subject, SPACING_MM, seed, "ankle" if rng.random() < 0.35 else "foot", lower_top_mm=less_leg_mm)
+    seen = scan(
+        subject,
+        SPACING_MM,
+        seed,
+        "ankle" if rng.random() < 0.35 else "foot",
+        lower_top_mm=less_leg_mm,
+    )
     labels = _rough(seen.raster.labels, rng)
     frame = foot_frame(labels, seen.raster.grid.affine, orientation_known=True, weight_bearing=True)
     return _views(seen.hu.astype(np.float32), labels, frame.to_foot, seen.points, rng)
 
 
 def pointed(place: CasePlace) -> Labelled:
-    """A case with key points; its bones from outlines, or from the shipped network. Raises ReadError, InferenceError, TruthError."""
+    """A case with key points; its bones from outlines, or from the shipped network.
+
+    Raises ReadError, InferenceError, TruthError.
+    """
     case = read_labelled(place, by_shipped_model)
-    if not any(name in case.points for channels in CHANNELS.values() for names in channels for name in names):
+    if not any(
+        name in case.points
+        for channels in CHANNELS.values()
+        for names in channels
+        for name in names
+    ):
         raise TruthError("no key point is labelled")
     return case
 
 
 def labelled(case: Labelled, rng: np.random.Generator) -> Sample:
-    """Look at a labelled case along its own axes. Raises InferenceError where its bones do not tell them."""
+    """Look at a labelled case along its own axes.
+
+    Raises InferenceError where its bones do not tell them.
+    """
     volume, tags = case.volume, case.volume.tags
     grid = canonical(volume, VIEW_MM)
     labels = on_canonical_grid(case.labels, grid, volume)
-    frame = foot_frame(case.labels, volume.affine, orientation_known=volume.orientation_known, weight_bearing=tags.weight_bearing)
+    frame = foot_frame(
+        case.labels,
+        volume.affine,
+        orientation_known=volume.orientation_known,
+        weight_bearing=tags.weight_bearing,
+    )
     points = {name: apply(np.linalg.inv(grid.to_input), at) for name, at in case.points.items()}
     return _views(grid.hu, labels, frame.to_foot @ grid.to_input, points, rng)
 
 
 def _views(
-    hu: NDArray[np.float32], labels: NDArray[np.uint8], to_foot: Array, points: Mapping[str, ArrayLike], rng: np.random.Generator
+    hu: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    to_foot: Array,
+    points: Mapping[str, ArrayLike],
+    rng: np.random.Generator,
 ) -> Sample:
     """hu, labels: (z, y, x) on one grid; to_foot: (4, 4) from its voxels; points: in its voxels."""
     images: list[list[torch.Tensor]] = [[] for _ in PLANES]
@@ -77,9 +106,14 @@ def _views(
     for _ in range(LOOKS):
         shaken = _shaken(to_foot, rng)
         for i, plane in enumerate(PLANES):
-            images[i].append(torch.from_numpy(slab(hu, labels, np.linalg.inv(shaken), plane, WINDOW).image))
+            images[i].append(
+                torch.from_numpy(slab(hu, labels, np.linalg.inv(shaken), plane, WINDOW).image)
+            )
             pixels[i].append(_pixels(points, shaken, plane))
-    known = tuple(np.array([any(name in points for name in names) for names in CHANNELS[plane]]) for plane in PLANES)
+    known = tuple(
+        np.array([any(name in points for name in names) for names in CHANNELS[plane]])
+        for plane in PLANES
+    )
     return Sample(tuple(torch.stack(x) for x in images), tuple(np.stack(x) for x in pixels), known)
 
 
@@ -89,7 +123,11 @@ def _rough(labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 
 def _shaken(to_foot: Array, rng: np.random.Generator) -> Array:
-    turn = rotation([0, 0, 1], rng.normal(0, 3)) @ rotation([1, 0, 0], rng.normal(0, 2)) @ rotation([0, 1, 0], rng.normal(0, 2))
+    turn = (
+        rotation([0, 0, 1], rng.normal(0, 3))
+        @ rotation([1, 0, 0], rng.normal(0, 2))
+        @ rotation([0, 1, 0], rng.normal(0, 2))
+    )
     shake = np.eye(4)
     shake[:3, :3] = turn
     shake[:3, 3] = rng.normal(0, 2.5, 3)

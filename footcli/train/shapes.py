@@ -26,16 +26,28 @@ STEP_MM, MARGIN_MM = 1.0, 5.0
 
 
 def read_ply(path: Path) -> tuple[Array, np.ndarray]:
-    """Vertices (V, 3) float and triangles (F, 3) int of a binary little-endian PLY. Raises SetupError if it is something else."""
+    """Vertices (V, 3) float and triangles (F, 3) int of a binary little-endian PLY.
+
+    Raises SetupError if it is something else.
+    """
     raw = path.read_bytes()
     head, _, body = raw.partition(b"end_header\n")
     counts = dict(re.findall(rb"element (vertex|face) (\d+)", head))
     properties = re.findall(rb"property (?!list)(\w+) \w+", head)
-    if b"binary_little_endian" not in head or len(properties) != 3 or set(properties) not in ({b"float"}, {b"float32"}):
-        raise SetupError(f"{path.name}: not a binary PLY of float x, y, z; convert it or leave it out of --shapes")
+    if (
+        b"binary_little_endian" not in head
+        or len(properties) != 3
+        or set(properties) not in ({b"float"}, {b"float32"})
+    ):
+        raise SetupError(
+            f"{path.name}: not a binary PLY of float x, y, z; convert it or leave it out of "
+            "--shapes"
+        )
     v = int(counts[b"vertex"])
     points = np.frombuffer(body, "<f4", v * 3).reshape(v, 3).astype(np.float64)
-    faces = np.frombuffer(body, np.dtype([("n", "u1"), ("i", "<i4", 3)]), int(counts[b"face"]), v * 12)
+    faces = np.frombuffer(
+        body, np.dtype([("n", "u1"), ("i", "<i4", 3)]), int(counts[b"face"]), v * 12
+    )
     return points, faces["i"]
 
 
@@ -45,14 +57,18 @@ def _surface(points: Array, faces: np.ndarray) -> tuple[Array, Array]:
     normal = np.cross(b - a, c - a)
     volume = float((a * np.cross(b, c)).sum())
     normal *= np.sign(volume) / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12)
-    weights = np.array([[1, 1, 1], [4, 1, 1], [1, 4, 1], [1, 1, 4], [3, 3, 0.5], [0.5, 3, 3], [3, 0.5, 3]])
+    weights = np.array(
+        [[1, 1, 1], [4, 1, 1], [1, 4, 1], [1, 1, 4], [3, 3, 0.5], [0.5, 3, 3], [3, 0.5, 3]]
+    )
     weights /= weights.sum(1, keepdims=True)
     spread = np.concatenate([w[0] * a + w[1] * b + w[2] * c for w in weights])
     return spread, np.tile(normal, (len(weights), 1))
 
 
 def _align(points: Array, target: Array, long: bool) -> tuple[Array, Array, float]:
-    """Similarity (turn, shift, size) that lays foot-frame points on target points: turn @ p * size + shift. Iterated closest points."""
+    """Similarity (turn, shift, size) that lays foot-frame points on target points: turn @ p * size
+    + shift. Iterated closest points.
+    """
     turn, size = np.eye(3), 1.0
     if long:
         low, low_target = (p[p[:, 2] < p[:, 2].min() + 25] for p in (points, target))
@@ -77,10 +93,14 @@ def _align(points: Array, target: Array, long: bool) -> tuple[Array, Array, floa
 
 @lru_cache(maxsize=64)
 def sampled(path: Path) -> SampledField:
-    """The surface of a file as a grid of distances in the local frame of the parametric bone of the same name."""
+    """The surface of a file as a grid of distances in the local frame of the parametric bone of the
+    same name.
+    """
     match = FILE.fullmatch(path.name)
     if match is None:
-        raise SetupError(f"{path.name}: file names in --shapes are PERSON, side L or R, _, bone, .ply")
+        raise SetupError(
+            f"{path.name}: file names in --shapes are PERSON, side L or R, _, bone, .ply"
+        )
     bone = reference_foot()[match["bone"]]
     points, faces = read_ply(path)
     points = points * np.array([-1.0 if match["side"] == "L" else 1.0, -1.0, 1.0])
@@ -90,7 +110,9 @@ def sampled(path: Path) -> SampledField:
     normal = normal @ turn.T @ bone.axes.T
     low, high = local.min(0) - MARGIN_MM, local.max(0) + MARGIN_MM
     shape = np.ceil((high - low) / STEP_MM).astype(int) + 1
-    grid = np.stack(np.meshgrid(*(low[i] + STEP_MM * np.arange(shape[i]) for i in range(3)), indexing="ij"), -1).reshape(-1, 3)
+    grid = np.stack(
+        np.meshgrid(*(low[i] + STEP_MM * np.arange(shape[i]) for i in range(3)), indexing="ij"), -1
+    ).reshape(-1, 3)
     distance, index = cKDTree(local).query(grid, k=4)
     side = ((grid[:, None] - local[index]) * normal[index]).sum(-1).mean(1)
     values = (np.where(side > 0, 1, -1) * distance[:, 0]).reshape(shape).astype(np.float32)
@@ -99,24 +121,37 @@ def sampled(path: Path) -> SampledField:
 
 
 class ShapeSwap:
-    """Swaps measured surfaces into a subject's bones. Leaves TEST_SHAPES out, or takes only them."""
+    """Swaps measured surfaces into a subject's bones.
+
+    Leaves TEST_SHAPES out, or takes only them.
+    """
 
     def __init__(self, folder: Path, chance: float = 0.5, held_out: bool = False) -> None:
-        files = [p for p in sorted(folder.glob("*.ply")) if FILE.fullmatch(p.name) and p.name.startswith(TEST_SHAPES) == held_out]
+        files = [
+            p
+            for p in sorted(folder.glob("*.ply"))
+            if FILE.fullmatch(p.name) and p.name.startswith(TEST_SHAPES) == held_out
+        ]
         if not files:
             raise SetupError(f"--shapes {folder.name}: no file named like leg01R_talus.ply in it")
         self._chance = chance
         self._by_bone: Mapping[str, list[Path]] = {
-            bone: [p for p in files if p.stem.endswith(f"_{bone}")] for bone in ("tibia", "fibula", "talus", "calcaneus")
+            bone: [p for p in files if p.stem.endswith(f"_{bone}")]
+            for bone in ("tibia", "fibula", "talus", "calcaneus")
         }
 
     def __call__(self, subject: Subject, rng: np.random.Generator) -> Subject:
-        """The subject with some bones' shapes measured ones; landmarks stay the parametric bone's."""
+        """The subject with some bones' shapes measured ones.
+
+        Landmarks stay the parametric bone's.
+        """
         bones = dict(subject.bones)
         if rng.random() < self._chance:
             for name, files in self._by_bone.items():
                 if files:
-                    bones[name] = _with_field(bones[name], sampled(files[int(rng.integers(len(files)))]))
+                    bones[name] = _with_field(
+                        bones[name], sampled(files[int(rng.integers(len(files)))])
+                    )
         return replace(subject, bones=bones)
 
 

@@ -1,4 +1,6 @@
-"""A detector's weights back from the ONNX file that it was exported to, so that it can learn on: on a user's own cases, for one."""
+"""A detector's weights back from the ONNX file that it was exported to, so that it can learn on: on
+a user's own cases, for one.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ Folded = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def start_from(net: nn.Module, file: Path, pictures: torch.Tensor) -> None:
-    """Give `net` the weights of the last detector in `file`, and its batch normalisation the statistics of some pictures.
+    """Give `net` the weights of the last detector in `file`, and its batch normalisation the
+    statistics of some pictures.
 
-    Export folds the normalisation into the convolutions; here it comes out of them again, and what the network says stays the same.
-    pictures: (N, C, H, W) as it learns from. Raises SetupError as weights_for does.
+    Export folds the normalisation into the convolutions; here it comes out of them again, and what
+    the network says stays the same. pictures: (N, C, H, W) as it learns from. Raises SetupError as
+    weights_for does.
     """
     blocks = [part for part in net.modules() if isinstance(part, nn.Sequential) and len(part) > 1]
     norms = {block[0]: block[1] for block in blocks if isinstance(block[1], nn.BatchNorm2d)}
@@ -53,26 +57,44 @@ def start_from(net: nn.Module, file: Path, pictures: torch.Tensor) -> None:
 
 
 def weights_for(net: nn.Module, file: Path) -> list[tuple[nn.Conv2d, Folded]]:
-    """The network's convolutions in the order in which they are worked out, each with what the last detector in `file` has for it.
+    """The network's convolutions in the order in which they are worked out, each with what the last
+    detector in `file` has for it.
 
-    Raises SetupError for a network that is no detector, and for a file that cannot be read or holds none of this shape.
+    Raises SetupError for a network that is no detector, and for a file that cannot be read or holds
+    none of this shape.
     """
     if not isinstance(net, Detector):
-        raise SetupError("--start is for detectors of lesions: train bones and landmarks without it")
+        raise SetupError(
+            "--start is for detectors of lesions: train bones and landmarks without it"
+        )
     order: list[nn.Conv2d] = []
     net.eval()
     with torch.no_grad(), _watched(net, lambda module, _, out: order.append(module)):
-        net(torch.zeros(1, next(part.in_channels for part in net.modules() if isinstance(part, nn.Conv2d)), BLANK_PX, BLANK_PX))
+        net(
+            torch.zeros(
+                1,
+                next(part.in_channels for part in net.modules() if isinstance(part, nn.Conv2d)),
+                BLANK_PX,
+                BLANK_PX,
+            )
+        )
     net.train()
     own = _convolutions(file)[-len(order) :]
     if [tuple(conv.weight.shape) for conv in order] != [weight.shape for weight, _ in own]:
-        raise SetupError(f"{file}: holds no detector of this task's shape: name a file that `footcli train` wrote for it")
+        raise SetupError(
+            f"{file}: holds no detector of this task's shape: name a file that `footcli train` "
+            "wrote for it"
+        )
     return list(zip(order, own, strict=True))
 
 
 @contextmanager
 def _watched(net: nn.Module, note: Any) -> Iterator[None]:
-    hooks = [module.register_forward_hook(note) for module in net.modules() if isinstance(module, nn.Conv2d)]
+    hooks = [
+        module.register_forward_hook(note)
+        for module in net.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
     try:
         yield
     finally:
@@ -90,7 +112,13 @@ def _convolutions(file: Path) -> list[Folded]:
     except Exception as error:  # protobuf's own, which differ between its versions
         raise SetupError(f"{file}: cannot be read as ONNX ({type(error).__name__})") from error
     known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:  # a tower that serves three strides has its weights once, and two more names for them
+    for node in (
+        graph.node
+    ):  # a tower that serves three strides has its weights once, and two more names for them
         if node.op_type == "Identity" and node.input[0] in known:
             known[node.output[0]] = known[node.input[0]]
-    return [(known[node.input[1]], known[node.input[2]]) for node in graph.node if node.op_type == "Conv" and len(node.input) == 3]
+    return [
+        (known[node.input[1]], known[node.input[2]])
+        for node in graph.node
+        if node.op_type == "Conv" and len(node.input) == 3
+    ]

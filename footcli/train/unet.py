@@ -9,18 +9,30 @@ from torch.nn import functional as F
 
 def _double(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True),
-    )  # fmt: skip
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
 
 
 class UNet(nn.Module):
-    """(N, C, H, W) windowed slices with their neighbours as channels -> (N, classes, H, W) logits; H, W multiples of 16."""
+    """(N, C, H, W) windowed slices with their neighbours as channels -> (N, classes, H, W) logits;
+    H, W multiples of 16.
+    """
 
-    def __init__(self, channels: int, classes: int, widths: tuple[int, ...] = (16, 32, 64, 96, 128)) -> None:
+    def __init__(
+        self, channels: int, classes: int, widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    ) -> None:
         super().__init__()
-        self.down = nn.ModuleList(_double(a, b) for a, b in zip((channels, *widths[:-1]), widths, strict=True))
-        self.up = nn.ModuleList(_double(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.down = nn.ModuleList(
+            _double(a, b) for a, b in zip((channels, *widths[:-1]), widths, strict=True)
+        )
+        self.up = nn.ModuleList(
+            _double(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -30,6 +42,14 @@ class UNet(nn.Module):
             x = block(F.max_pool2d(x, 2) if i else x)
             skips.append(x)
         for block, skip in zip(self.up, skips[-2::-1], strict=True):
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False), skip], 1))
+            x = block(
+                torch.cat(
+                    [
+                        F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False),
+                        skip,
+                    ],
+                    1,
+                )
+            )
         out: torch.Tensor = self.head(x)
         return out

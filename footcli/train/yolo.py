@@ -15,7 +15,9 @@ REACH = (5.5, 6.0)  # a box whose longer side has so many strides or more belong
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.SiLU(inplace=True)
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.SiLU(inplace=True),
     )
 
 
@@ -32,11 +34,18 @@ class _Residual(nn.Module):
 class Detector(nn.Module):
     """(N, channels, H, W), H and W multiples of the last stride -> for each stride a pair.
 
-    The pair: box (N, 4, h, w), distances in strides; class logits (N, K, h, w). widths: of the stages, each at half the size of the one
-    before; the last three are those of STRIDES, or with four widths of strides 4, 8, 16, for lesions of some pixels.
+    The pair: box (N, 4, h, w), distances in strides; class logits (N, K, h, w). widths: of the
+    stages, each at half the size of the one before; the last three are those of STRIDES, or with
+    four widths of strides 4, 8, 16, for lesions of some pixels.
     """
 
-    def __init__(self, channels: int, classes: int, widths: tuple[int, ...] = (16, 32, 64, 96, 128), neck: int = 64) -> None:
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        widths: tuple[int, ...] = (16, 32, 64, 96, 128),
+        neck: int = 64,
+    ) -> None:
         super().__init__()
         self.strides = tuple(2 ** (len(widths) - i) for i in (2, 1, 0))
         repeats = (0, 1, 2, 2, 1)[: len(widths)]
@@ -47,7 +56,9 @@ class Detector(nn.Module):
         self.sides = nn.ModuleList(_conv(w, neck, 1) for w in widths[-3:])
         self.mix = nn.ModuleList(_conv(neck, neck) for _ in self.strides)
         self.down = nn.ModuleList(_conv(neck, neck, 3, 2) for _ in self.strides[1:])
-        self.box_tower, self.class_tower = (nn.Sequential(_conv(neck, neck), _conv(neck, neck)) for _ in range(2))
+        self.box_tower, self.class_tower = (
+            nn.Sequential(_conv(neck, neck), _conv(neck, neck)) for _ in range(2)
+        )
         self.box, self.cls = nn.Conv2d(neck, 4, 1), nn.Conv2d(neck, classes, 1)
         nn.init.constant_(self.cls.bias, -4.0)  # lesions are rare
 
@@ -63,21 +74,30 @@ class Detector(nn.Module):
         p = [mix(level) for mix, level in zip(self.mix, p, strict=True)]
         for i in (1, 2):
             p[i] = p[i] + self.down[i - 1](p[i - 1])
-        return [(F.softplus(self.box(self.box_tower(level))), self.cls(self.class_tower(level))) for level in p]
+        return [
+            (F.softplus(self.box(self.box_tower(level))), self.cls(self.class_tower(level)))
+            for level in p
+        ]
 
 
-def points(outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int, ...] = STRIDES) -> tuple[torch.Tensor, torch.Tensor]:
+def points(
+    outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int, ...] = STRIDES
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Centres (A, 2) x, y in pixels and strides (A,) of all cells."""
     at, of_cells = [], []
     for (box, _), stride in zip(outputs, strides, strict=True):
         h, w = box.shape[-2:]
-        rows, columns = torch.meshgrid(torch.arange(h, device=box.device), torch.arange(w, device=box.device), indexing="ij")
+        rows, columns = torch.meshgrid(
+            torch.arange(h, device=box.device), torch.arange(w, device=box.device), indexing="ij"
+        )
         at.append((torch.stack([columns, rows], -1).reshape(-1, 2) + 0.5) * stride)
         of_cells.append(torch.full((h * w,), float(stride), device=box.device))
     return torch.cat(at), torch.cat(of_cells)
 
 
-def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int, ...] = STRIDES) -> tuple[torch.Tensor, torch.Tensor]:
+def flatten(
+    outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int, ...] = STRIDES
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Boxes (N, A, 4) x0, y0, x1, y1 in pixels and class logits (N, A, K)."""
     centres, of_cells = points(outputs, strides)
     reach = torch.cat([box.flatten(2) for box, _ in outputs], 2).transpose(1, 2) * of_cells[:, None]
@@ -86,9 +106,11 @@ def flatten(outputs: list[tuple[torch.Tensor, torch.Tensor]], strides: tuple[int
 
 
 class Decoded(nn.Module):
-    """Detectors as they are exported, the mean of their boxes and logits: (N, A, 4 + K), boxes in pixels, then scores in 0..1.
+    """Detectors as they are exported, the mean of their boxes and logits: (N, A, 4 + K), boxes in
+    pixels, then scores in 0..1.
 
-    mirrored: each looks at the picture's mirror image too, in twice the time, and left and right are told alike.
+    mirrored: each looks at the picture's mirror image too, in twice the time, and left and right
+    are told alike.
     """
 
     def __init__(self, *nets: Detector, mirrored: bool = False) -> None:
@@ -101,21 +123,31 @@ class Decoded(nn.Module):
         if self.mirrored:
             told += [(_turned_back(net(x.flip(-1))), net.strides) for net in self.nets]
         boxes, logits = zip(*(flatten(levels, strides) for levels, strides in told), strict=True)
-        return torch.cat([torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1)
+        return torch.cat(
+            [torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1
+        )
 
 
-def _turned_back(outputs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _turned_back(
+    outputs: list[tuple[torch.Tensor, torch.Tensor]],
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """What was said of a mirror image, of the picture itself: left and right change places."""
     return [(box[:, [2, 1, 0, 3]].flip(-1), cls.flip(-1)) for box, cls in outputs]
 
 
 def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-    """(A,) index of the box that each cell answers for, -1 for none: cells of the right stride within 1.5 strides of a box's middle."""
+    """(A,) index of the box that each cell answers for, -1 for none: cells of the right stride
+    within 1.5 strides of a box's middle.
+    """
     owner = torch.full((len(centres),), -1, dtype=torch.long, device=centres.device)
     longer = (boxes[:, 2:] - boxes[:, :2]).amax(1) if len(boxes) else boxes.new_zeros(0)
     steps = torch.unique(strides).tolist()
-    for i in torch.argsort(longer, descending=True).tolist():  # small boxes come last and keep their cells
-        level = sum(float(longer[i]) >= times * step for times, step in zip(REACH, steps, strict=False))
+    for i in torch.argsort(
+        longer, descending=True
+    ).tolist():  # small boxes come last and keep their cells
+        level = sum(
+            float(longer[i]) >= times * step for times, step in zip(REACH, steps, strict=False)
+        )
         middle = (boxes[i, :2] + boxes[i, 2:]) / 2
         distance = (centres - middle).abs().amax(1)
         inside = ((centres > boxes[i, :2]) & (centres < boxes[i, 2:])).all(1)
@@ -130,8 +162,12 @@ def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) ->
 
 
 def giou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Generalised intersection over union of paired boxes (n, 4) (Rezatofighi et al., CVPR 2019)."""
-    inner = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
-    outer = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    """Generalised IoU of paired boxes (n, 4) (Rezatofighi et al., CVPR 2019)."""
+    inner = (
+        (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    )
+    outer = (
+        (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    )
     union = (a[:, 2:] - a[:, :2]).clamp(min=0).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - inner
     return inner / (union + 1e-6) - (outer - union) / (outer + 1e-6)

@@ -1,4 +1,6 @@
-"""What the report shows: 8-bit slices of each plane through the anatomy and the lesions, and the slab views."""
+"""What the report shows: 8-bit slices of each plane through the anatomy and the lesions, and the
+slab views.
+"""
 
 from __future__ import annotations
 
@@ -31,54 +33,93 @@ CUTS = {
     Plane.AXL: ("Tibia", "Talus", "Calcaneus", "MidFoot"),
 }
 SIDES: tuple[Side, ...] = ("L", "R")
-# What lies at the edges of a left foot's view, and from where one looks. The toes of the lateral view point to the left: of a left foot
-# one sees the outer side then, of a right foot the inner side. The two other views of a right foot are the mirror images.
-SLAB_EDGES = {Plane.SAG: ("A", "P", "S", "I"), Plane.COR: ("La", "Me", "S", "I"), Plane.AXL: ("La", "Me", "A", "P")}
+# What lies at the edges of a left foot's view, and from where one looks. The toes of the lateral
+# view point to the left: of a left foot one sees the outer side then, of a right foot the inner
+# side. The two other views of a right foot are the mirror images.
+SLAB_EDGES = {
+    Plane.SAG: ("A", "P", "S", "I"),
+    Plane.COR: ("La", "Me", "S", "I"),
+    Plane.AXL: ("La", "Me", "A", "P"),
+}
 SLAB_WORDS: dict[tuple[Plane, Side], str] = {
     (Plane.SAG, "L"): "lateral view, projected along the foot; seen from the outer side",
     (Plane.SAG, "R"): "lateral view, projected along the foot; seen from the inner side",
-    **{(Plane.COR, side): "hindfoot view, projected along the foot; seen from behind" for side in SIDES},
-    **{(Plane.AXL, side): "the foot from above, projected along its height; toes up" for side in SIDES},
+    **{
+        (Plane.COR, side): "hindfoot view, projected along the foot; seen from behind"
+        for side in SIDES
+    },
+    **{
+        (Plane.AXL, side): "the foot from above, projected along its height; toes up"
+        for side in SIDES
+    },
 }
 SIDE_UNKNOWN = "the side is not known"
-EDGES = {Plane.AXL: ("R", "L", "A", "P"), Plane.COR: ("R", "L", "S", "I"), Plane.SAG: ("A", "P", "S", "I")}
+EDGES = {
+    Plane.AXL: ("R", "L", "A", "P"),
+    Plane.COR: ("R", "L", "S", "I"),
+    Plane.SAG: ("A", "P", "S", "I"),
+}
 
 
 def build_views(
-    volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, slabs: Sequence[Slab], lesions: Sequence[Lesion],
-    turned: tuple[bool, ...], side: Side | None,
-) -> tuple[View, ...]:  # fmt: skip
-    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid. turned: see prepare.orientation.
+    volume: Volume,
+    labels: NDArray[np.uint8],
+    frame: FootFrame,
+    slabs: Sequence[Slab],
+    lesions: Sequence[Lesion],
+    turned: tuple[bool, ...],
+    side: Side | None,
+) -> tuple[View, ...]:
+    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid.
 
-    side: of the foot; None where it is not known: then the pictures show what the volume shows if its directions are the usual ones.
+    turned: see prepare.orientation.
+
+    side: of the foot; None where it is not known: then the pictures show what the volume shows if
+    its directions are the usual ones.
     """
     drawn = side or handedness(volume, frame, turned)
-    views = [_slab_view(view, frame, volume.spacing_known, drawn, side is not None) for view in slabs]
+    views = [
+        _slab_view(view, frame, volume.spacing_known, drawn, side is not None) for view in slabs
+    ]
     order, flip = orientation(volume.affine, turned)
     boxes = ndimage.find_objects(labels, max_label=10)
     whole = [b for b in boxes if b is not None]
     if not whole:
         return tuple(views)
-    around = tuple(slice(min(b[a].start for b in whole), max(b[a].stop for b in whole)) for a in range(3))
+    around = tuple(
+        slice(min(b[a].start for b in whole), max(b[a].stop for b in whole)) for a in range(3)
+    )
     for plane in Plane:
         array_axis = order[SLICE_AXIS[plane]]
         for index in _indices(plane, array_axis, boxes, lesions):
-            views.append(_slice_view(volume, labels, plane, index, order, flip, around, side is not None))
+            views.append(
+                _slice_view(volume, labels, plane, index, order, flip, around, side is not None)
+            )
     return tuple(views)
 
 
 def handedness(volume: Volume, frame: FootFrame, turned: tuple[bool, ...]) -> Side:
-    """The side of the foot if canonical x runs to the patient's left, as it does in slices that are shown as usual."""
+    """The side of the foot if canonical x runs to the patient's left, as it does in slices that are
+    shown as usual.
+    """
     order, flip = orientation(volume.affine, turned)
     to_zyx = np.zeros((3, 3))
     for axis, (source, backwards) in enumerate(zip(order, flip, strict=True)):
         to_zyx[2 - source, 2 - axis] = -1.0 if backwards else 1.0
-    # canonical x left, y back, z up; the foot's x medial, y forward, z up: of a left foot one is the other turned
+    # canonical x left, y back, z up; the foot's x medial, y forward, z up: of a left foot one is
+    # the other turned
     return "L" if np.linalg.det(frame.to_foot[:3, :3] @ to_zyx) > 0 else "R"
 
 
-def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | None], lesions: Iterable[Lesion]) -> list[int]:
-    """Slice numbers along the input's array axis: middles of bones, and the middle of each lesion of this plane."""
+def _indices(
+    plane: Plane,
+    array_axis: int,
+    boxes: Sequence[tuple[slice, ...] | None],
+    lesions: Iterable[Lesion],
+) -> list[int]:
+    """Slice numbers along the input's array axis: middles of bones, and the middle of each lesion
+    of this plane.
+    """
     found = []
     for name in CUTS[plane]:
         box = boxes[BONE_ID[name] - 1]
@@ -93,7 +134,10 @@ def _indices(plane: Plane, array_axis: int, boxes: Sequence[tuple[slice, ...] | 
 
 
 def _slab_view(view: Slab, frame: FootFrame, known: bool, side: Side, sure: bool) -> View:
-    """A projection as an eye sees that side's foot. sure: the side is known and not only assumed."""
+    """A projection as an eye sees that side's foot.
+
+    sure: the side is known and not only assumed.
+    """
     mean, top = view.image[:2]
     grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
     edges, caption = SLAB_EDGES[view.plane], SLAB_WORDS[view.plane, side]
@@ -112,21 +156,43 @@ def _slab_view(view: Slab, frame: FootFrame, known: bool, side: Side, sure: bool
         part = (slice(top, int(rows[-1]) + 5), slice(left, int(columns[-1]) + 5))
         grey, mask = np.ascontiguousarray(grey[part]), np.ascontiguousarray(mask[part])
         to_px[:, 3] -= (left, top)
-    return View(f"{view.plane}-slab", view.plane, None, grey, mask, to_px, edges, VIEW_MM if known else None, caption)
+    return View(
+        f"{view.plane}-slab",
+        view.plane,
+        None,
+        grey,
+        mask,
+        to_px,
+        edges,
+        VIEW_MM if known else None,
+        caption,
+    )
 
 
 def _slice_view(
-    volume: Volume, labels: NDArray[np.uint8], plane: Plane, index: int, order: tuple[int, int, int], flip: tuple[bool, bool, bool],
-    around: tuple[slice, ...], sure: bool,
-) -> View:  # fmt: skip
-    """Cut the input array across the axis that is this plane's normal, upright and cropped to the bones."""
-    rows_c, columns_c = (a for a in range(3) if a != SLICE_AXIS[plane])  # canonical array axes of rows and columns
+    volume: Volume,
+    labels: NDArray[np.uint8],
+    plane: Plane,
+    index: int,
+    order: tuple[int, int, int],
+    flip: tuple[bool, bool, bool],
+    around: tuple[slice, ...],
+    sure: bool,
+) -> View:
+    """Cut the input array across the axis that is this plane's normal, upright and cropped to the
+    bones.
+    """
+    rows_c, columns_c = (
+        a for a in range(3) if a != SLICE_AXIS[plane]
+    )  # canonical array axes of rows and columns
     rows, columns, normal = order[rows_c], order[columns_c], order[SLICE_AXIS[plane]]
     step = volume.spacing_mm[::-1]
     crop = [slice(None)] * 3
     for axis in (rows, columns):
         grow = int(MARGIN_MM / step[axis]) if volume.spacing_known else int(MARGIN_MM / 0.4)
-        crop[axis] = slice(max(0, around[axis].start - grow), min(volume.hu.shape[axis], around[axis].stop + grow))
+        crop[axis] = slice(
+            max(0, around[axis].start - grow), min(volume.hu.shape[axis], around[axis].stop + grow)
+        )
     crop[normal] = slice(index, index + 1)
     # canonical z runs up, a picture's rows run down
     backwards = {rows: flip[rows_c] != (rows_c == 0), columns: flip[columns_c]}
@@ -136,7 +202,9 @@ def _slice_view(
     for array in arrays:
         picture = array[tuple(crop)].squeeze(normal)
         picture = picture if rows < columns else picture.T
-        pictures.append(picture[:: -1 if backwards[rows] else 1, :: -1 if backwards[columns] else 1])
+        pictures.append(
+            picture[:: -1 if backwards[rows] else 1, :: -1 if backwards[columns] else 1]
+        )
     for line, axis in ((1, rows), (0, columns)):
         sign = -1 if backwards[axis] else 1
         to_px[line, 2 - axis] = sign
@@ -148,12 +216,26 @@ def _slice_view(
     if left in SIDES and not (sure or volume.orientation_known):
         left = right = "?"
     edges = (left, right, top, bottom)
-    return View(f"{shown}-{index}", shown, index, grey, mask, to_px, edges, pixel if volume.spacing_known else None, "")
+    return View(
+        f"{shown}-{index}",
+        shown,
+        index,
+        grey,
+        mask,
+        to_px,
+        edges,
+        pixel if volume.spacing_known else None,
+        "",
+    )
 
 
 def _square(
-    grey: NDArray[np.uint8], mask: NDArray[np.uint8], to_px: Array, row_mm: float, column_mm: float,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:  # fmt: skip
+    grey: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    to_px: Array,
+    row_mm: float,
+    column_mm: float,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
     """Make pixels square and the picture small enough; to_px is scaled along, in place."""
     pixel = min(row_mm, column_mm)
     h, w = grey.shape[0] * row_mm / pixel, grey.shape[1] * column_mm / pixel
@@ -161,8 +243,12 @@ def _square(
     size = (max(1, round(w / shrink)), max(1, round(h / shrink)))
     if max(row_mm, column_mm) / pixel > UNEVEN or shrink > 1:
         sx, sy = size[0] / grey.shape[1], size[1] / grey.shape[0]
-        grey = np.asarray(Image.fromarray(np.ascontiguousarray(grey)).resize(size, Image.Resampling.BILINEAR))
-        mask = np.asarray(Image.fromarray(np.ascontiguousarray(mask)).resize(size, Image.Resampling.NEAREST))
+        grey = np.asarray(
+            Image.fromarray(np.ascontiguousarray(grey)).resize(size, Image.Resampling.BILINEAR)
+        )
+        mask = np.asarray(
+            Image.fromarray(np.ascontiguousarray(mask)).resize(size, Image.Resampling.NEAREST)
+        )
         to_px[0] *= sx
         to_px[1] *= sy
         to_px[0, 3] += (sx - 1) / 2

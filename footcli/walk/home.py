@@ -16,11 +16,44 @@ from footcli.system.files import safe_text
 
 NEVER_IMAGES = frozenset(
     f".{ending}"
-    for ending in ("bat", "cfg", "csv", "doc", "docx", "exe", "htm", "html", "ini", "json", "log", "md", "nii", "npz", "pdf", "ply", "py",
-                   "rtf", "sh", "sql", "stl", "toml", "tsv", "txt", "xls", "xlsx", "xml", "yaml", "yml")
+    for ending in (
+        "bat",
+        "cfg",
+        "csv",
+        "doc",
+        "docx",
+        "exe",
+        "htm",
+        "html",
+        "ini",
+        "json",
+        "log",
+        "md",
+        "nii",
+        "npz",
+        "pdf",
+        "ply",
+        "py",
+        "rtf",
+        "sh",
+        "sql",
+        "stl",
+        "toml",
+        "tsv",
+        "txt",
+        "xls",
+        "xlsx",
+        "xml",
+        "yaml",
+        "yml",
+    )
 )
-"""Endings that do not make a folder with subfolders a case of its own: a read-me beside the cases, for one."""
-_IGNORED = frozenset(("thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information"))
+"""Endings that do not make a folder with subfolders a case of its own: a read-me beside the cases,
+for one.
+"""
+_IGNORED = frozenset(
+    ("thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
+)
 _PLANES = {plane.value: plane for plane in Plane}
 _ROLES = frozenset(("ANGLE", "CLINICALINFO", "BBOX"))
 _SLICE_NAME = re.compile(r"^(?P<series>.+)_(?P<plane>AXL|COR|SAG)_\d+$", re.IGNORECASE)
@@ -51,16 +84,19 @@ class _Part:
         return any(_stem(other) == _stem(path) for other in (*self.angles, *self.clinical))
 
     def stems(self) -> set[str]:
-        return {_stem(path) for paths in self.images.values() for path in paths} | {s for stems in self.labels.values() for s in stems}
+        return {_stem(path) for paths in self.images.values() for path in paths} | {
+            s for stems in self.labels.values() for s in stems
+        }
 
 
 @dataclass(slots=True)
 class CaseHome:
     """A case folder that is found but not opened: small, however many slices it holds.
 
-    owner: the folder, with the images if they lie apart from the labels. has_images is told for the data set's layout alone.
-    folders: every folder with files of the case -> those files, or None where they are listed when `cases` asks for them.
-    way: names of the folders from the one that was asked for down to the case; that folder's own name where it is the case itself.
+    owner: the folder, with the images if they lie apart from the labels. has_images is told for the
+    data set's layout alone. folders: every folder with files of the case -> those files, or None
+    where they are listed when `cases` asks for them. way: names of the folders from the one that
+    was asked for down to the case; that folder's own name where it is the case itself.
     """
 
     owner: str
@@ -74,22 +110,43 @@ class CaseHome:
         return safe_text(_base(self.owner))
 
     def cases(self) -> list[CaseRef]:
-        """The cases of this folder, usually one, by id; ids are unique here, not in the whole tree."""
+        """The cases of this folder, usually one, by id.
+
+        Ids are unique here, not in the whole tree.
+        """
         if self.layout == "dataset":
             return sorted(_by_series(self.part()), key=lambda case: case.case_id)
-        files = [path for folder, kept in self.folders.items() for path in (listed(folder)[0] if kept is None else kept)]
-        return [CaseRef(id_from_path(self.way) or "case", Path(self.owner), "plain", {None: tuple(map(Path, files))})]
+        files = [
+            path
+            for folder, kept in self.folders.items()
+            for path in (listed(folder)[0] if kept is None else kept)
+        ]
+        return [
+            CaseRef(
+                id_from_path(self.way) or "case",
+                Path(self.owner),
+                "plain",
+                {None: tuple(map(Path, files))},
+            )
+        ]
 
     def part(self) -> _Part:
         part = _Part(self.owner)
         for folder, kept in sorted(self.folders.items(), key=lambda item: _rank(item[0])):
             first = _uncopied(folder)
-            _sort_in(part, folder, listed(folder)[0] if kept is None else kept, first != folder and first in self.folders)
+            _sort_in(
+                part,
+                folder,
+                listed(folder)[0] if kept is None else kept,
+                first != folder and first in self.folders,
+            )
         return part
 
 
 def listed(folder: str) -> tuple[list[str], list[str]]:
-    """Files and subfolders of one folder, sorted; a folder that cannot be listed is reported like an empty one."""
+    """Files and subfolders of one folder, sorted; a folder that cannot be listed is reported like
+    an empty one.
+    """
     files, folders = [], []
     try:
         with os.scandir(folder) as entries:
@@ -111,7 +168,10 @@ def role_of(folder: str) -> str | None:
 
 
 def standing(folder: str) -> tuple[str, str | None, Plane | None]:
-    """The case folder that owns a folder, and what the names in between say: the role, the plane."""
+    """The case folder that owns a folder, and what the names in between say.
+
+    The role, the plane.
+    """
     owner, role, plane = folder, None, None
     while name := role_of(owner):
         role = role or name
@@ -121,7 +181,10 @@ def standing(folder: str) -> tuple[str, str | None, Plane | None]:
 
 
 def _sort_in(part: _Part, folder: str, files: list[str], copied: bool) -> None:
-    """File a folder's content under what it is. copied: another folder of the case is what this one is called a copy of."""
+    """File a folder's content under what it is.
+
+    copied: another folder of the case is what this one is called a copy of.
+    """
     _, role, plane = standing(folder)
     files, copies = without_copies(files)
     part.copies += copies
@@ -185,18 +248,36 @@ def _by_series(part: _Part) -> list[CaseRef]:
     if len(names) < 2 or None in names:
         return [_case(part, part.name)]
     found = sorted(name for name in names if name)
-    shown = {series for paths in part.images.values() for path in paths if (series := _series(_stem(path)))} or found
+    shown = {
+        series
+        for paths in part.images.values()
+        for path in paths
+        if (series := _series(_stem(path)))
+    } or found
     numbers = {named.number for name in shown if (named := series_name(name))}
     if len(numbers) < 2:
         return [_case(_only(part, name), f"{part.name}_{_tail(name)}") for name in found]
     # never a pair of feet then
-    return [replace(_case(_only(part, name), f"{part.name}_{name}"), several_patients=True) for name in found]
+    return [
+        replace(_case(_only(part, name), f"{part.name}_{name}"), several_patients=True)
+        for name in found
+    ]
 
 
 def _only(part: _Part, series: str) -> _Part:
-    images = {plane: [p for p in paths if _series(_stem(p)) == series] for plane, paths in part.images.items()}
-    labels = {plane: {s: files for s, files in stems.items() if _series(s) == series} for plane, stems in part.labels.items()}
-    angles = [p for p in part.angles if (m := _ANGLE_NAME.match(_stem(p))) is None or safe_text(m["series"]) == series]
+    images = {
+        plane: [p for p in paths if _series(_stem(p)) == series]
+        for plane, paths in part.images.items()
+    }
+    labels = {
+        plane: {s: files for s, files in stems.items() if _series(s) == series}
+        for plane, stems in part.labels.items()
+    }
+    angles = [
+        p
+        for p in part.angles
+        if (m := _ANGLE_NAME.match(_stem(p))) is None or safe_text(m["series"]) == series
+    ]
     copies = [p for p in part.copies if _series(_stem(p)) in (None, series)]
     return replace(part, images=images, labels=labels, angles=angles, copies=copies)
 
@@ -215,15 +296,22 @@ def _case(part: _Part, case_id: str) -> CaseRef:
         case_id=id_from_path([case_id]) or "case",
         folder=Path(part.owner),
         layout="dataset",
-        images={plane: tuple(map(Path, sorted(part.images[plane]))) for plane in Plane if part.images.get(plane)},
+        images={
+            plane: tuple(map(Path, sorted(part.images[plane])))
+            for plane in Plane
+            if part.images.get(plane)
+        },
         labels={
-            plane: {stem: tuple(map(Path, files)) for stem, files in sorted(part.labels[plane].items())}
-            for plane in Plane if part.labels.get(plane)
+            plane: {
+                stem: tuple(map(Path, files)) for stem, files in sorted(part.labels[plane].items())
+            }
+            for plane in Plane
+            if part.labels.get(plane)
         },
         angle_files=tuple(map(Path, sorted(part.angles))),
         clinical_files=tuple(map(Path, sorted(part.clinical))),
         copies=tuple(map(Path, sorted(part.copies))),
-    )  # fmt: skip
+    )
 
 
 def _base(path: str) -> str:

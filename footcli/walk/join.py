@@ -1,4 +1,6 @@
-"""Folders of one name: which of them are one case, images here and labels there; and ids that never collide."""
+"""Folders of one name: which of them are one case, images here and labels there; and ids that never
+collide.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,12 @@ SPLIT_FRAGMENTS = ("원천데이터", "라벨링데이터")
 
 
 def joined(homes: Sequence[CaseHome]) -> list[CaseHome]:
-    """The homes with what lies apart put together, in no order: labels and clinical files go to the image folder of their name.
+    """The homes with what lies apart put together, in no order: labels and clinical files go to the
+    image folder of their name.
 
-    Of several image folders the best match counts. Folders without images stand for themselves where nothing tells that they belong
-    together: AD/AN1 and FD/AN1 are two cases. Changes the homes.
+    Of several image folders the best match counts. Folders without images stand for themselves
+    where nothing tells that they belong together: AD/AN1 and FD/AN1 are two cases. Changes the
+    homes.
     """
     by_name: dict[str, list[CaseHome]] = defaultdict(list)
     for home in homes:
@@ -30,7 +34,9 @@ def joined(homes: Sequence[CaseHome]) -> list[CaseHome]:
 
 def _cases(namesakes: list[CaseHome]) -> list[CaseHome]:
     """The same for the homes of one name."""
-    whole, apart = ([home for home in namesakes if home.has_images is there] for there in (True, False))
+    whole, apart = (
+        [home for home in namesakes if home.has_images is there] for there in (True, False)
+    )
     if not whole:
         return _without_images(apart)
     claims = _claims(whole, apart)
@@ -45,26 +51,34 @@ def _cases(namesakes: list[CaseHome]) -> list[CaseHome]:
 
 
 def _claims(whole: list[CaseHome], apart: list[CaseHome]) -> list[list[CaseHome]]:
-    """For each home with images the homes without that match it best: by slices of one name, then by the way there."""
+    """For each home with images the homes without that match it best: by slices of one name, then
+    by the way there.
+    """
     if len(whole) == 1:
         return [apart]
     stems, ways = [home.part().stems() for home in whole], [_way(home.owner) for home in whole]
     claims: list[list[CaseHome]] = [[] for _ in whole]
     for home in apart:
         mine, way = home.part().stems(), _way(home.owner)
-        claims[max(range(len(whole)), key=lambda i: (len(mine & stems[i]), (way & ways[i]).total()))].append(home)
+        claims[
+            max(range(len(whole)), key=lambda i: (len(mine & stems[i]), (way & ways[i]).total()))
+        ].append(home)
     return claims
 
 
 def _displaces(other: CaseHome, home: CaseHome, owner: CaseHome) -> bool:
-    """Whether the owner's labels are the other's: both label the same slices, in different places, and the other's is nearer."""
+    """Whether the owner's labels are the other's: both label the same slices, in different places,
+    and the other's is nearer.
+    """
     way, others, owners = _way(home.owner), _way(other.owner), _way(owner.owner)
     nearer = (others & owners).total() > (way & owners).total()
     return nearer and not way <= others and not home.part().stems().isdisjoint(other.part().stems())
 
 
 def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
-    """Homes without images: one goes to another where its way is part of the other's and of no third one's."""
+    """Homes without images: one goes to another where its way is part of the other's and of no
+    third one's.
+    """
     ways = {id(home): _way(home.owner) for home in homes}
     cases: list[CaseHome] = []
     for home in sorted(homes, key=lambda home: -ways[id(home)].total()):
@@ -77,16 +91,23 @@ def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
 
 
 def _way(folder: str) -> Counter[str]:
-    """The folder names on the way and how often each, without what tells images from labels (`TS_`/`TL_`, split folders)."""
+    """The folder names on the way and how often each, without what tells images from labels
+    (`TS_`/`TL_`, split folders).
+    """
     names = (safe_text(name) for name in Path(folder).parts)
-    return Counter(re.sub(r"^([TV])[SL]_", r"\1_", name) for name in names if not any(fragment in name for fragment in SPLIT_FRAGMENTS))
+    return Counter(
+        re.sub(r"^([TV])[SL]_", r"\1_", name)
+        for name in names
+        if not any(fragment in name for fragment in SPLIT_FRAGMENTS)
+    )
 
 
 def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
-    """Cases of one id get the parent folder's name in front, then `~2`, `~3`: outputs must never collide, on any disk.
+    """Cases of one id get the parent folder's name in front, then `~2`, `~3`: outputs must never
+    collide, on any disk.
 
-    Plain folders have ids of their own by their way (`id_from_path`); what is left are two folders of one Case_ID in a data set, and
-    names that differ by case alone.
+    Plain folders have ids of their own by their way (`id_from_path`); what is left are two folders
+    of one Case_ID in a data set, and names that differ by case alone.
     """
     namesakes: dict[str, list[CaseRef]] = defaultdict(list)
     for case in cases:
@@ -97,7 +118,9 @@ def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
     # those that keep their own id first: a copy never renames what it was copied from
     for case in sorted(cases, key=lambda case: wanted[id(case)] != case.case_id):
         case_id, number = wanted[id(case)], 1
-        while case_id.casefold() in taken or (case_id != case.case_id and case_id.casefold() in namesakes):
+        while case_id.casefold() in taken or (
+            case_id != case.case_id and case_id.casefold() in namesakes
+        ):
             number += 1
             case_id = f"{wanted[id(case)]}~{number}"
         taken.add(case_id.casefold())
@@ -106,15 +129,21 @@ def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
 
 
 def _wanted_ids(namesakes: list[CaseRef]) -> list[tuple[CaseRef, str]]:
-    """What each case of one id would be called. In a data set those with images count before labels that found none.
+    """What each case of one id would be called.
 
-    Several of them in folders of different names (AD, FD) get that name in front; else the first keeps the id alone, and the others,
-    copies of it as it seems, get the name.
+    In a data set those with images count before labels that found none.
+
+    Several of them in folders of different names (AD, FD) get that name in front; else the first
+    keeps the id alone, and the others, copies of it as it seems, get the name.
     """
     own = [case for case in namesakes if case.images] or namesakes
     several = len({case.folder.parent.name.casefold() for case in own}) > 1
     return [
-        (case, f"{safe_text(case.folder.parent.name)}_{case.case_id}" if case.layout == "dataset" and (several or case is not own[0])
-         else case.case_id)
+        (
+            case,
+            f"{safe_text(case.folder.parent.name)}_{case.case_id}"
+            if case.layout == "dataset" and (several or case is not own[0])
+            else case.case_id,
+        )
         for case in namesakes
-    ]  # fmt: skip
+    ]

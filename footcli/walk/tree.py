@@ -1,4 +1,7 @@
-"""A folder on disk -> the cases in it. Looks at names only; never opens a file, never follows a link."""
+"""A folder on disk -> the cases in it.
+
+Looks at names only; never opens a file, never follows a link.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +14,44 @@ from footcli.domain import CaseRef
 from footcli.errors import SetupError
 from footcli.identity import id_from_path
 from footcli.system.files import safe_text
-from footcli.walk.home import CaseHome, is_image, listed, never_image, plane_of, role_of, standing, tells_of_slices
+from footcli.walk.home import (
+    CaseHome,
+    is_image,
+    listed,
+    never_image,
+    plane_of,
+    role_of,
+    standing,
+    tells_of_slices,
+)
 from footcli.walk.join import joined, with_unique_ids
 
 __all__ = ["CaseHome", "CasePlace", "find_cases", "find_homes", "find_places"]
 
 
 def find_cases(root: Path) -> tuple[CaseRef, ...]:
-    """All cases below a folder, in a fixed order: the data set's tree in any of its forms, or plain folders of images.
+    """All cases below a folder, in a fixed order: the data set's tree in any of its forms, or plain
+    folders of images.
 
-    A plain folder with files is one case, the root too; a single file is a case of one file. A folder with nothing in it at
-    all becomes a case without images, so that it is reported. Ids are unique, ignoring case.
-    Raises SetupError if root does not exist or cannot be listed.
+    A plain folder with files is one case, the root too; a single file is a case of one file. A
+    folder with nothing in it at all becomes a case without images, so that it is reported. Ids are
+    unique, ignoring case. Raises SetupError if root does not exist or cannot be listed.
     """
     if root.is_file():
         root = root.resolve()
-        return (CaseRef(id_from_path([safe_text(root.stem)]), root.parent, "plain", {None: (root,)}),)
+        return (
+            CaseRef(id_from_path([safe_text(root.stem)]), root.parent, "plain", {None: (root,)}),
+        )
     found = [case for home in find_homes(root, keep_names=True) for case in home.cases()]
     return with_unique_ids(sorted(found, key=lambda case: (str(case.folder), case.case_id)))
 
 
 @dataclass(frozen=True, slots=True)
 class CasePlace:
-    """A case that is known by id and place alone. case_id: unique in the tree, as `find_cases` gives it."""
+    """A case that is known by id and place alone.
+
+    case_id: unique in the tree, as `find_cases` gives it.
+    """
 
     case_id: str
     home: CaseHome
@@ -52,31 +70,46 @@ class CasePlace:
 
 
 def find_places(root: Path) -> list[CasePlace]:
-    """The cases of `find_cases` without their file names: memory grows with cases, not with slices. Raises SetupError as it does."""
+    """The cases of `find_cases` without their file names: memory grows with cases, not with slices.
+    Raises SetupError as it does.
+    """
     places, bare = [], []
     for home in find_homes(root):
         for case in home.cases():
-            places.append(CasePlace(case.case_id, home, bool(case.labels or case.angle_files), case.case_id))
+            places.append(
+                CasePlace(case.case_id, home, bool(case.labels or case.angle_files), case.case_id)
+            )
             images = dict.fromkeys(case.images, ())  # whether there are any decides about ids
-            bare.append(replace(case, images=images, labels={}, angle_files=(), clinical_files=(), copies=()))
+            bare.append(
+                replace(
+                    case, images=images, labels={}, angle_files=(), clinical_files=(), copies=()
+                )
+            )
     order = sorted(range(len(bare)), key=lambda i: (str(bare[i].folder), bare[i].case_id))
     unique = with_unique_ids([bare[i] for i in order])
     return [replace(places[i], case_id=case.case_id) for i, case in zip(order, unique, strict=True)]
 
 
 def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
-    """The case folders below a folder, in a fixed order: what `find_cases` gives, before any file name is kept.
+    """The case folders below a folder, in a fixed order: what `find_cases` gives, before any file
+    name is kept.
 
-    For trees of millions of slices: go through the homes one by one. keep_names: keep the file names, so that no folder is
-    listed twice. Raises SetupError if root does not exist or cannot be listed.
+    For trees of millions of slices: go through the homes one by one. keep_names: keep the file
+    names, so that no folder is listed twice. Raises SetupError if root does not exist or cannot be
+    listed.
     """
     if not root.exists():
-        raise SetupError(f"{safe_text(str(root))} does not exist: give a folder of cases or of DICOM files")
+        raise SetupError(
+            f"{safe_text(str(root))} does not exist: give a folder of cases or of DICOM files"
+        )
     root = root.resolve()
     try:
         os.scandir(root).close()
     except OSError:
-        raise SetupError(f"{safe_text(str(root))} cannot be opened: check its permissions and that it is a folder") from None
+        raise SetupError(
+            f"{safe_text(str(root))} cannot be opened: check its permissions and that it is a "
+            "folder"
+        ) from None
     homes: dict[str, CaseHome] = {}
     plain: list[CaseHome] = []
     for folder, files, folders in _folders(str(root)):
@@ -85,8 +118,12 @@ def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
             owner, _, plane = standing(folder)
             home = homes.setdefault(owner, CaseHome(owner, "dataset"))
             home.folders[folder] = kept
-            home.has_images = home.has_images or any(is_image(path) and plane_of(path, plane) for path in files)
-        elif (files or not folders) and (not folders or not all(never_image(path) for path in files)):
+            home.has_images = home.has_images or any(
+                is_image(path) and plane_of(path, plane) for path in files
+            )
+        elif (files or not folders) and (
+            not folders or not all(never_image(path) for path in files)
+        ):
             plain.append(CaseHome(folder, "plain", {folder: kept}, way=_way(folder, root)))
     return sorted(joined(list(homes.values())) + plain, key=lambda home: home.owner)
 
@@ -97,7 +134,9 @@ def _way(folder: str, root: Path) -> tuple[str, ...]:
 
 
 def _folders(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """(folder, files, subfolders) of the whole tree, sorted; hidden names, links and special files left out."""
+    """(folder, files, subfolders) of the whole tree, sorted; hidden names, links and special files
+    left out.
+    """
     waiting = [root]
     while waiting:
         folder = waiting.pop()

@@ -1,4 +1,6 @@
-"""The two pages' common ground: one Jinja environment, the policy, the style, and states as colour, word and symbol."""
+"""The two pages' common ground: one Jinja environment, the policy, the style, and states as colour,
+word and symbol.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from footcli.errors import SetupError
 from footcli.system import assets
 from footcli.text import messages
 
-LEVEL_STATE = {Level.PRESENT: "outside", Level.BORDERLINE: "borderline", Level.NOT_SEEN: "within", Level.NOT_MEASURABLE: "missing"}
+LEVEL_STATE = {
+    Level.PRESENT: "outside",
+    Level.BORDERLINE: "borderline",
+    Level.NOT_SEEN: "within",
+    Level.NOT_MEASURABLE: "missing",
+}
 SYMBOL = {"within": "✓", "borderline": "≈", "outside": "▲", "missing": "–", "no_range": "·"}
 
 
@@ -35,19 +42,31 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Every text that a template prints passes here first; markup made by footcli does not need to."""
-    return messages.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Every text that a template prints passes here first.
+
+    Markup made by footcli does not need to.
+    """
+    return (
+        messages.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    )
 
 
 def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **content: Any) -> str:
-    """A template filled in: self-contained HTML, its scripts as one. Raises SetupError for an unknown language or missing templates."""
+    """A template filled in: self-contained HTML, its scripts as one.
+
+    Raises SetupError for an unknown language or missing templates.
+    """
     folder = assets.templates_dir()
     try:
-        *parts, style = ((folder / name).read_text(encoding="utf-8") for name in (*scripts, "style.css"))
+        *parts, style = (
+            (folder / name).read_text(encoding="utf-8") for name in (*scripts, "style.css")
+        )
         script = "\n".join(parts)
         source = _environment().get_template(template)
     except (OSError, TemplateError) as error:
-        raise SetupError(f"a template of this installation is missing or damaged ({template}): reinstall footcli") from error
+        raise SetupError(
+            f"a template of this installation is missing or damaged ({template}): reinstall footcli"
+        ) from error
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -65,7 +84,7 @@ def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **co
 
 
 def report_link(folder: str, above: str = "") -> str:
-    """The address of a case's report, from the page of the run or, with "../", from another case's."""
+    """The address of a case's report from the index page, or with "../" from another report."""
     return above + urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
 
 

@@ -23,9 +23,17 @@ Array = NDArray[np.float64]
 
 
 def tag(name: str, *children: Markup | str, **attributes: str | float | None) -> Markup:
-    """One element; text and attribute values are cleaned and escaped, `_` in attribute names becomes `-`, None is left out."""
-    shown = [f'{key.rstrip("_").replace("_", "-")}="{_value(v)}"' for key, v in attributes.items() if v is not None]
-    inside = "".join(str(c) if isinstance(c, Markup) else str(escape(messages.clean(c))) for c in children)
+    """One element; text and attribute values are cleaned and escaped, `_` in attribute names
+    becomes `-`, None is left out.
+    """
+    shown = [
+        f'{key.rstrip("_").replace("_", "-")}="{_value(v)}"'
+        for key, v in attributes.items()
+        if v is not None
+    ]
+    inside = "".join(
+        str(c) if isinstance(c, Markup) else str(escape(messages.clean(c))) for c in children
+    )
     return Markup(f"<{' '.join([name, *shown])}>{inside}</{name}>")
 
 
@@ -88,8 +96,11 @@ def segment(a: Array, b: Array, **attributes: str | float | None) -> Markup:
     return tag("line", x1=a[0], y1=a[1], x2=b[0], y2=b[1], **attributes)
 
 
-def range_bar(values: Mapping[Source, float], low: float | None, high: float | None, band: float, words: str) -> Markup:
-    """The normal range as a bar, its guard band on either side of a limit, and a mark for each value: round from landmarks, square from
+def range_bar(
+    values: Mapping[Source, float], low: float | None, high: float | None, band: float, words: str
+) -> Markup:
+    """The normal range as a bar, its guard band on either side of a limit, and a mark for each
+    value: round from landmarks, square from
     masks. words: the same for who does not see it. Nothing without a limit or without a value.
     """
     limits = [limit for limit in (low, high) if limit is not None]
@@ -103,13 +114,25 @@ def range_bar(values: Mapping[Source, float], low: float | None, high: float | N
         return BAR_WIDE * (value - start) / (stop - start)
 
     def zone(a: float, b: float, class_: str) -> Markup:
-        return tag("rect", x=at(max(a, start)), y=6, width=at(min(b, stop)) - at(max(a, start)), height=8, class_=class_)
+        return tag(
+            "rect",
+            x=at(max(a, start)),
+            y=6,
+            width=at(min(b, stop)) - at(max(a, start)),
+            height=8,
+            class_=class_,
+        )
 
-    parts = [zone(start, stop, "track"), zone(start if low is None else low, stop if high is None else high, "normal")]
+    parts = [
+        zone(start, stop, "track"),
+        zone(start if low is None else low, stop if high is None else high, "normal"),
+    ]
     parts += [zone(limit - band, limit + band, "guard") for limit in limits if band > 0]
     for source, value in values.items():
         if source == "masks":
             parts.append(tag("rect", x=at(value) - 4, y=6, width=8, height=8, class_=source))
         else:
             parts.append(tag("circle", cx=at(value), cy=10, r=5, class_=source))
-    return tag("svg", *parts, viewBox=f"0 0 {BAR_WIDE} 20", class_="rangebar", role="img", aria_label=words)
+    return tag(
+        "svg", *parts, viewBox=f"0 0 {BAR_WIDE} 20", class_="rangebar", role="img", aria_label=words
+    )

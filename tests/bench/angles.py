@@ -1,9 +1,12 @@
-"""Score angles and key points on fixed subjects of the whole range of feet, and the points' scores on scans made hard.
+"""Score angles and key points on fixed subjects of the whole range of feet, and the points' scores
+on scans made hard.
 
-python tests/bench/angles.py [--set range|hard|score] [--models DIR] [--spacing 0.8] [--jobs 2] [--points FILE] [--record]
+python tests/bench/angles.py [--set range|hard|score] [--models DIR] [--spacing 0.8] [--jobs 2]
+  [--points FILE] [--record]
 
-range: RANGE_SEEDS, severe flat to severe cavus, varus to valgus. hard: HARD_SEEDS, a third each with noise, metal, a cut-off field.
-score: SCORE_SEEDS, every second one hard, on which scores are calibrated. points: a JSON list of what each point was scored and missed by.
+range: RANGE_SEEDS, severe flat to severe cavus, varus to valgus. hard: HARD_SEEDS, a third each
+with noise, metal, a cut-off field. score: SCORE_SEEDS, every second one hard, on which scores are
+calibrated. points: a JSON list of what each point was scored and missed by.
 """
 
 from __future__ import annotations
@@ -39,14 +42,23 @@ from footcli.phantom.truth import further
 from footcli.run.pipeline import Options, load_models
 from footcli.system.assets import models_dir
 
-GROUPS = ("flat_foot", "cavus_foot", "normal", None)  # by turns, so that both ends of the range are there
+GROUPS = (
+    "flat_foot",
+    "cavus_foot",
+    "normal",
+    None,
+)  # by turns, so that both ends of the range are there
 SETS = {"range": RANGE_SEEDS, "hard": HARD_SEEDS, "score": SCORE_SEEDS}
 SURE, NEAR_MM = 0.8, 3.0
 METAL_HU = 3000
 
 
-def harder(hu: NDArray[np.int16], affine: Array, to_foot: Array, seed: int) -> tuple[NDArray[np.int16], Array, NDArray[np.int64], str]:
-    """A scan made hard by noise, metal or a cut-off field: (hu, affine, first voxel (x, y, z) that is left, how)."""
+def harder(
+    hu: NDArray[np.int16], affine: Array, to_foot: Array, seed: int
+) -> tuple[NDArray[np.int16], Array, NDArray[np.int64], str]:
+    """A scan made hard by noise, metal or a cut-off field: (hu, affine, first voxel (x, y, z) that
+    is left, how).
+    """
     rng = np.random.default_rng([seed, 404])
     first = np.zeros(3, np.int64)
     how = ("noise", "metal", "cut")[seed // 2 % 3 if seed >= SCORE_SEEDS[0] else seed % 3]
@@ -64,7 +76,9 @@ def harder(hu: NDArray[np.int16], affine: Array, to_foot: Array, seed: int) -> t
         low[1] = rng.uniform(-22, 8)
     else:
         high[2] = rng.uniform(85, 120)
-    corners = np.stack(np.meshgrid(*[(0, n - 1) for n in hu.shape[::-1]], indexing="ij"), -1).reshape(-1, 3)
+    corners = np.stack(
+        np.meshgrid(*[(0, n - 1) for n in hu.shape[::-1]], indexing="ij"), -1
+    ).reshape(-1, 3)
     bounds = apply(to_foot, corners)
     middle = (bounds.min(0) + bounds.max(0)) / 2
     inverse = np.linalg.inv(to_foot)
@@ -98,7 +112,15 @@ def _metal(hu: NDArray[np.int16], affine: Array, rng: np.random.Generator) -> ND
         half, radius = rng.uniform(8, 20) / mm, rng.uniform(1.5, 3.0) / mm
         low = np.maximum((centre - half - radius).astype(int), 0)
         high = np.minimum((centre + half + radius + 1).astype(int), hu.shape)
-        rel = np.stack(np.meshgrid(*[np.arange(a, b) for a, b in zip(low, high, strict=True)], indexing="ij"), -1) - centre
+        rel = (
+            np.stack(
+                np.meshgrid(
+                    *[np.arange(a, b) for a, b in zip(low, high, strict=True)], indexing="ij"
+                ),
+                -1,
+            )
+            - centre
+        )
         t = rel @ way
         rod = (np.abs(t) < half) & (((rel**2).sum(-1) - t**2) < radius**2)
         solid[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] |= rod
@@ -106,20 +128,28 @@ def _metal(hu: NDArray[np.int16], affine: Array, rng: np.random.Generator) -> ND
     r, angle = np.hypot(y, x) + 2, np.arctan2(y, x)
     star = np.cos(8 * angle + rng.uniform(0, 6)) / r
     for z in np.flatnonzero(solid.any((1, 2))):
-        out[z] += 120 * signal.fftconvolve(solid[z].astype(np.float32), star, mode="same").astype(np.float32) * (hu[z] > -900)
+        out[z] += (
+            120
+            * signal.fftconvolve(solid[z].astype(np.float32), star, mode="same").astype(np.float32)
+            * (hu[z] > -900)
+        )
     out[solid] = METAL_HU
     return np.clip(out, -1024, 3071).astype(np.int16)
 
 
 def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
-    """Draw, scan, find, measure; truth and found angles, and for each key point its score and how far off it lies (mm)."""
+    """Draw, scan, find, measure; truth and found angles, and for each key point its score and how
+    far off it lies (mm).
+    """
     subject = draw_subject(seed, GROUPS[seed % len(GROUPS)], spread=1.0)
     seen = scan(subject, spacing, seed)
     grid = seen.raster.grid
     hu, affine, first, how = seen.hu, grid.affine, np.zeros(3, np.int64), "as drawn"
     if hard:
         hu, affine, first, how = harder(hu, affine, grid.to_foot @ affine, seed)
-    true_frame = foot_frame(seen.raster.labels, grid.affine, orientation_known=True, weight_bearing=True)
+    true_frame = foot_frame(
+        seen.raster.labels, grid.affine, orientation_known=True, weight_bearing=True
+    )
     # every true point, in or out of the field, voxels of the whole scan
     points = {name: grid.voxels(at) for name, at in seen.subject.landmarks.items()}
     loaded = load_models(Options(models, device="cpu", threads=1))
@@ -134,24 +164,51 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     for m in measure_both(located.landmarks, masks, frame, located.missing):
         found[m.source][m.name] = m.value
     values = {name: (value, found["masks"].get(name)) for name, value in found["landmarks"].items()}
-    found["both"] = {name: (a + b) / 2 for name, (a, b) in values.items() if a is not None and b is not None}  # what findings take
+    found["both"] = {
+        name: (a + b) / 2 for name, (a, b) in values.items() if a is not None and b is not None
+    }  # what findings take
     truth = true_angles({k: apply(true_frame.to_foot, v) for k, v in points.items()})
     move = true_frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
-    truth |= true_angles({k: apply(move, v) for k, v in further(subject.bones, seen.subject.landmarks, subject.gap_mm).items()}, FURTHER)
+    truth |= true_angles(
+        {
+            k: apply(move, v)
+            for k, v in further(subject.bones, seen.subject.landmarks, subject.gap_mm).items()
+        },
+        FURTHER,
+    )
     marks = []
     for mark in located.landmarks:
         if mark.name in located.missing:
             continue
-        off = apply(true_frame.to_foot, np.array(mark.xyz_vox) + first) - apply(true_frame.to_foot, points[mark.name])
+        off = apply(true_frame.to_foot, np.array(mark.xyz_vox) + first) - apply(
+            true_frame.to_foot, points[mark.name]
+        )
         flat = off[1:] if ANGLE_PLANE[mark.name.split("_")[0]] is Plane.SAG else off[[0, 2]]
         apart = {"off_mm": float(np.linalg.norm(flat)), "off_3d_mm": float(np.linalg.norm(off))}
         marks.append({"name": mark.name, "score": mark.score, **apart})
-    return {"seed": seed, "how": how, "side": subject.side, "truth": truth, "found": found, "points": marks}
+    return {
+        "seed": seed,
+        "how": how,
+        "side": subject.side,
+        "truth": truth,
+        "found": found,
+        "points": marks,
+    }
 
 
 def report(cases: list[dict[str, Any]]) -> None:
     """Tables of angles and of the points' scores."""
-    heads = ("angle", "from", "true range", "mean error, deg", "bias", "limits of agreement, deg", "ICC(2,1)", "cases", "not measured")
+    heads = (
+        "angle",
+        "from",
+        "true range",
+        "mean error, deg",
+        "bias",
+        "limits of agreement, deg",
+        "ICC(2,1)",
+        "cases",
+        "not measured",
+    )
     print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for term in (*ANGLES, *FURTHER):
         for source in ("landmarks", "masks", "both"):
@@ -162,8 +219,10 @@ def report(cases: list[dict[str, Any]]) -> None:
             gap = both[:, 1] - both[:, 0]
             bounds, icc = limits_of_agreement(gap), icc21(both[:, 0], both[:, 1])
             print(
-                f"| {term.name} | {source} | {both[:, 0].min():.0f} … {both[:, 0].max():.0f} | {np.abs(gap).mean():.2f} | {gap.mean():.2f} "
-                f"| {'–' if bounds is None else f'{bounds[0]:.1f}, {bounds[1]:.1f}'} | {'–' if icc is None else f'{icc:.3f}'} "
+                f"| {term.name} | {source} | {both[:, 0].min():.0f} … {both[:, 0].max():.0f} | "
+                f"{np.abs(gap).mean():.2f} | {gap.mean():.2f} "
+                f"| {'–' if bounds is None else f'{bounds[0]:.1f}, {bounds[1]:.1f}'} | "
+                f"{'–' if icc is None else f'{icc:.3f}'} "
                 f"| {len(both)} | {len(pairs) - len(both)} |"
             )
     print()
@@ -172,12 +231,17 @@ def report(cases: list[dict[str, Any]]) -> None:
         off, space, sure = (np.array([p[k] for p in own]) for k in ("off_mm", "off_3d_mm", "score"))
         kept = sure >= SURE
         print(
-            f"{how}: {len(own)} points, mean error {off.mean():.2f} mm in the view, {space.mean():.2f} in space; "
-            f"scored {SURE} and more {kept.mean():.2f}, of these within {NEAR_MM:.0f} mm {(off[kept] <= NEAR_MM).mean():.3f}"
+            f"{how}: {len(own)} points, mean error {off.mean():.2f} mm in the view, "
+            f"{space.mean():.2f} in space; "
+            f"scored {SURE} and more {kept.mean():.2f}, of these within {NEAR_MM:.0f} mm "
+            f"{(off[kept] <= NEAR_MM).mean():.3f}"
         )
     every = [p for c in cases for p in c["points"] if p["score"] >= SURE]
     near = np.mean([p["off_mm"] <= NEAR_MM for p in every])
-    print(f"all: {len(every)} points scored {SURE} and more, of these within {NEAR_MM:.0f} mm {near:.3f}")
+    print(
+        f"all: {len(every)} points scored {SURE} and more, of these within {NEAR_MM:.0f} mm "
+        f"{near:.3f}"
+    )
 
 
 def record(folder: Path, cases: list[dict[str, Any]]) -> None:
@@ -186,17 +250,32 @@ def record(folder: Path, cases: list[dict[str, Any]]) -> None:
     for spec in load_manifest(folder).models:
         if spec.task != "landmarks":
             continue
-        quality: dict[str, object] = {"measured_on": f"{len(seeds)} unseen synthetic subjects, seeds {min(seeds)}-{max(seeds)}"}
-        for name in (n for n in ANGLE_PLANE if n in cases[0]["found"]["landmarks"] and ANGLE_PLANE[n] in spec.planes):
-            gaps = [c["found"]["landmarks"][name] - c["truth"][name] for c in cases if c["found"]["landmarks"].get(name) is not None]
+        quality: dict[str, object] = {
+            "measured_on": f"{len(seeds)} unseen subjects, seeds {min(seeds)}-{max(seeds)}"
+        }
+        for name in (
+            n
+            for n in ANGLE_PLANE
+            if n in cases[0]["found"]["landmarks"] and ANGLE_PLANE[n] in spec.planes
+        ):
+            gaps = [
+                c["found"]["landmarks"][name] - c["truth"][name]
+                for c in cases
+                if c["found"]["landmarks"].get(name) is not None
+            ]
             quality[f"mae_deg {name}"] = round(float(np.abs(gaps).mean()), 2)
         named = {name for names in spec.points for name in names}
-        quality["mean_radial_error_mm"] = round(float(np.mean([p["off_mm"] for c in cases for p in c["points"] if p["name"] in named])), 2)
+        quality["mean_radial_error_mm"] = round(
+            float(np.mean([p["off_mm"] for c in cases for p in c["points"] if p["name"] in named])),
+            2,
+        )
         write_entry(folder, replace(spec, quality=quality))
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     args.add_argument("--set", choices=tuple(SETS), default="range")
     args.add_argument("--seeds", type=int, nargs="+", default=None)
     args.add_argument("--models", type=Path, default=None)

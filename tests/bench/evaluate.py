@@ -1,10 +1,13 @@
-"""Measure statistics and evaluation on a large label tree: time and memory, and AP of masks and boxes against pycocotools.
+"""Measure statistics and evaluation on a large label tree: time and memory, and AP of masks and
+boxes against pycocotools.
 
 python tests/bench/evaluate.py [--labels 100000] [--scored 20000] [--rounds 9]
 
-AP of masks is raced twice: from outlines and label volumes in memory, overlaps counted or run lengths made on the way; and from what each
-side keeps of the same detections, areas and overlaps here, run lengths there. AP of boxes starts from columns, and from COCO's own objects.
-Exits with 1 if the statistics take over 60 s or 500 MB, AP differs by more than 1e-6, or a median ratio lies below 20.
+AP of masks is raced twice: from outlines and label volumes in memory, overlaps counted or run
+lengths made on the way; and from what each side keeps of the same detections, areas and overlaps
+here, run lengths there. AP of boxes starts from columns, and from COCO's own objects. Exits with 1
+if the statistics take over 60 s or 500 MB, AP differs by more than 1e-6, or a median ratio lies
+below 20.
 """
 
 from __future__ import annotations
@@ -60,7 +63,8 @@ def truth_volume(labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]]) -> np.n
 
 
 def make_results(out: Path, tree: Path, labels: int) -> list[tuple[Slices, Any]]:
-    """A result for each of the first cases, `labels` slices in all: its truth moved by a voxel or two, some slices lost.
+    """A result for each of the first cases, `labels` slices in all: its truth moved by a voxel or
+    two, some slices lost.
 
     Returns outlines and result of the first.
     """
@@ -83,19 +87,34 @@ def make_results(out: Path, tree: Path, labels: int) -> list[tuple[Slices, Any]]
 
 def parsed(labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]]) -> Slices:
     """A case's outlines in memory."""
-    return [(plane, i, read_slice_label(*files).polygons) for plane in labels for i, (_, files) in enumerate(sorted(labels[plane].items()))]
+    return [
+        (plane, i, read_slice_label(*files).polygons)
+        for plane in labels
+        for i, (_, files) in enumerate(sorted(labels[plane].items()))
+    ]
 
 
 def oracle_sides(pairs: list[tuple[Slices, Any]], problem: Problem) -> list[COCO]:
     """The problem's very masks as run lengths, images under the same ids."""
-    scores = {(int(i), int(k)): float(s) for i, k, s in zip(problem.found.image, problem.found.label, problem.found.scores, strict=True)}
+    scores = {
+        (int(i), int(k)): float(s)
+        for i, k, s in zip(
+            problem.found.image, problem.found.label, problem.found.scores, strict=True
+        )
+    }
     sides: list[list[dict[str, Any]]] = [[], []]
 
     def add(side: int, image: int, bone: int, mask: Any) -> None:
         own = np.asfortranarray(mask)
         if own.any():
-            entry = {"id": len(sides[side]) + 1, "image_id": image, "category_id": bone, "iscrowd": 0,
-                     "segmentation": rle.encode(own.view(np.uint8)), "area": float(own.sum())}  # fmt: skip
+            entry = {
+                "id": len(sides[side]) + 1,
+                "image_id": image,
+                "category_id": bone,
+                "iscrowd": 0,
+                "segmentation": rle.encode(own.view(np.uint8)),
+                "area": float(own.sum()),
+            }
             sides[side].append(entry | ({"score": scores[image, bone]} if side else {}))
 
     for number, (slices, volume) in enumerate(pairs):
@@ -126,18 +145,29 @@ def box_columns(count: int) -> tuple[Columns, Columns, list[COCO]]:
     boxes = np.column_stack([rng.uniform(0, 300, (count, 2)), rng.uniform(8, 80, (count, 2))])
     near = np.abs(boxes + rng.normal(0, 4, boxes.shape)) + 1
     scores = rng.random(count)
-    columns = Columns(image, label, boxes, areas=boxes[:, 2] * boxes[:, 3]), Columns(image, label, near, scores=scores)
+    columns = (
+        Columns(image, label, boxes, areas=boxes[:, 2] * boxes[:, 3]),
+        Columns(image, label, near, scores=scores),
+    )
     sides = []
     for flat, extra in ((boxes, None), (near, scores)):
         made = COCO()
         made.dataset = {
-            "images": [{"id": int(i)} for i in np.unique(image)], "categories": [{"id": k, "name": str(k)} for k in range(1, 7)],
+            "images": [{"id": int(i)} for i in np.unique(image)],
+            "categories": [{"id": k, "name": str(k)} for k in range(1, 7)],
             "annotations": [
-                {"id": n + 1, "image_id": int(image[n]), "category_id": int(label[n]), "bbox": flat[n].tolist(), "iscrowd": 0,
-                 "area": float(flat[n, 2] * flat[n, 3]), **({"score": float(extra[n])} if extra is not None else {})}
+                {
+                    "id": n + 1,
+                    "image_id": int(image[n]),
+                    "category_id": int(label[n]),
+                    "bbox": flat[n].tolist(),
+                    "iscrowd": 0,
+                    "area": float(flat[n, 2] * flat[n, 3]),
+                    **({"score": float(extra[n])} if extra is not None else {}),
+                }
                 for n in range(count)
             ],
-        }  # fmt: skip
+        }
         made.createIndex()
         sides.append(made)
     return *columns, sides
@@ -152,7 +182,10 @@ def theirs(sides: list[COCO], kind: str) -> np.ndarray[Any, Any]:
 
 
 def race(name: str, mine: Any, other: Any, rounds: int) -> float:
-    """Interleaved rounds; prints both medians, the median ratio and its spread. Raises where the two differ."""
+    """Interleaved rounds; prints both medians, the median ratio and its spread.
+
+    Raises where the two differ.
+    """
     ratios, a, b = [], [], []
     for _ in range(rounds):
         began = time.perf_counter()
@@ -164,17 +197,26 @@ def race(name: str, mine: Any, other: Any, rounds: int) -> float:
         b.append(time.perf_counter() - between)
         ratios.append(b[-1] / a[-1])
         if not np.allclose(own, judged, atol=1e-6, equal_nan=True):
-            raise SystemExit(f"{name}: AP differs from pycocotools by {np.nanmax(np.abs(own - judged)):.2g}")
+            raise SystemExit(
+                f"{name}: AP differs from pycocotools by {np.nanmax(np.abs(own - judged)):.2g}"
+            )
     middle = statistics.median(ratios)
-    print(f"AP of {name}: footcli {statistics.median(a):.3f} s, pycocotools {statistics.median(b):.3f} s, "
-          f"ratio {middle:.1f} ({min(ratios):.1f} to {max(ratios):.1f}, {rounds} rounds), equal to 1e-6", flush=True)  # fmt: skip
+    print(
+        f"AP of {name}: footcli {statistics.median(a):.3f} s, pycocotools "
+        f"{statistics.median(b):.3f} s, "
+        f"ratio {middle:.1f} ({min(ratios):.1f} to {max(ratios):.1f}, {rounds} rounds), equal to "
+        "1e-6",
+        flush=True,
+    )
     return middle
 
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--labels", type=int, default=100_000)
-    args.add_argument("--scored", type=int, default=20_000, help="labels of the cases that get a result")
+    args.add_argument(
+        "--scored", type=int, default=20_000, help="labels of the cases that get a result"
+    )
     args.add_argument("--rounds", type=int, default=9)
     given = args.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -182,19 +224,33 @@ def main() -> None:
         draw_apart(tree, given.labels)
         good = measure(tree, 2)
         first = make_results(out, tree, given.scored)
-        command = [str(Path(sys.executable).with_name("footcli")), "evaluate", str(out), str(tree), "-q", "--json", "--allow-missing"]
+        command = [
+            str(Path(sys.executable).with_name("footcli")),
+            "evaluate",
+            str(out),
+            str(tree),
+            "-q",
+            "--json",
+            "--allow-missing",
+        ]
         began = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         seconds, made = time.perf_counter() - began, given.scored
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         each = seconds / made * 1e3
-        print(f"evaluate: {made} slice labels in {seconds:.1f} s, {each:.2f} ms a label, largest process {peak:.0f} MB", flush=True)
+        print(
+            f"evaluate: {made} slice labels in {seconds:.1f} s, {each:.2f} ms a label, largest "
+            f"process {peak:.0f} MB",
+            flush=True,
+        )
         cases = [gather(pair) for pair in line_up(out, tree).pairs[:SAMPLE]]
         problem = bone_problem(cases)
         with contextlib.redirect_stdout(io.StringIO()):
             sides = oracle_sides(first, problem)
             truth, found, boxes = box_columns(30_000)
-    print(f"{len(problem.truth.image)} true masks, {len(problem.found.image)} found ones", flush=True)
+    print(
+        f"{len(problem.truth.image)} true masks, {len(problem.found.image)} found ones", flush=True
+    )
 
     def masks() -> Any:
         own = bone_problem(cases)
@@ -212,9 +268,19 @@ def main() -> None:
 
     names = tuple(map(str, range(1, 7)))
     ratios = [
-        race("masks, overlaps and run lengths included", counted, lambda: theirs(oracle_sides(first, problem), "segm"), given.rounds),
+        race(
+            "masks, overlaps and run lengths included",
+            counted,
+            lambda: theirs(oracle_sides(first, problem), "segm"),
+            given.rounds,
+        ),
         race("masks", masks, lambda: theirs(sides, "segm"), given.rounds),
-        race("boxes", lambda: average_precision(truth, found, names)[0].precision, lambda: theirs(boxes, "bbox"), given.rounds),
+        race(
+            "boxes",
+            lambda: average_precision(truth, found, names)[0].precision,
+            lambda: theirs(boxes, "bbox"),
+            given.rounds,
+        ),
     ]
     if not good or min(ratios[1:]) < LEAST_RATIO:
         raise SystemExit(f"statistics over their limits, or a ratio of AP below {LEAST_RATIO:g}")

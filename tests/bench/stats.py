@@ -1,8 +1,10 @@
-"""Time and memory of the statistics over a large tree: not more than 60 s and 500 MB for 100,000 slice labels on two cores.
+"""Time and memory of the statistics over a large tree: not more than 60 s and 500 MB for 100,000
+slice labels on two cores.
 
 python tests/bench/stats.py [--labels 100000] [--jobs 2] [--tree FOLDER]
 
-The memory is that of all processes together: the first one's peak and, for every worker, the largest worker's peak.
+The memory is that of all processes together: the first one's peak and, for every worker, the
+largest worker's peak.
 """
 
 from __future__ import annotations
@@ -30,16 +32,23 @@ if __name__ == "__main__":
     content = to_json(collect(Path(sys.argv[1]), int(sys.argv[2])))
     jobs, largest = int(sys.argv[2]), peak(resource.RUSAGE_CHILDREN)
     labels = sum(plane["labels"] for plane in content["planes"])
-    print(json.dumps({"labels": labels, "own_mb": peak(resource.RUSAGE_SELF), "worker_mb": largest, "jobs": jobs}))
+    own = peak(resource.RUSAGE_SELF)
+    print(json.dumps({"labels": labels, "own_mb": own, "worker_mb": largest, "jobs": jobs}))
 """
 
 
 def draw(tree: Path, labels: int) -> None:
-    """Fill a folder. In a process of its own: a child's peak memory begins with what its parent has when it starts it."""
+    """Fill a folder. In a process of its own: a child's peak memory begins with what its parent has
+    when it starts it.
+    """
     from trees import repeat_labels
 
     began = time.perf_counter()
-    print(f"{repeat_labels(tree, labels)} labels drawn and repeated in {time.perf_counter() - began:.0f} s", flush=True)
+    print(
+        f"{repeat_labels(tree, labels)} labels drawn and repeated in "
+        f"{time.perf_counter() - began:.0f} s",
+        flush=True,
+    )
 
 
 def draw_apart(tree: Path, labels: int) -> None:
@@ -51,27 +60,43 @@ def draw_apart(tree: Path, labels: int) -> None:
 
 
 def measure(tree: Path, jobs: int) -> bool:
-    """Run the statistics in a process of their own and print what they took; True if within the limits."""
+    """Run the statistics in a process of their own and print what they took; True if within the
+    limits.
+    """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "child.py"  # a file: worker processes import it again
         script.write_text(CHILD)
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, str(script), str(tree), str(jobs)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, str(script), str(tree), str(jobs)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         seconds = time.perf_counter() - began
     told = json.loads(done.stdout)
     total_mb = told["own_mb"] + (jobs * told["worker_mb"] if jobs > 1 else 0)
     print(
-        f"{told['labels']} labels, {jobs} job(s): {seconds:.1f} s, {told['labels'] / seconds:.0f} labels a second; "
-        f"peak {told['own_mb']:.0f} MB + {jobs if jobs > 1 else 0} x {told['worker_mb']:.0f} MB = {total_mb:.0f} MB"
+        f"{told['labels']} labels, {jobs} job(s): {seconds:.1f} s, {told['labels'] / seconds:.0f} "
+        "labels a second; "
+        f"peak {told['own_mb']:.0f} MB + {jobs if jobs > 1 else 0} x {told['worker_mb']:.0f} MB = "
+        f"{total_mb:.0f} MB"
     )
     return seconds <= MOST_SECONDS and total_mb <= MOST_MB
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     args.add_argument("--labels", type=int, default=100_000)
     args.add_argument("--jobs", type=int, default=2)
-    args.add_argument("--tree", type=Path, default=None, help="a tree that is there already, instead of a drawn one")
+    args.add_argument(
+        "--tree",
+        type=Path,
+        default=None,
+        help="a tree that is there already, instead of a drawn one",
+    )
     given = args.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tree = given.tree or Path(folder) / "tree"

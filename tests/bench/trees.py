@@ -1,4 +1,6 @@
-"""Large synthetic trees for measurements: the label sets of a few drawn subjects, repeated under new case ids."""
+"""Large synthetic trees for measurements: the label sets of a few drawn subjects, repeated under
+new case ids.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,20 @@ from footcli.phantom.scanner import scan
 from footcli.phantom.write import GROUP, case_name, write_case
 
 SPACING_MM = 1.2
-"""Outlines then have a corner about every 1.2 mm, three pixels of the real 0.4 mm grid, as the data set's own outlines do."""
+"""Outlines then have a corner about every 1.2 mm, three pixels of the real 0.4 mm grid, as the data
+set's own outlines do.
+"""
 SUBJECTS = ((1, "normal"), (2, "olt"), (3, "flat_foot"))
 """(seed, disease) of the subjects whose label sets are repeated in turn."""
 
 
 def repeat_labels(root: Path, labels: int, with_images: bool = True) -> int:
-    """Fill `root` with cases until there are at least `labels` slice labels; returns how many there are.
+    """Fill `root` with cases until there are at least `labels` slice labels; returns how many there
+    are.
 
-    Whole cases in the data set's split layout; every case has an id of its own, in folder, file names and JSON alike, a clinical
-    file and an angle label. with_images: an image beside every label, a hard link to one of the drawn slices.
-    The drawn subjects lie beside `root` meanwhile.
+    Whole cases in the data set's split layout; every case has an id of its own, in folder, file
+    names and JSON alike, a clinical file and an angle label. with_images: an image beside every
+    label, a hard link to one of the drawn slices. The drawn subjects lie beside `root` meanwhile.
     """
     made = 0
     with tempfile.TemporaryDirectory(dir=root.parent) as folder:
@@ -30,7 +35,14 @@ def repeat_labels(root: Path, labels: int, with_images: bool = True) -> int:
         number = 1
         while made < labels:
             seed, disease = SUBJECTS[number % len(SUBJECTS)]
-            made += _copy(models[number % len(SUBJECTS)], root, seed, 10_000_000 + number, disease, with_images)
+            made += _copy(
+                models[number % len(SUBJECTS)],
+                root,
+                seed,
+                10_000_000 + number,
+                disease,
+                with_images,
+            )
             number += 1
     return made
 
