@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from footcli.geometry import Array, line_angle_deg, signed_angle_deg, unit
-from footcli.names import ANGLES, Term, landmark_names
+from footcli.kinds import ANGLES, Term, landmark_names
 
 PLACES = {
     "JSW_M": 0.15,

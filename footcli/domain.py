@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from footcli.provenance import Provenance
+from footcli.text.lines import Line
 
 Side = Literal["L", "R"]
 Source = Literal["landmarks", "masks"]
@@ -31,24 +34,22 @@ class Plane(StrEnum):
 
     @property
     def axis(self) -> int:
+        """The voxel axis (0 x, 1 y, 2 z) that numbers its slices."""
         return {"SAG": 0, "COR": 1, "AXL": 2}[self.value]
+
+    @property
+    def array_axis(self) -> int:
+        """The axis of an array (z, y, x) that numbers its slices."""
+        return 2 - self.axis
 
 
 class Level(StrEnum):
     """How a finding stands."""
 
     PRESENT = "PRESENT"
-    BORDERLINE = "BORDERLINE"
+    POSSIBLE = "POSSIBLE"
     NOT_SEEN = "NOT_SEEN"
     NOT_MEASURABLE = "NOT_MEASURABLE"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A warning about a case: a stable code and one line for people."""
-
-    code: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Volume:
     spacing_known: bool = True
     orientation_known: bool = True
     tags: ScanTags = ScanTags()
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Line, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -148,6 +149,11 @@ class Lesion:
     boxes: tuple[Box, ...] = ()
     scores: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        count = self.slices[1] - self.slices[0] + 1
+        if any(own and len(own) != count for own in (self.boxes, self.scores)):
+            raise ValueError("a lesion has a box or a score for some of its slices only")
+
     def score_in(self, index: int) -> float:
         """The score of its box in one of its slices."""
         return self.scores[index - self.slices[0]] if self.scores else self.score
@@ -175,22 +181,26 @@ class Measurement:
     unit: str
     source: Source
     value: float | None = None
-    why_missing: str | None = None
+    why_missing: Line | None = None
     plane: Plane | None = None
     slice: int | None = None
     confidence: float | None = None
     points_vox: tuple[Point, ...] = ()
-    note: str = ""
+    note: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One of the seven findings, or `normal`. evidence: one line each, in English, worst first."""
+    """One of the seven findings, or `normal`.
+
+    evidence: worst first. probability: 0..1, None where none is known.
+    """
 
     name: str
     level: Level
-    evidence: tuple[str, ...]
+    evidence: tuple[Line, ...]
     grade: str | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,7 +221,7 @@ class View:
     vox_to_px: NDArray[np.float64]
     edges: tuple[str, str, str, str]
     pixel_mm: float | None
-    caption: str
+    caption: Line | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,7 +247,7 @@ class Stack:
 class CaseResult:
     """All that one foot of one case gave; what result.json holds.
 
-    faint: lesions too unsure to be shown or to count for a finding; evaluation's curves go down to
+    faint_lesions: too unsure to be shown or to count for a finding; evaluation's curves go down to
     them.
     """
 
@@ -247,20 +257,14 @@ class CaseResult:
     landmarks: tuple[Landmark, ...]
     lesions: tuple[Lesion, ...]
     findings: tuple[Finding, ...]
-    warnings: tuple[Notice, ...]
-    provenance: Mapping[str, Any]
-    faint: tuple[Lesion, ...] = ()
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is a mapping, else an empty one: provenance may hold anything."""
-    return value if isinstance(value, Mapping) else {}
+    warnings: tuple[Line, ...]
+    provenance: Provenance
+    faint_lesions: tuple[Lesion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFailure:
-    """A case that could not be done: a stable code and one line that says what to do."""
+    """A case that could not be done, and the line that says why and what to do."""
 
     case_id: str
-    code: str
-    message: str
+    line: Line

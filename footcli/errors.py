@@ -1,14 +1,21 @@
 """Every error that footcli raises on purpose.
 
-FootcliError ├── CaseError         one case cannot be processed; the batch goes on │   ├── ReadError
-its images cannot be made into a volume │   └── InferenceError    a model gave no usable answer for
-it ├── SetupError        a model, device, option or template is missing or bad: stop before the
-first case └── TruthError        ground truth and results do not line up
+FootcliError
+├── CaseError             one case cannot be processed; the batch goes on
+│   ├── ReadError         its images cannot be made into a volume
+│   └── InferenceError    a model gave no usable answer for it
+├── SetupError            a model, device, option or template is wrong: stop before the first case
+└── TruthError            ground truth and results do not line up
 
-A message says what is wrong, which value or file, and what to do; it never holds a patient's data.
+A message says what is wrong, which value or file, and what to do. It never holds a patient's data.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+from footcli.text.lines import Line, Value
+from footcli.text.wording import text
 
 
 class FootcliError(Exception):
@@ -16,14 +23,23 @@ class FootcliError(Exception):
 
 
 class CaseError(FootcliError):
-    """One case cannot be processed.
+    """One case cannot be processed: a line of `text/lines.toml`, by its code and values."""
 
-    `code` is a stable word for programs, the message is for people.
-    """
+    def __init__(self, code: str, /, **values: Value) -> None:
+        self.line = Line(code, **values)
+        super().__init__(text(self.line))
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    @property
+    def code(self) -> str:
+        """A stable word for programs: the line's family."""
+        return self.line.family
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.line.code, dict(self.line.values))
+
+
+def _restored(kind: type[CaseError], code: str, values: dict[str, Value]) -> CaseError:
+    return kind(code, **values)
 
 
 class ReadError(CaseError):
@@ -35,10 +51,7 @@ class InferenceError(CaseError):
 
 
 class SetupError(FootcliError):
-    """The run cannot start.
-
-    A model, device, option, output folder or template is missing or bad.
-    """
+    """The run cannot start: a model, device, option, folder or template is missing or bad."""
 
 
 class TruthError(FootcliError):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
 
 from footcli.dataset.clinical import ADULT_YEARS, age_band
-from footcli.domain import CaseRef, Plane, Volume, mapping
+from footcli.domain import CaseRef, Plane, Volume
+from footcli.provenance import InputFacts, ModelFacts, Provenance, Settings
 
 ALGORITHM = 1
 """Raised whenever the same input, models and options may give other numbers: results of another one
@@ -26,30 +27,56 @@ FEET = ("L", "R", "1", "2")
 
 _LABEL = {"weight_bearing": "weight bearing", "spacing_mm": "spacing"}
 _SAID = {True: "yes", False: "no", None: "as the files say"}
+# What of the input a result rests on or repeats
+_REPEATED = (
+    "sha256",
+    "pixels_sha256",
+    "weight_bearing",
+    "age_band",
+    "adult",
+    "side",
+    "warnings",
+    "names_sha256",
+)
 # Option -> what of the input it decides: a difference there is the option's, and not the files'
 _DECIDES = {"spacing_mm": "sha256", "weight_bearing": "weight_bearing"}
 
 
-def input_facts(volume: Volume, names: Mapping[Plane, Sequence[str]]) -> dict[str, Any]:
-    """What decides whether two inputs are the same: pixels, geometry, and what else of the files a
-    result rests on or repeats.
+def input_facts(volume: Volume, names: Mapping[Plane, Sequence[str]]) -> InputFacts:
+    """What a result keeps of its input.
 
     names: of the slices of each plane where the result keeps them, as for masks.npz.
     """
     age = volume.tags.age_years
-    listed = "\0".join(name for plane in sorted(names) for name in (plane.value, *names[plane]))
-    return {
-        "sha256": volume.input_sha256,
-        "pixels_sha256": volume.pixels_sha256,
-        "weight_bearing": volume.tags.weight_bearing,
-        "age_band": age_band(age),
-        "adult": None if age is None else age >= ADULT_YEARS,
-        "side": volume.tags.side,
-        "warnings": sorted(notice.code for notice in volume.notices),
-        "names_sha256": hashlib.sha256(listed.encode("utf-8", "backslashreplace")).hexdigest()
-        if listed
-        else None,
-    }
+    return InputFacts(
+        sha256=volume.input_sha256,
+        pixels_sha256=volume.pixels_sha256,
+        weight_bearing=volume.tags.weight_bearing,
+        age_band=age_band(age),
+        adult=None if age is None else age >= ADULT_YEARS,
+        side=volume.tags.side,
+        warnings=tuple(sorted(notice.code for notice in volume.notices)),
+        names_sha256=_names_digest(names),
+        shape=volume.hu.shape,
+        slices=volume.hu.shape[volume.stack.array_axis],
+        spacing_mm=_spacing(volume),
+        orientation_known=volume.orientation_known,
+        skipped=dict(volume.skipped),
+    )
+
+
+def _names_digest(names: Mapping[Plane, Sequence[str]]) -> str | None:
+    listed = []
+    for plane in sorted(names):
+        listed += [plane.value, *names[plane]]
+    if not listed:
+        return None
+    return hashlib.sha256("\0".join(listed).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _spacing(volume: Volume) -> tuple[float, ...]:
+    known = volume.spacing_mm if volume.spacing_known else ()
+    return tuple(round(float(v), 4) for v in known)
 
 
 def source_digest(ref: CaseRef) -> str:
@@ -71,67 +98,63 @@ def source_digest(ref: CaseRef) -> str:
     return digest.hexdigest()
 
 
-def same_scan(provenance: Mapping[str, Any], volume: Volume) -> bool:
+def same_scan(provenance: Provenance, volume: Volume) -> bool:
     """Whether a result's pixels are the volume's, whatever their geometry: --spacing is part of
     that.
     """
-    held = mapping(provenance.get("input"))
-    return volume.input_sha256 == held.get("sha256") or volume.pixels_sha256 == held.get(
-        "pixels_sha256"
-    )
+    held = provenance.input
+    return volume.input_sha256 == held.sha256 or volume.pixels_sha256 == held.pixels_sha256
 
 
 def differences(
-    provenance: Mapping[str, Any], wanted: Mapping[str, Any], facts: Mapping[str, Any] | None = None
+    provenance: Provenance, wanted: Settings, facts: InputFacts | None = None
 ) -> list[str]:
-    """In what a finished result differs from what is asked for now, in words for people; empty
-    where it answers it.
+    """In what a finished result differs from what is asked for now; empty where it answers it.
 
-    provenance: of the result. wanted: algorithm, models, profile and options as the new result's
-    provenance would hold them. facts: `input_facts` of the input as it is now; None where its files
-    are the same as they were.
+    wanted: as the new result's provenance would hold it. facts: of the input as it is now; None
+    where its files are the same as they were.
     """
-    if provenance.get("algorithm") != wanted["algorithm"]:
+    if provenance.algorithm != wanted.algorithm:
         return ["made by another version of footcli"]
     found = [
-        f"{name} or its entry has changed"
-        for name in _changed(provenance.get("models"), wanted["models"])
+        f"{name} or its entry has changed" for name in _changed(provenance.models, wanted.models)
     ]
-    old, new = mapping(provenance.get("profile")), wanted["profile"]
-    if old.get("name") != new["name"]:
-        found.append(f"profile {new['name']} instead of {old.get('name')}")
-    elif old.get("sha256") != new["sha256"]:
-        found.append(f"profile {new['name']} has changed")
-    before = mapping(provenance.get("options"))
-    other = {key: value for key, value in wanted["options"].items() if before.get(key) != value}
-    found += [
-        f"{_LABEL.get(key, key)} {_worded(value)} instead of {_worded(before.get(key))}"
-        for key, value in other.items()
-    ]
-    decided = {_DECIDES.get(key) for key in other}
-    held = mapping(provenance.get("input"))
-    if facts is not None and any(
-        held.get(key) != value for key, value in facts.items() if key not in decided
-    ):
+    old, new = provenance.profile, wanted.profile
+    if old.name != new.name:
+        found.append(f"profile {new.name} instead of {old.name}")
+    elif old.sha256 != new.sha256:
+        found.append(f"profile {new.name} has changed")
+    before, asked = asdict(provenance.options), asdict(wanted.options)
+    other = [key for key, value in asked.items() if before[key] != value]
+    for key in other:
+        now, then = _worded(asked[key]), _worded(before[key])
+        found.append(f"{_LABEL.get(key, key)} {now} instead of {then}")
+    if facts is not None and _says_else(provenance.input, facts, other):
         found.append("the files say something else of the scan or the patient")
     return found
 
 
-def _changed(old: Any, new: Iterable[Mapping[str, Any]]) -> list[str]:
+def _says_else(held: InputFacts, facts: InputFacts, options: Sequence[str]) -> bool:
+    """Whether the input is another one in what a result rests on or repeats.
+
+    options: those that have changed; what they decide is no news.
+    """
+    decided = {_DECIDES.get(key) for key in options}
+    return any(
+        getattr(held, name) != getattr(facts, name) for name in _REPEATED if name not in decided
+    )
+
+
+def _changed(old: Sequence[ModelFacts], new: Sequence[ModelFacts]) -> list[str]:
     """File names of models that changed, came or went."""
 
-    def known(models: Iterable[Any]) -> set[tuple[str, str]]:
-        return {
-            (str(m.get("name")), f"{m.get('sha256')} {m.get('entry_sha256')}")
-            for m in models
-            if isinstance(m, Mapping)
-        }
+    def known(models: Sequence[ModelFacts]) -> set[tuple[str, str, str]]:
+        return {(model.name, model.sha256, model.entry_sha256) for model in models}
 
-    before, after = known(old if isinstance(old, list) else ()), known(new)
-    return sorted({name for name, _ in before ^ after})
+    return sorted({name for name, *_ in known(old) ^ known(new)})
 
 
-def _worded(value: Any) -> str:
+def _worded(value: str | bool | None) -> str:
     return _SAID[value] if value is None or isinstance(value, bool) else str(value)
 
 

@@ -13,7 +13,7 @@ if (table && bar) {
     for (const {row, text} of rows) {
       const pairs = row.dataset.found.split(" ").filter(Boolean).map((pair) => pair.split(":"));
       // every foot has a line for every finding: without a level those count that were seen
-      const fits = (how) => level.value ? how === level.value : how === "PRESENT" || how === "BORDERLINE";
+      const fits = (how) => level.value ? how === level.value : how === "PRESENT" || how === "POSSIBLE";
       const right = pairs.some(([name, how]) => (!finding.value || name === finding.value) && fits(how));
       row.hidden = !(wanted.every((word) => text.includes(word)) && (right || (!finding.value && !level.value)));
       shown += row.hidden ? 0 : 1;

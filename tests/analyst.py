@@ -14,11 +14,12 @@ import pytest
 from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
 
 from footcli.decide.profile import load_profile
-from footcli.domain import CaseRef, Notice, Plane, ScanTags, Volume
+from footcli.domain import CaseRef, Plane, ScanTags, Volume
 from footcli.identity import input_facts
 from footcli.infer.spec import ModelSpec
 from footcli.run import batch, case_job
 from footcli.run.pipeline import Clock, Foot, Models, Options, fingerprint
+from footcli.text.lines import Line
 
 SPEC = ModelSpec(
     "bones.onnx",
@@ -68,7 +69,7 @@ class Analyst:
         # as in a real one, the pixel size that a user gives is part of the geometry
         geometry = hashlib.sha256(f"{digest} {options.spacing_mm}".encode()).hexdigest()
         names = tuple(f"s{i:04d}" for i in range(SHAPE_ZYX[0]))
-        notices = tuple(Notice(code, code) for code in self.notices)
+        notices = tuple(Line(code, text=code) for code in self.notices)
         return Volume(
             LABELS.astype(np.int16), AFFINE, names, geometry, digest, tags=tags, notices=notices
         )
@@ -79,11 +80,15 @@ class Analyst:
         self.seen.append(ref.case_id)
         if ref.case_id in self.faults:
             raise self.faults[ref.case_id]()
-        provenance = {
-            **make_result().provenance,
-            **fingerprint(models, options),
-            "input": input_facts(volume, {}),
-        }
+        settings = fingerprint(models, options)
+        provenance = replace(
+            make_result().provenance,
+            algorithm=settings.algorithm,
+            models=settings.models,
+            profile=settings.profile,
+            options=settings.options,
+            input=input_facts(volume, {}),
+        )
         results = [
             make_result(case_id=ref.case_id + suffix, provenance=provenance, **self.changes)
             for suffix in self.feet

@@ -14,41 +14,45 @@ from footcli.domain import (
     Lesion,
     Level,
     Measurement,
-    Notice,
     Plane,
     Point,
     View,
 )
-from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
+from footcli.kinds import ANGLE, ANGLES, LESION, landmark_names
+from footcli.provenance import InputFacts, ModelFacts, ProfileFacts, Provenance, Range
+from footcli.text.lines import Line
 
 SHAPE_ZYX = (60, 80, 50)
 AFFINE = np.diag([0.5, 0.5, 0.5, 1.0])
 
-PROFILE: dict[str, Any] = {
-    "name": "general",
-    "version": "1",
-    "ranges": {
-        "CPA": {"low": 18.0, "high": 30.0, "source": "S4"},
-        "TMA": {"low": -4.0, "high": 4.0, "source": "S17"},
-        "TCA": {"low": 25.0, "high": 45.0, "source": "S19, S20"},
-        "HAA": {"low": None, "high": 5.0, "source": "S27"},
+PROFILE = ProfileFacts(
+    name="general",
+    version="1",
+    ranges={
+        "CPA": Range(18.0, 30.0, (Line("origin", origin="S4"),)),
+        "TMA": Range(-4.0, 4.0, (Line("origin", origin="S17"),)),
+        "TCA": Range(25.0, 45.0, (Line("origin", origin="S19, S20"),)),
+        "HAA": Range(None, 5.0, (Line("origin", origin="S27"),)),
     },
-    "guard_band": {"CPA": 1.0, "TMA": 2.0, "TCA": 3.0, "HAA": 3.0, "MTASA": 1.5},
-}
+    guard_band={"CPA": 1.0, "TMA": 2.0, "TCA": 3.0, "HAA": 3.0, "MTASA": 1.5},
+)
 
-PROVENANCE: dict[str, Any] = {
-    "version": "0.1.0",
-    "models": [{"name": "bones", "sha256": "ab" * 32}, {"name": "landmarks", "sha256": "cd" * 32}],
-    "profile": PROFILE,
-    "input": {
-        "shape": list(SHAPE_ZYX),
-        "slices": 60,
-        "spacing_mm": [0.5, 0.5, 0.5],
-        "weight_bearing": True,
-        "age_band": "40-59",
-        "sha256": "ef" * 32,
-    },
-}
+PROVENANCE = Provenance(
+    version="0.1.0",
+    models=(
+        ModelFacts("bones", "bones", "ab" * 32, "12" * 32),
+        ModelFacts("landmarks", "landmarks", "cd" * 32, "34" * 32),
+    ),
+    profile=PROFILE,
+    input=InputFacts(
+        shape=SHAPE_ZYX,
+        slices=60,
+        spacing_mm=(0.5, 0.5, 0.5),
+        weight_bearing=True,
+        age_band="40-59",
+        sha256="ef" * 32,
+    ),
+)
 
 _LINES: dict[str, tuple[Point, Point, Point, Point]] = {
     "CPA": ((25.0, 70.0, 8.0), (25.0, 40.0, 15.0), (25.0, 75.0, 5.0), (25.0, 5.0, 5.0)),
@@ -57,6 +61,20 @@ _LINES: dict[str, tuple[Point, Point, Point, Point]] = {
     "HAA": ((24.0, 50.0, 58.0), (25.0, 50.0, 42.0), (25.0, 50.0, 30.0), (29.0, 50.0, 5.0)),
 }
 _VALUES = {"CPA": (12.9, 13.4), "TMA": (5.2, 11.0), "TCA": (38.0, 39.5), "HAA": (2.5, 3.1)}
+
+
+def beyond(angle: str, value: float, op: str, limit: float, code: str = "angle_beyond") -> Line:
+    """A line of evidence about an angle."""
+    return Line(
+        code,
+        angle=angle,
+        value=value,
+        unit=Line("unit.deg"),
+        op=Line(f"op.{op}"),
+        limit=limit,
+        origin="general; S4",
+        source=Line("taken_from.both"),
+    )
 
 
 def measurements() -> tuple[Measurement, ...]:
@@ -70,7 +88,7 @@ def measurements() -> tuple[Measurement, ...]:
                         angle,
                         "deg",
                         source,
-                        why_missing="the talar dome is outside the field of view",
+                        why_missing=Line("part_outside", part=Line("part.talus_top")),
                     )
                 )  # type: ignore[arg-type]
                 continue
@@ -84,11 +102,11 @@ def measurements() -> tuple[Measurement, ...]:
                     source,
                     value,
                     None,
-                    ANGLE_PLANE[angle],
+                    ANGLE[angle].plane,
                     25,
                     0.93,
                     points,
-                    "floor: plate",
+                    Line("floor_bones"),
                 )
             )  # type: ignore[arg-type]
     return tuple(made)
@@ -132,17 +150,21 @@ def make_result(**changes: Any) -> CaseResult:
             Finding(
                 "flat_foot",
                 Level.PRESENT,
-                ("TMA 5.2 deg is above 4 deg", "CPA 12.9 deg is below 18 deg"),
+                (beyond("TMA", 5.2, "above", 4.0), beyond("CPA", 12.9, "below", 18.0)),
                 "mild",
             ),
-            Finding("olt", Level.BORDERLINE, ("box on the talar dome, score 0.82",)),
-            Finding("cavus_foot", Level.NOT_SEEN, ("TMA 5.2 deg is not below -4 deg",)),
+            Finding("olt", Level.POSSIBLE, (Line("no_box", lesion=LESION["OLT"].word, least=0.3),)),
             Finding(
-                "hallux_valgus", Level.NOT_MEASURABLE, ("the toes are outside the field of view",)
+                "cavus_foot", Level.NOT_SEEN, (beyond("TMA", 5.2, "below", -4.0, "angle_short"),)
+            ),
+            Finding(
+                "hallux_valgus",
+                Level.NOT_MEASURABLE,
+                (Line("not_assessable", why=Line("toes_not_sought")),),
             ),
             Finding("normal", Level.NOT_SEEN, ()),
         ),
-        warnings=(Notice("gap", "1 slice is missing after position 12.5 mm"),),
+        warnings=(Line("missing_slices", count=1, total=60, places="1 between 12 and 13 mm"),),
         provenance=PROVENANCE,
     )
     return replace(result, **changes)
@@ -184,5 +206,5 @@ def _view(
         np.asarray(vox_to_px, dtype=np.float64),
         edges,
         0.5,
-        "synthetic",
+        Line("view_lateral", seen=Line("seen_from.lateral")),
     )

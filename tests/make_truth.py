@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,14 @@ from footcli.dataset.annotations import Box, write_angle_label, write_slice_labe
 from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Plane, Point
-from footcli.names import BONES
+from footcli.kinds import BONES
+from footcli.provenance import InputFacts, Provenance
 from footcli.store.journal import add
 from footcli.store.result import save_case
+from footcli.text.lines import Line
 
 Labels = NDArray[np.uint8]
+CUT_OFF = Line("part_outside", part=Line("part.talus_top"))
 SPACING = 0.5
 
 
@@ -78,19 +80,14 @@ def write_result(
 ) -> None:
     """Write a results folder and enter it in the journal. values: (angle, source) -> degrees."""
     measured = tuple(
-        Measurement(name, "deg", source, value, None if value is not None else "cut off")  # type: ignore[arg-type]
+        Measurement(name, "deg", source, value, None if value is not None else CUT_OFF)  # type: ignore[arg-type]
         for (name, source), value in (values or {}).items()
     )
     points = tuple(
         Landmark(name, at, None, score) for name, (at, score) in (landmarks or {}).items()
     )
-    provenance: dict[str, Any] = {
-        "version": "0",
-        "models": [],
-        "profile": {},
-        "bone_confidence": dict(sure or {}),
-        "input": {"shape": list(labels.shape), "spacing_mm": [SPACING] * 3, "weight_bearing": True},
-    }
+    scan = InputFacts(shape=labels.shape, spacing_mm=(SPACING,) * 3, weight_bearing=True)
+    provenance = Provenance(version="0", input=scan, bone_confidence=dict(sure or {}))
     told = tuple(Finding(name, level, ()) for name, level in (findings or {}).items())
     result = CaseResult(
         folder or case_id, "L", measured, points, tuple(lesions), told, (), provenance, tuple(faint)

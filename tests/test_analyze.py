@@ -152,7 +152,7 @@ def test_lesions_too_faint_to_be_shown_are_kept_apart_and_make_no_finding(
     options = Options(models_dir(), device="cpu", quality="fast")
     (foot,) = analyze_case(find_cases(plain)[0], load_models(options), options, Clock())
     assert [(x.label, x.score) for x in foot.result.lesions] == [("Tarsal Coalition", SUSPICIOUS)]
-    assert [(x.label, x.score) for x in foot.result.faint] == [("OLT", 0.2)]
+    assert [(x.label, x.score) for x in foot.result.faint_lesions] == [("OLT", 0.2)]
     levels = {f.name: f.level for f in foot.result.findings}
     assert (levels["olt"], levels["tarsal_coalition"]) == (Level.NOT_SEEN, Level.BORDERLINE)
 

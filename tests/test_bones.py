@@ -27,7 +27,7 @@ from footcli.infer.bones import (
 )
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONE_ID, BONES, RAYS
+from footcli.kinds import BONE_ID, BONES, RAYS
 
 CLASSES = len(BONES) + 1
 STEP_HU = 100  # a test scan says of each voxel which bone it is: HU = 100 x label; air is air

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="torch (extra train) is not installed")
 
 from footcli.domain import Plane
 from footcli.infer.spec import ModelSpec
-from footcli.names import LESIONS
+from footcli.kinds import LESIONS
 from footcli.train.calibrate import FALSE_RATE, LOOK_RATE, chosen
 
 pytestmark = pytest.mark.training

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import schemas
 from analyst import Analyst
 from typer.main import get_command
 from typer.testing import CliRunner, Result
@@ -276,10 +277,13 @@ def test_quiet_says_nothing_and_verbose_the_times(
 def test_a_failing_case_is_exit_3_leaves_no_folder_and_the_others_are_done(
     cases: Path, tmp_path: Path, analyst: Analyst
 ) -> None:
-    analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone was found in this scan")
+    analyst.faults["b"] = lambda: InferenceError("no_bone_found")
     result = analyze(cases, tmp_path / "out", "-q")
     assert result.exit_code == 3
-    assert result.stderr == "FAILED b: no bone was found in this scan [no_bone_found]\n"
+    assert result.stderr == (
+        "FAILED b: no bone was found in this scan: check that it shows a foot or ankle, in "
+        "Hounsfield units [no_bone_found]\n"
+    )
     assert outcomes(tmp_path / "out") == {"a": "done", "b": "failed", "c": "done"}
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["a", "c"]
     assert "no bone was found in this scan" in (tmp_path / "out" / "index.html").read_text("utf-8")
@@ -299,7 +303,27 @@ def test_a_full_disk_or_memory_fails_the_case_not_the_run(
     analyst.faults["a"] = lambda: fault
     assert analyze(cases, tmp_path / "out", "-q").exit_code == 3
     found = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["cases"]
-    assert [c["code"] for c in found] == [code, None, None]
+    assert [c["failure"] and c["failure"]["code"] for c in found] == [code, None, None]
+
+
+def test_every_file_follows_its_published_schema(
+    cases: Path, tmp_path: Path, analyst: Analyst
+) -> None:
+    out = tmp_path / "out"
+    analyst.faults["b"] = lambda: MemoryError()
+    analyst.notices = ("no_rescale",)
+    analyze(cases, out, "-q")
+    analyst.faults = {}
+    analyze(cases, out, "-q", "--quality", "fast")
+    analyze(cases, out, "-q", "--quality", "fast")
+    outcomes_ = set()
+    for line in (out / "journal.jsonl").read_text("utf-8").splitlines():
+        assert schemas.faults("journal", json.loads(line)) == []
+        outcomes_.add(json.loads(line)["outcome"])
+    assert outcomes_ == {"done", "failed", "redone"}
+    assert schemas.faults("run", json.loads((out / "run.json").read_text("utf-8"))) == []
+    for result in out.glob("*/result.json"):
+        assert schemas.faults("result", json.loads(result.read_text("utf-8"))) == []
 
 
 def test_only_the_cases_that_were_asked_for_are_done(
@@ -322,7 +346,7 @@ def test_two_feet_of_a_case_give_two_folders(cases: Path, tmp_path: Path, analys
 def test_json_prints_the_run_and_nothing_else_on_stdout(
     cases: Path, tmp_path: Path, analyst: Analyst
 ) -> None:
-    analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone")
+    analyst.faults["b"] = lambda: InferenceError("no_bone_found")
     result = analyze(cases, tmp_path / "out", "--json")
     assert result.exit_code == 3
     told = json.loads(result.stdout)
@@ -355,7 +379,7 @@ def test_a_korean_report_is_written_in_korean(
 def test_finished_cases_are_skipped_and_failed_ones_tried_again(
     cases: Path, tmp_path: Path, analyst: Analyst
 ) -> None:
-    analyst.faults["b"] = lambda: InferenceError("no_bone_found", "no bone")
+    analyst.faults["b"] = lambda: InferenceError("no_bone_found")
     analyze(cases, tmp_path / "out")
     analyst.seen.clear()
     analyst.faults.clear()

@@ -21,7 +21,7 @@ from footcli.infer.manifest import load_manifest, sha256_of
 from footcli.infer.session import open_session
 from footcli.infer.spec import DECODERS, ModelSpec, parse_spec
 from footcli.infer.views import CHANNELS, view_geometry
-from footcli.names import BONES, LESIONS
+from footcli.kinds import BONES, LESIONS
 
 BONE_NAMES, LESION_NAMES = (tuple(term.name for term in terms) for terms in (BONES, LESIONS))
 COMMON: dict[str, Any] = {

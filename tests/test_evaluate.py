@@ -24,7 +24,7 @@ from footcli.evaluate.pairs import line_up
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.validators import linear_ap
 from footcli.evaluate.volumes import case_dice
-from footcli.names import landmark_names
+from footcli.kinds import landmark_names
 from footcli.store.journal import JOURNAL
 
 SHAPE = (6, 40, 50)

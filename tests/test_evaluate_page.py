@@ -18,7 +18,7 @@ from footcli.dataset.clinical import Clinical
 from footcli.domain import Lesion, Level, Plane
 from footcli.evaluate.html import write_html
 from footcli.evaluate.run import evaluate
-from footcli.names import landmark_names
+from footcli.kinds import landmark_names
 
 TRUE = block(
     (6, 40, 50),

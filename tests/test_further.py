@@ -12,10 +12,10 @@ import pytest
 from footcli.angles import angle_deg, true_angles
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.geometry import Array, apply, rotation
+from footcli.kinds import ANGLE, BONE_ID, FURTHER
 from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.hallux import NOT_FOUND, OUTSIDE, phalanx
 from footcli.measure.joint_space import joint_spaces
-from footcli.names import BONE_ID, FURTHER, UNIT
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.subject import Subject
@@ -106,7 +106,7 @@ def test_further_angles_of_true_masks_are_near_the_truth(
     wanted = true_angles({name: apply(move, at) for name, at in marks.items()}, FURTHER)
     assert set(found) == set(wanted)
     for name, m in found.items():
-        assert m.unit == UNIT.get(name, "deg")
+        assert m.unit == ANGLE[name].unit
         assert m.source == "masks"
         assert m.value == pytest.approx(
             wanted[name], abs=6.0 if name == "HVA" else 1.2 if m.unit == "mm" else 4.0

@@ -24,6 +24,7 @@ from footcli import cli
 from footcli.errors import InferenceError
 from footcli.evaluate.pairs import results_in
 from footcli.identity import FOOT_MARK, id_from_path, scan_id
+from footcli.provenance import InputFacts, ModelFacts, OptionFacts, ProfileFacts, Provenance
 from footcli.report import summaries
 from footcli.report.other_foot import comparable
 from footcli.run import batch, case_job
@@ -46,7 +47,7 @@ def analyze(cases: Path, out: Path, *more: str) -> Result:
 
 
 def held_input(out: Path, name: str) -> str:
-    return str(load_result(out / name).provenance["input"]["sha256"])
+    return load_result(out / name).provenance.input.sha256
 
 
 def outcomes(out: Path) -> dict[str, str]:
@@ -292,7 +293,7 @@ def sign(out: Path, name: str, verdict: str = "accept") -> None:
     result = load_result(out / name)
     words = {
         "case_id": result.case_id,
-        "input_sha256": result.provenance["input"]["sha256"],
+        "input_sha256": result.provenance.input.sha256,
         "reader": "A. Reader",
         "signed": "2026",
     }
@@ -367,24 +368,23 @@ def test_a_sign_off_of_earlier_values_is_not_merged_afterwards(
 def test_feet_that_were_not_taken_alike_do_not_stand_side_by_side(
     tmp_path: Path, analyst: Analyst
 ) -> None:
-    one = {"age_band": "20-40"}
-    provenance = {
-        "models": [1],
-        "options": {"quality": "fast"},
-        "profile": {},
-        "algorithm": 1,
-        "input": one,
-    }
+    provenance = Provenance(
+        models=(ModelFacts("a"),),
+        options=OptionFacts("fast"),
+        algorithm=1,
+        input=InputFacts(age_band="20-40"),
+    )
     here = make_result(provenance=provenance)
     assert comparable(here, make_result(provenance=provenance))
-    assert comparable(here, make_result(provenance={**provenance, "input": {"age_band": None}}))
+    unknown = replace(provenance, input=InputFacts())
+    assert comparable(here, make_result(provenance=unknown))
     for other in (
-        {"models": [2]},
-        {"options": {"quality": "best"}},
-        {"profile": {"name": "korea"}},
-        {"input": {"age_band": "0-20"}},
+        {"models": (ModelFacts("b"),)},
+        {"options": OptionFacts("best")},
+        {"profile": ProfileFacts("korea")},
+        {"input": InputFacts(age_band="0-20")},
     ):
-        assert not comparable(here, make_result(provenance={**provenance, **other}))
+        assert not comparable(here, make_result(provenance=replace(provenance, **other)))
 
 
 @pytest.mark.parametrize("name", ["index.html", "run.json", "Journal.jsonl", "con"])
@@ -723,10 +723,10 @@ def test_a_case_that_another_process_finished_meanwhile_is_not_replaced(
 def test_a_failure_after_a_result_keeps_both(tmp_path: Path, analyst: Analyst) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
-    analyst.faults["P1"] = lambda: InferenceError("no_bone_found", "no bone")
+    analyst.faults["P1"] = lambda: InferenceError("no_bone_found")
     assert analyze(case, out, "--quality", "fast").exit_code == 3
     (record,) = json.loads((out / "run.json").read_text("utf-8"))["cases"]
-    assert (record["outcome"], record["code"], record["folders"]) == (
+    assert (record["outcome"], record["failure"]["code"], record["folders"]) == (
         "failed",
         "no_bone_found",
         ["P1"],

@@ -23,8 +23,9 @@ from footcli.dataset.annotations import (
 )
 from footcli.dataset.clinical import findings_named, first_said
 from footcli.dataset.outlines import mask_of_polygons, polygons_of_mask
+from footcli.dataset.series import SeriesName, series_name
 from footcli.errors import TruthError
-from footcli.names import SeriesName, finding_name, series_name
+from footcli.names import finding_name
 
 NEW = {
     "ClinicalInfo": {

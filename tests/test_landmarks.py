@@ -39,7 +39,7 @@ from footcli.infer.views import (
     third,
     view_geometry,
 )
-from footcli.names import BONE_ID, LANDMARKS
+from footcli.kinds import BONE_ID, LANDMARKS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 

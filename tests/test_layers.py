@@ -15,21 +15,33 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 # The ground: modules right below footcli/, of which the package's own __init__.py and __main__.py
 # are no wings
-GROUND = ("errors", "domain", "geometry", "levels", "names", "angles", "identity")
+GROUND = (
+    "errors",
+    "provenance",
+    "domain",
+    "geometry",
+    "levels",
+    "kinds",
+    "names",
+    "angles",
+    "identity",
+)
 # A wing imports only wings that stand before it. `footcli` itself holds the version alone and is
 # everybody's.
 ORDER = (
+    "text",
     "errors",
+    "provenance",
     "domain",
     "geometry",
     "levels",
     "anatomy",
+    "kinds",
     "names",
     "system",
     "angles",
     "dataset",
     "frame",
-    "text",
     "decide",
     "identity",
     "walk",
@@ -68,6 +80,7 @@ DOORS = {
     "jinja2": ("web/page.py",),
     "rich": ("cli/terminal.py",),
     "hotcoco": ("evaluate/coco.py",),
+    "msgspec": ("store/codec.py",),
 }
 # What the standard installation has; anything else needs a line in pyproject.toml first
 KNOWN = {"numpy", "scipy", "skimage", "PIL", "markupsafe", "imagecodecs", "jpeg_ls", *DOORS}

@@ -11,7 +11,7 @@ import pytest
 from scipy import ndimage
 
 from footcli.domain import Plane
-from footcli.names import ARCH, BONE_ID, LESIONS
+from footcli.kinds import ARCH, BONE_ID, LESIONS
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.lesions import MAKERS, sites, takakura
 from footcli.phantom.raster import Raster, make_grid, rasterize

@@ -17,7 +17,6 @@ from footcli.decide.findings import decide
 from footcli.decide.profile import load_profile
 from footcli.domain import Lesion, Level, Plane, Volume
 from footcli.infer.lesions import (
-    SEARCHED,
     _link,
     _Track,
     find_lesions,
@@ -27,11 +26,12 @@ from footcli.infer.lesions import (
 )
 from footcli.infer.prepare import Canonical, canonical
 from footcli.infer.spec import ModelSpec
+from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
 from footcli.levels import SUSPICIOUS
 from footcli.measure import hallux
 from footcli.measure.angles import MaskPoints
-from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
 from footcli.run.pipeline import NO_MODEL, _nobody_looks, _not_assessable
+from footcli.text.wording import text
 
 CLASSES = tuple(term.name for term in LESIONS)
 SPEC = ModelSpec(
@@ -153,7 +153,7 @@ def test_a_lesion_gets_its_box_in_the_inputs_own_voxels(name: str, order: Order)
     )
     normal = int(
         np.flatnonzero(
-            np.linalg.inv(new_to_old(base.hu.shape, order))[:3, LESION_PLANE[name].axis]
+            np.linalg.inv(new_to_old(base.hu.shape, order))[:3, LESION[name].plane.axis]
         )[0]
     )
     assert lesion.plane.axis == normal
@@ -210,7 +210,7 @@ def test_a_finer_scan_gets_its_box_in_its_own_finer_voxels() -> None:
 def test_a_lesion_of_another_plane_is_not_taken_from_this_one() -> None:
     lesions = _find(_volume(), Finder(*CLASSES))
     assert {lesion.label: lesion.plane for lesion in lesions} == {
-        name: plane for name, plane in LESION_PLANE.items() if "Talus" in SEARCHED[name][0]
+        kind.name: kind.plane for kind in LESIONS if "Talus" in kind.searched
     }
 
 
@@ -271,7 +271,7 @@ def test_far_from_its_bones_nothing_is_searched() -> None:
 def test_a_model_of_one_plane_is_asked_in_that_plane_alone() -> None:
     lesions = _find(_volume(), Finder(*CLASSES), "MidFoot", replace(SPEC, planes=(Plane.AXL,)))
     assert {lesion.label for lesion in lesions} == {
-        name for name, plane in LESION_PLANE.items() if plane is Plane.AXL
+        kind.name for kind in LESIONS if kind.plane is Plane.AXL
     }
 
 
@@ -387,7 +387,7 @@ def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
     assert set(not_assessable({})) == set(CLASSES)
     without = not_assessable(everything | {"1st Metatarsal": False})
     assert set(without) == {"Hallux Valgus", "Flatfoot or Cavus"}
-    assert "1st metatarsal is outside the field of view" in without["Hallux Valgus"]
+    assert "1st metatarsal is outside the field of view" in text(without["Hallux Valgus"])
 
 
 def test_a_bunion_is_looked_for_and_not_ruled_out_where_the_toe_is_outside_the_scan() -> None:
@@ -431,6 +431,6 @@ def test_a_lesion_that_no_model_looks_for_is_never_said_to_be_absent() -> None:
     }
     for name in ("accessory_navicular", "tarsal_coalition", "ankle_arthritis"):
         assert found[name].level is Level.NOT_MEASURABLE
-        assert any(NO_MODEL in line for line in found[name].evidence)
+        assert any(text(NO_MODEL) in line for line in map(text, found[name].evidence))
     assert found["olt"].level is Level.NOT_SEEN
     assert found["normal"].level is not Level.PRESENT

@@ -20,7 +20,7 @@ from footcli.infer.manifest import (
     verify,
     write_entry,
 )
-from footcli.names import BONES, LANDMARKS
+from footcli.kinds import BONES, LANDMARKS
 
 BONES_SPEC = ModelSpec(
     file="bones.onnx",

@@ -14,6 +14,7 @@ from make_result import make_result, make_views
 from PIL import Image
 
 from footcli.domain import Finding, Landmark, Lesion, Measurement, Plane, View
+from footcli.levels import SURE
 from footcli.report.overlay import BONE_COLOURS, angle_shown, picture
 from footcli.web import svg
 
@@ -145,8 +146,8 @@ def test_landmarks_on_one_spot_share_a_label() -> None:
     assert "TMA P1 TCA P1" in _texts(_layer(_parts(SLAB), "points"))
 
 
-@pytest.mark.parametrize(("score", "dotted"), [(0.6, False), (0.59, True)])
-def test_a_box_is_solid_from_a_score_of_six_tenths(score: float, dotted: bool) -> None:
+@pytest.mark.parametrize(("score", "dotted"), [(SURE, False), (SURE - 0.01, True)])
+def test_a_box_is_solid_where_its_finding_is_present(score: float, dotted: bool) -> None:
     lesion = Lesion("OLT", score, Plane.COR, (47, 53), (20.0, 47.0, 38.0, 27.0, 54.0, 43.0), None)
     box = _layer(_parts(COR, lesions=(lesion,)), "boxes").find(f"{SVG}rect")
     assert box is not None

@@ -24,7 +24,7 @@ from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
 from footcli.infer.views import OWNER
-from footcli.names import BONE_ID, BONES, FURTHER, LANDMARKS, LESION_PLANE, LESIONS
+from footcli.kinds import BONE_ID, BONES, FURTHER, LANDMARKS, LESION, LESIONS
 from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
 from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, noise, scan
@@ -255,7 +255,7 @@ def test_each_disease_yields_its_lesion_label_in_its_own_plane_and_group(
         for plane in Plane
     }
     assert found == {
-        plane: {name for name in wanted if LESION_PLANE[name] is plane} for plane in Plane
+        plane: {name for name in wanted if LESION[name].plane is plane} for plane in Plane
     }
     clinical = read_clinical(next((source / "CLINICALINFO").glob("*.json")))
     assert clinical.groups == (GROUP[disease],)

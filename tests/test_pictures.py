@@ -16,9 +16,10 @@ from footcli.domain import Lesion, Plane, Side, View, Volume
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.infer.prepare import canonical
 from footcli.infer.views import slab
-from footcli.names import BONE_ID
+from footcli.kinds import BONE_ID
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
+from footcli.text.wording import text
 from footcli.views import slices as pictures
 from footcli.views.slices import BONE_WINDOW, build_views
 
@@ -251,7 +252,7 @@ def test_a_projection_is_what_an_eye_sees_of_that_sides_foot(
 
     if plane is Plane.SAG:
         assert middle("1st Metatarsal")[0] < middle("Calcaneus")[0]
-        assert ("outer side" in view.caption) == (side == "L")
+        assert ("outer side" in text(view.caption)) == (side == "L")
         shown = {
             bone: (view.labels == BONE_ID[bone]).sum()
             for bone in ("1st Metatarsal", "5th Metatarsal")
@@ -287,7 +288,7 @@ def test_of_an_unknown_side_the_picture_says_so_and_letters_are_left_open() -> N
     )
     unknown = replace(volume, orientation_known=False)
     shown, *slices = build_views(unknown, labels, frame, (view,), (), UNTURNED, None)
-    assert "the side is not known" in shown.caption
+    assert "the side is not known" in text(shown.caption)
     assert shown.edges == ("Me", "La", "A", "P"), "as it is if the slices run as usual"
     assert {view.edges[:2] for view in slices} == {("?", "?"), ("A", "P")}
     known = build_views(unknown, labels, frame, (), (), UNTURNED, "R")

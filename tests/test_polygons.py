@@ -13,7 +13,7 @@ from footcli.dataset.annotations import read_slice_label
 from footcli.dataset.labels_out import write_polygons
 from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import CaseRef, Lesion, Plane
-from footcli.names import BONE_ID
+from footcli.kinds import BONE_ID
 
 SHAPE = (9, 11, 13)
 LESIONS = (

@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset
 from footcli.domain import CaseRef, Plane, Volume
 from footcli.errors import ReadError
 from footcli.read import read_case
+from footcli.text.wording import text
 from footcli.walk.tree import find_cases
 
 WBCT = Path(__file__).resolve().parents[2] / "shared" / "data" / "wbct"
@@ -35,7 +36,7 @@ def read(folder: Path, **options: Any) -> Volume:
 
 
 def codes(volume: Volume) -> list[str]:
-    return [notice.code for notice in volume.notices]
+    return [notice.family for notice in volume.notices]
 
 
 def fails(folder: Path, code: str, match: str | None = None) -> None:
@@ -91,7 +92,7 @@ def test_a_missing_slice_is_reported_with_its_position_and_filled(tmp_path: Path
     volume = read(tmp_path)
     assert volume.hu.shape == (20, *SHAPE)
     notice = next(notice for notice in volume.notices if notice.code == "missing_slices")
-    assert "1 between 2.4 mm and 3.2 mm" in notice.text
+    assert "1 between 2.4 mm and 3.2 mm" in text(notice)
     assert volume.slice_names[6:9] == ("006", "interpolated-7", "008")
     middle = (volume.hu[6].astype(float) + volume.hu[8]) / 2
     assert np.abs(volume.hu[7] - middle).max() <= 0.5
@@ -126,9 +127,9 @@ def test_the_largest_series_is_read_and_the_others_are_counted(tmp_path: Path) -
         save(tmp_path / f"x{number}.dcm", ct(number, SeriesInstanceUID=f"{UID_ROOT}9"))
     volume = read(tmp_path)
     assert np.array_equal(volume.hu, expected())
-    assert [notice.code for notice in volume.notices] == ["several_series"]
-    assert "10, 4" in volume.notices[0].text
-    assert UID_ROOT not in volume.notices[0].text
+    assert [notice.family for notice in volume.notices] == ["several_series"]
+    assert "10, 4" in text(volume.notices[0])
+    assert UID_ROOT not in text(volume.notices[0])
 
 
 def test_of_two_equal_series_the_lower_number_is_read(tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_a_slice_at_the_end_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image, and nothing to warn of")
     volume = read(tmp_path)
     assert (volume.hu.shape[0], codes(volume)) == (11, ["files_unusable"])
-    assert "truncated 1" in volume.notices[0].text
+    assert "truncated 1" in text(volume.notices[0])
 
 
 def test_too_few_slices_say_why(tmp_path: Path) -> None:
@@ -749,7 +750,7 @@ def test_text_of_any_kind_in_tags_is_read_past(
     np.testing.assert_array_equal(volume.hu, plain.hu)
     assert volume.tags.weight_bearing is True
     assert volume.tags.side == plain.tags.side
-    assert all("script" not in notice.text for notice in volume.notices)
+    assert all("script" not in text(notice) for notice in volume.notices)
     assert "script" not in caplog.text
 
 
@@ -851,7 +852,7 @@ def test_planes_that_agree_are_silent_and_flipped_ones_are_named(tmp_path: Path)
     dataset(tmp_path / "b", Plane.COR, cube()[::-1])
     volume = read_case(find_cases(tmp_path / "b")[0])
     assert codes(volume) == ["geometry_from_names", "planes_disagree"]
-    assert "upside down" in volume.notices[1].text
+    assert "upside down" in text(volume.notices[1])
 
 
 @pytest.mark.parametrize("plane", [Plane.COR, Plane.SAG])

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from footcli.cli import app
 from footcli.errors import SetupError
-from footcli.names import BONE_ID
+from footcli.kinds import BONE_ID
 from footcli.store.result import load_masks
 from footcli.system.assets import models_dir
 

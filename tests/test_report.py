@@ -13,22 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import schemas
 from browser import needs_chromium, opened, printed_pages
-from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
+from make_result import AFFINE, SHAPE_ZYX, beyond, make_result, make_views
 from numpy import uint8, zeros
 
-from footcli.domain import CaseFailure, Finding, Level, Measurement, Notice
+from footcli.decide.position import position
+from footcli.domain import CaseFailure, Finding, Level, Measurement
 from footcli.errors import CaseError, SetupError
-from footcli.names import FINDINGS, LESIONS, MEASURES
+from footcli.kinds import FINDINGS, LESIONS, MEASURES
+from footcli.provenance import InputFacts, ModelFacts, ProfileFacts, Provenance
 from footcli.report.index import write_index
-from footcli.report.patient import render, write_report
-from footcli.report.rows import angle_state
+from footcli.report.patient import Beside, render, write_report
 from footcli.report.summaries import write_summaries
-from footcli.store.journal import add
+from footcli.store.journal import JournalLine, add
 from footcli.store.result import save_case
 from footcli.store.signoff import SignOff, Verdict, load_signoff, merge_signoff
 from footcli.system.assets import templates_dir
-from footcli.text import messages
+from footcli.text.clean import clean
+from footcli.text.lines import Line
+from footcli.text.wording import LANGUAGES, strings
 from footcli.web.svg import range_bar
 
 
@@ -100,13 +104,13 @@ def test_the_head_says_what_the_input_was() -> None:
         "Age band 40-59",
         "0.5 × 0.5 × 0.5 mm",
         "Slices 60",
-        "1 slice is missing after position 12.5 mm",
+        "1 of 60 slices are missing and were filled",
     ):
         assert word in text
 
 
 def test_what_the_provenance_leaves_out_is_unknown_and_no_error() -> None:
-    html = render(make_result(provenance={}, side=None), ())
+    html = render(make_result(provenance=Provenance(), side=None), ())
     assert "Weight-bearing unknown" in _section(html, "head")
     assert "not recorded" in _section(html, "trace")
     assert "No pictures were saved." in _section(html, "pictures")
@@ -116,10 +120,10 @@ def test_the_impression_ranks_present_before_borderline_with_grade_evidence_and_
     html = render(make_result(), make_views())
     text = _section(html, "impression")
     assert text.index("Consistent with flat foot") < text.index(
-        "Borderline for osteochondral lesion of the talus"
+        "Possible: osteochondral lesion of the talus"
     )
     assert "Grade: mild" in text
-    assert "TMA 5.2 deg is above 4 deg; CPA 12.9 deg is below 18 deg" in text
+    assert "TMA 5.2 deg, above 4 deg (general; S4), from the landmarks and the bone masks; " in text
     assert "Not judged: hallux valgus." in text
     links = re.findall(r'<a href="#(view-\d)">see', html)
     assert links[:2] == [
@@ -162,8 +166,8 @@ def test_nothing_found_is_not_called_normal_where_not_all_was_judged() -> None:
     ("value", "low", "high", "state"),
     [
         (24.0, 18.0, 30.0, "within"),
-        (17.5, 18.0, 30.0, "borderline"),
-        (18.5, 18.0, 30.0, "borderline"),
+        (17.5, 18.0, 30.0, "near"),
+        (18.5, 18.0, 30.0, "near"),
         (17.0, 18.0, 30.0, "outside"),
         (31.0, 18.0, 30.0, "outside"),
         (-9.0, None, 5.0, "within"),
@@ -175,7 +179,7 @@ def test_nothing_found_is_not_called_normal_where_not_all_was_judged() -> None:
 def test_the_state_of_an_angle(
     value: float | None, low: float | None, high: float | None, state: str
 ) -> None:
-    assert angle_state(value, low, high, 1.0) == state
+    assert position(value, low, high, 1.0) == state
 
 
 def test_the_angle_table_shows_both_sources_range_state_and_difference() -> None:
@@ -183,7 +187,7 @@ def test_the_angle_table_shows_both_sources_range_state_and_difference() -> None
     assert re.search(
         r"CPA calcaneal pitch.*12\.9° ▲ outside slice 25, confidence 0\.93 13\.4° ▲ outside", text
     )
-    assert "18.0° … 30.0° borderline within ±1.0° S4" in text
+    assert "18.0° … 30.0° near the limit within ±1.0° S4" in text
     assert "The two ways differ by 5.8°: check the picture." in text
     assert text.count("The two ways differ") == 1
     assert "−4.0° … 4.0°" in text
@@ -203,8 +207,8 @@ def test_a_source_that_took_no_measurement_is_shown_as_such() -> None:
 def test_what_was_not_measured_is_listed_with_the_reason_and_source() -> None:
     text = _section(render(make_result(), ()), "missing")
     assert (
-        "MTASA: tibial axis to talar dome angle landmarks the talar dome is outside the field of "
-        "view" in text
+        "MTASA: tibial axis to talar dome angle landmarks dome of the talus is outside the field "
+        "of view" in text
     )
     assert "bone masks" in text
 
@@ -213,17 +217,14 @@ def test_the_trace_names_version_models_profile_and_input() -> None:
     text = _section(render(make_result(), ()), "trace")
     for word in ("footcli 0.1.0", "Model: bones abababababab ", "general 1", "efefefefefef"):
         assert word in text
-    by_name = {**PROVENANCE, "models": {"bones": {"sha256": "12" * 32}}}
-    assert "Model: bones 121212121212 " in _section(
-        render(make_result(provenance=by_name), ()), "trace"
-    )
 
 
 def test_a_failure_is_said_on_top() -> None:
-    failure = CaseFailure("case-01", "no_bone_found", "no bone in the scan: is it a foot?")
-    assert "no bone in the scan: is it a foot? no_bone_found" in _section(
-        render(make_result(), (), failure=failure), "head"
-    )
+    failure = CaseFailure("case-01", Line("no_bone_found.air"))
+    html = render(make_result(), (), "en", Beside(failure=failure))
+    assert "check its rescale values no_bone_found" in _section(html, "head")
+    html = render(make_result(), (), "ko", Beside(failure=failure))
+    assert "HU 변환 값을 확인할 것 no_bone_found" in _section(html, "head")
 
 
 def test_every_angle_source_and_layer_has_a_switch_that_meets_its_groups() -> None:
@@ -256,29 +257,30 @@ HOSTILE = [
 
 @pytest.mark.parametrize("bad", HOSTILE)
 def test_text_from_files_is_shown_as_text(bad: str) -> None:
+    said = Line("bone_absent", bone=bad)
     page = _page(
         case_id=bad,
-        warnings=(Notice(bad, bad),),
+        warnings=(Line(bad, text=bad),),
         findings=(
-            Finding(bad, Level.PRESENT, (bad,), bad),
-            Finding("olt", Level.NOT_MEASURABLE, (bad,)),
+            Finding(bad, Level.PRESENT, (said,), bad),
+            Finding("olt", Level.NOT_MEASURABLE, (said,)),
         ),
         measurements=(
-            Measurement(bad, bad, "masks", None, bad),
-            Measurement("CPA", "deg", "masks", 12.0, note=bad),
+            Measurement(bad, bad, "masks", None, said),
+            Measurement("CPA", "deg", "masks", 12.0, note=said),
         ),
-        provenance={
-            "version": bad,
-            "models": [{"name": bad, "sha256": bad}],
-            "profile": {"name": bad},
-            "input": {"age_band": bad},
-        },
+        provenance=Provenance(
+            version=bad,
+            models=(ModelFacts(bad, sha256=bad),),
+            profile=ProfileFacts(name=bad),
+            input=InputFacts(age_band=bad),
+        ),
     )
-    clean = _page()
+    harmless = _page()
     assert page.text.count(bad) >= 8
     assert "49" not in page.text.replace("40-59", "")
     for kind in ("script", "img"):
-        assert [tag for tag, _ in page.tags].count(kind) == [tag for tag, _ in clean.tags].count(
+        assert [tag for tag, _ in page.tags].count(kind) == [tag for tag, _ in harmless.tags].count(
             kind
         )
     assert not [attrs for _, attrs in page.tags if any(name.startswith("on") for name in attrs)]
@@ -304,7 +306,7 @@ def test_text_from_files_is_shown_as_text(bad: str) -> None:
 def test_clean_takes_controls_escapes_and_bidi_away_and_leaves_letters(
     text: str, shown: str
 ) -> None:
-    assert messages.clean(text) == shown
+    assert clean(text) == shown
     assert shown in render(make_result(case_id=text), ())
 
 
@@ -346,12 +348,12 @@ def test_korean_has_its_words_and_no_english_headings() -> None:
         "경골",
     ):
         assert word in page.text
-    for word in ("Impression", "not measurable", "borderline", "Sagittal", "present"):
+    for word in ("Impression", "not measurable", "possible", "Sagittal", "present"):
         assert word not in page.text
 
 
 def test_both_languages_have_every_string_with_the_same_blanks() -> None:
-    english, korean = messages.strings("en"), messages.strings("ko")
+    english, korean = strings("en"), strings("ko")
     assert english.keys() == korean.keys()
     for key, text in english.items():
         assert text
@@ -370,7 +372,7 @@ def test_colours_have_enough_contrast_in_light_and_dark() -> None:
     assert len(blocks) == 3
     for block in blocks:
         colour = dict(re.findall(r"--([\w-]+): (#\w+)", block))
-        pairs = [(name, f"{name}-bg") for name in ("within", "borderline", "outside", "missing")]
+        pairs = [(name, f"{name}-bg") for name in ("within", "near", "outside", "missing")]
         pairs += [
             (ink, paper) for ink in ("ink", "soft", "link") for paper in ("page", "card", "head")
         ]
@@ -408,47 +410,17 @@ def test_the_index_lists_failed_cases_first_and_normal_ones_last(tmp_path: Path)
         "e": make_result(findings=normal),
     }
     cases = [
-        {
-            "case_id": "a-normal",
-            "outcome": "done",
-            "folders": ["a-normal"],
-            "code": None,
-            "message": None,
-        },
-        {
-            "case_id": "b-flat",
-            "outcome": "redone",
-            "folders": ["b-flat+L"],
-            "code": None,
-            "message": None,
-        },
-        {
-            "case_id": "c-<b>",
-            "outcome": "failed",
-            "folders": [],
-            "code": "no_geometry",
-            "message": "no ImagePositionPatient",
-        },
-        {
-            "case_id": "d #?",
-            "outcome": "skipped",
-            "folders": ["d #?"],
-            "code": None,
-            "message": None,
-        },
-        {
-            "case_id": "e",
-            "outcome": "failed",
-            "folders": ["e"],
-            "code": "other_input",
-            "message": "other images",
-        },
+        JournalLine("a-normal", "done", ("a-normal",)),
+        JournalLine("b-flat", "redone", ("b-flat+L",)),
+        JournalLine("c-<b>", "failed", failure=Line("no_geometry.order")),
+        JournalLine("d #?", "skipped", ("d #?",)),
+        JournalLine("e", "failed", ("e",), Line("other_input", folder="e")),
     ]
     page = _Page(write_index(tmp_path, cases, results).read_text(encoding="utf-8"))
     places = [page.text.index(word) for word in ("c-<b>", "d #?", "b-flat+L", "a-normal")]
     assert places == sorted(places)
     assert "5 cases, 2 failed" in page.text
-    assert "no ImagePositionPatient no_geometry" in page.text
+    assert "or export positions no_geometry" in page.text
     assert "result cannot be read" in page.text
     assert "earlier result" in page.text, (
         "what a failed case had before is there, and not taken for what was asked"
@@ -512,6 +484,7 @@ def test_a_sign_off_goes_from_the_page_to_the_result_and_back_into_the_report(
         'decodeURIComponent(document.getElementById("save").href.split(",").slice(1).join(","))',
     )
     (tmp_path / "signoff.json").write_text(saved, encoding="utf-8")
+    assert schemas.faults("signoff", json.loads(saved)) == []
     assert merge_signoff(tmp_path / "signoff.json", tmp_path) == folder
     signed = load_signoff(folder)
     assert signed is not None
@@ -548,7 +521,7 @@ def test_a_sign_off_that_does_not_fit_is_refused_and_nothing_is_kept(
 ) -> None:
     result = make_result()
     _save(tmp_path / result.case_id)
-    digest = str(result.provenance.get("input", {}).get("sha256", ""))
+    digest = result.provenance.input.sha256
     data = {
         "schema": "footcli-signoff/1",
         "case_id": result.case_id,
@@ -564,7 +537,7 @@ def test_a_sign_off_that_does_not_fit_is_refused_and_nothing_is_kept(
 
 
 @needs_chromium
-@pytest.mark.parametrize("lang", messages.LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
     result = make_result()
     # as much as there can be: all measures both ways, every finding present with three lines, six
@@ -575,9 +548,7 @@ def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
         for way in ("landmarks", "masks")  # type: ignore[arg-type]
     )
     said = tuple(
-        Finding(
-            term.name, Level.PRESENT, ("a line of evidence that is as long as such lines are",) * 3
-        )
+        Finding(term.name, Level.PRESENT, (beyond("CPA", 12.0, "below", 18.0),) * 3)
         for term in FINDINGS[:-1]
     )
     boxes = tuple(replace(result.lesions[0], label=term.name) for term in LESIONS)
@@ -593,14 +564,14 @@ def test_a_report_prints_on_two_pages(lang: str, tmp_path: Path) -> None:
     words = {line: Verdict("reject", None, "words " * 60) for line in lines}
     signed = SignOff(full.case_id, "", "", "A. Reader", "2026-01-01T00:00:00Z", words)
     (tmp_path / "report.html").write_text(
-        render(full, views, lang=lang, signed=signed), encoding="utf-8"
+        render(full, views, lang, Beside(signed=signed)), encoding="utf-8"
     )
     assert printed_pages(tmp_path / "report.html") == 2
 
 
 @needs_chromium
 def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
-    flat = (Finding("flat_foot", Level.PRESENT, ()), Finding("olt", Level.BORDERLINE, ()))
+    flat = (Finding("flat_foot", Level.PRESENT, ()), Finding("olt", Level.POSSIBLE, ()))
     none = (Finding("flat_foot", Level.NOT_MEASURABLE, ()), Finding("olt", Level.NOT_SEEN, ()))
     results = {
         name: make_result(findings=findings)

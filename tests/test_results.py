@@ -7,25 +7,21 @@ import io
 import json
 import math
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import schemas
 from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 
-from footcli.domain import Measurement
+from footcli.domain import Level, Measurement
 from footcli.errors import CaseError
-from footcli.store.result import (
-    SCHEMA_FILE,
-    dumps,
-    from_json,
-    load_case,
-    load_masks,
-    save_case,
-    to_json,
-)
+from footcli.store.codec import dumps
+from footcli.store.result import from_json, is_old, load_case, load_masks, save_case, to_json
 from footcli.store.table import csv_cell, measurements_csv
+from footcli.text.wording import text
 
 
 def _labels() -> np.ndarray:
@@ -36,18 +32,104 @@ def _labels() -> np.ndarray:
 
 def test_a_result_survives_the_way_through_json() -> None:
     result = make_result()
-    assert asdict(from_json(json.loads(dumps(to_json(result))))) == asdict(result)
+    assert from_json(json.loads(dumps(to_json(result)))) == result
 
 
 def test_the_json_follows_the_published_schema() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = schemas.validator("result")
     data = json.loads(dumps(to_json(make_result())))
     assert [error.message for error in validator.iter_errors(data)] == []
-    data["measurements"][0]["why_missing"] = "a value and a reason at once"
-    assert list(validator.iter_errors(data))
+    data["measurements"][0]["why_missing"] = dict(data["warnings"][0])
+    assert list(validator.iter_errors(data)), "a value and a reason at once"
+
+
+def test_every_published_schema_is_one() -> None:
+    assert {path.name.split(".")[0] for path in schemas.FOLDER.glob("*.json")} == {
+        "result",
+        "run",
+        "journal",
+        "signoff",
+    }
+    for path in schemas.FOLDER.glob("*.json"):
+        schemas.validator(path.name.split(".")[0])
+
+
+OLD = {
+    "schema": "footcli-result/1",
+    "case_id": "P1",
+    "side": "L",
+    "measurements": [
+        {
+            "name": "CPA",
+            "value": 12.5,
+            "unit": "deg",
+            "why_missing": None,
+            "source": "landmarks",
+            "plane": "SAG",
+            "slice": 20,
+            "confidence": 0.9,
+            "points_vox": [[1, 2, 3]] * 4,
+            "note": "floor: through heel and metatarsal heads",
+        },
+        {
+            "name": "TMA",
+            "value": None,
+            "unit": "deg",
+            "why_missing": "talus is not in the scan",
+            "source": "masks",
+            "plane": "SAG",
+            "slice": None,
+            "confidence": None,
+            "points_vox": [],
+            "note": "",
+        },
+    ],
+    "landmarks": [],
+    "lesions": [],
+    "faint_lesions": [],
+    "findings": [
+        {"name": "flat_foot", "level": "BORDERLINE", "grade": None, "evidence": ["CPA 12.5 deg"]}
+    ],
+    "warnings": [{"code": "no_rescale", "text": "3 slices do not say how"}],
+    "provenance": {
+        "version": "0.1.0",
+        "algorithm": 1,
+        "models": [{"name": "a.onnx", "task": "bones", "sha256": "1", "entry_sha256": "2"}],
+        "profile": {
+            "name": "general",
+            "version": "1",
+            "sha256": "3",
+            "ranges": {"CPA": {"low": 18.0, "high": 30.0, "source": "S4"}},
+            "guard_band": {"CPA": 1.0},
+        },
+        "options": {"quality": "standard", "spacing_mm": None, "weight_bearing": None},
+        "input": {"sha256": "4", "pixels_sha256": "5", "shape": [1, 2, 3]},
+        "bone_confidence": {"Talus": 0.9},
+        "drawn_as": "L",
+    },
+}
+
+
+def test_a_result_of_schema_1_is_still_read_and_says_that_it_is_old() -> None:
+    result = from_json(OLD)
+    assert is_old(result)
+    assert [line.code for line in result.warnings] == ["old_result", "no_rescale"]
+    assert text(result.warnings[1], "ko") == "3 slices do not say how", "as it was written"
+    (finding,) = result.findings
+    assert (finding.level, finding.probability) == (Level.POSSIBLE, None)
+    assert [text(line) for line in finding.evidence] == ["CPA 12.5 deg"]
+    assert result.measurements[1].why_missing is not None
+    assert text(result.measurements[1].why_missing) == "talus is not in the scan"
+    assert text(result.measurements[0].note) == "floor: through heel and metatarsal heads"
+    assert result.provenance.profile.ranges["CPA"].high == 30.0
+    assert not list(schemas.validator("result").iter_errors(json.loads(dumps(to_json(result)))))
+
+
+@pytest.mark.parametrize("odd", [{"models": {"bones": "12"}}, {"input": 3}, {}])
+def test_an_odd_provenance_of_schema_1_costs_the_provenance_alone(odd: dict[str, Any]) -> None:
+    result = from_json({**OLD, "provenance": {"version": "0.1.0", **odd}})
+    assert result.provenance.version == "0.1.0"
+    assert result.measurements[0].value == 12.5
 
 
 def test_the_keys_are_those_that_other_programs_read() -> None:
@@ -103,7 +185,7 @@ def test_a_name_that_is_no_utf8_becomes_an_escape() -> None:
 
 
 def test_another_schema_version_is_refused() -> None:
-    with pytest.raises(CaseError, match="footcli-result/1"):
+    with pytest.raises(CaseError, match="footcli-result/2"):
         from_json({**to_json(make_result()), "schema": "footcli-result/0"})
 
 
@@ -119,7 +201,7 @@ def test_a_saved_case_comes_back_whole(tmp_path: Path) -> None:
     save_case(tmp_path / "c", make_result(), _labels(), AFFINE, make_views())
     result, views = load_case(tmp_path / "c")
     labels, affine = load_masks(tmp_path / "c")
-    assert asdict(result) == asdict(make_result())
+    assert result == make_result()
     assert np.array_equal(labels, _labels())
     assert np.array_equal(affine, AFFINE)
     for got, put in zip(views, make_views(), strict=True):

@@ -17,7 +17,7 @@ from footcli.errors import InferenceError, SetupError
 from footcli.infer import session as room
 from footcli.infer.manifest import ModelSpec
 from footcli.infer.session import open_session
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.system import cores
 from footcli.system.cores import cpu_count
 

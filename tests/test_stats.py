@@ -18,7 +18,7 @@ from footcli.dataset.annotations import write_angle_label, write_slice_label
 from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.domain import Plane
 from footcli.errors import SetupError
-from footcli.names import LANDMARKS
+from footcli.kinds import LANDMARKS
 from footcli.read import pixels
 from footcli.stats.codes import MISSING, QUALITY
 from footcli.stats.html import render, write_page

@@ -26,7 +26,7 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.session import open_session
 from footcli.infer.spec import VIEW_IMAGES, ModelSpec
 from footcli.infer.views import CHANNELS, view_geometry
-from footcli.names import BONES, LESIONS
+from footcli.kinds import BONES, LESIONS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.pose import LEG, flexed
 from footcli.phantom.raster import make_grid, rasterize

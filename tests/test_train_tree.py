@@ -25,7 +25,7 @@ from footcli.infer.bones import VOTERS
 from footcli.infer.manifest import load_manifest
 from footcli.infer.spec import VIEW_IMAGES
 from footcli.infer.views import CHANNELS
-from footcli.names import BONE_ID, LANDMARKS, LESIONS
+from footcli.kinds import BONE_ID, LANDMARKS, LESIONS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.write import lesion_boxes, write_case

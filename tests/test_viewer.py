@@ -22,7 +22,7 @@ from PIL import Image
 
 from footcli.domain import Stack, Volume
 from footcli.frame.axes import FootFrame
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.report.patient import write_report
 from footcli.report.viewer import FINE, on_stack, places, scene
 from footcli.store.result import load_stack, save_case

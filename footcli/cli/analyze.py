@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,9 @@ from footcli.cli.terminal import FAILED_SOME, exits, say
 
 if TYPE_CHECKING:
     from footcli.domain import CaseRef
+    from footcli.report.summaries import RunRecord
     from footcli.run.pipeline import Options
+    from footcli.store.journal import JournalLine
 
 
 @app.command()
@@ -182,7 +185,7 @@ def _analyze(
 
     with progress(len(refs), shown=not quiet) as bar:
 
-        def tell(record: dict[str, Any]) -> None:
+        def tell(record: JournalLine) -> None:
             bar.advance()
             for line in _lines(record, quiet=quiet, verbose=verbose):
                 say(line)
@@ -199,44 +202,45 @@ def _analyze(
             ),
         )
     if json_out:
-        from footcli.store.result import dumps
+        from footcli.store.codec import dumps
 
         typer.echo(dumps(run), nl=False)
     else:
-        for record in run["cases"]:
-            for name in record["folders"]:
-                typer.echo(str(out / name / "report.html"))
-        if len(run["cases"]) > 1:
-            typer.echo(str(out / "index.html"))
+        _print_pages(run, out)
     if not quiet:
-        outcomes = [r["outcome"] for r in run["cases"]]
-        say(
-            ", ".join(
-                f"{outcomes.count(word)} {word}" for word in ("done", "skipped", "redone", "failed")
-            )
-        )
-    if any(r["outcome"] == "failed" for r in run["cases"]):
+        counts = Counter(record.outcome for record in run.cases)
+        say(", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "redone", "failed")))
+    if any(record.outcome == "failed" for record in run.cases):
         raise typer.Exit(FAILED_SOME)
 
 
-def _lines(record: dict[str, Any], *, quiet: bool, verbose: bool) -> list[str]:
+def _print_pages(run: RunRecord, out: Path) -> None:
+    """The paths of the reports, and of the index where there are several cases."""
+    for record in run.cases:
+        for name in record.folders:
+            typer.echo(str(out / name / "report.html"))
+    if len(run.cases) > 1:
+        typer.echo(str(out / "index.html"))
+
+
+def _lines(record: JournalLine, *, quiet: bool, verbose: bool) -> list[str]:
     """What is to be said of a case that is through."""
-    case_id = record["case_id"]
-    if record["outcome"] == "failed":
-        return [f"FAILED {case_id}: {record['message']} [{record['code']}]"]
+    from footcli.text.wording import text
+
+    case_id = record.case_id
+    if record.failure is not None:
+        return [f"FAILED {case_id}: {text(record.failure)} [{record.failure.family}]"]
     lines = []
-    if record["outcome"] == "redone" and not quiet:
-        lines.append(f"redone {case_id}: {record['redone']}")
-    if record["outcome"] != "skipped":
+    if record.outcome == "redone" and not quiet:
+        lines.append(f"redone {case_id}: {record.redone}")
+    if record.outcome != "skipped":
         lines += [
             f"{case_id}: its values have changed, the reader's sign-off is kept as {name}"
-            for name in record["set_aside"]
+            for name in record.set_aside
         ]
     if verbose:
-        lines.append(
-            f"{record['outcome']} {case_id}: "
-            + ", ".join(f"{k} {v:.1f} s" for k, v in record["seconds"].items())
-        )
+        times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())
+        lines.append(f"{record.outcome} {case_id}: {times}")
     return lines
 
 

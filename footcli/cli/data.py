@@ -130,7 +130,7 @@ def evaluate(
         write_json(path, found)
         write_html(path.with_suffix(".html"), found, out)
         if json_out:
-            from footcli.store.result import dumps
+            from footcli.store.codec import dumps
 
             typer.echo(dumps(found), nl=False)
         else:

@@ -27,7 +27,7 @@ class Terminated(BaseException):
 
 def say(text: str) -> None:
     """One line to people, on stderr; control characters are taken out."""
-    from footcli.text.messages import clean
+    from footcli.text.clean import clean
 
     typer.echo(clean(text), err=True)
 
@@ -128,7 +128,7 @@ def table(
 def _cell(value: str | float | None) -> Any:
     from rich.text import Text
 
-    from footcli.text.messages import clean
+    from footcli.text.clean import clean
 
     if value is None:
         return Text("-")

@@ -22,7 +22,8 @@ from footcli.dataset.clinical import (
 from footcli.dataset.outlines import Polygon, has_area, is_beyond, with_area
 from footcli.domain import Box, Point
 from footcli.errors import TruthError
-from footcli.names import LANDMARKS, bone_name, lesion_name
+from footcli.kinds import LANDMARKS
+from footcli.names import bone_name, lesion_name
 from footcli.system.files import read_json, safe_text, write_json
 
 __all__ = [

@@ -8,8 +8,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
+from footcli.dataset.series import series_name
 from footcli.errors import TruthError
-from footcli.names import finding_name, series_name
+from footcli.names import finding_name
 from footcli.system.files import read_json, safe_text, write_json
 
 OLDEST_YEARS = 130.0

@@ -13,7 +13,7 @@ from footcli.dataset.annotations import write_slice_label
 from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import CaseRef, Lesion, Plane, Volume
 from footcli.geometry import slice_of
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.system.files import safe_text
 
 
@@ -30,7 +30,7 @@ def write_polygons(
     else PLANE_NUMBER.
     """
     for plane in Plane:
-        array_axis = 2 - plane.axis
+        array_axis = plane.array_axis
         names = source_names(plane, labels.shape, volume, ref) or tuple(
             f"{plane}_{i:04d}" for i in range(labels.shape[array_axis])
         )
@@ -66,4 +66,4 @@ def source_names(
     if plane is volume.stack:
         return volume.slice_names
     stems = tuple(safe_text(path.stem) for path in ref.images.get(plane, ()))
-    return stems if len(stems) == shape[2 - plane.axis] else ()
+    return stems if len(stems) == shape[plane.array_axis] else ()

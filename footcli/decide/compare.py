@@ -1,6 +1,4 @@
-"""An angle against a profile: which of its values counts, on which side of a cut-off it lies, the
-report's range, the grade.
-"""
+"""An angle against a profile: which value counts, on which side of a cut-off it lies, its grade."""
 
 from __future__ import annotations
 
@@ -9,13 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from footcli.decide.position import Position, excess, is_near, position
 from footcli.decide.profile import CutOff, Profile
-from footcli.domain import Level, Measurement
-from footcli.names import AGREE_DEG
+from footcli.domain import Measurement, Source
+from footcli.kinds import AGREE_DEG, ANGLE
+from footcli.provenance import Range
+from footcli.text.lines import Line, Value
 
 
-class Side(Enum):
-    """Where a value lies with regard to a cut-off; NEAR is within the guard band on either side."""
+class CutOffSide(Enum):
+    """Where a value lies with regard to a cut-off; NEAR is within the guard band on either side.
+
+    In the order in which evidence is listed.
+    """
 
     BEYOND = "beyond"
     NEAR = "near"
@@ -25,23 +29,33 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Angle:
-    """An angle as the rules see it. source: where the value is from.
+    """An angle as the rules see it.
 
-    gap: the line to print where landmarks and masks disagree.
+    source: code of where the value is from. why: reasons where there is none. differ: the line that
+    says that landmarks and masks disagree.
     """
 
     name: str
     value: float | None = None
-    unit: str = "deg"
     source: str = ""
-    why: str = "not measured"
-    gap: str | None = None
+    why: tuple[Line, ...] = (Line("not_measured"),)
+    differ: Line | None = None
 
     @property
-    def text(self) -> str:
-        if self.value is None:
-            return f"{self.name} not measurable: {self.why}"
-        return f"{self.name} {self.value:.1f} {self.unit}"
+    def unit(self) -> str:
+        """deg, percent or mm."""
+        return ANGLE[self.name].unit
+
+    @property
+    def missing(self) -> Line:
+        """The line that says why there is no value."""
+        return Line("angle_missing", angle=self.name, why=self.why)
+
+    def line(self, code: str, **values: Value) -> Line:
+        """A line about the value."""
+        assert self.value is not None
+        unit = Line(f"unit.{self.unit}")
+        return Line(code, angle=self.name, value=self.value, unit=unit, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +67,36 @@ class Angles:
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement], profile: Profile) -> Angles:
-        names = dict.fromkeys(m.name for m in measurements)
-        return cls(
-            {name: _choose(name, [m for m in measurements if m.name == name]) for name in names},
-            profile,
-        )
+        """The angles of a foot's measurements."""
+        found = {}
+        for name in dict.fromkeys(m.name for m in measurements):
+            found[name] = _choose(name, [m for m in measurements if m.name == name])
+        return cls(found, profile)
 
     def __getitem__(self, name: str) -> Angle:
         return self.by_name.get(name, Angle(name))
 
-    def compare(self, name: str, cutoff_name: str) -> tuple[Side, str]:
-        """The side of the profile's cut-off that the angle lies on, and the evidence line."""
+    def band(self, name: str) -> float:
+        """The guard band of an angle, in its unit."""
+        return self.profile.guard_band.get(name, 0.0)
+
+    def compare(self, name: str, cutoff_name: str) -> tuple[CutOffSide, Line]:
+        """The side of the profile's cut-off that the angle lies on, and the evidence."""
         angle, cutoff = self[name], self.profile.cutoffs[name][cutoff_name]
         if angle.value is None:
-            return Side.MISSING, angle.text
-        limit, band = (
-            f"{_limit(cutoff, angle)} ({cutoff.origin}), from the {angle.source}",
-            self.profile.guard_band.get(name, 0.0),
-        )
-        if abs(angle.value - cutoff.value) < band:
-            return (
-                Side.NEAR,
-                f"{angle.text}, borderline: within {band:g} {angle.unit} of the cut-off, {limit}",
-            )
+            return CutOffSide.MISSING, angle.missing
+        limit = {**_limit(cutoff), "source": Line(f"taken_from.{angle.source}")}
+        band = self.band(name)
+        if is_near(angle.value, cutoff.value, band):
+            return CutOffSide.NEAR, angle.line("angle_near", band=band, **limit)
         if cutoff.reached(angle.value):
-            return Side.BEYOND, f"{angle.text}, {limit}"
-        return Side.SHORT, f"{angle.text}, not {limit}"
+            return CutOffSide.BEYOND, angle.line("angle_beyond", **limit)
+        return CutOffSide.SHORT, angle.line("angle_short", **limit)
 
     def beyond(self, name: str, cutoff_name: str) -> float | None:
         """How far beyond the profile's cut-off the angle lies, in guard bands; minus: short of it.
-        None: not measured.
+
+        None where it is not measured.
         """
         value, cutoff = self[name].value, self.profile.cutoffs[name][cutoff_name]
         if value is None:
@@ -90,71 +104,87 @@ class Angles:
         apart = (value - cutoff.value) / (self.profile.guard_band.get(name) or 1.0)
         return apart if cutoff.op.startswith(">") else -apart
 
-    def in_range(self, name: str) -> tuple[Level, str]:
-        """PRESENT: outside the profile's range by the guard band or more; BORDERLINE: by less;
-        NOT_SEEN: inside, or there is no range.
-        """
+    def in_range(self, name: str) -> tuple[Position, Line]:
+        """Where the angle lies with regard to the profile's range, and the evidence."""
         angle, limits = self[name], self.profile.shown.get(name)
         if angle.value is None:
-            return Level.NOT_MEASURABLE, angle.text
+            return Position.MISSING, angle.missing
         if limits is None:
-            return Level.NOT_SEEN, f"{angle.text}, no normal range"
-        low = -math.inf if limits["low"] is None else limits["low"]
-        high = math.inf if limits["high"] is None else limits["high"]
-        words = " and ".join(
-            f"{word} {end:g}"
-            for word, end in (("at least", low), ("at most", high))
-            if math.isfinite(end)
-        )
-        tail = f"the normal range, {words} {angle.unit} ({limits['source']})"
-        excess = max(low - angle.value, angle.value - high)
-        if excess <= 0:
-            return Level.NOT_SEEN, f"{angle.text}, within {tail}"
-        level = (
-            Level.PRESENT if excess >= self.profile.guard_band.get(name, 0.0) else Level.BORDERLINE
-        )
-        return level, f"{angle.text}, outside {tail}"
+            return Position.NO_RANGE, angle.line("angle_no_range")
+        found = position(angle.value, limits.low, limits.high, self.band(name))
+        said: dict[str, Value] = {
+            "range": _range_line(limits, angle.unit),
+            "origin": limits.origins,
+        }
+        if found is Position.NEAR:
+            return found, angle.line("angle_near_range", band=self.band(name), **said)
+        inside = found is Position.WITHIN
+        return found, angle.line("angle_in_range" if inside else "angle_out_of_range", **said)
 
-    def grade(self, finding: str) -> tuple[str | None, list[str]]:
-        """The first grade of the profile's list, worst first, that a measured value reaches, and
-        the line that says so.
-        """
+    def is_beyond_range(self, name: str) -> bool:
+        """Whether the angle lies outside its range, near to its end or not."""
+        value, limits = self[name].value, self.profile.shown.get(name)
+        return (
+            value is not None and limits is not None and excess(value, limits.low, limits.high) > 0
+        )
+
+    def grade(self, finding: str) -> tuple[str | None, tuple[Line, ...]]:
+        """The first grade of the profile's list, worst first, that a value reaches, and why."""
         for grade in self.profile.grades.get(finding, ()):
             angle = self[grade.angle]
             if angle.value is not None and grade.cutoff.reached(angle.value):
-                return grade.name, [
-                    f"grade {grade.name}: {angle.text}, {_limit(grade.cutoff, angle)} "
-                    f"({grade.cutoff.origin})"
-                ]
-        return None, []
+                word = Line(f"grade.{grade.name}")
+                reason = angle.line("grade_reached", grade=word, **_limit(grade.cutoff))
+                return grade.name, (reason,)
+        return None, ()
 
 
-def _limit(cutoff: CutOff, angle: Angle) -> str:
-    return f"{cutoff.words} {angle.unit}"
+def _limit(cutoff: CutOff) -> dict[str, Value]:
+    return {"op": Line(f"op.{cutoff.word}"), "limit": cutoff.value, "origin": cutoff.origin}
+
+
+def _range_line(limits: Range, unit: str) -> Line:
+    word = Line(f"unit.{unit}")
+    if limits.high is None:
+        return Line("range_low", low=limits.low or 0.0, unit=word)
+    if limits.low is None:
+        return Line("range_high", high=limits.high, unit=word)
+    return Line("range_both", low=limits.low, high=limits.high, unit=word)
 
 
 def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
-    """The mean of the landmarks' value and the masks', or the one there is; all reasons where there
-    is none.
+    """The mean of the landmarks' value and the masks', or the one there is.
 
     The two err apart: on feet of the whole range their mean agrees with the truth as well as the
-    better one, or better (ICC; README).
+    better one, or better (ICC; models/trials.md).
     """
-    found: dict[str, tuple[float, str]] = {}
+    found: dict[Source, float] = {}
     for m in measured:
         if m.value is not None and math.isfinite(m.value):
-            found.setdefault(m.source, (m.value, m.unit))
+            found.setdefault(m.source, m.value)
     if not found:
-        return Angle(
-            name, why="; ".join(dict.fromkeys(m.why_missing or "no value" for m in measured))
-        )
-    values = [value for value, _ in found.values()]
-    unit = next(iter(found.values()))[1]
-    apart = max(values) - min(values)
-    gap = None
-    if apart > AGREE_DEG:
-        each = ", ".join(f"{v:.1f} from the {way}" for way, (v, _) in sorted(found.items()))
-        gap = (
-            f"the two ways to {name} differ by {apart:.1f} {unit} (more than {AGREE_DEG:g}): {each}"
-        )
-    return Angle(name, sum(values) / len(values), unit, " and the ".join(sorted(found)), gap=gap)
+        reasons = [m.why_missing or Line("not_measured") for m in measured]
+        return Angle(name, why=tuple(dict.fromkeys(reasons)))
+    source = "both" if len(found) > 1 else next(iter(found))
+    mean = sum(found.values()) / len(found)
+    return Angle(name, mean, source, differ=_difference(name, found))
+
+
+def _difference(name: str, found: Mapping[Source, float]) -> Line | None:
+    """The line that says that the two ways disagree; None where they do not."""
+    if len(found) < 2:
+        return None
+    first, second = found["landmarks"], found["masks"]
+    if abs(first - second) <= AGREE_DEG:
+        return None
+    return Line(
+        "ways_differ",
+        angle=name,
+        apart=abs(first - second),
+        unit=Line(f"unit.{ANGLE[name].unit}"),
+        limit=AGREE_DEG,
+        first=first,
+        first_source=Line("taken_from.landmarks"),
+        second=second,
+        second_source=Line("taken_from.masks"),
+    )

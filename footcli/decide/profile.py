@@ -15,26 +15,20 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from footcli.errors import SetupError
+from footcli.provenance import ProfileFacts, Range
+from footcli.text.lines import Line
 
 UNSOURCED = "general knowledge, unsourced"
 _FOLDER = Path(__file__).resolve().parent
 _OPERATORS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "<": (operator.lt, "below"),
     ">": (operator.gt, "above"),
-    ">=": (operator.ge, "at least"),
-    "<=": (operator.le, "at most"),
+    ">=": (operator.ge, "at_least"),
+    "<=": (operator.le, "at_most"),
 }
-
-
-class Range(TypedDict):
-    """What counts as normal for the report; None: no limit on that side."""
-
-    low: float | None
-    high: float | None
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +45,9 @@ class CutOff:
         return _OPERATORS[self.op][0](value, self.value)
 
     @property
-    def words(self) -> str:
-        """For people: "below 18"."""
-        return f"{_OPERATORS[self.op][1]} {self.value:g}"
+    def word(self) -> str:
+        """Its side as `text/words.toml` names it: `op.below`."""
+        return _OPERATORS[self.op][1]
 
     @property
     def origin(self) -> str:
@@ -86,26 +80,17 @@ class Profile:
     grades: Mapping[str, tuple[Grade, ...]]
     guard_band: Mapping[str, float]
     shown: Mapping[str, Range]
-    caveats: Mapping[str, str]
+    caveats: Mapping[str, Line]
     sources: Mapping[str, str]
 
-    def ranges(self) -> dict[str, Range]:
-        """Angle -> the range that the report shows as normal, with its source."""
-        return {angle: Range(**limits) for angle, limits in self.shown.items()}
-
-    def as_json(self) -> dict[str, Any]:
-        """What result.json keeps of the profile: name, version, a hash of all it says, ranges,
-        guard_band.
-        """
-        content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True)
-        digest = hashlib.sha256(content.encode()).hexdigest()
-        return {
-            "name": self.name,
-            "version": self.version,
-            "sha256": digest,
-            "ranges": self.ranges(),
-            "guard_band": dict(self.guard_band),
-        }
+    def facts(self) -> ProfileFacts:
+        """What a result keeps of the profile."""
+        content = {**asdict(self), "caveats": {k: repr(line) for k, line in self.caveats.items()}}
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True, default=repr)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return ProfileFacts(
+            self.name, self.version, digest, dict(self.shown), dict(self.guard_band)
+        )
 
 
 def profile_names() -> tuple[str, ...]:
@@ -187,7 +172,9 @@ def _build(name: str, tables: Mapping[str, Any]) -> Profile:
             for angle, table in tables["range"].items()
         },
         caveats={
-            finding: f"{note['text']} ({_cite(note['source'], sources)})"
+            finding: Line(
+                "caveat", caveat=Line(note["line"]), origin=_cite(note["source"], sources)
+            )
             for finding, note in tables["caveat"].items()
         },
         sources=dict(sources),
@@ -206,17 +193,18 @@ def _cite(source: str | list[str], sources: Mapping[str, str]) -> str:
 def _range(
     table: Mapping[str, Any], cutoffs: Mapping[str, CutOff], sources: Mapping[str, str]
 ) -> Range:
-    """Limits of the report's range: the name of one of the angle's cut-offs, or a number that the
-    table's own source covers.
-    """
-    limits: dict[str, float | None] = {"low": None, "high": None}
-    texts = [_cite(table["source"], sources)] if "source" in table else []
-    for end in limits:
+    """An end is the name of one of the angle's cut-offs, or a number of the table's own source."""
+    ends: dict[str, float | None] = {"low": None, "high": None}
+    origins = []
+    if "source" in table:
+        origins.append(Line("origin", origin=_cite(table["source"], sources)))
+    for end in ends:
         limit = table.get(end)
         if isinstance(limit, str):
-            limits[end] = cutoffs[limit].value
-            texts.append(f"{end}: {cutoffs[limit].origin}")
+            ends[end] = cutoffs[limit].value
+            origins.append(Line(f"origin_{end}", origin=cutoffs[limit].origin))
         elif limit is not None:
-            limits[end] = float(limit)
-    note = f" ({table['note']})" if "note" in table else ""
-    return Range(low=limits["low"], high=limits["high"], source="; ".join(texts) + note)
+            ends[end] = float(limit)
+    if "note" in table:
+        origins.append(Line("origin", origin=str(table["note"])))
+    return Range(ends["low"], ends["high"], tuple(origins))

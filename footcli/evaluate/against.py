@@ -17,7 +17,7 @@ from footcli.evaluate.points import SOURCES
 from footcli.evaluate.summary import ap_rounds
 from footcli.evaluate.tables import PROBLEMS
 from footcli.evaluate.volumes import Draws, case_volumes, point_errors
-from footcli.names import ANGLES
+from footcli.kinds import ANGLES
 
 Json = dict[str, Any]
 

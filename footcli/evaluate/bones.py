@@ -15,7 +15,7 @@ from footcli.dataset.annotations import SliceLabel
 from footcli.dataset.outlines import Polygon, mask_of_polygons
 from footcli.domain import Plane
 from footcli.geometry import slice_of
-from footcli.names import BONE_ID, BONES
+from footcli.kinds import BONE_ID, BONES
 
 Labels = NDArray[np.uint8]
 ROW = np.dtype(
@@ -54,7 +54,7 @@ class SliceCounter:
         polygons = {
             name: pieces for name, pieces in label.polygons.items() if name not in label.void
         }
-        array_axis = 2 - plane.axis
+        array_axis = plane.array_axis
         picture: Any = slice_of(self.found, array_axis, index) if polygons else None
         areas: Any = self._found_areas(plane)[index]
         into: Any = None if volume is None else np.moveaxis(volume, array_axis, 0)[index]
@@ -85,7 +85,7 @@ class SliceCounter:
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:
         """(slices, 11) pixels of each label in each slice of the result."""
         if plane not in self._areas:
-            stack = np.moveaxis(self.found, 2 - plane.axis, 0)
+            stack = np.moveaxis(self.found, plane.array_axis, 0)
             self._areas[plane] = np.stack(
                 [np.bincount(np.ravel(picture), minlength=N + 1)[: N + 1] for picture in stack]
             )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.domain import Box, Lesion, Plane
-from footcli.names import LESION_PLANE, LESIONS
+from footcli.kinds import LESION, LESIONS
 
 LESION_ID = {term.name: i for i, term in enumerate(LESIONS, start=1)}
 SAME_LESION_IOU = 0.1
@@ -35,7 +35,7 @@ class SliceBox:
     @property
     def in_own_plane(self) -> bool:
         """Whether it lies in the plane that its lesion is labelled in."""
-        return self.plane is LESION_PLANE[self.label]
+        return self.plane is LESION[self.label].plane
 
 
 @dataclass(frozen=True, slots=True)

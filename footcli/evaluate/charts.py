@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from footcli.names import FINDINGS
+from footcli.kinds import FINDINGS
 from footcli.web import svg
 
 Json = Mapping[str, Any]

@@ -10,7 +10,7 @@ import numpy as np
 from footcli.evaluate.coco import RECALL, Precision
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import SOURCES
-from footcli.names import ANGLES
+from footcli.kinds import ANGLES
 
 Json = dict[str, Any]
 AT = {"0.50": 0, "0.75": 5}

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.dataset.clinical import Clinical, age_band, findings_named, first_said, of_this_case
-from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane, mapping
+from footcli.dataset.series import series_name
+from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane
 from footcli.errors import CaseError
 from footcli.evaluate.bones import SliceCounter, surface_distances
 from footcli.evaluate.boxes import LESION_ID, Box3D, Hit, SliceBox, found_boxes, hits, link
@@ -22,10 +23,10 @@ from footcli.evaluate.pairs import Pair
 from footcli.evaluate.points import Pose, angle_pairs, poses
 from footcli.evaluate.truth import Truth, read_truth
 from footcli.frame.axes import FootFrame, foot_frame
-from footcli.names import BONE_ID, FINDINGS, series_name
+from footcli.kinds import BONE_ID, FINDINGS
 from footcli.store.result import load_masks, load_result, load_slice_names
 
-_SEVERITY = (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE, Level.NOT_SEEN)
+_SEVERITY = (Level.PRESENT, Level.POSSIBLE, Level.NOT_MEASURABLE, Level.NOT_SEEN)
 Labels = NDArray[np.uint8]
 
 
@@ -86,9 +87,7 @@ def gather(pair: Pair) -> CaseScores:
     why: dict[str, str] = {}
     unknown = Counter(truth.unknown)
     spacing = (
-        np.linalg.norm(affine[:3, :3], axis=0)
-        if mapping(results[0].provenance.get("input")).get("spacing_mm")
-        else None
+        np.linalg.norm(affine[:3, :3], axis=0) if results[0].provenance.input.spacing_mm else None
     )
     if spacing is None:
         why["radial"] = "the scan has no millimetres"
@@ -153,14 +152,9 @@ def _results(pair: Pair) -> tuple[list[CaseResult], Labels, NDArray[np.float64]]
         or not np.isfinite(affine).all()
         or any(m.shape != found.shape for m, _ in masks)
     ):
-        raise CaseError(
-            "bad_result",
-            "masks.npz holds no volume, or the two feet's differ: analyse the case again",
-        )
+        raise CaseError("bad_result.grid")
     if found.max(initial=0) > len(BONE_ID):
-        raise CaseError(
-            "bad_result", f"masks.npz holds labels beyond {len(BONE_ID)}: analyse the case again"
-        )
+        raise CaseError("bad_result.labels", most=len(BONE_ID))
     for other, _ in masks[1:]:
         found = np.maximum(found, other)
     return results, found, affine
@@ -174,7 +168,7 @@ def _volume(truth: Truth, shape: tuple[int, ...]) -> tuple[Labels | None, tuple[
         return None, ()
     indices = truth.slices[truth.whole]
     within = [slice(None)] * 3
-    within[2 - truth.whole.axis] = slice(min(indices), max(indices) + 1)
+    within[truth.whole.array_axis] = slice(min(indices), max(indices) + 1)
     return np.zeros(shape, np.uint8), tuple(within)
 
 
@@ -219,7 +213,7 @@ def _frame(
     own views, as measured ones are.
     """
     known = not any(notice.code == "geometry_from_names" for notice in results[0].warnings)
-    standing = mapping(results[0].provenance.get("input")).get("weight_bearing")
+    standing = results[0].provenance.input.weight_bearing
     try:
         return (
             None
@@ -236,7 +230,9 @@ def _known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]
     counted.
     """
     out = []
-    for lesion in (lesion for result in results for lesion in (*result.lesions, *result.faint)):
+    for lesion in (
+        lesion for result in results for lesion in (*result.lesions, *result.faint_lesions)
+    ):
         numbers = (
             lesion.score,
             *lesion.box_vox,
@@ -287,7 +283,7 @@ def _levels(results: Sequence[CaseResult]) -> dict[str, Level]:
 
 
 def _bone_scores(results: Sequence[CaseResult]) -> dict[int, float]:
-    told = [r.provenance.get("bone_confidence", {}) for r in results]
+    told = [r.provenance.bone_confidence for r in results]
     return {
         bone: max((float(t[name]) for t in told if name in t), default=1.0)
         for name, bone in BONE_ID.items()

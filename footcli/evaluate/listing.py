@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from footcli.evaluate.points import SOURCES
-from footcli.names import FINDINGS
+from footcli.kinds import FINDINGS
 
 Json = Mapping[str, Any]
 DASH = "–"
@@ -268,7 +268,7 @@ def _findings(findings: Json) -> Listing:
         "false",
         "missed",
         "rightly not",
-        "borderline",
+        "possible",
         "not measurable",
     )
     keys = (
@@ -276,7 +276,7 @@ def _findings(findings: Json) -> Listing:
         "false_positive",
         "false_negative",
         "true_negative",
-        "borderline",
+        "possible",
         "not_measurable",
     )
     rows = tuple(

@@ -72,7 +72,8 @@ def results_in(out: Path) -> dict[str, tuple[Path, ...]]:
     The earlier result of a case that failed since is another scan's, or other options': it is not
     scored.
     """
-    return {
-        r["case_id"]: tuple(out / name for name in r["folders"] if r["outcome"] != "failed")
-        for r in union(out)
-    }
+    found = {}
+    for record in union(out):
+        names = record.folders if record.outcome != "failed" else ()
+        found[record.case_id] = tuple(out / name for name in names)
+    return found

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from footcli.decide.findings import SURE
 from footcli.domain import Level
 from footcli.evaluate.agree import rate_interval
 from footcli.evaluate.gather import CaseScores
-from footcli.names import FINDINGS, LESION_PLANE, LESIONS
+from footcli.kinds import FINDINGS, LESION, LESIONS
+from footcli.levels import SURE
 
 FALSE_PER_FOOT = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """False finds a foot at which FROC sensitivity is read: those of the LUNA16 challenge (Medical
@@ -27,7 +27,7 @@ def add_patients(out: Json, cases: Sequence[CaseScores]) -> None:
     out["score_of_a_finding"] = SURE
     for term in LESIONS:
         own = out["per_class"][term.name]
-        looked = [c for c in cases if LESION_PLANE[term.name] in c.boxed]
+        looked = [c for c in cases if LESION[term.name].plane in c.boxed]
         real = _any(looked, lambda c, name=term.name: bool(c.true_lesions.get(name)))
         seen = _any(
             looked,
@@ -106,7 +106,7 @@ def findings(cases: Sequence[CaseScores]) -> Json:
             "false_positive": pairs.count((False, True)),
             "false_negative": pairs.count((True, False)),
             "true_negative": pairs.count((False, False)),
-            "borderline": levels.count(Level.BORDERLINE),
+            "possible": levels.count(Level.POSSIBLE),
             "not_measurable": levels.count(Level.NOT_MEASURABLE),
             **_rates(real, seen),
         }

@@ -12,7 +12,7 @@ from footcli.angles import angle_deg
 from footcli.domain import CaseResult, Plane, Point
 from footcli.frame.axes import FootFrame
 from footcli.geometry import apply
-from footcli.names import ANGLE_PLANE, ANGLES, landmark_names
+from footcli.kinds import ANGLE, ANGLES, landmark_names
 
 Array = NDArray[np.float64]
 SOURCES = ("landmarks", "masks")
@@ -58,9 +58,9 @@ def poses(
         points = landmark_names(name)
         if not any(p in truth for p in points):
             continue
-        plane = ANGLE_PLANE[name]
+        plane = ANGLE[name].plane
         if plane not in silhouettes:
-            silhouettes[plane] = float(np.count_nonzero(labels.any(2 - plane.axis)))
+            silhouettes[plane] = float(np.count_nonzero(labels.any(plane.array_axis)))
         axes = [a for a in range(3) if a != plane.axis]
         real = np.array([truth.get(p, (np.nan,) * 3) for p in points], np.float64)
         seen = np.array(

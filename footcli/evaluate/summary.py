@@ -36,7 +36,7 @@ from footcli.evaluate.volumes import (
     mean_json,
     point_errors,
 )
-from footcli.names import ANGLES, BONES
+from footcli.kinds import ANGLES, BONES
 
 AP_ROUNDS, AP_WORK = 200, 2e7
 """Bootstrap rounds of AP: each walks through all detections, so large sets, whose intervals are

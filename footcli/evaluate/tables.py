@@ -15,7 +15,7 @@ from footcli.domain import Plane
 from footcli.evaluate.boxes import LESION_ID, SliceBox
 from footcli.evaluate.coco import IOU, Columns, Ranked
 from footcli.evaluate.gather import CaseScores
-from footcli.names import ANGLE_PLANE, ANGLES, BONES
+from footcli.kinds import ANGLE, ANGLES, BONES
 
 PLANES = tuple(Plane)
 T = TypeVar("T", int, NDArray[np.int64])
@@ -113,7 +113,7 @@ def pose_problem(cases: Sequence[CaseScores]) -> Problem:
         for pose in case.poses:
             k = ANGLE_ID[pose.angle]
             image.append(
-                int(image_ids(number, np.array(PLANES.index(ANGLE_PLANE[pose.angle])), np.array(k)))
+                int(image_ids(number, np.array(PLANES.index(ANGLE[pose.angle].plane)), np.array(k)))
             )
             label.append(k)
             real.append(pose.truth)

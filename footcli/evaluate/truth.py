@@ -19,7 +19,7 @@ from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
 from footcli.evaluate.boxes import SliceBox
-from footcli.names import BONE_ID, LANDMARKS
+from footcli.kinds import BONE_ID, LANDMARKS
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
 
@@ -76,7 +76,7 @@ class Truth:
         """
         if self.whole is None:
             return set()
-        slices, count = self.slices[self.whole], self.shape[2 - self.whole.axis]
+        slices, count = self.slices[self.whole], self.shape[self.whole.array_axis]
         ends = [i for i in (min(slices), max(slices)) if 0 < i < count - 1]
         return {BONE_ID[name] for i in ends for name in slices[i].polygons}
 
@@ -170,11 +170,11 @@ def slice_places(
     known = {plane: names.get(plane) or _image_stems(ref, plane, shape) for plane in ref.labels}
     first = _first(
         {plane: set(found.values()) for plane, found in numbers.items() if not known[plane]},
-        {p: shape[2 - p.axis] for p in ref.labels},
+        {p: shape[p.array_axis] for p in ref.labels},
     )
     out: dict[Plane, dict[str, int]] = {}
     for plane, files in ref.labels.items():
-        count, by_name = shape[2 - plane.axis], {name: i for i, name in enumerate(known[plane])}
+        count, by_name = shape[plane.array_axis], {name: i for i, name in enumerate(known[plane])}
         places = (
             by_name
             if by_name
@@ -210,7 +210,7 @@ def _first(numbers: Mapping[Plane, set[int]], counts: Mapping[Plane, int]) -> in
 
 def _image_stems(ref: CaseRef, plane: Plane, shape: tuple[int, ...]) -> tuple[str, ...]:
     stems = tuple(path.stem for path in ref.images.get(plane, ()))
-    return stems if len(stems) == shape[2 - plane.axis] else ()
+    return stems if len(stems) == shape[plane.array_axis] else ()
 
 
 def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:

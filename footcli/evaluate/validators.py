@@ -21,7 +21,7 @@ from footcli.evaluate.agree import mean_known
 from footcli.evaluate.boxes import SliceBox, overlap_2d
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import Pose
-from footcli.names import ANGLES, BONES, LESIONS
+from footcli.kinds import ANGLES, BONES, LESIONS
 
 IOU, OKS, SIGMA, CONFIDENCE, NMS = 0.5, 0.5, 0.25, 0.001, 0.65
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from footcli.evaluate.agree import macro_interval, mean_interval
 from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.tables import PLANES
-from footcli.names import ANGLES, BONES, landmark_names
+from footcli.kinds import ANGLES, BONES, landmark_names
 
 SUCCESS_MM = (2.0, 2.5, 3.0, 4.0)
 Draws = NDArray[np.int64] | None

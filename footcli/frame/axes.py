@@ -10,10 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from footcli.domain import Notice, Side
+from footcli.domain import Side
 from footcli.errors import InferenceError
 from footcli.frame.masks import BoneMask, Inside, Labels, find_bones
 from footcli.geometry import Array, apply, unit
+from footcli.kinds import BONE
+from footcli.text.lines import Line
 
 HEEL, RAY1, RAY2, RAY5 = "Calcaneus", "1st Metatarsal", "2nd Metatarsal", "5th Metatarsal"
 # Middle of each bone (medial, forward, up; mm) in the measured mean foot of
@@ -64,7 +66,7 @@ class FootFrame:
     to_foot: Array
     side: Side | None
     floor: Literal["bones", "horizontal"]
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Line, ...] = ()
     bones: Mapping[str, BoneMask] = field(default_factory=dict)
 
 
@@ -91,14 +93,9 @@ def foot_frame(
     notices += floor_notices
     axes = _look_forward(axes, affine, bones, points)
     if floor == "horizontal" and weight_bearing is None:
-        text = (
-            "the image's horizontal is taken as the floor, but the files do not say that the "
-            "patient stood"
-        )
-        notices.append(Notice("floor_assumed", text))
+        notices.append(Line("floor_assumed"))
     elif floor == "horizontal" and not weight_bearing:
-        text = "the patient did not stand: angles to the floor are those to the image's horizontal"
-        notices.append(Notice("not_weight_bearing", text))
+        notices.append(Line("not_weight_bearing"))
     to_foot = np.eye(4)
     to_foot[:3] = axes @ affine[:3]
     to_foot[:3, 3] -= low_point(points.get(HEEL, np.concatenate(list(points.values()))) @ axes.T)
@@ -143,7 +140,7 @@ def _heel_ends(
 
 def _rough(
     middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known: bool
-) -> tuple[Array, bool, list[Notice]]:
+) -> tuple[Array, bool, list[Line]]:
     """Rows medial, forward, up in LPS: the mean foot laid on the bones, as it is or mirrored,
     whichever fits better.
 
@@ -153,34 +150,21 @@ def _rough(
     if ends is not None:
         pairs += list(zip(ends, HEEL_ENDS_MM, strict=True))
     if len(pairs) < 3:
-        found = ", ".join(middles) or "no bone"
-        raise InferenceError(
-            "no_bone_found",
-            f"too little of a foot was found ({found}): check that this is a foot or ankle CT",
-        )
+        if not middles:
+            raise InferenceError("no_bone_found.none")
+        raise InferenceError("no_bone_found.few", bones=tuple(BONE[name].word for name in middles))
     seen, mean = np.array([p for p, _ in pairs]), np.array([m for _, m in pairs])
     seen, mean = seen - seen.mean(0), mean - mean.mean(0)
     rising = float(seen[:, 2] @ mean[:, 2])
     notices = []
     turned = known and rising < 0
     if turned:
-        notices.append(
-            Notice(
-                "up_disagrees",
-                "the bones stand upside down for what the files say of up and down: the bones were "
-                "followed",
-            )
-        )
+        notices.append(Line("up_disagrees"))
     flat, model = seen[:, 0] + 1j * seen[:, 1], mean[:, 0] + 1j * mean[:, 1]
     plain, mirrored = complex(flat @ model.conj()), complex(flat @ model)
     best, other = (plain, mirrored) if abs(plain) >= abs(mirrored) else (mirrored, plain)
     if abs(best) < SIDE_SURE * abs(other):
-        notices.append(
-            Notice(
-                "side_uncertain",
-                "too little of the foot was found to be sure which side is medial: check the side",
-            )
-        )
+        notices.append(Line("side_uncertain"))
     medial = best / abs(best)
     forward = medial * (1j if best is plain else -1j)
     up = np.array([0.0, 0.0, np.sign(rising) or 1.0])
@@ -206,7 +190,7 @@ def _stand(
     affine: Array,
     bones: Mapping[str, BoneMask],
     points: Mapping[str, Array],
-) -> tuple[Array, Literal["bones", "horizontal"], list[Notice]]:
+) -> tuple[Array, Literal["bones", "horizontal"], list[Line]]:
     """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads, where all three
     are in view.
     """
@@ -226,11 +210,7 @@ def _stand(
         normal = np.cross(first - heel, last - heel)
         axes = _square(axes[1], normal * np.sign(normal @ axes[2]), axes)
         if axes[2] @ upright < np.cos(np.radians(FLOOR_TILT_DEG)):
-            text = (
-                "heel and metatarsal heads do not stand on a level floor: the image's horizontal "
-                "is taken"
-            )
-            return _square(axes[1], upright, axes), "horizontal", [Notice("floor_tilted", text)]
+            return _square(axes[1], upright, axes), "horizontal", [Line("floor_tilted")]
     return axes, "bones", []
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from footcli.geometry import Array, unit
-from footcli.names import BONE_ID, BONES
+from footcli.kinds import BONE_ID, BONES
 
 Labels = NDArray[np.uint8]
 Inside = NDArray[np.bool_]

@@ -26,7 +26,7 @@ from footcli.infer.prepare import (
 from footcli.infer.rays import order_rays
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONE_ID, BONES, RAYS
+from footcli.kinds import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
 BODY_HU = -400.0  # above this a voxel is body, not air
@@ -95,11 +95,7 @@ def segment(
             }
             feet.append(Segmented(alone(grid, part_mm), own, labels, sure, turned, part_mm))
     if not feet:
-        raise InferenceError(
-            "no_bone_found",
-            "no bone was found in this scan: check that it shows a foot or ankle, in Hounsfield "
-            "units",
-        )
+        raise InferenceError("no_bone_found")
     return tuple(feet)
 
 
@@ -144,9 +140,7 @@ def body_box(hu: F32) -> tuple[slice, slice, slice]:
     for axis in range(3):
         where = np.flatnonzero(solid.any(tuple(i for i in range(3) if i != axis)))
         if where.size == 0:
-            raise InferenceError(
-                "no_bone_found", "the scan holds nothing denser than air: check its rescale values"
-            )
+            raise InferenceError("no_bone_found.air")
         box.append(
             slice(
                 max(0, int(where[0]) - MARGIN_PX),
@@ -195,11 +189,8 @@ def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
     out = np.asarray(session.run(picture)[0])
     wanted = (1, len(spec.classes) + 1, *picture.shape[2:])
     if out.shape != wanted:
-        raise InferenceError(
-            "model_failed",
-            f"model {spec.file} answered with shape {out.shape}, wanted is {wanted}: export it "
-            "again",
-        )
+        shape = str(out.shape)
+        raise InferenceError("model_failed.shape", model=spec.file, shape=shape, wanted=str(wanted))
     out = out[0, :, :h, :w]
     return by_bone(special.softmax(out, axis=0) if spec.decoder == "logits" else out, spec.classes)
 

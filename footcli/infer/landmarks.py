@@ -21,6 +21,7 @@ from footcli.infer.prepare import Canonical
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import DEPTH, OWNER, Slab, slab, third
+from footcli.text.lines import Line
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
 # A network's errors differ from look to look, and their mean is smaller (measured:
@@ -37,7 +38,7 @@ TURNS = {
     Plane.COR: ((0.0, 0.0), (12.0, 0.0), (-12.0, 0.0), (0.0, 8.0), (0.0, -8.0)),
 }
 STRAY = 3.0  # what is found farther (pixels, mm) from the median of all looks does not count
-OUT_OF_VIEW = "its bone was not found where the point should lie"
+OUT_OF_VIEW = Line("landmark_off_bone")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +49,7 @@ class Located:
     """
 
     landmarks: tuple[Landmark, ...]
-    missing: Mapping[str, str]
+    missing: Mapping[str, Line]
     slabs: tuple[Slab, ...]
 
 
@@ -65,7 +66,7 @@ def locate(
     """
     foot_to_grid = np.linalg.inv(frame.to_foot @ grid.to_input)
     found: list[Landmark] = []
-    missing: dict[str, str] = {}
+    missing: dict[str, Line] = {}
     slabs = []
     for plane, (session, spec) in models.items():
         turns = [turned(turn) for turn in TURNS[plane]]

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
-from footcli.infer.prepare import SLICE_AXIS, Canonical, neighbours, pad_to, window
+from footcli.infer.prepare import Canonical, neighbours, pad_to, window
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
+from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
 from footcli.levels import FAINT
-from footcli.names import ARCH, BONE_ID, LESION_PLANE
+from footcli.text.lines import Line
 
 F32 = NDArray[np.float32]
 STRIDE = 32
@@ -28,32 +29,7 @@ LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is stil
 SLICE_MM = (
     1.2  # slices are looked at in steps of so much at most, or of the grid where that is coarser
 )
-# A lesion's score is the mean of its best slices over so much of its thickness; what is thinner
-# lacks some.
-SCORED_MM, SCORED_SMALL_MM = 9.6, {"OLT": 4.8}
-# Slices with less than this share of the best one's score do not count to its extent: whole joints
-# end sharply, small lesions fade.
-EDGE, EDGE_OF = 0.5, {"Hallux Valgus": 0.85, "Ankle Arthritis": 0.6}
 LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
-# Bones whose surroundings are searched for each lesion, and how far around them (mm) in a slice and
-# along its normal
-SEARCHED = {
-    "Hallux Valgus": (("1st Metatarsal", "MidFoot"), 30.0, 3.0),
-    "OLT": (("Talus",), 12.0, 0.0),
-    "Accessory Navicular": (("MidFoot", "1st Metatarsal"), 30.0, 3.0),
-    "Tarsal Coalition": (("Talus", "Calcaneus"), 12.0, 6.0),
-    "Ankle Arthritis": (("Talus",), 12.0, 3.0),
-    ARCH: (("Talus", "1st Metatarsal"), 30.0, 3.0),
-}
-# without these a lesion cannot be judged; the sentence says why
-NEEDS = {
-    "Hallux Valgus": ("1st Metatarsal", "the 1st metatarsal is outside the field of view"),
-    "OLT": ("Talus", "the talus was not found"),
-    "Accessory Navicular": ("MidFoot", "the navicular was not found"),
-    "Tarsal Coalition": ("Calcaneus", "the calcaneus was not found"),
-    "Ankle Arthritis": ("Tibia", "the tibia was not found"),
-    ARCH: ("1st Metatarsal", "the 1st metatarsal is outside the field of view"),
-}
 
 
 @dataclass(slots=True)
@@ -65,7 +41,7 @@ class _Track:
 
     def score(self, step_mm: float) -> float:
         """step_mm: from one slice that is looked at to the next."""
-        count = max(1, round(SCORED_SMALL_MM.get(self.label, SCORED_MM) / step_mm))
+        count = max(1, round(LESION[self.label].scored_mm / step_mm))
         return sum(sorted((s for _, _, s in self.boxes), reverse=True)[:count]) / count
 
 
@@ -85,14 +61,14 @@ def find_lesions(
     lesions: list[Lesion] = []
     for plane in Plane:
         classes = [
-            name for name in spec.classes if LESION_PLANE[name] is plane and name not in unseen
+            name for name in spec.classes if LESION[name].plane is plane and name not in unseen
         ]
-        box = searched(labels, classes, grid.pixel_mm, SLICE_AXIS[plane])
+        box = searched(labels, classes, grid.pixel_mm, plane.array_axis)
         if plane not in spec.planes or box is None:
             continue
         tracks: list[_Track] = []
         step = max(1, int(SLICE_MM / grid.pixel_mm + 1e-6))
-        for index in range(box[SLICE_AXIS[plane]].start, box[SLICE_AXIS[plane]].stop, step):
+        for index in range(box[plane.array_axis].start, box[plane.array_axis].stop, step):
             for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
                 _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
         step_mm = step * grid.pixel_mm
@@ -124,11 +100,11 @@ def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
     return tuple(kept)
 
 
-def not_assessable(present: Mapping[str, bool]) -> dict[str, str]:
+def not_assessable(present: Mapping[str, bool]) -> dict[str, Line]:
     """Lesion name -> why it cannot be judged, from which bones are there (whole enough to be looked
     at).
     """
-    return {lesion: why for lesion, (bone, why) in NEEDS.items() if not present.get(bone, False)}
+    return {kind.name: kind.why_not for kind in LESIONS if not present.get(kind.needs, False)}
 
 
 def searched(
@@ -139,14 +115,15 @@ def searched(
     """
     lows, highs = [], []
     for name in classes:
-        bones, beside, before = SEARCHED[name]
-        near = np.isin(labels, [BONE_ID[bone] for bone in bones])
+        kind = LESION[name]
+        near = np.isin(labels, [BONE_ID[bone] for bone in kind.searched])
         if near.any():
             ends = [
                 np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))[[0, -1]]
                 for a in range(3)
             ]
-            grow = [round((before if a == axis else beside) / pixel_mm) for a in range(3)]
+            grow = [round(kind.beside_mm / pixel_mm)] * 3
+            grow[axis] = round(kind.before_mm / pixel_mm)
             lows.append([int(low) - more for (low, _), more in zip(ends, grow, strict=True)])
             highs.append([int(high) + 1 + more for (_, high), more in zip(ends, grow, strict=True)])
     if not lows:
@@ -168,7 +145,7 @@ def _detect(
     classes: list[str],
 ) -> list[tuple[str, F32, float]]:
     """Boxes of one slice in canonical pixels (x0, y0, x1, y1), after suppressing doubles."""
-    rows, columns = (s for a, s in enumerate(box) if a != SLICE_AXIS[plane])
+    rows, columns = (s for a, s in enumerate(box) if a != plane.array_axis)
     stack = neighbours(grid.hu, plane, index, spec.offsets_mm, grid.pixel_mm)[:, rows, columns]
     out = session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0]
     shift = np.array([columns.start, rows.start] * 2, np.float32)
@@ -228,7 +205,7 @@ def _shown(labels: NDArray[np.uint8]) -> tuple[int, int]:
     network hardly sees its ends.
     """
     shown = np.flatnonzero(
-        np.isin(labels, [BONE_ID[bone] for bone in SEARCHED[ARCH][0]]).any((0, 1))
+        np.isin(labels, [BONE_ID[bone] for bone in LESION[ARCH].searched]).any((0, 1))
     )
     return int(shown[0]), int(shown[-1])
 
@@ -249,7 +226,7 @@ def _lesion(
     all of them.
     """
     best = max(s for _, _, s in track.boxes)
-    strong = [b for b in track.boxes if b[2] >= EDGE_OF.get(track.label, EDGE) * best]
+    strong = [b for b in track.boxes if b[2] >= LESION[track.label].edge * best]
     at, flat = (
         np.array([index for index, _, _ in strong], float),
         np.stack([box for _, box, _ in strong]).astype(float),
@@ -267,12 +244,12 @@ def _lesion(
     size = (
         tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
     )
-    normal = _input_axis(grid, SLICE_AXIS[plane])
+    normal = _input_axis(grid, plane.array_axis)
     source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
     first = int(np.floor(low[normal]))
     last = max(first, int(np.ceil(high[normal])) - 1)
     x, y = (axis for axis in range(3) if axis != normal)
-    scale, shift = grid.to_input[normal, 2 - SLICE_AXIS[plane]], grid.to_input[normal, 3]
+    scale, shift = grid.to_input[normal, plane.axis], grid.to_input[normal, 3]
     boxes, scores = [], []
     for index in range(
         first, last + 1
@@ -300,9 +277,9 @@ def _ends(
     """Lower and upper corner (3,) in the input's voxels, half-open, of a box (x0, y0, x1, y1) in
     the slices first..last of the grid.
     """
-    rows, columns = (axis for axis in range(3) if axis != SLICE_AXIS[plane])
+    rows, columns = (axis for axis in range(3) if axis != plane.array_axis)
     corners = np.empty((2, 3))
-    corners[:, 2 - SLICE_AXIS[plane]] = first, last + 1
+    corners[:, plane.axis] = first, last + 1
     corners[:, 2 - rows], corners[:, 2 - columns] = box[1::2], box[::2]
     ends = apply(grid.to_input, corners - 0.5)
     shape = np.array(volume.hu.shape[::-1])

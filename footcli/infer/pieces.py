@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from footcli.names import BONES
+from footcli.kinds import BONES
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]

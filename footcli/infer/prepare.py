@@ -16,11 +16,6 @@ from footcli.geometry import Array
 
 F32 = NDArray[np.float32]
 AIR_HU = -1000.0
-SLICE_AXIS = {
-    Plane.AXL: 0,
-    Plane.COR: 1,
-    Plane.SAG: 2,
-}  # axis of a (z, y, x) array that numbers the slices
 
 
 def window(xp: Any, hu: Any, low: float, high: float) -> Any:
@@ -148,7 +143,7 @@ def neighbours(
     """(C, H, W) float32, the slice `index` of a plane and those at the offsets along its normal;
     air beyond the ends.
     """
-    stack = np.moveaxis(hu, SLICE_AXIS[plane], 0)
+    stack = np.moveaxis(hu, plane.array_axis, 0)
     out = np.full((len(offsets_mm), *stack.shape[1:]), AIR_HU, np.float32)
     for channel, offset in enumerate(offsets_mm):
         at = index + round(offset / pixel_mm)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.names import RAYS
+from footcli.kinds import RAYS
 
 F32 = NDArray[np.float32]
 Labels = NDArray[np.uint8]

@@ -86,11 +86,7 @@ class Session:
                 and output.dtype.kind == "f"
                 and not (np.isfinite(output.min()) and np.isfinite(output.max()))
             ):
-                raise InferenceError(
-                    "nan_output",
-                    f"model {self.file} answered with numbers that are none (NaN or inf): check "
-                    "its window and export",
-                )
+                raise InferenceError("nan_output", model=self.file)
         return outputs
 
     def _call(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
@@ -103,8 +99,10 @@ class Session:
             ]
         except Exception as error:  # onnxruntime has no common root for its errors
             raise InferenceError(
-                "model_failed",
-                f"model {self.file} failed on an input of shape {array.shape}: {_line(error)}",
+                "model_failed.run",
+                model=self.file,
+                shape=str(array.shape),
+                reason=_line(error),
             ) from error
 
 

@@ -13,23 +13,14 @@ from typing import Any
 
 from footcli.domain import Plane
 from footcli.errors import SetupError
+from footcli.kinds import ARCH, BONES, LESION, LESIONS, MEASURES, landmark_names
 from footcli.levels import REPORTED, SUSPICIOUS
-from footcli.names import (
-    ARCH,
-    BONES,
-    LESION_PLANE,
-    LESIONS,
-    MEASURES,
-    UNIT,
-    bone_name,
-    landmark_names,
-    lesion_name,
-)
+from footcli.names import bone_name, lesion_name
 
 DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
 """Task -> how a model's output may be read; there are no others."""
 TASKS = tuple(DECODERS)
-_WITH_POINTS = tuple(term.name for term in MEASURES if term.name not in UNIT)
+_WITH_POINTS = tuple(term.name for term in MEASURES if term.unit == "deg")
 _POINTS = {point for angle in _WITH_POINTS for point in landmark_names(angle)}
 _POINT_WORDS = (
     "lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of "
@@ -314,10 +305,10 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
     lost = [
         name
         for name in spec.classes
-        if spec.task == "lesions" and LESION_PLANE[name] not in spec.planes
+        if spec.task == "lesions" and LESION[name].plane not in spec.planes
     ]
     if lost:
         raise SetupError(
-            f"{where}: planes must hold {LESION_PLANE[lost[0]]}, in which {lost[0]} is looked for"
+            f"{where}: planes must hold {LESION[lost[0]].plane}, in which {lost[0]} is looked for"
         )
     return spec

@@ -14,7 +14,7 @@ from footcli.domain import Plane
 from footcli.geometry import AnyFloat, Array, apply
 from footcli.infer.prepare import AIR_HU, window
 from footcli.infer.spec import VIEW_MM
-from footcli.names import BONE_ID, BONES, RAYS
+from footcli.kinds import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
 # Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back,

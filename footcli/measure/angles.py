@@ -9,23 +9,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from footcli.angles import PLACES, angle_deg
+from footcli.angles import angle_deg
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply
+from footcli.kinds import AGREE_DEG, ANGLE, ANGLES, MEASURES, landmark_names
 from footcli.levels import MIN_SCORE
 from footcli.measure.points import (
-    ABSENT,
-    IN_PART,
     LEAST_ML,
-    OUTSIDE,
+    UNUSABLE,
     BonePoints,
     Found,
     Toe,
     bones_in_frame,
     key_points,
 )
-from footcli.names import AGREE_DEG, ANGLE_PLANE, ANGLES, MEASURES, UNIT, landmark_names
+from footcli.text.lines import Line
 
 # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
 MASK_CONFIDENCE = 0.9
@@ -34,24 +33,6 @@ FULL_SHAFT_MM = (
 )
 ASSUMED_FLOOR = 0.8
 SHAFT_ANGLES = ("HAA", "MTASA", "MTASA_B")  # their line 1 is the tibial axis
-FLOOR_WORDS = {
-    "bones": "floor: through heel and metatarsal heads",
-    "horizontal": "floor: the image's horizontal through the heel contact",
-}
-NEEDED = {
-    "CPA": ("Calcaneus",),
-    "TMA": ("Talus", "1st Metatarsal"),
-    "TCA": ("Talus", "Calcaneus"),
-    "HAA": ("Tibia", "Talus", "Calcaneus"),
-    "MTASA": ("Tibia", "Talus"),
-    "MTASA_B": ("Tibia", "Talus"),
-    "TT": ("Tibia", "Talus"),
-    "TCA_AP": ("Talus", "Calcaneus"),
-    **dict.fromkeys(PLACES, ("Tibia", "Talus")),
-    "HVA": ("1st Metatarsal",),
-    "IMA": ("1st Metatarsal", "2nd Metatarsal"),
-    "FAO": ("Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
-}
 BEYOND_MM = (
     10.0  # how far past the calcaneus a floor line reaches that has no second point of its own
 )
@@ -66,7 +47,7 @@ def measure_landmarks(
     landmarks: Sequence[Landmark],
     frame: FootFrame,
     *,
-    missing: Mapping[str, str] | None = None,
+    missing: Mapping[str, Line] | None = None,
 ) -> tuple[Measurement, ...]:
     """The five angles from the network's points, in names.ANGLES order.
 
@@ -81,15 +62,13 @@ def measure_landmarks(
         if mark.score >= MIN_SCORE:
             found[mark.name] = apply(frame.to_foot, mark.xyz_vox)
         else:
-            found[mark.name] = (
-                f"the landmark model is not sure of {mark.name} (score {mark.score:.2f})"
-            )
+            found[mark.name] = Line("landmark_unsure", point=mark.name, score=mark.score)
     values = []
     for a in ANGLES:
         used = [
             scores[n]
             for n in landmark_names(a.name)
-            if n in scores and not isinstance(found[n], str)
+            if n in scores and not isinstance(found[n], Line)
         ]
         values.append(_measure(a.name, found, frame, "landmarks", min(used, default=0.0)))
     return tuple(values)
@@ -106,14 +85,14 @@ class MaskPoints:
     found: Found
 
     @property
-    def unusable(self) -> dict[str, str]:
+    def unusable(self) -> dict[str, Line]:
         """Point name -> reason, for points whose bone is cut off, missing or a fragment: nobody can
         tell where they lie.
         """
         return {
             n: why
             for n, why in self.found.items()
-            if isinstance(why, str) and any(w in why for w in (OUTSIDE, IN_PART, ABSENT))
+            if isinstance(why, Line) and why.code in UNUSABLE
         }
 
 
@@ -130,7 +109,7 @@ def measure_both(
     landmarks: Sequence[Landmark],
     masks: MaskPoints,
     frame: FootFrame,
-    missing: Mapping[str, str] | None = None,
+    missing: Mapping[str, Line] | None = None,
 ) -> tuple[Measurement, ...]:
     """Five angles from landmarks, then five from masks, then the further ones from masks.
 
@@ -167,38 +146,41 @@ def difference(measurements: Sequence[Measurement]) -> dict[str, float]:
 def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: FootFrame) -> float:
     """Confidence 0..1 of an angle from masks: a rule of thumb, no probability."""
     trust = MASK_CONFIDENCE
-    for bone in (bones[n] for n in NEEDED[name] if n in bones):
+    for bone in (bones[n] for n in ANGLE[name].bones if n in bones):
         trust *= bone.share
     trust *= min(
-        (min(1.0, bones[n].volume_ml / (2 * LEAST_ML[n])) for n in NEEDED[name] if n in bones),
+        (min(1.0, bones[n].volume_ml / (2 * LEAST_ML[n])) for n in ANGLE[name].bones if n in bones),
         default=1.0,
     )
     if name == "CPA" and frame.floor == "horizontal":
         trust *= ASSUMED_FLOOR
     top, low = (found[n] for n in landmark_names(name)[:2])
-    if name in SHAFT_ANGLES and not isinstance(top, str) and not isinstance(low, str):
+    if name in SHAFT_ANGLES and not isinstance(top, Line) and not isinstance(low, Line):
         trust *= min(1.0, float(np.linalg.norm(top - low)) / FULL_SHAFT_MM)
     return round(float(trust), 3)
 
 
 def _measure(
-    name: str, found: Mapping[str, Array | str], frame: FootFrame, source: Source, confidence: float
+    name: str,
+    found: Mapping[str, Array | Line],
+    frame: FootFrame,
+    source: Source,
+    confidence: float,
 ) -> Measurement:
-    plane, unit = ANGLE_PLANE[name], UNIT.get(name, "deg")
-    points = [found.get(n, f"{n} was not looked for") for n in landmark_names(name)]
-    note = ""
+    kind = ANGLE[name]
+    plane, unit = kind.plane, kind.unit
+    points = [found.get(n, Line("point_not_sought", point=n)) for n in landmark_names(name)]
+    note = None
     if name == "CPA":
         points, note = _with_floor(points, frame, source)
-    reason = next((p for p in points if isinstance(p, str)), None)
+    reason = next((p for p in points if isinstance(p, Line)), None)
     if reason is not None:
         return Measurement(name, unit, source, why_missing=reason, plane=plane)
-    foot = np.stack([p for p in points if not isinstance(p, str)])
+    foot = np.stack([p for p in points if not isinstance(p, Line)])
     try:
         value = angle_deg(name, foot)
     except ValueError:
-        return Measurement(
-            name, unit, source, why_missing="two points of a line fall together", plane=plane
-        )
+        return Measurement(name, unit, source, why_missing=Line("points_coincide"), plane=plane)
     vox = apply(np.linalg.inv(frame.to_foot), foot)
     used = vox[:2] if name == "CPA" else vox  # the floor's points lie anywhere across
     return Measurement(
@@ -215,8 +197,8 @@ def _measure(
 
 
 def _with_floor(
-    points: list[Array | str], frame: FootFrame, source: Source
-) -> tuple[list[Array | str], str]:
+    points: list[Array | Line], frame: FootFrame, source: Source
+) -> tuple[list[Array | Line], Line | None]:
     """CPA's points with the frame's own floor where the floor's points are missing, and which floor
     it is.
 
@@ -224,10 +206,10 @@ def _with_floor(
     floor, whichever that is.
     """
     back, front = points[:2]
-    if not any(isinstance(p, str) for p in points[2:]):
-        return points, FLOOR_WORDS["bones" if source == "landmarks" else frame.floor]
-    if isinstance(back, str) or isinstance(front, str):
-        return points, ""
+    if not any(isinstance(p, Line) for p in points[2:]):
+        return points, Line(f"floor_{'bones' if source == 'landmarks' else frame.floor}")
+    if isinstance(back, Line) or isinstance(front, Line):
+        return points, None
     start = np.array([back[0], back[1], 0.0])
     reach = abs(float(front[1] - back[1])) + BEYOND_MM
-    return [back, front, start, start + np.array([0.0, reach, 0.0])], FLOOR_WORDS[frame.floor]
+    return [back, front, start, start + np.array([0.0, reach, 0.0])], Line(f"floor_{frame.floor}")

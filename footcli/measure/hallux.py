@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply, rotation, unit
+from footcli.kinds import BONE_ID
 from footcli.measure.mean_bone import lay
-from footcli.names import BONE_ID
+from footcli.text.lines import Line
 
 BONE = "phalanx_prox1"  # its name in the mean foot's table
 WIDE_MM, BEHIND_MM, AHEAD_MM, HIGH_MM = (
@@ -37,13 +38,14 @@ RAY_MM, RAY_FROM_MM, RAY_TO_MM = 6.0, 9.0, 32.0  # the bone along a direction co
 TUBE_MM, FROM_MM, TO_MM = 12.0, 3.0, 42.0  # the phalanx lies in this one
 LEAST_ML, SHORTEST_MM = 2.5, 18.0  # in the mean foot 30 mm between the middles of base and head
 RIM_MM = 2  # a piece this near to the end of the data is cut off there
-OUTSIDE = "the first phalanx of the big toe is outside the field of view"
-NOT_FOUND = "the first phalanx of the big toe was not found"
+PHALANX = Line("part.phalanx1")
+OUTSIDE = Line("part_outside", part=PHALANX)
+NOT_FOUND = Line("part_not_found", part=PHALANX)
 
 
 def phalanx(
     hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, base: Array, head: Array
-) -> tuple[Array, Array] | str:
+) -> tuple[Array, Array] | Line:
     """Base and head of the phalanx, foot mm (3,), or why there is none.
 
     hu: int16, labels: uint8, both (z, y, x) on the grid of `frame`; base, head: of the 1st

@@ -13,9 +13,10 @@ import numpy as np
 from footcli.angles import PLACES, SHAFT_RIM_MM, SHAFT_TOP_MM
 from footcli.frame.axes import FootFrame, long_axis, low_point
 from footcli.geometry import Array, apply
+from footcli.kinds import BONE, landmark_names
 from footcli.measure.joint_space import joint_spaces
 from footcli.measure.mean_bone import TIBIA_END_MM, Laid, lay
-from footcli.names import BONES, landmark_names
+from footcli.text.lines import Line
 
 PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
 SHAFT_LOW_SHARE, SHAFT_LOW_MM = (
@@ -37,25 +38,17 @@ LEAST_ML = {
     "2nd Metatarsal": 2.0,
     "5th Metatarsal": 1.5,
 }
-END_WORDS = {
-    ("Talus", "front"): "head of the talus",
-    ("Talus", "back"): "back of the talus",
-    ("Talus", "top"): "dome of the talus",
-    ("Calcaneus", "front"): "front of the heel",
-    ("Calcaneus", "back"): "back of the heel",
-    ("Calcaneus", "bottom"): "sole of the heel",
-    ("Tibia", "bottom"): "lower end of the tibia",
-    ("1st Metatarsal", "front"): "1st metatarsal head",
-    ("1st Metatarsal", "back"): "1st metatarsal base",
-    ("2nd Metatarsal", "front"): "2nd metatarsal head",
-    ("2nd Metatarsal", "back"): "2nd metatarsal base",
-    ("5th Metatarsal", "front"): "5th metatarsal head",
+# Bone -> the part of `text/words.toml` that one of its ends is: `part.talus_front`.
+PART = {
+    "Talus": "talus",
+    "Calcaneus": "calcaneus",
+    "Tibia": "tibia",
+    "1st Metatarsal": "ray1",
+    "2nd Metatarsal": "ray2",
+    "5th Metatarsal": "ray5",
 }
-OUTSIDE, IN_PART, ABSENT = (
-    "is outside the field of view",
-    "was found only in part",
-    "is not in the scan",
-)
+UNUSABLE = ("part_outside", "bone_in_part", "bone_absent")
+"""Codes of reasons after which nobody can tell where a point lies."""
 RAYS_NEEDED = ("1st Metatarsal", "2nd Metatarsal", "5th Metatarsal")
 # a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and
 # more
@@ -67,11 +60,10 @@ _MEAN = {
     "2nd Metatarsal": "metatarsal2",
     "Calcaneus": "calcaneus",
 }  # bone -> its name in the mean foot's table
-_ENGLISH = {bone.name: bone.en for bone in BONES}
 _OFF_FLOOR = np.array([1.0, 1.0, 0.0])
 
-Toe = Callable[[Array, Array], "tuple[Array, Array] | str"]
-Found = dict[str, Array | str]  # point name -> foot frame (3,), or why it is missing
+Toe = Callable[[Array, Array], "tuple[Array, Array] | Line"]
+Found = dict[str, Array | Line]  # point name -> foot frame (3,), or why it is missing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +180,7 @@ def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found
         "FAO": _offset(heel["contact"], ray["low"], last["low"], dome),
     }
     lines |= {
-        name: (ends,) * 4 if isinstance(ends, str) else (*ends, *ends)
+        name: (ends,) * 4 if isinstance(ends, Line) else (*ends, *ends)
         for name, ends in space.items()
     }
     return {
@@ -210,17 +202,18 @@ def _of(
     """
     bone = bones.get(name)
     if bone is None:
-        return dict.fromkeys(keys, f"{_ENGLISH[name]} {ABSENT}")
+        return dict.fromkeys(keys, Line("bone_absent", bone=BONE[name].word))
     for end in ends:
         if end in bone.cut:
-            return dict.fromkeys(keys, f"{END_WORDS[name, end]} {OUTSIDE}")
+            return dict.fromkeys(keys, Line("part_outside", part=Line(f"part.{PART[name]}_{end}")))
     short = (
         name in RAYS_NEEDED
         and "Calcaneus" in bones
         and _length(bone) < RAY_SHARE * _length(bones["Calcaneus"])
     )
     if short or bone.volume_ml < LEAST_ML[name]:
-        return dict.fromkeys(keys, f"{_ENGLISH[name]} {IN_PART} ({bone.volume_ml:.1f} mL)")
+        reason = Line("bone_in_part", bone=BONE[name].word, volume=bone.volume_ml)
+        return dict.fromkeys(keys, reason)
     return make(bone)
 
 
@@ -281,13 +274,13 @@ def _dome(laid: Laid) -> Found:
 def _plafond(tibia: BonePoints, dome: Found) -> Found:
     """Medial and lateral edge of the tibial plafond."""
     medial, lateral = dome["medial"], dome["lateral"]
-    if isinstance(medial, str) or isinstance(lateral, str):
-        return dict.fromkeys(("medial", "lateral"), str(medial))
+    if isinstance(medial, Line) or isinstance(lateral, Line):
+        return dict.fromkeys(("medial", "lateral"), _reason(medial, lateral))
     end = tibia.surface[tibia.surface[:, 2] < (medial[2] + lateral[2]) / 2 + GAP_MM + TIBIA_END_MM]
     if np.ptp(tibia.surface[:, 2]) < TIBIA_END_MM or len(end) < LEAST_SURFACE:
         return dict.fromkeys(
             ("medial", "lateral"),
-            "too little of the lower end of the tibia is in the field of view",
+            Line("plafond_short"),
         )
     laid = lay("tibia", end)
     return {
@@ -299,39 +292,41 @@ def _plafond(tibia: BonePoints, dome: Found) -> Found:
 def _spaces(tibia: BonePoints, talus: BonePoints | None, dome: Found) -> Found:
     """Ends of the joint space on tibia and talus (2, 3), at its three places."""
     medial, lateral = dome["medial"], dome["lateral"]
-    if talus is None or isinstance(medial, str) or isinstance(lateral, str):
-        return dict.fromkeys(PLACES, str(medial))
+    if isinstance(medial, Line) or isinstance(lateral, Line) or talus is None:
+        return dict.fromkeys(PLACES, _reason(medial, lateral))
     found = joint_spaces(tibia.surface, talus.surface, tibia.edge_mm, medial, lateral)
-    return {
-        name: "the tibia does not lie above the talus" if ends is None else ends
-        for name, ends in found.items()
-    }
+    return {name: Line("tibia_off_talus") if ends is None else ends for name, ends in found.items()}
 
 
-def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | str, Array | str]:
+def _reason(*points: Array | Line) -> Line:
+    """The first of some points' reasons; at least one of them has none but a reason."""
+    return next(point for point in points if isinstance(point, Line))
+
+
+def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | Line, Array | Line]:
     """Base and head of the big toe's first phalanx."""
     base, head = ray["base"], ray["head"]
-    if isinstance(base, str) or isinstance(head, str):
-        return (str(head),) * 2
-    found = "the toes were not looked for" if toe is None else toe(base, head)
-    return (found, found) if isinstance(found, str) else found
+    if isinstance(base, Line) or isinstance(head, Line):
+        return (_reason(base, head),) * 2
+    found = Line("toes_not_sought") if toe is None else toe(base, head)
+    return (found, found) if isinstance(found, Line) else found
 
 
 def _offset(
-    heel: Array | str, first: Array | str, last: Array | str, dome: Found
-) -> tuple[Array | str, ...]:
+    heel: Array | Line, first: Array | Line, last: Array | Line, dome: Found
+) -> tuple[Array | Line, ...]:
     """From the heel to the middle of the metatarsal heads, on the floor; the dome's middle above,
     and the point of that line beside it.
     """
     medial, lateral = dome["medial"], dome["lateral"]
     back, front = _floor(heel, first, last)
     if (
-        isinstance(back, str)
-        or isinstance(front, str)
-        or isinstance(medial, str)
-        or isinstance(lateral, str)
+        isinstance(back, Line)
+        or isinstance(front, Line)
+        or isinstance(medial, Line)
+        or isinstance(lateral, Line)
     ):
-        return (next(p for p in (back, front, medial, lateral) if isinstance(p, str)),) * 4
+        return (_reason(back, front, medial, lateral),) * 4
     centre, line = (medial + lateral) / 2 * _OFF_FLOOR, front - back
     return back, front, centre, back + line * float((centre - back) @ line / (line @ line))
 
@@ -340,34 +335,32 @@ def _shaft(tibia: BonePoints, dome: Found) -> Found:
     """Middles of the tibia's section at two heights above the plafond."""
     keys = ("upper", "lower")
     medial, lateral = dome["medial"], dome["lateral"]
-    if isinstance(medial, str) or isinstance(lateral, str):
-        return dict.fromkeys(keys, str(medial))
+    if isinstance(medial, Line) or isinstance(lateral, Line):
+        return dict.fromkeys(keys, _reason(medial, lateral))
     middle = (medial + lateral) / 2
     over = tibia.surface[np.hypot(*(tibia.surface[:, :2] - middle[:2]).T) < PLAFOND_MM]
     if not len(over):
-        return dict.fromkeys(keys, "the tibia does not lie above the talus")
+        return dict.fromkeys(keys, Line("tibia_off_talus"))
     roof = float(over[:, 2].min())
     upper = min(SHAFT_TOP_MM, float(tibia.surface[:, 2].max()) - roof - SHAFT_RIM_MM)
     if upper < LEAST_SHAFT_MM:
-        return dict.fromkeys(keys, "too little of the tibial shaft is in the field of view")
+        return dict.fromkeys(keys, Line("shaft_short"))
     found: Found = {}
     for name, height in zip(keys, (upper, max(SHAFT_LOW_SHARE * upper, SHAFT_LOW_MM)), strict=True):
         weight = np.maximum(0.0, LEVEL_MM - np.abs(tibia.solid[:, 2] - roof - height))
         found[name] = (
-            np.average(tibia.solid, axis=0, weights=weight)
-            if weight.any()
-            else "the tibia's mask has a gap in its shaft"
+            np.average(tibia.solid, axis=0, weights=weight) if weight.any() else Line("shaft_gap")
         )
     return found
 
 
 def _floor(
-    heel: Array | str, first: Array | str, last: Array | str
-) -> tuple[Array | str, Array | str]:
+    heel: Array | Line, first: Array | Line, last: Array | Line
+) -> tuple[Array | Line, Array | Line]:
     """Two points of the floor: under the heel contact, and under the middle between 1st and 5th
     metatarsal heads.
     """
-    start = heel if isinstance(heel, str) else heel * _OFF_FLOOR
-    if isinstance(first, str) or isinstance(last, str):
-        return start, first if isinstance(first, str) else last
+    start = heel if isinstance(heel, Line) else heel * _OFF_FLOOR
+    if isinstance(first, Line) or isinstance(last, Line):
+        return start, first if isinstance(first, Line) else last
     return start, (first + last) / 2 * _OFF_FLOOR

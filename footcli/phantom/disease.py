@@ -10,7 +10,7 @@ import numpy as np
 from footcli.anatomy.template import Bone, reference_foot
 from footcli.angles import true_angles
 from footcli.geometry import rotation
-from footcli.names import FURTHER
+from footcli.kinds import FURTHER
 from footcli.phantom.lesions import MAKERS, Lesions, afflicted, ankle_space_mm, mimics
 from footcli.phantom.subject import (
     Region,

@@ -15,7 +15,7 @@ import numpy as np
 
 from footcli.anatomy.template import Bone, Tube, surface_points
 from footcli.geometry import Array, rotation, unit
-from footcli.names import ARCH
+from footcli.kinds import ARCH
 from footcli.phantom.subject import HEIGHTS, Region, Spot, Stance, inside
 
 Foot = dict[str, Bone]

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from footcli.anatomy.template import Bone, distance
 from footcli.geometry import Array, apply
-from footcli.names import BONE_ID, LESIONS
+from footcli.kinds import BONE_ID, LESIONS
 from footcli.phantom.subject import Region, Spot, Subject
 
 F32 = NDArray[np.float32]

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from footcli.angles import SHAFT_RIM_MM, SHAFT_TOP_MM
 from footcli.geometry import Array, rotation
-from footcli.names import ARCH, BONE_ID, LESIONS
+from footcli.kinds import ARCH, BONE_ID, LESIONS
 from footcli.phantom.lesions import ARCH_BONES
 from footcli.phantom.raster import Raster, make_grid, rasterize
 from footcli.phantom.subject import Subject

@@ -11,7 +11,7 @@ import numpy as np
 from footcli.anatomy.template import Bone, distance, surface_points
 from footcli.angles import PLACES, SHAFT_TOP_MM, square_to
 from footcli.geometry import Array
-from footcli.names import landmark_names
+from footcli.kinds import landmark_names
 from footcli.phantom.subject import HEIGHTS, inside
 
 

@@ -19,7 +19,7 @@ from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import Plane
 from footcli.geometry import Array, slice_of
-from footcli.names import BONES, LESION_PLANE, LESIONS
+from footcli.kinds import BONES, LESION, LESIONS
 from footcli.phantom.scanner import Scan
 from footcli.system.files import write_atomic
 
@@ -116,7 +116,7 @@ def lesion_boxes(
     """
     found = {}
     for i, term in enumerate(LESIONS):
-        if LESION_PLANE[term.name] is plane and (bits & (1 << i)).any():
+        if LESION[term.name].plane is plane and (bits & (1 << i)).any():
             pieces = ndimage.find_objects(ndimage.label(bits & (1 << i), np.ones((3, 3)))[0])
             found[term.name] = [
                 (float(c.start), float(r.start), float(c.stop), float(r.stop)) for r, c in pieces

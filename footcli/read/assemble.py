@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import Notice
 from footcli.errors import ReadError
 from footcli.read.headers import FrameTags, Header, read_header
 from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
 from footcli.system.files import safe_text
+from footcli.text.lines import Line, Value
 
 FEWEST_SLICES = 8
 """A foot of so few slices cannot be measured."""
@@ -59,11 +59,12 @@ class Slice:
 class Log:
     """What is to be said about a case, gathered on the way."""
 
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[Line] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
-    def warn(self, code: str, text: str) -> None:
-        self.notices.append(Notice(code, text))
+    def warn(self, code: str, /, **values: Value) -> None:
+        """Add a warning, a line of `text/lines.toml`."""
+        self.notices.append(Line(code, **values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,18 +90,9 @@ def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> l
         except Skip as skip:
             log.skipped[skip.code] += 1
     if not number:
-        raise ReadError(
-            "no_images",
-            "the folder holds no regular files (links are not followed): remove it or put the "
-            "images there",
-        )
+        raise ReadError("no_images.empty")
     if not headers:
-        reasons = skip_words(log.skipped)
-        raise ReadError(
-            "no_images",
-            f"none of the {number} files is a usable CT image ({reasons}): check that this is the "
-            "images' folder",
-        )
+        raise ReadError("no_images.unusable", count=number, reasons=skip_words(log.skipped))
     check_one_patient(headers)
     return headers
 
@@ -111,11 +103,7 @@ def check_one_patient(headers: Iterable[Header]) -> None:
     """
     for said in zip(*(header.patient for header in headers), strict=True):
         if len(set(said) - {""}) > 1:
-            raise ReadError(
-                "mixed_patients",
-                "the images are of more than one patient: put each patient's images in a folder of "
-                "their own",
-            )
+            raise ReadError("mixed_patients.images")
 
 
 def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
@@ -150,11 +138,7 @@ def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[S
         sizes = ", ".join(str(len(stack)) for stack in stacks[:8]) + (
             ", ..." if len(stacks) > 8 else ""
         )
-        log.warn(
-            "several_series",
-            f"{len(stacks)} series of {sizes} slices: the first of these was read, the others were "
-            "left out",
-        )
+        log.warn("several_series", count=len(stacks), sizes=sizes)
     return stacks[0]
 
 
@@ -210,12 +194,10 @@ def assemble(
 
 def _enough(number: int, log: Log) -> None:
     if number < FEWEST_SLICES:
-        reasons = f" ({skip_words(log.skipped)})" if log.skipped else ""
-        text = (
-            f"only {number} usable slices{reasons}, at least {FEWEST_SLICES} are needed: is the "
-            "series complete?"
-        )
-        raise ReadError("too_few_slices", text)
+        counts = {"count": number, "least": FEWEST_SLICES}
+        if not log.skipped:
+            raise ReadError("too_few_slices", **counts)
+        raise ReadError("too_few_slices.skipped", reasons=skip_words(log.skipped), **counts)
 
 
 def skip_words(skipped: Mapping[str, int]) -> str:
@@ -229,11 +211,7 @@ def _warn_of_lost(log: Log) -> None:
     """
     lost = {code: count for code, count in log.skipped.items() if code in LOST}
     if lost:
-        text = (
-            f"{sum(lost.values())} files could not be used ({skip_words(lost)}): slices may be "
-            "missing at an end"
-        )
-        log.warn("files_unusable", text)
+        log.warn("files_unusable", count=sum(lost.values()), reasons=skip_words(lost))
 
 
 def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
@@ -248,10 +226,7 @@ def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[n
     for pieces in by_file.values():
         check_pixel_tags(pieces[0][1].header)
     if len(slices) * first.rows * first.columns * 2 > VOLUME_LIMIT:
-        raise ReadError(
-            "too_large",
-            f"the series takes more than {VOLUME_LIMIT >> 30} GB: split it or resample it first",
-        )
+        raise ReadError("too_large", limit=VOLUME_LIMIT >> 30)
     hu = np.zeros((len(slices), first.rows, first.columns), np.int16)
     good = np.zeros(len(slices), np.bool_)
     clipped = 0
@@ -270,33 +245,15 @@ def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[n
 def _warn_of_pixels(slices: list[Slice], clipped: int, log: Log) -> None:
     number = sum(piece.tags.slope is None or piece.tags.intercept is None for piece in slices)
     if number:
-        log.warn(
-            "no_rescale",
-            f"{number} slices do not say how pixels become Hounsfield units: slope 1 and intercept "
-            "0 were taken",
-        )
+        log.warn("no_rescale", count=number)
     if clipped:
-        log.warn(
-            "hu_clipped",
-            f"{clipped} slices hold values beyond -32768..32767 HU: these were cut off",
-        )
+        log.warn("hu_clipped", count=clipped)
     if any(piece.header.photometric.upper() == "MONOCHROME1" for piece in slices):
-        log.warn(
-            "monochrome1",
-            "the images ask to be shown inverted (MONOCHROME1): Hounsfield units are used as they "
-            "are",
-        )
+        log.warn("monochrome1")
     if any(piece.header.burned_in for piece in slices):
-        log.warn(
-            "burned_in",
-            "the images say that text is burned into the pixels: check pictures before passing "
-            "them on",
-        )
+        log.warn("burned_in")
     if any(piece.header.syntax_guessed for piece in slices):
-        log.warn(
-            "syntax_guessed",
-            "files do not name their transfer syntax: it was found from their content",
-        )
+        log.warn("syntax_guessed")
 
 
 def _without_copies(
@@ -311,18 +268,12 @@ def _without_copies(
     for i in good:
         if keep and places[i] - places[keep[-1]] < SAME_PLACE:
             if not np.array_equal(hu[i], hu[keep[-1]]):
-                names = f"{slices[keep[-1]].name} and {slices[i].name}"
-                raise ReadError(
-                    "ambiguous_position",
-                    f"{names} differ at one position: keep one series or phase in the folder",
-                )
+                first, second = slices[keep[-1]].name, slices[i].name
+                raise ReadError("ambiguous_position", first=first, second=second)
         else:
             keep.append(int(i))
     if len(keep) < len(good):
-        log.warn(
-            "duplicate_slices",
-            f"{len(good) - len(keep)} slices are copies of others and were left out",
-        )
+        log.warn("duplicate_slices", count=len(good) - len(keep))
     return np.asarray(keep, np.intp)
 
 
@@ -338,11 +289,7 @@ def _lattice(places: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int6
     step, start = (float(v) for v in np.polyfit(at, places, 1))
     off = float(np.abs(places - (start + step * at)).max()) / step
     if off > JITTER:
-        text = (
-            f"the slices are unevenly spaced (steps of {gaps.min():.2f} to {gaps.max():.2f}): "
-            "resample the series to even steps first"
-        )
-        raise ReadError("uneven_spacing", text)
+        raise ReadError("uneven_spacing", least=float(gaps.min()), most=float(gaps.max()))
     return round(start, 6), round(step, 6), at
 
 
@@ -363,14 +310,8 @@ def _report_gaps(
         "; ..." if len(holes) > 5 else ""
     )
     if missing > MISSING_LIMIT * total:
-        raise ReadError(
-            "missing_slices",
-            f"{missing} of {total} slices are missing ({spots}): add the missing files",
-        )
-    log.warn(
-        "missing_slices",
-        f"{missing} of {total} slices are missing and were filled by linear interpolation: {spots}",
-    )
+        raise ReadError("missing_slices.many", count=missing, total=total, places=spots)
+    log.warn("missing_slices", count=missing, total=total, places=spots)
 
 
 def _filled(

@@ -33,11 +33,8 @@ def read_case(
     do.
     """
     if spacing_mm is not None and not SPACING_MM[0] <= spacing_mm <= SPACING_MM[1]:
-        raise ReadError(
-            "bad_spacing",
-            f"a spacing of {spacing_mm:g} mm was asked for; it must be "
-            f"{SPACING_MM[0]}..{SPACING_MM[1]} mm",
-        )
+        least, most = SPACING_MM
+        raise ReadError("bad_spacing.option", given=spacing_mm, least=least, most=most)
     volume = (
         read_dataset_case(ref, spacing_mm)
         if ref.layout == "dataset"
@@ -62,9 +59,7 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
     axes = axes_of(slices[0])
     pixel = axes.spacing or (None if spacing_mm is None else (spacing_mm, spacing_mm))
     if pixel is None:
-        raise ReadError(
-            "no_spacing", "the images do not say their pixel spacing: give it with --spacing (mm)"
-        )
+        raise ReadError("no_spacing.needed")
     at = positions(slices)
     check_tilt(at, axes, min(pixel))
     stack = assemble(slices, places_along(at, axes.normal), log, lambda place: f"{place:.1f} mm")

@@ -31,22 +31,13 @@ def decode_frame(data: bytes, header: Header) -> NDArray[Any]:
     """
     known = _CODECS.get(header.syntax)
     if known is None:
-        raise _unsupported(
-            header, "store the images uncompressed (transfer syntax 1.2.840.10008.1.2.1)"
-        )
+        raise ReadError("unsupported_codec", file=header.name, syntax=_shown(header.syntax))
     measure, decoders = known
     size = measure(data)
     if size is None:
-        raise ReadError(
-            "pixel_corrupt",
-            f"{header.name}: the compressed pixel data is damaged; export the image again",
-        )
+        raise ReadError("pixel_corrupt", file=header.name)
     if size != (header.rows, header.columns, 1) and measure is not _no_size:
-        raise ReadError(
-            "geometry_mismatch",
-            f"{header.name}: the compressed image is not the size that its tags say; export it "
-            "again",
-        )
+        raise ReadError("geometry_mismatch.compressed", file=header.name)
     for decoder in decoders:
         try:
             values = decoder(data, header)
@@ -55,25 +46,11 @@ def decode_frame(data: bytes, header: Header) -> NDArray[Any]:
         except (KeyboardInterrupt, SystemExit, ReadError):
             raise
         except BaseException:  # a panic in a Rust codec is no Exception
-            raise ReadError(
-                "pixel_corrupt",
-                f"{header.name}: the pixel data cannot be decoded; export the image again",
-            ) from None
+            raise ReadError("pixel_corrupt.decode", file=header.name) from None
         if values.shape != (header.rows, header.columns):
-            raise ReadError(
-                "geometry_mismatch",
-                f"{header.name}: the decoded image is not the size that its tags say; export it "
-                "again",
-            )
+            raise ReadError("geometry_mismatch.decoded", file=header.name)
         return values
-    raise _unsupported(header, "install the package imagecodecs, or store the images uncompressed")
-
-
-def _unsupported(header: Header, remedy: str) -> ReadError:
-    return ReadError(
-        "unsupported_codec",
-        f"{header.name}: no decoder for transfer syntax {_shown(header.syntax)}; {remedy}",
-    )
+    raise ReadError("unsupported_codec.package", file=header.name, syntax=_shown(header.syntax))
 
 
 def _shown(syntax: str) -> str:
@@ -125,10 +102,7 @@ def _rle(data: bytes, header: Header) -> NDArray[Any]:
     from pydicom.uid import RLELossless
 
     if header.rows * header.columns * header.bits_allocated // 8 > RLE_RATIO * len(data):
-        raise ReadError(
-            "pixel_corrupt",
-            f"{header.name}: the pixel data is far too short for its size; export the image again",
-        )
+        raise ReadError("pixel_corrupt.short", file=header.name)
     with (
         warnings.catch_warnings()
     ):  # a segment that is longer than the tags say is a warning there, and damage here

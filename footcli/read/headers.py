@@ -149,11 +149,7 @@ def _header(
     if guessed:
         syntax = IMPLICIT if pixels.implicit else EXPLICIT if little else BIG_ENDIAN
     elif pixels.implicit != (syntax == IMPLICIT):
-        raise ReadError(
-            "corrupt_header",
-            f"{safe_text(path.name)} is not written in the transfer syntax that it declares: "
-            "export it again",
-        )
+        raise ReadError("corrupt_header", file=safe_text(path.name))
     if (pixels.length == UNDEFINED) == (syntax in NATIVE) or pixels.length == 0:
         raise Skip("corrupt_header")
     if pixels.length != UNDEFINED and pixels.offset + pixels.length > size:
@@ -250,28 +246,18 @@ def _frames(
         number = e.count(data, e.FRAMES) or 0
         # Every frame takes at least a byte, so no honest number is larger than the data.
         if not 1 <= number <= min(pixels.length, size, FRAMES_LIMIT):
-            raise ReadError(
-                "bad_frames",
-                f"{safe_text(path.name)} gives an impossible number of frames: export it again",
-            )
+            raise ReadError("bad_frames.number", file=safe_text(path.name))
     cells = (
         (e.integer(data, e.ROWS) or 0)
         * (e.integer(data, e.COLUMNS) or 0)
         * ((e.integer(data, e.BITS_ALLOCATED) or 0) // 8)
     )
     if number > 1 and pixels.length != UNDEFINED and number * cells > pixels.length:
-        raise ReadError(
-            "bad_frames",
-            f"{safe_text(path.name)}: its pixel data is too short for {number} frames; export it "
-            "again",
-        )
+        raise ReadError("bad_frames.short", file=safe_text(path.name), count=number)
     groups = e.items(data, e.FRAME_GROUPS)
     if groups and len(groups) != number:
-        raise ReadError(
-            "bad_frames",
-            f"{safe_text(path.name)} says {number} frames and describes {len(groups)}: export it "
-            "again",
-        )
+        name, described = safe_text(path.name), len(groups)
+        raise ReadError("bad_frames.described", file=name, count=number, described=described)
     if not groups and number > 1:
         return _even_frames(data, number)
     return tuple(_frame_tags([data, shared, group]) for group in groups or [None])

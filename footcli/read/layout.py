@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.dataset.clinical import of_this_case, read_clinical
-from footcli.domain import CaseRef, Notice, Plane, ScanTags, Side, Volume
+from footcli.domain import CaseRef, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
 from footcli.read.assemble import (
     SAME_PLACE,
@@ -39,6 +39,7 @@ from footcli.read.patient import (
 )
 from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
+from footcli.text.lines import Line
 
 AGREEMENT = 0.9
 """Correlation of a slice with the same cut of the volume above which both show one grid; resampled
@@ -57,11 +58,7 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
     Raises the ReadError of the first plane if none can be read.
     """
     if ref.several_patients:
-        text = (
-            "the case's file names hold several case numbers: put each patient's files in a folder "
-            "of their own"
-        )
-        raise ReadError("mixed_patients", text)
+        raise ReadError("mixed_patients.names")
     first: ReadError | None = None
     for plane in Plane:
         if not ref.images.get(plane):
@@ -75,25 +72,15 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
             continue
         copies = [path for path in ref.copies if path.suffix.lower() != ".json"]
         if copies:
-            text = (
-                f"{len(copies)} files that are second downloads of others, by their names, were "
-                "left out"
-            )
-            volume = replace(volume, notices=(*volume.notices, Notice("copies_left_out", text)))
+            notice = Line("copies_left_out", count=len(copies))
+            volume = replace(volume, notices=(*volume.notices, notice))
         if plane is not Plane.AXL:
-            why = first.code if first else "no images"
-            notice = Notice(
-                "plane_fallback",
-                f"the axial stack could not be used ({why}): the volume was built from {plane} "
-                "slices",
-            )
+            why = first.code if first else "no_images"
+            notice = Line("plane_fallback", reason=why, plane=plane.value)
             volume = replace(volume, notices=(*volume.notices, notice))
         tags, notices = _with_clinical(ref, volume.tags)
         return replace(volume, tags=tags, notices=(*volume.notices, *notices))
-    raise first or ReadError(
-        "no_images",
-        "the case has no images in AXL, COR or SAG: put its DICOM files there or remove it",
-    )
+    raise first or ReadError("no_images.planes")
 
 
 def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
@@ -172,9 +159,7 @@ def _by_tags(
 ) -> tuple[Stack, NDArray[np.float64]]:
     pixel = axes.spacing
     if pixel is None:
-        raise ReadError(
-            "no_spacing", "the images do not say their pixel spacing: give it with --spacing (mm)"
-        )
+        raise ReadError("no_spacing.needed")
     check_tilt(at, axes, min(pixel))
     # Slices count as their names do, so that a voxel index is a slice number: the slice axis may
     # then run against the normal.
@@ -185,11 +170,7 @@ def _by_tags(
         if (run <= SAME_PLACE).all():
             direction = -axes.normal
         elif not (run >= -SAME_PLACE).all():
-            log.warn(
-                "names_disagree",
-                "the numbers in the file names do not follow the headers' positions: the positions "
-                "were used",
-            )
+            log.warn("names_disagree")
     stack = assemble(slices, places_along(at, direction), log, lambda place: f"{place:.1f} mm")
     return stack, affine_of(stack, axes, pixel, direction, at)
 
@@ -198,28 +179,14 @@ def _by_names(
     slices: list[Slice], numbers: NDArray[np.float64] | None, spacing_mm: float | None, log: Log
 ) -> tuple[Stack, NDArray[np.float64], bool]:
     if numbers is None:
-        raise ReadError(
-            "no_geometry",
-            "neither headers nor file names order the slices: name them ..._AXL_0001.dcm or export "
-            "positions",
-        )
-    log.warn(
-        "geometry_from_names",
-        "the headers hold no usable positions: slices were ordered by their names and taken as "
-        "evenly spaced",
-    )
+        raise ReadError("no_geometry.order")
+    log.warn("geometry_from_names")
     stack = assemble(slices, numbers, log, lambda place: f"slice {place:.0f}")
     if abs(stack.step - 1) > SAME_PLACE:
-        raise ReadError(
-            "missing_slices", f"the slice numbers go up by {stack.step:g}: add the missing files"
-        )
+        raise ReadError("missing_slices.numbers", step=stack.step)
     pixel = pixel_spacing(slices[0]) or (None if spacing_mm is None else (spacing_mm, spacing_mm))
     if pixel is None:
-        log.warn(
-            "no_spacing",
-            "the images do not say their pixel spacing: angles are measured, millimetres are not "
-            "(give --spacing)",
-        )
+        log.warn("no_spacing")
         return stack, np.eye(4), False
     return stack, np.diag([pixel[0], pixel[1], pixel[0], 1.0]), True
 
@@ -246,27 +213,20 @@ def _compare(
         check_pixel_tags(header)
         picture = next(frames(header, (0,))).hu
     except (ReadError, Skip) as error:
-        log.warn(
-            "plane_unreadable",
-            f"the middle {plane} slice cannot be read ({error.code}): labels of that plane may not "
-            "match",
-        )
+        log.warn("plane_unreadable", plane=plane.value, reason=error.code)
         return
     cuts = hu.transpose(1, 0, 2) if plane is Plane.COR else hu.transpose(2, 0, 1)
     if picture.shape != cuts.shape[1:]:
-        log.warn(
-            "planes_disagree",
-            f"{plane} slices of {picture.shape} pixels do not fit the axial volume's "
-            f"{cuts.shape[1:]}",
-        )
+        size, wanted = (f"{rows} x {columns}" for rows, columns in (picture.shape, cuts.shape[1:]))
+        log.warn("planes_disagree.size", plane=plane.value, size=size, wanted=wanted)
         return
     number, last = int(match[1]), len(cuts) - 1
-    for words, turned, counted in (
+    for how, turned, counted in (
         ("", picture, number),
-        ("upside down", picture[::-1], number),
+        ("upside_down", picture[::-1], number),
         ("mirrored", picture[:, ::-1], number),
-        ("turned by 180 degrees", picture[::-1, ::-1], number),
-        ("numbered from the other end", picture, last - number + 1),
+        ("half_turn", picture[::-1, ::-1], number),
+        ("other_end", picture, last - number + 1),
     ):
         # Whether slices count from 0 or from 1 is not known: try both.
         if any(
@@ -274,18 +234,11 @@ def _compare(
             for k in (counted, counted - 1)
             if 0 <= k <= last
         ):
-            if words:
-                log.warn(
-                    "planes_disagree",
-                    f"{plane} slices fit the axial volume only {words}: labels of that plane may "
-                    "not match",
-                )
+            if how:
+                turn = Line(f"turned.{how}")
+                log.warn("planes_disagree.turned", plane=plane.value, how=turn)
             return
-    log.warn(
-        "planes_disagree",
-        f"the middle {plane} slice is not that cut of the axial volume: labels of that plane may "
-        "not match",
-    )
+    log.warn("planes_disagree.other", plane=plane.value)
 
 
 def _headers(paths: Iterable[Path]) -> list[Header]:
@@ -316,7 +269,7 @@ def _side(slices: list[Slice]) -> Side | None:
     return "L" if found == {"L"} else "R" if found == {"R"} else None
 
 
-def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Notice, ...]]:
+def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Line, ...]]:
     """The tags, completed from the clinical files that are about this case by their name."""
     own = of_this_case(
         ref.clinical_files, (path.stem for paths in ref.images.values() for path in paths[:1])
@@ -330,5 +283,4 @@ def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Notice
         tags = replace(
             tags, age_years=clinical.age_years or tags.age_years, sex=clinical.sex or tags.sex
         )
-    text = f"{others} clinical files are of another case, by their names, and were left out"
-    return tags, (Notice("clinical_of_another", text),) if others else ()
+    return tags, (Line("clinical_of_another", count=others),) if others else ()

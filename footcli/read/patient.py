@@ -51,22 +51,14 @@ def axes_of(piece: Slice) -> Axes:
     cosines = piece.tags.orientation
     name = piece.header.name
     if cosines is None or len(cosines) != 6 or piece.tags.position is None:
-        raise ReadError(
-            "no_geometry",
-            f"{name}: slice position or orientation is missing; export the series with "
-            "ImagePositionPatient",
-        )
+        raise ReadError("no_geometry.missing", file=name)
     right, down = np.asarray(cosines[:3]), np.asarray(cosines[3:])
     lengths = np.linalg.norm(right), np.linalg.norm(down)
     if (
         not all(abs(n - 1) <= COSINE_TOLERANCE for n in lengths)
         or not abs(right @ down) <= COSINE_TOLERANCE
     ):
-        raise ReadError(
-            "no_geometry",
-            f"{name}: its orientation is no pair of perpendicular unit vectors; export the series "
-            "again",
-        )
+        raise ReadError("no_geometry.orientation", file=name)
     right = right / lengths[0]
     normal = np.cross(right, down)
     normal /= np.linalg.norm(normal)
@@ -79,11 +71,8 @@ def pixel_spacing(piece: Slice) -> tuple[float, float] | None:
     if spacing is None:
         return None
     if len(spacing) != 2 or not all(SPACING_MM[0] <= value <= SPACING_MM[1] for value in spacing):
-        raise ReadError(
-            "bad_spacing",
-            f"{piece.header.name}: its pixel spacing is not two numbers of "
-            f"{SPACING_MM[0]}..{SPACING_MM[1]} mm",
-        )
+        least, most = SPACING_MM
+        raise ReadError("bad_spacing.pixel", file=piece.header.name, least=least, most=most)
     return spacing[1], spacing[0]
 
 
@@ -92,11 +81,7 @@ def positions(slices: list[Slice]) -> NDArray[np.float64]:
     for piece in slices:
         place = piece.tags.position
         if place is None or len(place) != 3 or not np.all(np.isfinite(place)):
-            raise ReadError(
-                "no_geometry",
-                f"{piece.header.name}: its slice position is missing or malformed; export the "
-                "series again",
-            )
+            raise ReadError("no_geometry.position", file=piece.header.name)
     return np.asarray([piece.tags.position for piece in slices], np.float64)
 
 
@@ -106,11 +91,7 @@ def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
     sideways = offset - np.outer(offset @ axes.normal, axes.normal)
     drift = float(np.linalg.norm(sideways, axis=1).max())
     if drift > DRIFT_PX * pixel:
-        raise ReadError(
-            "tilt",
-            f"the slices shift sideways by up to {drift:.1f} mm (gantry tilt): straighten the "
-            "series before reading it",
-        )
+        raise ReadError("tilt", drift=drift)
 
 
 def places_along(at: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,11 +116,8 @@ def affine_of(
     first = at[np.lexsort((*at.T, places_along(at, direction)))[0]]
     first_place = float(places_along(first[None], direction)[0])
     if not SPACING_MM[0] <= stack.step <= SPACING_MM[1]:
-        raise ReadError(
-            "bad_spacing",
-            f"a slice step of {stack.step:g} mm is no scan of a foot "
-            f"({SPACING_MM[0]}..{SPACING_MM[1]} mm)",
-        )
+        least, most = SPACING_MM
+        raise ReadError("bad_spacing.step", step=stack.step, least=least, most=most)
     affine = np.eye(4)
     affine[:3, 0] = axes.right * pixel[0]
     affine[:3, 1] = axes.down * pixel[1]

@@ -45,22 +45,13 @@ def check_pixel_tags(header: Header) -> None:
         or not 1 <= stored <= allocated
         or not stored - 1 <= header.high_bit < allocated
     ):
-        raise ReadError(
-            "unsupported_bits",
-            f"{header.name}: only images of 8 or 16 bits a pixel can be read; convert them first",
-        )
+        raise ReadError("unsupported_bits", file=header.name)
     frame = frame_bytes(header)
     if not 0 < frame <= FRAME_LIMIT:
-        raise ReadError(
-            "geometry_mismatch",
-            f"{header.name}: {header.rows} x {header.columns} pixels is no usable image; export it "
-            "again",
-        )
+        size = {"rows": header.rows, "columns": header.columns}
+        raise ReadError("geometry_mismatch.size", file=header.name, **size)
     if header.syntax in NATIVE and header.pixels.length < frame // 2:
-        raise ReadError(
-            "geometry_mismatch",
-            f"{header.name}: far fewer pixels than its rows and columns say; export it again",
-        )
+        raise ReadError("geometry_mismatch.fewer", file=header.name)
     expected = frame * len(header.frames)
     if (
         header.syntax in NATIVE and header.pixels.length > expected + expected % 2
@@ -73,10 +64,7 @@ def _surplus(header: Header) -> ReadError:
 
     Read as they are, the picture would be sheared or cut.
     """
-    return ReadError(
-        "geometry_mismatch",
-        f"{header.name}: more pixel data than its rows, columns and frames say; export it again",
-    )
+    return ReadError("geometry_mismatch.more", file=header.name)
 
 
 def frame_bytes(header: Header) -> int:
@@ -201,20 +189,13 @@ def _joined(file: BinaryIO, spans: list[tuple[int, int]]) -> bytes:
 
 
 def _damaged(header: Header) -> ReadError:
-    return ReadError(
-        "pixel_corrupt",
-        f"{header.name}: the compressed pixel data is damaged; export the image again",
-    )
+    return ReadError("pixel_corrupt", file=header.name)
 
 
 def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
     if stored.dtype.itemsize * 8 < header.bits_stored:
-        raise ReadError(
-            "geometry_mismatch",
-            f"{header.name}: its compressed pixels have fewer bits than its tags say; export it "
-            "again",
-        )
+        raise ReadError("geometry_mismatch.bits_fewer", file=header.name)
     values = stored.astype(np.int32)
     half = 1 << (header.bits_stored - 1)
     if (
@@ -223,11 +204,7 @@ def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
         wide = 1 << header.bits_allocated
         values = np.where(values >= wide // 2, values - wide, values)
     if header.syntax not in NATIVE and not (values.min() >= -half and values.max() < 2 * half):
-        raise ReadError(
-            "geometry_mismatch",
-            f"{header.name}: its compressed pixels have more bits than its tags say; export it "
-            "again",
-        )
+        raise ReadError("geometry_mismatch.bits_more", file=header.name)
     if header.high_bit >= header.bits_stored and header.syntax in NATIVE:
         values >>= header.high_bit + 1 - header.bits_stored
     if header.bits_stored < 16 or header.signed:
@@ -244,10 +221,7 @@ def _rescaled(
     slope = 1.0 if tags.slope is None else tags.slope
     intercept = 0.0 if tags.intercept is None else tags.intercept
     if not (isfinite(slope) and isfinite(intercept) and slope > 0):
-        raise ReadError(
-            "bad_rescale",
-            f"{header.name}: its rescale slope or intercept is no usable number; export it again",
-        )
+        raise ReadError("bad_rescale", file=header.name)
     if slope == 1.0 and intercept.is_integer() and abs(intercept) < 2**20:
         hu: NDArray[Any] = values + np.int32(intercept)
     else:

@@ -133,11 +133,7 @@ def inflate(path: Path) -> bytes:
     except zlib.error:
         raise Skip("corrupt_header") from None
     if unpacker.unconsumed_tail:
-        raise ReadError(
-            "bomb",
-            f"{safe_text(path.name)} inflates to over {INFLATED_LIMIT >> 20} MB: remove it or "
-            "store it uncompressed",
-        )
+        raise ReadError("bomb", file=safe_text(path.name), limit=INFLATED_LIMIT >> 20)
     if not unpacker.eof:
         raise Skip("truncated")
     return data[:start].replace(DEFLATED, EXPLICIT.encode().ljust(len(DEFLATED), b"\0"), 1) + body

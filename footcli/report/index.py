@@ -6,42 +6,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from footcli import names
 from footcli.domain import CaseResult, Level
+from footcli.kinds import FINDINGS
+from footcli.store.journal import JournalLine
 from footcli.system.files import write_atomic
-from footcli.text import messages
-from footcli.web.page import LEVEL_STATE, page, report_link, term_title
+from footcli.text.wording import text
+from footcli.web.page import LEVEL_STATE, page, report_link, strings, term_title
 
 Strings = Mapping[str, str]
 
 
 def write_index(
     out: Path,
-    cases: Sequence[Mapping[str, Any]],
+    cases: Sequence[JournalLine],
     results: Mapping[str, CaseResult],
     lang: str = "en",
 ) -> Path:
     """index.html of an output folder: its cases, worst first.
 
-    cases: {"case_id": str, "outcome": "done" | "redone" | "skipped" | "failed", "folders": [names
-    of folders under `out`], "code": str | None, "message": str | None}. A failed case may have
-    folders, of an earlier result. results: folder name -> result, without those that cannot be
-    read.
+    A failed case may have folders, of an earlier result. results: folder name -> result, without
+    those that cannot be read.
     """
-    t = messages.strings(lang)
+    t = strings(lang)
     rows = [row for case in cases for row in _index_rows(case, results, t, lang)]
-    failed = sum(case["outcome"] == "failed" for case in cases)
+    failed = sum(case.outcome == "failed" for case in cases)
     text = page(
         "index.html.j2",
         lang,
         ("index.js",),
         heads=(("0", t["case"]), ("1", t["side"]), ("2", t["outcome"]), ("rank", t["findings"])),
-        findings=[
-            (term.name, term_title(names.FINDINGS, term.name, lang)) for term in names.FINDINGS
-        ],
+        findings=[(term.name, term_title("finding", term.name, lang)) for term in FINDINGS],
         levels=[
             (level.value, t[f"level.{level.value}"])
-            for level in (Level.PRESENT, Level.BORDERLINE, Level.NOT_MEASURABLE)
+            for level in (Level.PRESENT, Level.POSSIBLE, Level.NOT_MEASURABLE)
         ],
         rows=sorted(rows, key=lambda row: (row["rank"], row["title"])),
         total=t["total"].format(len(cases), failed),
@@ -52,27 +49,32 @@ def write_index(
 
 
 def _index_rows(
-    case: Mapping[str, Any], results: Mapping[str, CaseResult], t: Strings, lang: str
+    case: JournalLine, results: Mapping[str, CaseResult], t: Strings, lang: str
 ) -> list[dict[str, Any]]:
     """A row for each foot of a case, and one for a case that failed."""
-    case_id, outcome, rows = str(case["case_id"]), str(case["outcome"]), []
-    word = t.get(f"outcome.{outcome}", outcome)
-    if outcome == "failed":
-        reason = " ".join(str(case[key]) for key in ("message", "code") if case.get(key))
+    rows: list[dict[str, Any]] = []
+    word = t.get(f"outcome.{case.outcome}", case.outcome)
+    if case.outcome == "failed":
         row: dict[str, Any] = {
-            "title": case_id,
+            "title": case.case_id,
             "link": None,
             "side": "",
             "chips": [],
-            "text": reason,
-            "rank": (-1, 0),
             "found": "",
         }
-        rows.append({**row, "state": "outside", "word": word})
+        rows.append(
+            {**row, "text": _reason(case, lang), "rank": (-1, 0), "state": "outside", "word": word}
+        )
         word = t["outcome.earlier"]
-    return rows + [
-        _index_row(str(folder), results.get(folder), word, t, lang) for folder in case["folders"]
-    ]
+    for folder in case.folders:
+        rows.append(_index_row(folder, results.get(folder), word, t, lang))
+    return rows
+
+
+def _reason(case: JournalLine, lang: str) -> str:
+    if case.failure is None:
+        return ""
+    return f"{text(case.failure, lang)} {case.failure.family}"
 
 
 def _index_row(
@@ -83,18 +85,18 @@ def _index_row(
         return {**row, "link": None, "state": "missing", "word": t["unreadable"], "rank": (0, 0)}
     found = [
         f
-        for level in (Level.PRESENT, Level.BORDERLINE)
+        for level in (Level.PRESENT, Level.POSSIBLE)
         for f in result.findings
         if f.level is level and f.name != "normal"
     ]
     rank = (
         1,
         -2 * sum(f.level is Level.PRESENT for f in found)
-        - sum(f.level is Level.BORDERLINE for f in found),
+        - sum(f.level is Level.POSSIBLE for f in found),
     )
-    chips = [(LEVEL_STATE[f.level], term_title(names.FINDINGS, f.name, lang)) for f in found]
+    chips = [(LEVEL_STATE[f.level], term_title("finding", f.name, lang)) for f in found]
     if not found and any(f.name == "normal" and f.level is Level.PRESENT for f in result.findings):
-        chips = [("within", term_title(names.FINDINGS, "normal", lang))]
+        chips = [("within", term_title("finding", "normal", lang))]
     told = " ".join(f"{f.name}:{f.level.value}" for f in result.findings)
     row |= {"link": report_link(folder), "state": "within", "word": word}
     return {**row, "side": t[f"side.{result.side}"], "chips": chips, "rank": rank, "found": told}

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from footcli import names
-from footcli.domain import CaseResult, Source, mapping
+from footcli.domain import CaseResult, Source
 from footcli.errors import CaseError
+from footcli.kinds import MEASURES
 from footcli.store.result import RESULT, load_result
-from footcli.text import messages
-from footcli.web.page import term_title
+from footcli.text.wording import number
+from footcli.web.page import strings, term_title
 
 SIDE_WORD = re.compile(
     r"(?<=[-_+])[LR](?=[-_]|$)"
@@ -51,14 +51,9 @@ def comparable(one: CaseResult, two: CaseResult) -> bool:
     """Whether two results were taken with the same models, options and profile, and of persons
     whose ages do not differ.
     """
-    if any(
-        one.provenance.get(key) != two.provenance.get(key)
-        for key in ("algorithm", "models", "options", "profile")
-    ):
+    if one.provenance.settings != two.provenance.settings:
         return False
-    ages = {mapping(result.provenance.get("input")).get("age_band") for result in (one, two)} - {
-        None
-    }
+    ages = {result.provenance.input.age_band for result in (one, two)} - {None}
     return len(ages) < 2
 
 
@@ -72,11 +67,11 @@ def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str
     feet = {one.side: one, two.side: two}
     if set(feet) != {"L", "R"}:
         return []
-    t = messages.strings(lang)
-    bands = mapping(mapping(one.provenance.get("profile")).get("guard_band"))
+    t = strings(lang)
+    bands = one.provenance.profile.guard_band
     left, right = (_values(feet[side]) for side in ("L", "R"))
     rows = []
-    for term in names.MEASURES:
+    for term in MEASURES:
         source = next(
             (way for way in SOURCES if (term.name, way) in left and (term.name, way) in right), None
         )
@@ -84,17 +79,17 @@ def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str
             continue
         (a, unit), (b, _) = left[term.name, source], right[term.name, source]
         band = bands.get(term.name)
-        state = (
-            "no_range" if band is None else "outside" if abs(a - b) > 2 * float(band) else "within"
-        )
+        state = "no_range"
+        if band is not None:
+            state = "outside" if abs(a - b) > 2 * band else "within"
         rows.append(
             {
                 "name": term.name,
-                "about": term_title(names.MEASURES, term.name, lang),
+                "about": term_title("angle", term.name, lang),
                 "source": t[f"source.{source}"],
-                "left": messages.number(a, unit),
-                "right": messages.number(b, unit),
-                "apart": messages.number(abs(a - b), unit),
+                "left": number(a, unit),
+                "right": number(b, unit),
+                "apart": number(abs(a - b), unit),
                 "state": state,
                 "word": t[f"sides.{state}"],
             }

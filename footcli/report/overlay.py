@@ -12,11 +12,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from skimage.measure import find_contours
 
-from footcli import geometry, names
+from footcli import geometry
 from footcli.domain import Box, CaseResult, Landmark, Lesion, Measurement, Plane, Point, View
-from footcli.levels import MIN_SCORE
-from footcli.text import korean, messages
+from footcli.kinds import ANGLE, BONES
+from footcli.levels import MIN_SCORE, SURE
+from footcli.text.wording import number
 from footcli.web import svg
+from footcli.web.page import strings, term_title
 
 # Okabe and Ito's colour-blind-safe hues (jfly.uni-koeln.de/color), with four of Tol's light ones
 # (personal.sron.nl/~pault) to make ten.
@@ -32,24 +34,10 @@ BONE_COLOURS: tuple[str, ...] = (
     "#a59bff",
     "#dddddd",
 )
-# One hue an angle in each view, light enough for black film (contrast at least 6:1).
-ANGLE_COLOURS: dict[str, str] = {
-    "CPA": "#7fdbff",
-    "TMA": "#ffd166",
-    "TCA": "#ff9de2",
-    "HAA": "#8ef58e",
-    "MTASA": "#ffb27a",
-    "MTASA_B": "#d6b3ff",
-    "TCA_AP": "#ff9de2",
-    "HVA": "#ffd166",
-    "IMA": "#7fdbff",
-    "FAO": "#8ef58e",
-}
 OTHER_COLOUR = "#ffffff"
 BOX_COLOUR = "#ff6b6b"
 
 NEAR_SLICES = 4.0  # a slice shows what lies at most this many slices off it
-SURE_SCORE = 0.6  # boxes from here on are drawn solid
 MERGE = 0.02  # points nearer than this share of the picture get one label
 FONT = 0.032  # text height as a share of the picture
 ASIDE, ABOVE = (
@@ -61,12 +49,24 @@ BAR_MM = (20, 10, 5, 2)  # the scale bar is the longest of these that fits
 Array = NDArray[np.float64]
 
 
+def angle_colour(name: str) -> str:
+    """The colour of an angle's lines."""
+    kind = ANGLE.get(name)
+    return OTHER_COLOUR if kind is None else kind.colour
+
+
+def plane_of(m: Measurement) -> Plane | None:
+    """The plane that shows a measurement: its kind's own, whatever the result says."""
+    kind = ANGLE.get(m.name)
+    return m.plane if kind is None else kind.plane
+
+
 def picture(view: View, result: CaseResult, lang: str = "en") -> Markup:
     """The picture as an <svg> element, one user unit an image pixel.
 
     Layers are groups of class layer-<bones|lines|points|boxes>.
     """
-    t = messages.strings(lang)
+    t = strings(lang)
     rows, columns = view.image.shape
     scene = _Scene(view, max(rows, columns))
     marks = list(scene.marks(result.side, t))  # first: the other labels keep clear of them
@@ -115,11 +115,7 @@ def _box_in(view: View, lesion: Lesion) -> Box | None:
 
 def _shows(view: View, m: Measurement) -> bool:
     """A slab shows the angles of its plane; a slice only where all four points lie near it."""
-    if (
-        m.value is None
-        or len(m.points_vox) != 4
-        or view.plane != names.ANGLE_PLANE.get(m.name, m.plane)
-    ):
+    if m.value is None or len(m.points_vox) != 4 or view.plane != plane_of(m):
         return False
     return all(_near(view, point) for point in m.points_vox)
 
@@ -140,15 +136,15 @@ def _near(view: View, point: Point) -> bool:
 
 def _bones(view: View) -> Iterable[Markup]:
     """One path a bone: closed outlines, holes left open by the even-odd rule."""
-    for number, bone in enumerate(names.BONES, start=1):
-        mask = np.pad(view.labels == number, 1)
+    for label, bone in enumerate(BONES, start=1):
+        mask = np.pad(view.labels == label, 1)
         if not mask.any():
             continue
         loops = (_smoothed(loop) for loop in find_contours(mask.astype(np.float32), 0.5))
         path = "".join(
             svg.path(loop[:, ::-1] - 0.5) for loop in loops if len(loop) > 3
         )  # the pad is 1, a pixel's centre at 0.5
-        colour = BONE_COLOURS[number - 1]
+        colour = BONE_COLOURS[label - 1]
         yield svg.tag(
             "path",
             svg.tag("title", bone.en),
@@ -202,9 +198,9 @@ class _Scene:
         """Both lines of each angle, the arc between them and the value."""
         for m in shown:
             p1, p2, p3, p4 = self.project(m.points_vox)
-            colour = ANGLE_COLOURS.get(m.name, OTHER_COLOUR)
+            colour = angle_colour(m.name)
             dash = "6 4" if m.source == "masks" else None
-            crossing = None if m.name in names.UNIT else svg.crossing(p1, p2, p3, p4)
+            crossing = None if m.unit != "deg" else svg.crossing(p1, p2, p3, p4)
             seen = crossing is not None and self._inside(crossing)
             pairs = (svg.run_on(a, b, crossing if seen else None) for a, b in ((p1, p2), (p3, p4)))
             parts = [svg.segment(*ends, stroke=colour, stroke_dasharray=dash) for ends in pairs]
@@ -216,7 +212,7 @@ class _Scene:
                 )
             parts.append(
                 self._label(
-                    f"{m.name} {messages.number(m.value or 0.0, m.unit)}",
+                    f"{m.name} {number(m.value or 0.0, m.unit)}",
                     at,
                     colour,
                     f"reading {m.source}",
@@ -255,7 +251,7 @@ class _Scene:
         """
         r = self.size * 0.007
         for m in (m for m in shown if m.source == "masks"):
-            colour = ANGLE_COLOURS.get(m.name, OTHER_COLOUR)
+            colour = angle_colour(m.name)
             ends = self.project(m.points_vox) - r
             squares = (
                 svg.tag("rect", x=x, y=y, width=2 * r, height=2 * r, fill="none", stroke=colour)
@@ -291,8 +287,10 @@ class _Scene:
         )
 
     def _has(self, mark: Landmark) -> bool:
-        return names.ANGLE_PLANE.get(_angle(mark)) == self.view.plane and _near(
-            self.view, mark.xyz_vox
+        return (
+            _angle(mark) in ANGLE
+            and ANGLE[_angle(mark)].plane is self.view.plane
+            and _near(self.view, mark.xyz_vox)
         )
 
     def boxes(self, lesions: Sequence[Lesion], lang: str) -> Iterable[Markup]:
@@ -303,14 +301,14 @@ class _Scene:
                 continue
             corners = self.project(_corners(box, lesion.plane, index))
             (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-            dots = None if lesion.score >= SURE_SCORE else "2 4"
+            dots = None if lesion.score >= SURE else "2 4"
             frame = {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
             yield svg.tag(
                 "rect", **frame, fill="none", stroke=BOX_COLOUR, stroke_dasharray=dots, class_="box"
             )
             above = np.array([(x0 + x1) / 2, y0 - 0.02 * self.size])
             yield self._label(
-                f"{korean.line(lesion.label, lang)} {lesion.score:.2f}",
+                f"{term_title('lesion', lesion.label, lang)} {lesion.score:.2f}",
                 above,
                 BOX_COLOUR,
                 "reading",
@@ -442,7 +440,7 @@ def _angle(mark: Landmark) -> str:
 
 
 def _colour(mark: Landmark) -> str:
-    return ANGLE_COLOURS.get(_angle(mark), OTHER_COLOUR)
+    return angle_colour(_angle(mark))
 
 
 def _short(landmark: str) -> str:

@@ -6,64 +6,104 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from footcli import __version__
 from footcli.domain import CaseResult
 from footcli.errors import CaseError
+from footcli.provenance import ModelFacts
 from footcli.report.index import write_index
+from footcli.store.codec import dumps, from_plain
 from footcli.store.contents import union
-from footcli.store.journal import Record
-from footcli.store.result import dumps, load_result
+from footcli.store.journal import JournalLine
+from footcli.store.result import load_result
 from footcli.store.table import measurements_csv
 from footcli.system.files import locked, write_atomic
 
 RUN = "run.json"
-RUN_SCHEMA = "footcli-run/1"
+RUN_SCHEMA = "footcli-run/2"
 SHARE = 0.05  # of a run's time that the summaries may take while it goes on
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How the cases of the last run were analysed: what results depend on, and what they do not."""
+
+    quality: str
+    spacing_mm: str | None
+    weight_bearing: bool | None
+    profile: str
+    models: tuple[ModelFacts, ...]
+    lang: str
+    device: str
+    polygons: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What run.json holds: the last run's version, device and options; every case of the folder."""
+
+    schema: str = RUN_SCHEMA
+    version: str = __version__
+    device: str | None = None
+    options: RunOptions | None = None
+    cases: tuple[JournalLine, ...] = ()
 
 
 def write_summaries(
     out: Path,
     lang: str,
-    head: Mapping[str, Any] | None = None,
-    own: Mapping[str, Record] | None = None,
+    run: RunRecord | None = None,
+    own: Mapping[str, JournalLine] | None = None,
 ) -> None:
     """Write the three files anew.
 
     Other processes that write here wait, so that nobody's cases are lost. Raises OSError.
 
-    head: version, device and options of this run, None to keep those of the last one. own: this
-    run's records by case id.
+    run: this run without its cases, None to keep what stands there of the last one. own: this run's
+    records by case id.
     """
     with locked(out):
-        cases = [
-            {**record, **(own or {}).get(record["case_id"], {}), "folders": record["folders"]}
-            for record in union(out)
-        ]
+        cases = _cases(out, own or {})
         results: dict[str, CaseResult] = {}
-        for name in (name for case in cases for name in case["folders"]):
-            with suppress(CaseError):  # the index says that it cannot be read
-                results[name] = load_result(out / name)
-        run = {**(head or _last_head(out)), "schema": RUN_SCHEMA, "cases": cases}
-        write_atomic(out / RUN, dumps(run).encode())
-        failed = {name for case in cases if case["outcome"] == "failed" for name in case["folders"]}
-        listed = (
-            result for name, result in results.items() if name not in failed
-        )  # not what other options gave
-        write_atomic(out / "measurements.csv", measurements_csv(listed).encode("utf-8-sig"))
+        for case in cases:
+            for name in case.folders:
+                with suppress(CaseError):  # the index says that it cannot be read
+                    results[name] = load_result(out / name)
+        record = replace(run or _last_run(out), cases=tuple(cases))
+        write_atomic(out / RUN, dumps(record).encode())
+        write_atomic(out / "measurements.csv", _table(cases, results).encode("utf-8-sig"))
         write_index(out, cases, results, lang)
 
 
-def _last_head(out: Path) -> dict[str, Any]:
+def _cases(out: Path, own: Mapping[str, JournalLine]) -> list[JournalLine]:
+    """A record for each case of the folder, this run's own where it has one."""
+    cases = []
+    for record in union(out):
+        known = own.get(record.case_id, record)
+        cases.append(replace(known, folders=record.folders))
+    return cases
+
+
+def _table(cases: Sequence[JournalLine], results: Mapping[str, CaseResult]) -> str:
+    """measurements.csv without the earlier results of cases that failed under other options."""
+    failed: set[str] = set()
+    for case in cases:
+        if case.outcome == "failed":
+            failed.update(case.folders)
+    return measurements_csv(result for name, result in results.items() if name not in failed)
+
+
+def _last_run(out: Path) -> RunRecord:
     try:
-        run = json.loads((out / RUN).read_text("utf-8"))
-        return {key: value for key, value in run.items() if key not in ("cases", "schema")}
-    except (OSError, ValueError, AttributeError):
-        return {"version": __version__}
+        data = json.loads((out / RUN).read_text("utf-8"))
+        kept = {key: data[key] for key in ("version", "device", "options") if key in data}
+        return from_plain(kept, RunRecord)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return RunRecord()
 
 
 class Pace:

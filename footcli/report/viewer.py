@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from footcli import names
-from footcli.domain import CaseResult, Lesion, Stack, mapping
+from footcli.domain import CaseResult, Lesion, Stack
 from footcli.geometry import Array, apply
+from footcli.levels import SURE
 from footcli.report import overlay
-from footcli.text import messages
+from footcli.text.wording import number
 from footcli.web.page import term_title
 
 FINE = 64  # parts of a voxel in which surface points are written
@@ -42,11 +42,10 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         "curve": stack.curve,
         "mm": stack.voxel_mm,
         "side": result.side,
-        "drawn_as": result.provenance.get("drawn_as", result.side),
+        "drawn_as": result.provenance.drawn_as or result.side,
         # of an unknown side in slices without directions nobody knows which edge is the patient's
         # right
-        "sides_known": result.side is not None
-        or mapping(result.provenance.get("input")).get("orientation_known", True),
+        "sides_known": result.side is not None or result.provenance.input.orientation_known,
         "to_vox": np.round(stack.to_vox, 5).tolist(),
         "masks": _packed(masks),
         "fine": FINE,
@@ -58,11 +57,11 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
             {
                 "name": m.name,
                 "source": m.source,
-                "plane": str(names.ANGLE_PLANE.get(m.name, m.plane)),
+                "plane": str(overlay.plane_of(m)),
                 "unit": m.unit,
                 "value": m.value,
-                "text": messages.number(m.value, m.unit),
-                "colour": overlay.ANGLE_COLOURS.get(m.name, overlay.OTHER_COLOUR),
+                "text": number(m.value, m.unit),
+                "colour": overlay.angle_colour(m.name),
                 "points": _rounded(apply(to_stack, m.points_vox)),
             }
             for m in result.measurements
@@ -70,8 +69,8 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         ],
         "boxes": [
             {
-                "text": f"{term_title(names.LESIONS, x.label, lang)} {x.score:.2f}",
-                "sure": x.score >= overlay.SURE_SCORE,
+                "text": f"{term_title('lesion', x.label, lang)} {x.score:.2f}",
+                "sure": x.score >= SURE,
                 "boxes": [_rounded(np.sort(apply(to_stack, box), axis=0)) for box in _boxes(x)],
             }
             for x in result.lesions

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 from footcli.dataset.labels_out import all_source_names, write_polygons
 from footcli.domain import CaseRef, CaseResult, Volume
 from footcli.errors import CaseError
 from footcli.identity import differences, foot_ids, input_facts, same_scan, source_digest
+from footcli.provenance import InputFacts, Settings
 from footcli.report.patient import write_report
 from footcli.run.pipeline import (
     Clock,
@@ -24,11 +25,12 @@ from footcli.run.pipeline import (
     fingerprint,
     read_volume,
 )
-from footcli.store.journal import Record, result_digest
-from footcli.store.result import MASKS, RESULT, VIEWS, load_result, save_case
+from footcli.store.journal import JournalLine, result_digest
+from footcli.store.result import MASKS, RESULT, VIEWS, is_old, load_result, save_case
 from footcli.store.signoff import FILE as SIGNED
 from footcli.store.signoff import aside, load_signoff, values_digest
 from footcli.system.files import locked, slug, stage
+from footcli.text.lines import Line
 
 OWN_FILES = ("report.html", MASKS, VIEWS, "polygons")
 """What a case's folder holds of footcli's own beside RESULT: without that one they say nothing."""
@@ -44,12 +46,12 @@ class Task:
     """
 
     ref: CaseRef
-    earlier: Record | None = None
+    earlier: JournalLine | None = None
     overwrite: bool = False
-    damaged: Record | None = None
+    damaged: JournalLine | None = None
 
 
-def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> Record:
+def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> JournalLine:
     """Analyse a case and save it below `out`.
 
     Returns its record; a bad case is a record too, never an exception.
@@ -58,34 +60,25 @@ def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> 
     scan is never replaced unasked.
     """
     clock = Clock()
-    record: Record = {
-        "case_id": task.ref.case_id,
-        "outcome": "failed",
-        "folders": [],
-        "code": None,
-        "message": None,
-    }
     try:
-        record |= _done(task, out, models, options, clock)
-    except CaseError as error:
-        record |= {"code": error.code, "message": str(error)}
-    except OSError as error:
-        record |= {
-            "code": "no_space" if error.errno == 28 else "io_error",
-            "message": f"could not write the result: {error.strerror}",
-        }
-    except MemoryError:
-        text = "this case needs more memory than there is: close other programs or use fewer --jobs"
-        record |= {"code": "out_of_memory", "message": text}
+        record = _done(task, out, models, options, clock)
     except Exception as error:  # whatever it is, the other cases have nothing to do with it
-        text = (
-            f"a fault inside footcli ({_place(error)}): please report it; the other cases are not "
-            "touched by it"
-        )
-        record |= {"code": "internal", "message": text}
-    if record["outcome"] != "skipped":  # which keeps the times of the work itself
-        record["seconds"] = clock.seconds
-    return record
+        record = JournalLine(task.ref.case_id, "failed", failure=_failure(error))
+    if record.outcome == "skipped":  # which keeps the times of the work itself
+        return record
+    return replace(record, seconds=clock.seconds)
+
+
+def _failure(error: Exception) -> Line:
+    """Why a case failed, as a line."""
+    if isinstance(error, CaseError):
+        return error.line
+    if isinstance(error, OSError):
+        code = "no_space" if error.errno == errno.ENOSPC else "io_error"
+        return Line(code, reason=error.strerror or type(error).__name__)
+    if isinstance(error, MemoryError):
+        return Line("out_of_memory")
+    return Line("internal", place=_place(error))
 
 
 def _place(error: BaseException) -> str:
@@ -99,7 +92,7 @@ def _place(error: BaseException) -> str:
     return f"{type(error).__name__} in {Path(own[-1].filename).name}, line {own[-1].lineno}"
 
 
-def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock) -> Record:
+def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock) -> JournalLine:
     """What the record of a case that comes to a result holds.
 
     Raises whatever reading, analysis and saving do.
@@ -109,11 +102,11 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
     held = _held(ref.case_id, out, task.earlier)
     if not task.overwrite:
         _refuse_other(volume, held)
-        if (
-            task.damaged is not None
-            and task.damaged.get("pixels_sha256", volume.pixels_sha256) != volume.pixels_sha256
+        if task.damaged is not None and task.damaged.pixels_sha256 not in (
+            None,
+            volume.pixels_sha256,
         ):
-            _refuse(", ".join(task.damaged["folders"]))
+            raise CaseError("other_input", folder=", ".join(task.damaged.folders))
     why = "--overwrite" if task.overwrite and (task.earlier or task.damaged) else None
     if task.damaged is not None and why is None:
         why = "its files are not as they were written"
@@ -121,40 +114,38 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
         facts = input_facts(volume, all_source_names(volume, ref))
         why = _why_again(task.earlier, held, fingerprint(models, options), out, options, facts)
         if why is None:
-            return {**task.earlier, "outcome": "skipped", "source": source}
+            return replace(task.earlier, outcome="skipped", source=source)
     feet = analyze_volume(ref, volume, models, options, clock)
     with clock("save"):
         digests, signed = _save(feet, task, out, options, held)
-    return {
-        "outcome": "redone" if why else "done",
-        "folders": list(digests),
-        "set_aside": signed,
-        "redone": why,
-        "source": source,
-        "pixels_sha256": volume.pixels_sha256,
-        "result_sha256": digests,
-    }
+    return JournalLine(
+        ref.case_id,
+        "redone" if why else "done",
+        tuple(digests),
+        redone=why,
+        set_aside=tuple(signed),
+        source=source,
+        pixels_sha256=volume.pixels_sha256,
+        result_sha256=digests,
+    )
 
 
 def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool:
     """Whether a finished result answers what is asked and its files are untouched: then nothing
     need be read.
     """
-    if (
-        task.earlier is None
-        or task.overwrite
-        or task.earlier.get("source") != source_digest(task.ref)
-    ):
+    if task.earlier is None or task.overwrite:
+        return False
+    if task.earlier.source != source_digest(task.ref):
         return False
     held = _held(task.ref.case_id, out, task.earlier)
     return _why_again(task.earlier, held, fingerprint(models, options), out, options) is None
 
 
-def _held(case_id: str, out: Path, earlier: Record | None) -> dict[str, CaseResult]:
+def _held(case_id: str, out: Path, earlier: JournalLine | None) -> dict[str, CaseResult]:
     """Folder name -> result, of every result that `out` holds of this case."""
-    names = dict.fromkeys(
-        [*(slug(name) for name in foot_ids(case_id)), *(earlier or {}).get("folders", ())]
-    )
+    folders = () if earlier is None else earlier.folders
+    names = dict.fromkeys([*(slug(name) for name in foot_ids(case_id)), *folders])
     return {folder: result for name in names for folder, result in _held_in(out / name).items()}
 
 
@@ -170,32 +161,26 @@ def _refuse_other(volume: Volume, held: dict[str, CaseResult]) -> None:
         (name for name, result in held.items() if not same_scan(result.provenance, volume)), None
     )
     if other is not None:
-        _refuse(other)
-
-
-def _refuse(folder: str) -> NoReturn:
-    text = (
-        f"the result in {folder} is that of other images under the same name: give another folder "
-        "with -o, or --overwrite it"
-    )
-    raise CaseError("other_input", text)
+        raise CaseError("other_input", folder=other)
 
 
 def _why_again(
-    earlier: Record,
+    earlier: JournalLine,
     held: dict[str, CaseResult],
-    wanted: Record,
+    wanted: Settings,
     out: Path,
     options: Options,
-    facts: Record | None = None,
+    facts: InputFacts | None = None,
 ) -> str | None:
     """Why a finished case must be done again, None where its result answers what is asked.
 
     facts: of its input, if it was read.
     """
-    results = [held[name] for name in earlier["folders"] if name in held]
-    if len(results) < len(earlier["folders"]):
+    results = [held[name] for name in earlier.folders if name in held]
+    if len(results) < len(earlier.folders):
         return "its result cannot be read by this version"
+    if any(map(is_old, results)):
+        return "written by an earlier version of footcli"
     found = next(
         (why for result in results if (why := differences(result.provenance, wanted, facts))), []
     )

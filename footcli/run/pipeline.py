@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from footcli import __version__
 from footcli.dataset.labels_out import all_source_names
-from footcli.decide.findings import arch_by_angles, decide
+from footcli.decide.boxes import arch_by_angles
+from footcli.decide.findings import decide
 from footcli.decide.profile import Profile, load_profile
-from footcli.domain import CaseRef, CaseResult, Lesion, Notice, Plane, Side, Stack, View, Volume
+from footcli.domain import CaseRef, CaseResult, Lesion, Plane, Side, Stack, View, Volume
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.identity import ALGORITHM, FOOT_MARK, input_facts
 from footcli.infer.bones import Segmented, on_input_grid, segment
@@ -28,17 +29,18 @@ from footcli.infer.prepare import alone, canonical
 from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
 from footcli.infer.views import slab
+from footcli.kinds import BONES, LESIONS
 from footcli.levels import SUSPICIOUS
 from footcli.measure.angles import MaskPoints, mask_points, measure_both
 from footcli.measure.hallux import phalanx
-from footcli.names import BONES, LESIONS
+from footcli.provenance import ModelFacts, OptionFacts, Provenance, Settings
 from footcli.read import read_case
+from footcli.text.lines import Line
 from footcli.views.scroll import build_stack
 from footcli.views.slices import BONE_WINDOW, build_views, handedness
 
 Quality = Literal["fast", "standard", "best"]
-NO_MODEL = "no model of the folder looks for it"
-WORDS: dict[Side, str] = {"L": "left", "R": "right"}
+NO_MODEL = Line("no_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def _analyze_foot(
     volume: Volume,
     foot: Segmented,
     models: Models,
-    settings: Mapping[str, Any],
+    settings: Settings,
     clock: Clock,
 ) -> Foot:
     with clock("bones"):
@@ -199,7 +201,16 @@ def _analyze_foot(
         )
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
-    facts = input_facts(volume, all_source_names(volume, ref))
+    provenance = Provenance(
+        __version__,
+        settings.algorithm,
+        settings.models,
+        settings.profile,
+        settings.options,
+        input_facts(volume, all_source_names(volume, ref)),
+        {BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
+        side or usual,
+    )
     landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
     result = CaseResult(
         ref.case_id,
@@ -209,7 +220,7 @@ def _analyze_foot(
         shown,
         findings,
         (*volume.notices, *frame.notices, *notices),
-        {**_provenance(volume, facts, settings, foot), "drawn_as": side or usual},
+        provenance,
         faint,
     )
     with clock("pictures"):
@@ -227,7 +238,7 @@ def _analyze_foot(
 
 
 def _lesions(
-    volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, str]
+    volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, Line]
 ) -> tuple[Lesion, ...]:
     """What the lesion models find, best first; those of one pixel size share a grid."""
     grids = {foot.grid.pixel_mm: (foot.grid, foot.labels)}
@@ -254,7 +265,7 @@ def _regrid(
     return labels[np.ix_(*at)]
 
 
-def _nobody_looks(models: Models) -> dict[str, str]:
+def _nobody_looks(models: Models) -> dict[str, Line]:
     """Lesion name -> why it cannot be judged, for those that no model of the folder tells: never
     "not seen".
     """
@@ -262,7 +273,7 @@ def _nobody_looks(models: Models) -> dict[str, str]:
     return {term.name: NO_MODEL for term in LESIONS if term.name not in known}
 
 
-def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str], dict[str, str]]:
+def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, Line], dict[str, Line]]:
     """Lesion name -> why it cannot be judged: not looked for, too little is there of what it lies
     at; and not ruled out either.
     """
@@ -274,7 +285,7 @@ def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, str],
     return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden
 
 
-def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, tuple[Notice, ...]]:
+def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, tuple[Line, ...]]:
     """The side that the bones show; the tag is the second opinion and speaks only where the bones
     cannot.
 
@@ -284,50 +295,23 @@ def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, t
     if seen is None:
         if told is None or told == usual:
             return told, ()
-        text = (
-            f"shown as usual the bones are those of a {WORDS[usual]} foot, the file says {told}: "
-            "the pictures are turned, check the side"
-        )
-        return told, (Notice("side_disagrees", text),)
+        return told, (_disagreement("side_disagrees.turned", usual, told),)
     if told is not None and told != seen:
-        text = f"the bones are those of a {WORDS[seen]} foot, the file says {told}: check the side"
-        return seen, (Notice("side_disagrees", text),)
+        return seen, (_disagreement("side_disagrees", seen, told),)
     return seen, ()
 
 
-def fingerprint(models: Models, options: Options) -> dict[str, Any]:
-    """All but the input that a result depends on, as its provenance holds it."""
-    return {
-        "algorithm": ALGORITHM,
-        "models": [
-            {"name": s.file, "task": s.task, "sha256": s.sha256, "entry_sha256": s.entry_sha256}
-            for s in models.specs()
-        ],
-        "profile": models.profile.as_json(),
-        # as text: written numbers are rounded, and another spacing is another result
-        "options": {
-            "quality": options.quality,
-            "spacing_mm": None if options.spacing_mm is None else f"{options.spacing_mm:.9g}",
-            "weight_bearing": options.weight_bearing,
-        },
-    }
+def _disagreement(code: str, bones: Side, told: Side) -> Line:
+    return Line(code, bones=Line(f"foot_side.{bones}"), file=told)
 
 
-def _provenance(
-    volume: Volume, facts: Mapping[str, Any], settings: Mapping[str, Any], foot: Segmented
-) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        **settings,
-        "bone_confidence": {BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
-        "input": {
-            "shape": list(volume.hu.shape),
-            "slices": volume.hu.shape[2 - volume.stack.axis],
-            "spacing_mm": [round(float(v), 4) for v in volume.spacing_mm]
-            if volume.spacing_known
-            else [],
-            "orientation_known": volume.orientation_known,
-            "skipped": dict(volume.skipped),
-            **facts,
-        },
-    }
+def fingerprint(models: Models, options: Options) -> Settings:
+    """All but the input that a result depends on."""
+    facts = [ModelFacts(s.file, s.task, s.sha256, s.entry_sha256) for s in models.specs()]
+    spacing = None if options.spacing_mm is None else f"{options.spacing_mm:.9g}"
+    return Settings(
+        ALGORITHM,
+        tuple(facts),
+        models.profile.facts(),
+        OptionFacts(options.quality, spacing, options.weight_bearing),
+    )

@@ -18,17 +18,11 @@ from footcli.dataset.clinical import (
     read_clinical,
     says_something,
 )
+from footcli.dataset.series import SeriesName, series_name
 from footcli.domain import CaseRef, Plane
 from footcli.errors import TruthError
-from footcli.names import (
-    ANGLES,
-    FINDINGS,
-    LANDMARKS,
-    SeriesName,
-    finding_name,
-    landmark_names,
-    series_name,
-)
+from footcli.kinds import ANGLES, FINDINGS, LANDMARKS, landmark_names
+from footcli.names import finding_name
 from footcli.stats.codes import FINDING_GROUP, GROUPS
 from footcli.stats.slices import below, tally_slices
 from footcli.stats.tally import Tally

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from footcli.names import FINDINGS
+from footcli.kinds import FINDINGS
 from footcli.stats.codes import SOURCE, TOPICS
 from footcli.stats.summary import percent, points
 from footcli.system.files import write_atomic

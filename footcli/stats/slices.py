@@ -19,7 +19,7 @@ from footcli.dataset.annotations import (
 from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, TruthError
-from footcli.names import LESION_PLANE
+from footcli.kinds import LESION
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
 from footcli.stats import shapes
@@ -152,7 +152,7 @@ def _faults(label: SliceLabel, plane: Plane, size: shapes.Size, folder: str) -> 
         "box_outside_image": sum(shapes.box_outside(box, size) for box in boxes),
         "box_without_area": sum(map(shapes.box_without_area, boxes)),
         "lesion_in_other_plane": sum(
-            len(found) for name, found in label.boxes.items() if LESION_PLANE[name] is not plane
+            len(found) for name, found in label.boxes.items() if LESION[name].plane is not plane
         ),
         "not_understood": sum(
             number for name, number in label.unknown.items() if name not in (FEW_POINTS, BOX_TWICE)

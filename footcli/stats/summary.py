@@ -7,7 +7,7 @@ from typing import Any
 
 from footcli import __version__
 from footcli.domain import Plane
-from footcli.names import ANGLES, BONES, FINDINGS, LESION_PLANE, LESIONS
+from footcli.kinds import ANGLES, BONES, FINDINGS, LESION, LESIONS
 from footcli.stats.codes import MISSING, NOTES, QUALITY, SOURCE, TARGETS, TOPICS, Target
 from footcli.stats.tally import Tally
 
@@ -50,7 +50,7 @@ def to_json(tally: Tally) -> dict[str, Any]:
         "bones": [_drawn(tally, "bone", term.name, series, slices) for term in BONES],
         "lesions": [
             _drawn(tally, "lesion", term.name, series, slices)
-            | {"own_plane": LESION_PLANE[term.name].value}
+            | {"own_plane": LESION[term.name].plane.value}
             for term in LESIONS
         ],
         "angles": [

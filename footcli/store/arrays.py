@@ -42,10 +42,7 @@ def read_npz(path: Path, use: Callable[[Any], _T]) -> _T:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise CaseError(
-            "bad_result",
-            f"{path.parent.name}: {path.name} is missing or damaged: analyse the case again",
-        ) from error
+        raise CaseError("bad_result.file", folder=path.parent.name, file=path.name) from error
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -4,11 +4,13 @@ them and when.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from footcli.errors import CaseError, SetupError
 from footcli.identity import scan_id
-from footcli.store.journal import Record, read_journal
+from footcli.store.journal import JournalLine, read_journal
 from footcli.store.result import RESULT, load_result
 
 
@@ -17,44 +19,44 @@ def folders_in(out: Path) -> list[Path]:
 
     Raises SetupError where there is none, and no record of a case that failed either.
     """
-    found = [name for record in union(out) for name in record["folders"]]
-    if not found and not read_journal(out):
+    journal = read_journal(out)
+    found: list[str] = []
+    for record in union(out, journal):
+        found += record.folders
+    if not found and not journal:
         raise SetupError(f"{out}: holds no results; name a results folder of footcli analyze")
     return [out / name for name in sorted(found)]
 
 
-def union(out: Path) -> list[Record]:
-    """A record for each case, by id: what the journal says of it last, with the folders that are
-    there.
+def union(out: Path, journal: Sequence[JournalLine] | None = None) -> list[JournalLine]:
+    """A record for each case, by id: what the journal says of it last, with the folders there are.
 
     Results that the journal does not know are entered as done, under what they say of themselves. A
     case that failed after it was done keeps the folders of its earlier result. What begins with a
     dot is being made ready.
     """
-    records: dict[str, Record] = {}
+    records: dict[str, JournalLine] = {}
     owner: dict[str, str] = {}
-    for record in read_journal(out):
-        records[record["case_id"]] = record
-        owner |= {str(name): record["case_id"] for name in record["folders"]}
+    for record in read_journal(out) if journal is None else journal:
+        records[record.case_id] = record
+        owner |= dict.fromkeys(record.folders, record.case_id)
     folders: dict[str, list[str]] = {}
-    for folder in sorted(out.iterdir()) if out.is_dir() else ():
-        if (
-            not folder.name.startswith(".")
-            and not folder.is_symlink()
-            and (folder / RESULT).is_file()
-        ):
-            folders.setdefault(owner.get(folder.name) or _said_id(folder), []).append(folder.name)
+    for name in _results(out):
+        case_id = owner.get(name) or _said_id(out / name)
+        folders.setdefault(case_id, []).append(name)
     cases = []
     for case_id in sorted(records.keys() | folders.keys()):
-        record = {
-            "case_id": case_id,
-            "outcome": "done",
-            **records.get(case_id, {}),
-            "folders": folders.get(case_id, []),
-        }
-        if record["folders"] or record["outcome"] == "failed":
+        known = records.get(case_id, JournalLine(case_id, "done"))
+        record = replace(known, folders=tuple(folders.get(case_id, ())))
+        if record.folders or record.outcome == "failed":
             cases.append(record)
     return cases
+
+
+def _results(out: Path) -> list[str]:
+    """Names of the folders that hold a result, sorted."""
+    found = [f for f in out.iterdir() if not f.name.startswith(".")] if out.is_dir() else []
+    return sorted(f.name for f in found if not f.is_symlink() and (f / RESULT).is_file())
 
 
 def _said_id(folder: Path) -> str:

@@ -4,222 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import (
-    CaseResult,
-    Finding,
-    Landmark,
-    Lesion,
-    Level,
-    Measurement,
-    Notice,
-    Plane,
-    Point,
-    Stack,
-    View,
-)
+from footcli.domain import CaseResult, Plane, Stack, View
 from footcli.errors import CaseError
 from footcli.store.arrays import npz_bytes, read_npz
+from footcli.store.codec import dumps, from_plain, to_plain
+from footcli.store.old import SCHEMA_1, upgraded
 from footcli.store.views import read_stack, read_views, views_npz
 from footcli.system.files import write_atomic
 
 RESULT, MASKS, VIEWS = "result.json", "masks.npz", "views.npz"
 """The files of a case's folder that a result is kept in."""
-SCHEMA_VERSION = "footcli-result/1"
-DECIMALS = 3  # a thousandth of a degree, millimetre or voxel: finer than anything measured here
-SCHEMA_FILE = Path(__file__).resolve().parent / "schema.json"
+SCHEMA_VERSION = "footcli-result/2"
 
 
 def to_json(result: CaseResult) -> dict[str, Any]:
     """The JSON object of a result, plain Python types only, values not rounded."""
-    return {
-        "schema": SCHEMA_VERSION,
-        "case_id": result.case_id,
-        "side": result.side,
-        "measurements": [_measurement_json(m) for m in result.measurements],
-        "landmarks": [
-            {
-                "name": p.name,
-                "xyz_vox": _plain(p.xyz_vox),
-                "xyz_mm": _plain(p.xyz_mm),
-                "score": _plain(p.score),
-            }
-            for p in result.landmarks
-        ],
-        "lesions": [_lesion_json(lesion) for lesion in result.lesions],
-        "faint_lesions": [_lesion_json(lesion) for lesion in result.faint],
-        "findings": [
-            {"name": f.name, "level": f.level.value, "grade": f.grade, "evidence": list(f.evidence)}
-            for f in result.findings
-        ],
-        "warnings": [{"code": w.code, "text": w.text} for w in result.warnings],
-        "provenance": _plain(result.provenance),
-    }
+    return {"schema": SCHEMA_VERSION, **to_plain(result)}
 
 
-def _measurement_json(m: Measurement) -> dict[str, Any]:
-    return {
-        "name": m.name,
-        "value": _plain(m.value),
-        "unit": m.unit,
-        "why_missing": m.why_missing,
-        "source": m.source,
-        "plane": None if m.plane is None else m.plane.value,
-        "slice": _plain(m.slice),
-        "confidence": _plain(m.confidence),
-        "points_vox": _plain(m.points_vox),
-        "note": m.note,
-    }
-
-
-def _lesion_json(lesion: Lesion) -> dict[str, Any]:
-    return {
-        "label": lesion.label,
-        "score": _plain(lesion.score),
-        "plane": lesion.plane.value,
-        "slices": _plain(lesion.slices),
-        "box_vox": _plain(lesion.box_vox),
-        "boxes": _plain(lesion.boxes),
-        "scores": _plain(lesion.scores),
-        "size_mm": _plain(lesion.size_mm),
-    }
-
-
-def _plain(value: Any) -> Any:
-    """NumPy numbers, arrays, enums, tuples and mappings -> what json writes."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def from_json(data: Mapping[str, Any]) -> CaseResult:
-    """The result that `to_json` wrote.
+def from_json(data: Any) -> CaseResult:
+    """The result that `to_json` wrote, or one of schema 1.
 
     Raises CaseError (bad_result) for another schema, a missing key or a wrong type.
     """
-    if not isinstance(data, Mapping) or data.get("schema") != SCHEMA_VERSION:
-        raise CaseError(
-            "bad_result",
-            f"not a result of this version of footcli ({SCHEMA_VERSION}): analyse the case again",
-        )
+    schema = data.get("schema") if isinstance(data, Mapping) else None
+    if schema not in (SCHEMA_1, SCHEMA_VERSION):
+        raise CaseError("bad_result.schema", schema=SCHEMA_VERSION)
     try:
-        return CaseResult(
-            case_id=str(data["case_id"]),
-            side=_one_of(data["side"], (None, "L", "R")),
-            measurements=tuple(_measurement(m) for m in data["measurements"]),
-            landmarks=tuple(
-                Landmark(
-                    str(p["name"]),
-                    _point(p["xyz_vox"]),
-                    _maybe(p["xyz_mm"], _point),
-                    float(p["score"]),
-                )
-                for p in data["landmarks"]
-            ),
-            lesions=tuple(_lesion(x) for x in data["lesions"]),
-            findings=tuple(
-                Finding(
-                    str(f["name"]),
-                    Level(f["level"]),
-                    tuple(map(str, f["evidence"])),
-                    f.get("grade"),
-                )
-                for f in data["findings"]
-            ),
-            warnings=tuple(Notice(str(w["code"]), str(w["text"])) for w in data["warnings"]),
-            provenance=dict(data["provenance"]),
-            faint=tuple(_lesion(x) for x in data.get("faint_lesions", ())),
-        )
+        return from_plain(upgraded(data) if schema == SCHEMA_1 else data, CaseResult)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # only the kind of the fault: the text may hold values of the file
-        raise CaseError(
-            "bad_result",
-            f"result.json does not follow its schema ({type(error).__name__}): analyse the case "
-            "again",
-        ) from error
+        raise CaseError("bad_result.fields", kind=type(error).__name__) from error
 
 
-def _measurement(m: Mapping[str, Any]) -> Measurement:
-    return Measurement(
-        name=str(m["name"]),
-        unit=str(m["unit"]),
-        source=_one_of(m["source"], ("landmarks", "masks")),
-        value=_maybe(m["value"], float),
-        why_missing=_maybe(m["why_missing"], str),
-        plane=_maybe(m.get("plane"), Plane),
-        slice=_maybe(m["slice"], int),
-        confidence=_maybe(m["confidence"], float),
-        points_vox=tuple(_point(p) for p in m.get("points_vox", ())),
-        note=str(m.get("note", "")),
-    )
-
-
-def _lesion(x: Mapping[str, Any]) -> Lesion:
-    first, last = (int(v) for v in x["slices"])
-    x0, y0, z0, x1, y1, z1 = (float(v) for v in x["box_vox"])
-    box = (x0, y0, z0, x1, y1, z1)
-    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in x.get("boxes", ()))
-    scores = tuple(float(v) for v in x.get("scores", ()))
-    if any(own and len(own) != last - first + 1 for own in (boxes, scores)):
-        raise ValueError("a lesion has a box or a score for some of its slices only")
-    return Lesion(
-        str(x["label"]),
-        float(x["score"]),
-        Plane(x["plane"]),
-        (first, last),
-        box,
-        _maybe(x["size_mm"], _point),
-        boxes,
-        scores,
-    )
-
-
-def _maybe(value: Any, convert: Any) -> Any:
-    return None if value is None else convert(value)
-
-
-def _one_of(value: Any, allowed: tuple[Any, ...]) -> Any:
-    if value not in allowed:
-        raise ValueError("value is not one of those allowed")
-    return value
-
-
-def _point(value: Sequence[float]) -> Point:
-    x, y, z = (float(v) for v in value)
-    return (x, y, z)
-
-
-def dumps(obj: Any) -> str:
-    """JSON text, the same for the same content: keys sorted, floats to 3 decimals, UTF-8 text as it
-    is.
-
-    Lone surrogates (file names that are no UTF-8) become JSON escapes. Raises ValueError for NaN or
-    infinity.
-    """
-    text = json.dumps(
-        _rounded(_plain(obj)), allow_nan=False, sort_keys=True, ensure_ascii=False, indent=1
-    )
-    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, DECIMALS) + 0.0  # + 0.0: no "-0.0"
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list) else value
+def is_old(result: CaseResult) -> bool:
+    """Whether a result was written by a version with an earlier schema."""
+    return any(warning.code == "old_result" for warning in result.warnings)
 
 
 def save_case(
@@ -282,13 +108,9 @@ def load_result(folder: Path) -> CaseResult:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CaseError(
-            "no_result", f"{folder.name}: no readable result.json: analyse the case first"
-        ) from error
+        raise CaseError("no_result.file", folder=folder.name) from error
     except (ValueError, RecursionError) as error:
-        raise CaseError(
-            "bad_result", f"{folder.name}: result.json is no JSON text: analyse the case again"
-        ) from error
+        raise CaseError("bad_result.json", folder=folder.name) from error
     return from_json(data)
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from footcli.domain import CaseResult, Level, mapping
+from footcli.domain import CaseResult, Level
 from footcli.errors import CaseError, SetupError, TruthError
-from footcli.names import FINDINGS, MEASURES
-from footcli.store.result import dumps, load_result, to_json
+from footcli.kinds import FINDINGS, MEASURES
+from footcli.store.codec import dumps
+from footcli.store.result import is_old, load_result, to_json
 from footcli.system.files import read_json, slug, write_json
 
 SCHEMA = "footcli-signoff/1"
@@ -85,6 +86,8 @@ def _verdict(key: str, value: Any) -> Verdict:
     if value["verdict"] == "edit":
         given = value.get("to")
         if kind == "finding":
+            # pages of earlier versions said BORDERLINE
+            given = "POSSIBLE" if given == "BORDERLINE" else given
             to = Level(given) if given in {level.value for level in Level} else None
         elif (
             isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
@@ -118,8 +121,9 @@ def merge_signoff(file: Path, out: Path) -> Path:
 
 def signs(signed: SignOff, result: CaseResult) -> bool:
     """Whether a sign-off is about this case, this scan and these values."""
-    same_values = signed.values_sha256 in ("", values_digest(result))
-    same_scan = mapping(result.provenance.get("input")).get("sha256", "") == signed.input_sha256
+    # what an earlier version wrote cannot be told apart by its digest: the scan must do
+    same_values = is_old(result) or signed.values_sha256 in ("", values_digest(result))
+    same_scan = result.provenance.input.sha256 == signed.input_sha256
     return same_values and same_scan and result.case_id == signed.case_id
 
 
@@ -149,6 +153,4 @@ def load_signoff(folder: Path) -> SignOff | None:
     try:
         return parse(read_json(path))
     except (TruthError, ValueError) as error:
-        raise CaseError(
-            "bad_signoff", f"{FILE} is damaged: merge it again with footcli report --signoff"
-        ) from error
+        raise CaseError("bad_signoff", file=FILE) from error

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable
 
 from footcli.domain import CaseResult
-from footcli.store.result import DECIMALS
+from footcli.text.lines import DECIMALS
+from footcli.text.wording import text
 
 CSV_HEADER = (
     "case_id",
@@ -50,7 +51,7 @@ def measurement_rows(result: CaseResult) -> list[list[str]]:
                 m.source,
                 m.value,
                 m.unit,
-                m.why_missing,
+                None if m.why_missing is None else text(m.why_missing),
                 m.confidence,
                 m.slice,
             )
@@ -65,8 +66,8 @@ def csv_cell(value: str | float | None) -> str:
     """
     if value is None:
         return ""
-    text = str(round(value, DECIMALS)) if isinstance(value, float) else str(value)
-    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(
-        r"[+-]?\d+(\.\d+)?", text
+    shown = str(round(value, DECIMALS)) if isinstance(value, float) else str(value)
+    formula = shown.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(
+        r"[+-]?\d+(\.\d+)?", shown
     )
-    return ("'" + text if formula else text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return ("'" + shown if formula else shown).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from footcli.domain import Plane, Stack, View
 from footcli.store.arrays import npz_bytes
+from footcli.store.codec import line_from, line_json
+from footcli.text.lines import Line
 
 
 def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
@@ -28,7 +30,7 @@ def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
                 "vox_to_px": view.vox_to_px.tolist(),
                 "edges": view.edges,
                 "pixel_mm": view.pixel_mm,
-                "caption": view.caption,
+                "caption": None if view.caption is None else line_json(view.caption),
             }
         )
     # not rounded as results are: that would move what is drawn by the projection
@@ -87,7 +89,14 @@ def read_views(arrays: Any) -> tuple[View, ...]:
                 vox_to_px=np.asarray(rest["vox_to_px"], dtype=np.float64).reshape(2, 4),
                 edges=(left, right, top, bottom),
                 pixel_mm=None if rest["pixel_mm"] is None else float(rest["pixel_mm"]),
-                caption=str(rest["caption"]),
+                caption=_caption(rest["caption"]),
             )
         )
     return tuple(views)
+
+
+def _caption(said: Any) -> Line | None:
+    """Of a view that an earlier version wrote: a text, empty where there is none."""
+    if isinstance(said, str):
+        return Line("view_above", text=said) if said else None
+    return None if said is None else line_from(said)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from footcli.anatomy.template import surface_points
-from footcli.names import ARCH, BONE_ID, BONES, LESIONS
+from footcli.kinds import ARCH, BONE_ID, BONES, LESIONS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.lesions import ARCH_BONES, sites
 from footcli.phantom.pose import flexed

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.infer.prepare import window
-from footcli.names import BONES, RAYS
+from footcli.kinds import BONES, RAYS
 from footcli.phantom.tissue import AIR_HU
 from footcli.train.bank import Bank, Entry, SamplePoints
 from footcli.train.cases import Scan, scan_picture

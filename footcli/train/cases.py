@@ -22,12 +22,11 @@ from footcli.errors import CaseError, SetupError, TruthError
 from footcli.evaluate.boxes import LESION_ID
 from footcli.evaluate.truth import Truth, read_truth
 from footcli.infer.bones import on_input_grid, segment
-from footcli.infer.lesions import NEEDS
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import Canonical, canonical, orientation, oriented
 from footcli.infer.session import Session, open_session
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONE_ID, LESIONS, RAYS
+from footcli.kinds import BONE_ID, LESIONS, RAYS
 from footcli.phantom.tissue import AIR_HU
 from footcli.read import read_case
 from footcli.system.assets import models_dir
@@ -157,14 +156,14 @@ def _shipped() -> tuple[Session, ModelSpec]:
 
 def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     labels = np.zeros(truth.shape, np.uint8)
-    stack = np.moveaxis(labels, 2 - plane.axis, 0)
+    stack = np.moveaxis(labels, plane.array_axis, 0)
     for index, label in truth.slices[plane].items():
         for name, pieces in label.polygons.items():
             picture = stack[index]
             picture[mask_of_polygons(pieces, (picture.shape[0], picture.shape[1]))] = BONE_ID[name]
     within = [slice(None)] * 3
     first = min(truth.slices[plane])
-    within[2 - plane.axis] = slice(first, max(truth.slices[plane]) + 1)
+    within[plane.array_axis] = slice(first, max(truth.slices[plane]) + 1)
     hu = np.ascontiguousarray(volume.hu[tuple(within)])
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, plane.axis] * first
@@ -207,7 +206,7 @@ def _lesion_bits(truth: Truth) -> Labels:
     for item in truth.boxes():
         if item.in_own_plane:
             x0, y0, x1, y1 = (round(edge) for edge in item.box)
-            picture = np.moveaxis(bits, 2 - item.plane.axis, 0)[item.index]
+            picture = np.moveaxis(bits, item.plane.array_axis, 0)[item.index]
             picture[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] |= np.uint8(
                 1 << (LESION_ID[item.label] - 1)
             )
@@ -243,7 +242,7 @@ def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
         where = np.flatnonzero(bits & (1 << bit))
         if where.size:
             points[-1 - bit] = somewhere(where, ids.shape, rng)
-        elif (owner := BONE_ID[NEEDS[term.name][0]]) in points:
+        elif (owner := BONE_ID[term.needs]) in points:
             points[SITE - bit] = points[owner]
     return Scan(torch.from_numpy(grid.hu)[None], together([ids, bits]), points)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from footcli.names import BONE_ID
+from footcli.kinds import BONE_ID
 from footcli.phantom.tissue import AIR_HU, draw_look, hounsfield
 from footcli.train.artefacts import field, spoil
 from footcli.train.bank import SPACING_MM, Entry

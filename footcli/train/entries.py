@@ -14,7 +14,7 @@ from footcli.domain import Plane
 from footcli.infer.manifest import write_entry
 from footcli.infer.spec import VIEW_IMAGES, VIEW_MM, ModelSpec
 from footcli.infer.views import CHANNELS, view_geometry
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.train import bones, hindfoot, lesions
 from footcli.train.calibrate import calibrate
 from footcli.train.cases import Labelled

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from footcli.domain import Plane, Volume
 from footcli.errors import TruthError
 from footcli.infer.lesions import searched
-from footcli.infer.prepare import AIR_HU, SLICE_AXIS, neighbours, window
+from footcli.infer.prepare import AIR_HU, neighbours, window
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.train.bank import LESION_SPREAD, Bank, Change
@@ -29,7 +29,7 @@ from footcli.train.lesions import CLASSES, PIXEL_MM, WINDOW, Batch, boxes_of, lo
 from footcli.train.loop import Judge, Plan, train_from
 from footcli.train.yolo import Detector
 
-AXIS = SLICE_AXIS[Plane.COR]
+AXIS = Plane.COR.array_axis
 SPACINGS_MM = (
     0.4,
     0.4,
@@ -176,7 +176,7 @@ def region(part: Part, case: Labelled) -> Region:
     looked = np.ones(case.labels.shape, bool)
     if case.boxed is not None:
         looked[:] = False
-        np.moveaxis(looked, 2 - Plane.COR.axis, 0)[sorted(case.boxed.get(Plane.COR, ()))] = True
+        np.moveaxis(looked, Plane.COR.array_axis, 0)[sorted(case.boxed.get(Plane.COR, ()))] = True
     slices = np.flatnonzero(
         on_canonical_grid(looked.astype(np.uint8), grid, case.volume)[box].any((0, 2))
     )

@@ -25,10 +25,11 @@ from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions
 from footcli.infer.spec import VIEW_MM, ModelSpec
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.phantom.scanner import scan
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import lesion_boxes
+from footcli.provenance import Provenance
 from footcli.train.bank import wide_subject
 from footcli.train.cases import Labelled, on_canonical_grid, read_labelled
 from footcli.train.export import WithSoftmax
@@ -124,7 +125,7 @@ def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> M
             item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec
         )
         looked = item.boxed or {
-            plane: frozenset(range(item.volume.hu.shape[2 - plane.axis])) for plane in Plane
+            plane: frozenset(range(item.volume.hu.shape[plane.array_axis])) for plane in Plane
         }
         seen.append(
             found_boxes(
@@ -139,7 +140,7 @@ def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> M
                 for plane, indices in looked.items()
                 for index in sorted(indices)
                 for name, boxes in lesion_boxes(
-                    slice_of(bits, 2 - plane.axis, index), plane
+                    slice_of(bits, plane.array_axis, index), plane
                 ).items()
                 for box in boxes
             ]
@@ -175,7 +176,7 @@ def judge_landmarks(
         )
         grid = item.canonical(VIEW_MM)
         located = locate(volume, grid, on_canonical_grid(item.labels, grid, volume), frame, models)
-        found = CaseResult("", None, (), located.landmarks, (), (), (), {})
+        found = CaseResult("", None, (), located.landmarks, (), (), (), Provenance())
         for pose in poses(item.points, [found], volume.spacing_mm, item.labels):
             errors += [
                 float(e)

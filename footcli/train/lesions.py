@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.infer.prepare import window
-from footcli.names import ARCH, BONE_ID, LESION_PLANE, LESIONS
+from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
 from footcli.phantom.lesions import ARCH_BONES
 from footcli.train.bank import SITE, Bank, Entry
 from footcli.train.cases import Scan, scan_slice
@@ -65,11 +65,11 @@ def draw_one(
         e for e in entries if key in e.points and (key == -1 - bit or -1 - bit not in e.points)
     ]
     if fitting and roll < ILL + SITES:
-        entry, plane = fitting[int(rng.integers(len(fitting)))], LESION_PLANE[CLASSES[bit]].value
+        entry, plane = fitting[int(rng.integers(len(fitting)))], LESION[CLASSES[bit]].plane.value
     else:
         entry, plane = (
             entries[int(rng.integers(len(entries)))],
-            str(rng.choice(sorted({LESION_PLANE[name].value for name in names}))),
+            str(rng.choice(sorted({LESION[name].plane.value for name in names}))),
         )
         key = int(
             rng.choice(
@@ -103,7 +103,7 @@ def boxes_of(
     boxes, classes = [], []
     for i, name in enumerate(CLASSES):
         mask = (bits & (1 << i)) > 0
-        if LESION_PLANE[name].value != plane or not mask.any():
+        if LESION[name].plane.value != plane or not mask.any():
             continue
         pieces, count = ndimage.label(mask.cpu().numpy(), np.ones((3, 3)))
         inside = pieces * keep.cpu().numpy()

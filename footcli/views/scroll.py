@@ -12,7 +12,7 @@ from footcli.domain import Stack, Volume
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import canonical
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.web.svg import jpeg_file
 
 MARGIN_MM, TOES_MM = (

@@ -15,10 +15,11 @@ from scipy import ndimage
 from footcli.domain import Lesion, Plane, Side, View, Volume
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array
-from footcli.infer.prepare import SLICE_AXIS, orientation, window
+from footcli.infer.prepare import orientation, window
 from footcli.infer.spec import VIEW_MM
 from footcli.infer.views import Slab
-from footcli.names import BONE_ID
+from footcli.kinds import BONE_ID
+from footcli.text.lines import Line
 
 BONE_WINDOW = (-500.0, 1500.0)
 MARGIN_MM = 14.0  # of soft tissue kept around the bones
@@ -41,19 +42,14 @@ SLAB_EDGES = {
     Plane.COR: ("La", "Me", "S", "I"),
     Plane.AXL: ("La", "Me", "A", "P"),
 }
-SLAB_WORDS: dict[tuple[Plane, Side], str] = {
-    (Plane.SAG, "L"): "lateral view, projected along the foot; seen from the outer side",
-    (Plane.SAG, "R"): "lateral view, projected along the foot; seen from the inner side",
-    **{
-        (Plane.COR, side): "hindfoot view, projected along the foot; seen from behind"
-        for side in SIDES
-    },
-    **{
-        (Plane.AXL, side): "the foot from above, projected along its height; toes up"
-        for side in SIDES
-    },
+SLAB_WORDS: dict[tuple[Plane, Side], Line] = {
+    (Plane.SAG, "L"): Line("view_lateral", seen=Line("seen_from.lateral")),
+    (Plane.SAG, "R"): Line("view_lateral", seen=Line("seen_from.medial")),
+    (Plane.COR, "L"): Line("view_hindfoot", seen=Line("seen_from.behind")),
+    (Plane.COR, "R"): Line("view_hindfoot", seen=Line("seen_from.behind")),
+    (Plane.AXL, "L"): Line("view_above", seen=Line("seen_from.toes_up")),
+    (Plane.AXL, "R"): Line("view_above", seen=Line("seen_from.toes_up")),
 }
-SIDE_UNKNOWN = "the side is not known"
 EDGES = {
     Plane.AXL: ("R", "L", "A", "P"),
     Plane.COR: ("R", "L", "S", "I"),
@@ -90,7 +86,7 @@ def build_views(
         slice(min(b[a].start for b in whole), max(b[a].stop for b in whole)) for a in range(3)
     )
     for plane in Plane:
-        array_axis = order[SLICE_AXIS[plane]]
+        array_axis = order[plane.array_axis]
         for index in _indices(plane, array_axis, boxes, lesions):
             views.append(
                 _slice_view(volume, labels, plane, index, order, flip, around, side is not None)
@@ -149,7 +145,7 @@ def _slab_view(view: Slab, frame: FootFrame, known: bool, side: Side, sure: bool
         to_px[0, 3] += grey.shape[1] - 1
         edges = (edges[1], edges[0], *edges[2:])
     if not sure:
-        caption = f"{caption}; {SIDE_UNKNOWN}"
+        caption = Line(caption.code, seen=Line("seen_from.unknown"))
     rows, columns = (np.flatnonzero((grey > DARK).any(axis)) for axis in (1, 0))
     if rows.size and columns.size:
         top, left = max(0, int(rows[0]) - 4), max(0, int(columns[0]) - 4)
@@ -183,9 +179,9 @@ def _slice_view(
     bones.
     """
     rows_c, columns_c = (
-        a for a in range(3) if a != SLICE_AXIS[plane]
+        a for a in range(3) if a != plane.array_axis
     )  # canonical array axes of rows and columns
-    rows, columns, normal = order[rows_c], order[columns_c], order[SLICE_AXIS[plane]]
+    rows, columns, normal = order[rows_c], order[columns_c], order[plane.array_axis]
     step = volume.spacing_mm[::-1]
     crop = [slice(None)] * 3
     for axis in (rows, columns):
@@ -225,7 +221,6 @@ def _slice_view(
         to_px,
         edges,
         pixel if volume.spacing_known else None,
-        "",
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from footcli.dataset.series import series_name
 from footcli.domain import CaseRef, Plane
 from footcli.identity import id_from_path
-from footcli.names import series_name
 from footcli.system.files import safe_text
 
 NEVER_IMAGES = frozenset(

@@ -7,26 +7,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
-from footcli import names
 from footcli.domain import Level
 from footcli.errors import SetupError
 from footcli.system import assets
-from footcli.text import messages
+from footcli.text import wording
+from footcli.text.clean import clean
 
 LEVEL_STATE = {
     Level.PRESENT: "outside",
-    Level.BORDERLINE: "borderline",
+    Level.POSSIBLE: "near",
     Level.NOT_SEEN: "within",
     Level.NOT_MEASURABLE: "missing",
 }
-SYMBOL = {"within": "✓", "borderline": "≈", "outside": "▲", "missing": "–", "no_range": "·"}
+SYMBOL = {"within": "✓", "near": "≈", "outside": "▲", "missing": "–", "no_range": "·"}
 
 
 @cache
@@ -46,9 +46,7 @@ def _shown(value: Any) -> Any:
 
     Markup made by footcli does not need to.
     """
-    return (
-        messages.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-    )
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **content: Any) -> str:
@@ -74,7 +72,7 @@ def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **co
     )
     return source.render(
         lang=lang,
-        t=messages.strings(lang),
+        t=strings(lang),
         policy=policy,
         style=Markup(style),
         script=Markup(script),
@@ -88,7 +86,14 @@ def report_link(folder: str, above: str = "") -> str:
     return above + urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
 
 
-def term_title(terms: Sequence[names.Term], name: str, lang: str) -> str:
-    """The term's title in a language; the name itself where it is no term."""
-    term = next((term for term in terms if term.name == name), None)
-    return name if term is None else (term.ko if lang == "ko" else term.en)
+def strings(lang: str) -> Mapping[str, str]:
+    """All texts of a page in one language, by key. Raises SetupError for an unknown language."""
+    if lang not in wording.LANGUAGES:
+        known = ", ".join(wording.LANGUAGES)
+        raise SetupError(f"no language {clean(lang)!r}: use one of {known}")
+    return wording.strings(lang)
+
+
+def term_title(family: str, name: str, lang: str) -> str:
+    """The title of a bone, an angle, a lesion or a finding; the name itself where it has none."""
+    return strings(lang).get(f"{family}.{name}", name)

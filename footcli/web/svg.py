@@ -13,7 +13,7 @@ from PIL import Image
 
 from footcli import geometry
 from footcli.domain import Source
-from footcli.text import messages
+from footcli.text.clean import clean
 
 JPEG_QUALITY = 80
 BAR_WIDE = 200
@@ -31,15 +31,13 @@ def tag(name: str, *children: Markup | str, **attributes: str | float | None) ->
         for key, v in attributes.items()
         if v is not None
     ]
-    inside = "".join(
-        str(c) if isinstance(c, Markup) else str(escape(messages.clean(c))) for c in children
-    )
+    inside = "".join(str(c) if isinstance(c, Markup) else str(escape(clean(c))) for c in children)
     return Markup(f"<{' '.join([name, *shown])}>{inside}</{name}>")
 
 
 def _value(value: str | float) -> str:
     if isinstance(value, str):
-        return str(escape(messages.clean(value)))
+        return str(escape(clean(value)))
     return f"{value:.1f}".removesuffix(".0")
 
 

@@ -32,9 +32,9 @@ from footcli.geometry import Array, apply, rotation
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.manifest import load_manifest, write_entry
+from footcli.kinds import ANGLE, ANGLES, FURTHER
 from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.hallux import phalanx
-from footcli.names import ANGLE_PLANE, ANGLES, FURTHER
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import noise, scan
 from footcli.phantom.seeds import HARD_SEEDS, RANGE_SEEDS, SCORE_SEEDS
@@ -183,7 +183,7 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
         off = apply(true_frame.to_foot, np.array(mark.xyz_vox) + first) - apply(
             true_frame.to_foot, points[mark.name]
         )
-        flat = off[1:] if ANGLE_PLANE[mark.name.split("_")[0]] is Plane.SAG else off[[0, 2]]
+        flat = off[1:] if ANGLE[mark.name.split("_")[0]].plane is Plane.SAG else off[[0, 2]]
         apart = {"off_mm": float(np.linalg.norm(flat)), "off_3d_mm": float(np.linalg.norm(off))}
         marks.append({"name": mark.name, "score": mark.score, **apart})
     return {
@@ -255,8 +255,8 @@ def record(folder: Path, cases: list[dict[str, Any]]) -> None:
         }
         for name in (
             n
-            for n in ANGLE_PLANE
-            if n in cases[0]["found"]["landmarks"] and ANGLE_PLANE[n] in spec.planes
+            for n in ANGLE
+            if n in cases[0]["found"]["landmarks"] and ANGLE[n].plane in spec.planes
         ):
             gaps = [
                 c["found"]["landmarks"][name] - c["truth"][name]

@@ -43,7 +43,7 @@ from footcli.evaluate.coco import Columns, average_precision
 from footcli.evaluate.gather import gather
 from footcli.evaluate.pairs import line_up
 from footcli.evaluate.tables import Problem, bone_problem, image_ids
-from footcli.names import BONE_ID, BONES
+from footcli.kinds import BONE_ID, BONES
 from footcli.walk.tree import find_cases
 
 LEAST_RATIO = 20.0

@@ -30,13 +30,13 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from footcli.decide.findings import SURE
 from footcli.domain import Level
 from footcli.evaluate.listing import listings
 from footcli.evaluate.run import evaluate
 from footcli.evaluate.scores import dice
 from footcli.infer.manifest import load_manifest, write_entry
-from footcli.names import BONES
+from footcli.kinds import BONES
+from footcli.levels import SURE
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.seeds import CLEAR_SEEDS, LESION_SEEDS, TEST_SEEDS, TEST_SHAPED

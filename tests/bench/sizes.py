@@ -28,7 +28,7 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import canonical, neighbours, pad_to, window
 from footcli.infer.session import Session, open_session
 from footcli.infer.spec import ModelSpec
-from footcli.names import BONES
+from footcli.kinds import BONES
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.phantom.seeds import TUNE_SEEDS

@@ -1,0 +1,108 @@
+"""What the angles say for a finding: all of them together, or any one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from footcli.decide.compare import Angles, CutOffSide
+from footcli.decide.position import excess
+from footcli.decide.verdict import Verdict
+from footcli.domain import Level
+from footcli.kinds import FindingRule
+from footcli.text.lines import Line
+
+Sides = Mapping[str, CutOffSide]
+
+
+def all_of(rule: FindingRule, angles: Angles) -> Verdict:
+    """PRESENT where all angles are beyond their cut-offs.
+
+    A lone one is a conflict; a missing one leaves the matter open.
+    """
+    by_angle, lines = _sides(rule, rule.all_of, angles)
+    sides = set(by_angle.values())
+    if sides == {CutOffSide.BEYOND}:
+        return Verdict(Level.PRESENT, lines, rule.all_of)
+    if sides <= {CutOffSide.MISSING, CutOffSide.SHORT}:
+        missing = CutOffSide.MISSING in sides
+        level = Level.NOT_MEASURABLE if missing else Level.NOT_SEEN
+        return Verdict(level, lines, rule.all_of)
+    if CutOffSide.MISSING in sides:
+        needed = Line("angles_needed", finding=rule.word, angles=rule.all_of)
+        return Verdict(Level.POSSIBLE, [*lines, needed], rule.all_of)
+    if sides == {CutOffSide.NEAR, CutOffSide.SHORT}:
+        # the one that is clearly short rules it out, whatever the other would be
+        return Verdict(Level.NOT_SEEN, lines, rule.all_of)
+    if CutOffSide.SHORT in sides:
+        against = [a for a, side in by_angle.items() if side is CutOffSide.SHORT]
+        lines = [_conflict("conflict", rule, by_angle, against), *lines]
+    return Verdict(Level.POSSIBLE, lines, rule.all_of)
+
+
+def any_of(rule: FindingRule, angles: Angles) -> Verdict:
+    """PRESENT where one angle is beyond its cut-off and none of the others says the opposite."""
+    by_angle, lines = _sides(rule, rule.any_of, angles)
+    sides = set(by_angle.values())
+    if CutOffSide.BEYOND in sides:
+        against = _opposed(rule, angles)
+        if not against:
+            return Verdict(Level.PRESENT, lines, rule.any_of)
+        lines = [_conflict("conflict.opposite", rule, by_angle, against), *lines]
+        return Verdict(Level.POSSIBLE, lines, rule.any_of)
+    if CutOffSide.NEAR in sides:
+        return Verdict(Level.POSSIBLE, lines, rule.any_of)
+    missing = CutOffSide.MISSING in sides
+    return Verdict(Level.NOT_MEASURABLE if missing else Level.NOT_SEEN, lines, rule.any_of)
+
+
+def is_measured(rule: FindingRule, angles: Angles) -> bool:
+    """Whether one of the angles of a rule of the `any_of` kind has a value."""
+    return any(angles[name].value is not None for name in rule.any_of)
+
+
+def beyond_range(names: Sequence[str], angles: Angles) -> list[Line]:
+    """The evidence of those angles that lie outside their range by the guard band or more."""
+    lines = []
+    for name in names:
+        value, limits = angles[name].value, angles.profile.shown.get(name)
+        if value is None or limits is None:
+            continue
+        over = excess(value, limits.low, limits.high)
+        if over > 0 and over >= angles.band(name):
+            lines.append(angles.in_range(name)[1])
+    return lines
+
+
+def supporting(rule: FindingRule, angles: Angles) -> list[Line]:
+    """A line for each further angle that lies beyond the finding's cut-off."""
+    lines = []
+    for name in rule.supports:
+        if rule.cutoff not in angles.profile.cutoffs.get(name, {}):
+            continue
+        side, line = angles.compare(name, rule.cutoff)
+        if side is CutOffSide.BEYOND:
+            lines.append(Line("supporting", line=line))
+    return lines
+
+
+def _sides(
+    rule: FindingRule, wanted: Sequence[str], angles: Angles
+) -> tuple[dict[str, CutOffSide], list[Line]]:
+    """Each angle's side, and the evidence in the order of CutOffSide, worst first."""
+    compared = {name: angles.compare(name, rule.cutoff) for name in wanted}
+    order = list(CutOffSide)
+    ranked = sorted(compared.values(), key=lambda pair: order.index(pair[0]))
+    return {name: side for name, (side, _) in compared.items()}, [line for _, line in ranked]
+
+
+def _opposed(rule: FindingRule, angles: Angles) -> list[str]:
+    """The angles that lie beyond the opposite cut-off."""
+    if not rule.opposite:
+        return []
+    sides = {name: angles.compare(name, rule.opposite)[0] for name in rule.any_of}
+    return [name for name, side in sides.items() if side is CutOffSide.BEYOND]
+
+
+def _conflict(code: str, rule: FindingRule, by_angle: Sides, against: Sequence[str]) -> Line:
+    beyond = tuple(a for a, side in by_angle.items() if side is CutOffSide.BEYOND)
+    return Line(code, beyond=beyond, finding=rule.word, against=tuple(against))

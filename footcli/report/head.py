@@ -1,0 +1,52 @@
+"""What stands at the head and at the foot of a report: the scan, and what made the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from footcli.provenance import InputFacts, ProfileFacts, Provenance
+
+Strings = Mapping[str, str]
+HASH_SHOWN = 12
+
+
+def head_rows(scan: InputFacts, t: Strings) -> list[tuple[str, str]]:
+    """What is known of the scan: load, age band, voxels, files left out."""
+    spacing = " × ".join(f"{v:.3g}" for v in scan.spacing_mm)
+    rows = [
+        (t["weight_bearing"], _yes_no(scan.weight_bearing, t)),
+        (t["age_band"], scan.age_band or t["unknown"]),
+        (t["spacing"], f"{spacing} mm" if spacing else t["unknown"]),
+        (t["slices"], str(scan.slices or t["unknown"])),
+        (t["grid"], " × ".join(map(str, scan.shape)) or t["unknown"]),
+    ]
+    skipped = [f"{code}: {count}" for code, count in sorted(scan.skipped.items()) if count]
+    if skipped:
+        rows.append((t["skipped"], ", ".join(skipped)))
+    return rows
+
+
+def _yes_no(value: bool | None, t: Strings) -> str:
+    if value is None:
+        return t["unknown"]
+    return t["yes"] if value else t["no"]
+
+
+def profile_title(profile: ProfileFacts, t: Strings) -> str:
+    """Name and version of the cut-offs."""
+    return f"{profile.name} {profile.version}".strip() or t["not_recorded"]
+
+
+def trace_rows(provenance: Provenance, t: Strings) -> list[tuple[str, str]]:
+    """What made the result: version, models, profile, input."""
+    models = [(f"{t['model']}: {m.name}", _short(m.sha256, t)) for m in provenance.models]
+    return [
+        (t["version"], f"footcli {provenance.version or t['not_recorded']}"),
+        *models,
+        (t["profile"], profile_title(provenance.profile, t)),
+        (t["input_hash"], _short(provenance.input.sha256, t)),
+    ]
+
+
+def _short(digest: str, t: Strings) -> str:
+    return digest[:HASH_SHOWN] or t["not_recorded"]
