@@ -4,7 +4,7 @@ patients.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import SOURCES
 from footcli.evaluate.summary import ap_rounds
 from footcli.evaluate.tables import PROBLEMS
-from footcli.evaluate.volumes import Draws, case_volumes, point_errors
+from footcli.evaluate.volumes import Array, Draws, case_volumes, point_errors
 from footcli.kinds import ANGLES
 
 Json = dict[str, Any]
@@ -25,17 +25,16 @@ Json = dict[str, Any]
 def case_details(case: CaseScores) -> dict[str, dict[Any, float]]:
     """metric -> what it is made of (bone, key point, the angle itself) -> value of one case."""
     volumes = case_volumes(case)
-    out: dict[str, dict[Any, float]] = {
-        f"bones.{key}": dict(volumes[key]) for key in ("dice", "hd95_mm")
-    }
+    out: dict[str, dict[Any, float]] = {}
+    for key in ("dice", "hd95_mm"):
+        out[f"bones.{key}"] = dict(volumes[key])
     out["landmarks.mre_mm"] = dict(point_errors(case))
-    for angle in ANGLES:
+    for kind in ANGLES:
         for source in SOURCES:
-            pair = case.angles.get((angle.name, source))
-            if pair is not None and pair[1] is not None:
-                out[f"angles.{angle.name}.{source}.error_deg"] = {
-                    angle.name: abs(pair[1] - pair[0])
-                }
+            true, found = case.angles.get((kind.name, source), (0.0, None))
+            if found is not None:
+                error = {kind.name: abs(found - true)}
+                out[f"angles.{kind.name}.{source}.error_deg"] = error
     return {key: found for key, found in out.items() if found}
 
 
@@ -52,43 +51,49 @@ def compare(first: Sequence[CaseScores], second: Sequence[CaseScores]) -> Json:
     nothing by finding less. Raises TruthError without a common case.
     """
     other = {c.case_id: c for c in second}
-    pairs = [(c, other[c.case_id]) for c in first if c.case_id in other]
-    if not pairs:
+    ours = [c for c in first if c.case_id in other]
+    if not ours:
         raise TruthError(
             "the two runs have no case in common: name two results folders of the same cases"
         )
-    draws = resamples([a.patient for a, _ in pairs])
-    details = [(case_details(a), case_details(b)) for a, b in pairs]
+    theirs = [other[c.case_id] for c in ours]
+    draws = resamples([c.patient for c in ours])
+    one, two = [case_details(c) for c in ours], [case_details(c) for c in theirs]
+    metrics: set[str] = set()
+    for details in (*one, *two):
+        metrics |= details.keys()
     out: Json = {}
-    for key in sorted({k for a, b in details for k in (*a, *b)}):
-        out[key] = _paired([(a.get(key, {}), b.get(key, {})) for a, b in details], draws)
+    for key in sorted(metrics):
+        out[key] = _paired([d.get(key, {}) for d in one], [d.get(key, {}) for d in two], draws)
     for name in PROBLEMS:
-        out |= _maps(name, [a for a, _ in pairs], [b for _, b in pairs], draws)
+        out |= _maps(name, ours, theirs, draws)
     return out
 
 
-def _paired(cases: Sequence[tuple[dict[Any, float], dict[Any, float]]], draws: Draws) -> Json:
-    common = [sorted(a.keys() & b.keys(), key=str) for a, b in cases]
-    p, q = (
-        np.array(
-            [
-                np.mean([pair[i][k] for k in keys]) if keys else np.nan
-                for pair, keys in zip(cases, common, strict=True)
-            ]
-        )
-        for i in (0, 1)
-    )
+def _paired(one: Sequence[dict[Any, float]], two: Sequence[dict[Any, float]], draws: Draws) -> Json:
+    """Means of both over what both have, case by case."""
+    common = [sorted(a.keys() & b.keys(), key=str) for a, b in zip(one, two, strict=True)]
+    p, q = _means(one, common), _means(two, common)
     both = np.isfinite(p)
-    a, b = (float(v[both].mean()) if both.any() else None for v in (p, q))
-    return {
-        "a": a,
-        "b": b,
-        "difference": None if a is None or b is None else a - b,
+    out: Json = {"a": None, "b": None, "difference": None}
+    if both.any():
+        a, b = float(p[both].mean()), float(q[both].mean())
+        out = {"a": a, "b": b, "difference": a - b}
+    counts = [len(keys) for keys in common]
+    return out | {
         "n": int(both.sum()),
         "ci95": mean_interval(np.where(both, p - q, 0.0), both.astype(float), draws),
-        "only_a": sum(len(x.keys() - y.keys()) for x, y in cases),
-        "only_b": sum(len(y.keys() - x.keys()) for x, y in cases),
+        "only_a": sum(map(len, one)) - sum(counts),
+        "only_b": sum(map(len, two)) - sum(counts),
     }
+
+
+def _means(cases: Sequence[dict[Any, float]], keys: Sequence[Sequence[Any]]) -> Array:
+    """(cases,) mean of some of each case's values, NaN where there are none."""
+    out = []
+    for own, wanted in zip(cases, keys, strict=True):
+        out.append(np.mean([own[k] for k in wanted]) if wanted else np.nan)
+    return np.array(out)
 
 
 def _maps(
@@ -103,26 +108,32 @@ def _maps(
         precision, run = average_precision(problem.truth, problem.found, problem.classes)
         means.append(precision.mean())
         rounds.append(ap_rounds(name, problem, run, cases, draws))
-    classes = [n for n in rounds[0] if n in rounds[1]]
-    count = min((len(r[n]) for r in rounds for n in classes), default=0)
     out: Json = {}
     for key, column in (("map", slice(None)), ("map50", slice(0, 1))):
         a, b = means[0][key], means[1][key]
         if a is not None and b is not None:
-            values = [
-                np.stack([r[n][:count, column].mean(1) for n in classes]).mean(0)
-                if classes
-                else np.zeros(0)
-                for r in rounds
-            ]
-            ci95 = interval(values[0] - values[1]) if count and len(classes) else None
             out[f"{name}.{key}"] = {
                 "a": a,
                 "b": b,
                 "difference": a - b,
-                "ci95": ci95,
+                "ci95": _map_interval(rounds[0], rounds[1], column),
                 "n": len(first),
                 "only_a": 0,
                 "only_b": 0,
             }
     return out
+
+
+def _map_interval(
+    one: Mapping[str, Array], two: Mapping[str, Array], column: slice
+) -> tuple[float, float] | None:
+    """Interval of the difference of two mean APs over resamples; None without common classes."""
+    classes = [name for name in one if name in two]
+    count = min((min(len(one[name]), len(two[name])) for name in classes), default=0)
+    if not count:
+        return None
+    means = []
+    for rounds in (one, two):
+        own = [rounds[name][:count, column].mean(1) for name in classes]
+        means.append(np.stack(own).mean(0))
+    return interval(means[0] - means[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil, floor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,39 +47,26 @@ class SliceCounter:
     _areas: dict[Plane, NDArray[np.int64]] = field(default_factory=dict)
 
     def take(self, plane: Plane, index: int, label: SliceLabel, volume: Labels | None) -> None:
-        """Count one slice, but for bones of which an outline was left out; `volume` uint8 (z, y,
-        x), if given, gets its bones.
+        """Count one slice, but for bones of which an outline was left out.
+
+        volume: uint8 (z, y, x), if given, gets its bones.
         """
-        polygons = {
-            name: pieces for name, pieces in label.polygons.items() if name not in label.void
-        }
-        array_axis = plane.array_axis
-        picture: Any = slice_of(self.found, array_axis, index) if polygons else None
-        areas: Any = self._found_areas(plane)[index]
-        into: Any = None if volume is None else np.moveaxis(volume, array_axis, 0)[index]
+        areas = self._found_areas(plane)[index]
         number = tuple(Plane).index(plane)
-        for name, pieces in polygons.items():
-            if picture is None:
+        picture = slice_of(self.found, plane.array_axis, index) if label.polygons else None
+        into = None if volume is None else np.moveaxis(volume, plane.array_axis, 0)[index]
+        for name, pieces in label.polygons.items():
+            if name in label.void or picture is None:
                 continue
-            box = _box(pieces, picture.shape)
-            if box is None:
-                continue
-            rows, columns = box
-            size = rows.stop - rows.start, columns.stop - columns.start
-            mask = mask_of_polygons([p - (columns.start, rows.start) for p in pieces], size)
             bone = BONE_ID[name]
-            common = int(np.count_nonzero(mask & (picture[box] == bone)))
-            self.rows.append(
-                (number, index, bone, int(np.count_nonzero(mask)), int(areas[bone]), common)
-            )
-            if into is not None:
-                into[box][mask] = bone
-        present = {BONE_ID[name] for name in label.polygons.keys() | label.void if name in BONE_ID}
-        self.rows += [
-            (number, index, k, 0, int(areas[k]), 0)
-            for k in range(1, N + 1)
-            if areas[k] and k not in present
-        ]
+            counts = _overlap(pieces, bone, picture, into)
+            if counts is not None:
+                true, common = counts
+                self.rows.append((number, index, bone, true, int(areas[bone]), common))
+        present = {BONE_ID[n] for n in label.polygons.keys() | label.void if n in BONE_ID}
+        for k in range(1, N + 1):
+            if areas[k] and k not in present:
+                self.rows.append((number, index, k, 0, int(areas[k]), 0))
 
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:
         """(slices, 11) pixels of each label in each slice of the result."""
@@ -96,6 +82,25 @@ class SliceCounter:
         return np.array(self.rows, dtype=ROW)
 
 
+def _overlap(
+    pieces: tuple[Polygon, ...], bone: int, picture: Labels, into: Labels | None
+) -> tuple[int, int] | None:
+    """Pixels of a bone's outlines, and of these those that the picture has too.
+
+    None where the outlines cover nothing of the image. into: a picture that the bone is drawn in.
+    """
+    box = _box(pieces, picture.shape)
+    if box is None:
+        return None
+    rows, columns = box
+    size = rows.stop - rows.start, columns.stop - columns.start
+    mask = mask_of_polygons([p - (columns.start, rows.start) for p in pieces], size)
+    if into is not None:
+        into[box][mask] = bone
+    common = int(np.count_nonzero(mask & (picture[box] == bone)))
+    return int(np.count_nonzero(mask)), common
+
+
 def _box(pieces: tuple[Polygon, ...], shape: tuple[int, ...]) -> tuple[slice, slice] | None:
     """The part of the image that polygons cover, None if none of it."""
     points = np.concatenate(pieces)
@@ -108,28 +113,21 @@ def _box(pieces: tuple[Polygon, ...], shape: tuple[int, ...]) -> tuple[slice, sl
 def surface_distances(
     truth: Labels, found: Labels, spacing_mm: NDArray[np.float64]
 ) -> dict[int, tuple[float, float]]:
-    """Bone id -> (HD95, mean surface distance), mm, of each bone that both label volumes (z, y, x)
-    hold. spacing_mm: (3,) x, y, z.
+    """Bone id -> (HD95, mean surface distance), mm, of each bone that both label volumes hold.
 
-    Surfaces are the outermost voxels (6 neighbours). HD95 is the larger of the two directed 95th
-    percentiles, the mean is over both directions' distances together. Source: Maier-Hein et al.,
-    Nature Methods 2024;21:195-212 (Metrics Reloaded).
+    truth, found: (z, y, x). spacing_mm: (3,) x, y, z. Surfaces are the outermost voxels (6
+    neighbours). HD95 is the larger of the two directed 95th percentiles, the mean is over both
+    directions' distances together. Source: Maier-Hein et al., Nature Methods 2024;21:195-212
+    (Metrics Reloaded).
     """
+    true_boxes = ndimage.find_objects(truth, max_label=N)
+    found_boxes = ndimage.find_objects(found, max_label=N)
     out: dict[int, tuple[float, float]] = {}
-    for bone, boxes in enumerate(
-        zip(
-            ndimage.find_objects(truth, max_label=N),
-            ndimage.find_objects(found, max_label=N),
-            strict=True,
-        ),
-        1,
-    ):
-        if boxes[0] is None or boxes[1] is None:
+    for bone, (one, two) in enumerate(zip(true_boxes, found_boxes, strict=True), 1):
+        if one is None or two is None:
             continue
-        a, b = (
-            _surface(volume[box] == bone, box, spacing_mm)
-            for volume, box in zip((truth, found), boxes, strict=True)
-        )
+        a = _surface(truth[one] == bone, one, spacing_mm)
+        b = _surface(found[two] == bone, two, spacing_mm)
         there, back = cKDTree(b).query(a, workers=1)[0], cKDTree(a).query(b, workers=1)[0]
         hd95 = float(max(np.percentile(there, 95), np.percentile(back, 95)))
         out[bone] = (hd95, float(np.concatenate([there, back]).mean()))

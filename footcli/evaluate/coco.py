@@ -7,7 +7,7 @@ hotcoco was chosen over faster-coco-eval: equal to pycocotools to 1e-6 on random
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,10 @@ class Precision:
     def mean(self) -> dict[str, float | None]:
         """map, map50, map75 over the classes that have truth."""
         per = [self.of(name) for name in self.classes]
-        return {f"m{key}": mean_known([p[key] for p in per]) for key in ("ap", "ap50", "ap75")}
+        out = {}
+        for key in ("ap", "ap50", "ap75"):
+            out[f"m{key}"] = mean_known([own[key] for own in per])
+        return out
 
 
 def average_precision(
@@ -118,12 +121,11 @@ def _groups(
 ) -> dict[str, dict[str, float | None]]:
     """slice_by refuses images it does not know: those without truth or detection do not matter."""
     known = set(ids.tolist())
-    wanted = {name: [i for i in members if i in known] for name, members in (groups or {}).items()}
-    found = (
-        run.slice_by({name: members for name, members in wanted.items() if members})
-        if any(wanted.values())
-        else {}
-    )
+    wanted: dict[str, list[int]] = {}
+    for name, members in (groups or {}).items():
+        wanted[name] = [i for i in members if i in known]
+    asked = {name: members for name, members in wanted.items() if members}
+    found = run.slice_by(asked) if asked else {}
     out: dict[str, dict[str, float | None]] = {}
     for name in wanted:
         values = found.get(name, {})
@@ -181,35 +183,45 @@ class Ranked:
 def matched(
     run: Any, classes: Sequence[int], case_of: Callable[[int], int], cases: int
 ) -> dict[int, Ranked]:
-    """What the evaluator matched for each class (ids), over all sizes; case_of: image id -> place
-    of its case.
+    """What the evaluator matched for each class (ids), over all sizes.
 
-    Small sets only: it makes Python objects of every image.
+    case_of: image id -> place of its case. Small sets only: it makes Python objects of every image.
     """
-    hits: dict[int, list[NDArray[np.bool_]]] = {k: [] for k in classes}
-    scores: dict[int, list[float]] = {k: [] for k in classes}
-    owners: dict[int, list[int]] = {k: [] for k in classes}
-    positives = {k: np.zeros(cases, np.int64) for k in classes}
+    found = {k: _Matches(np.zeros(cases, np.int64)) for k in classes}
     for entry in run.eval_imgs:
-        if (
-            entry is None
-            or entry["category_id"] not in hits
-            or entry["aRng"][1] < 1e9
-            or entry["aRng"][0] > 0
-        ):
-            continue
-        label, owner = entry["category_id"], case_of(entry["image_id"])
-        positives[label][owner] += sum(1 for ignored in entry["gtIgnore"] if not ignored)
+        if entry is not None and entry["category_id"] in found and _all_sizes(entry):
+            found[entry["category_id"]].take(entry, case_of(entry["image_id"]))
+    return {k: own.ranked() for k, own in found.items()}
+
+
+def _all_sizes(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is about objects of every size, and not of small or large ones alone."""
+    low, high = entry["aRng"]
+    return bool(high >= 1e9 and low <= 0)
+
+
+@dataclass(slots=True, eq=False)
+class _Matches:
+    """Matches of one class, image by image. positives: (cases,) number of true objects."""
+
+    positives: NDArray[np.int64]
+    hits: list[NDArray[np.bool_]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+
+    def take(self, entry: Mapping[str, Any], owner: int) -> None:
+        """Add the matches of an image of the case `owner`."""
+        self.positives[owner] += sum(1 for ignored in entry["gtIgnore"] if not ignored)
         if entry["dtScores"]:
-            hits[label].append(np.array(entry["dtMatched"], bool).T)
-            scores[label] += entry["dtScores"]
-            owners[label] += [owner] * len(entry["dtScores"])
-    out = {}
-    for k in classes:
-        order = np.argsort(-np.array(scores[k]), kind="stable")
-        hit = np.concatenate(hits[k])[order] if hits[k] else np.zeros((0, len(IOU)), bool)
-        out[k] = Ranked(hit, np.array(owners[k], np.int64)[order], positives[k])
-    return out
+            self.hits.append(np.array(entry["dtMatched"], bool).T)
+            self.scores += entry["dtScores"]
+            self.owners += [owner] * len(entry["dtScores"])
+
+    def ranked(self) -> Ranked:
+        """All of them, best first."""
+        order = np.argsort(-np.array(self.scores), kind="stable")
+        hit = np.concatenate(self.hits) if self.hits else np.zeros((0, len(IOU)), bool)
+        return Ranked(hit[order], np.array(self.owners, np.int64)[order], self.positives)
 
 
 def weighted_ap(ranked: Ranked, weights: NDArray[np.int64]) -> Array | None:

@@ -17,26 +17,35 @@ AT = {"0.50": 0, "0.75": 5}
 
 
 def curves(cases: Sequence[CaseScores], found: Mapping[str, Precision | None]) -> Json:
-    """precision: task -> class -> IoU or OKS -> precision at 101 recalls; agreement: angle ->
-    source -> [case id, true, found].
+    """What the page draws.
+
+    precision: task -> class -> IoU or OKS -> precision at 101 recalls. agreement: angle -> source
+    -> [case id, true, found].
     """
     precision: Json = {"recall": RECALL.round(2).tolist()}
     for task, own in found.items():
-        precision[task] = {}
-        for k, name in enumerate(own.classes if own is not None else ()):
-            if own is not None and not np.isnan(own.precision[:, :, k]).all():
-                precision[task][name] = {
-                    at: own.precision[t, :, k].round(4).tolist() for at, t in AT.items()
-                }
-    agreement = {
-        a.name: {
-            s: [
-                [c.case_id, *p]
-                for c in cases
-                if (p := c.angles.get((a.name, s))) is not None and p[1] is not None
-            ]
-            for s in SOURCES
-        }
-        for a in ANGLES
-    }
+        precision[task] = {} if own is None else _precision(own)
+    agreement: Json = {}
+    for kind in ANGLES:
+        agreement[kind.name] = {source: _pairs(cases, kind.name, source) for source in SOURCES}
     return {"precision": precision, "agreement": agreement}
+
+
+def _precision(found: Precision) -> Json:
+    """Class -> IoU or OKS -> precision, of the classes with truth."""
+    out: Json = {}
+    for k, name in enumerate(found.classes):
+        own = found.precision[:, :, k]
+        if not np.isnan(own).all():
+            out[name] = {at: own[t].round(4).tolist() for at, t in AT.items()}
+    return out
+
+
+def _pairs(cases: Sequence[CaseScores], angle: str, source: str) -> list[list[Any]]:
+    """[case id, true, found] of the cases that have both."""
+    out: list[list[Any]] = []
+    for case in cases:
+        true, found = case.angles.get((angle, source), (0.0, None))
+        if found is not None:
+            out.append([case.case_id, true, found])
+    return out

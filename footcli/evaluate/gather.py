@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.dataset.clinical import Clinical, age_band, findings_named, first_said, of_this_case
-from footcli.dataset.series import series_name
+from footcli.dataset.series import SeriesName, series_name
 from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane
 from footcli.errors import CaseError
 from footcli.evaluate.bones import SliceCounter, surface_distances
@@ -72,62 +72,43 @@ class CaseScores:
 
 
 def gather(pair: Pair) -> CaseScores:
-    """Score one case. Raises TruthError where truth and result show different grids, CaseError for
-    a result that cannot be read.
+    """Score one case.
+
+    Raises TruthError where truth and result show different grids, CaseError for a result that
+    cannot be read.
     """
     results, found, affine = _results(pair)
     ref = pair.truth.open()
     truth = read_truth(ref, load_slice_names(pair.folders[0]), found.shape)
-    counter = SliceCounter(found)
     volume, within = _volume(truth, found.shape)
-    whole = truth.whole  # looked for among all slices: once, not for each of them
-    for plane in truth.outlined:
-        for index, label in truth.slices[plane].items():
-            counter.take(plane, index, label, volume if plane is whole else None)
+    rows = _count(truth, found, volume)
     why: dict[str, str] = {}
     unknown = Counter(truth.unknown)
-    spacing = (
-        np.linalg.norm(affine[:3, :3], axis=0) if results[0].provenance.input.spacing_mm else None
-    )
-    if spacing is None:
-        why["radial"] = "the scan has no millimetres"
-    distances = _distances(volume, found, within, spacing, truth, why)
-    frame = (
-        _frame(volume if truth.complete else found, affine, results, why) if truth.points else None
-    )
+    spacing = _spacing(results[0], affine, why)
+    labels = volume if truth.complete and volume is not None else found
+    angles: dict[tuple[str, str], tuple[float, float | None]] = {}
+    if truth.points:
+        frame = _frame(labels, affine, results, why)
+        angles = {} if frame is None else angle_pairs(truth.points, results, frame)
     lesions = _known(results, unknown)
     true_boxes = _own_plane(truth, unknown)
     true_lesions = link(true_boxes)
-    own = of_this_case(
-        ref.clinical_files, (stem for stems in ref.labels.values() for stem in list(stems)[:1])
-    )
-    unknown["clinical file of another case"] += len(ref.clinical_files) - len(own)
-    clinical = first_said(own)[0] or truth.clinical
+    clinical = _clinical(ref, truth, unknown)
     return CaseScores(
         case_id=ref.case_id,
         folder=pair.folders[0].name,
         patient=pair.truth.folder_name,
         feet=len(results),
-        rows=counter.table(),
+        rows=rows,
         bone_scores=_bone_scores(results),
         labelled={p: len(truth.slices[p]) for p in truth.outlined},
         boxed=frozenset(truth.slices),
-        volume_plane=whole,
-        volumes=distances,
-        poses=poses(
-            truth.points,
-            results,
-            spacing,
-            volume if truth.complete and volume is not None else found,
-        ),
-        angles=angle_pairs(truth.points, results, frame) if frame is not None else {},
+        volume_plane=truth.whole,
+        volumes=_distances(volume, found, within, spacing, truth, why),
+        poses=poses(truth.points, results, spacing, labels),
+        angles=angles,
         true_boxes=tuple(true_boxes),
-        found_boxes=tuple(
-            found_boxes(
-                lesions,
-                {p: {i: label.void for i, label in s.items()} for p, s in truth.slices.items()},
-            )
-        ),
+        found_boxes=tuple(found_boxes(lesions, _void(truth))),
         true_lesions=true_lesions,
         hits=tuple(hit for hit in hits(lesions, true_lesions) if not _untold(hit, truth)),
         findings_truth=(findings_named(clinical) or None) if clinical else None,
@@ -138,6 +119,45 @@ def gather(pair: Pair) -> CaseScores:
     )
 
 
+def _count(truth: Truth, found: Labels, volume: Labels | None) -> NDArray[np.void]:
+    """bones.ROW of every labelled slice; fills the volume with the truth of the whole plane."""
+    counter = SliceCounter(found)
+    whole = truth.whole  # looked for among all slices: once, not for each of them
+    for plane in truth.outlined:
+        into = volume if plane is whole else None
+        for index, label in truth.slices[plane].items():
+            counter.take(plane, index, label, into)
+    return counter.table()
+
+
+def _spacing(
+    result: CaseResult, affine: NDArray[np.float64], why: dict[str, str]
+) -> NDArray[np.float64] | None:
+    """(3,) mm along x, y, z; None where the scan has none."""
+    if not result.provenance.input.spacing_mm:
+        why["radial"] = "the scan has no millimetres"
+        return None
+    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def _clinical(ref: CaseRef, truth: Truth, unknown: Counter[str]) -> Clinical | None:
+    """What the case's own clinical files, or its labels, say; files of other cases are counted."""
+    stems: list[str] = []
+    for files in ref.labels.values():
+        stems += list(files)[:1]
+    own = of_this_case(ref.clinical_files, stems)
+    unknown["clinical file of another case"] += len(ref.clinical_files) - len(own)
+    return first_said(own)[0] or truth.clinical
+
+
+def _void(truth: Truth) -> dict[Plane, dict[int, frozenset[str]]]:
+    """Plane -> slice -> what was left out of its label."""
+    found = {}
+    for plane, slices in truth.slices.items():
+        found[plane] = {index: label.void for index, label in slices.items()}
+    return found
+
+
 def _results(pair: Pair) -> tuple[list[CaseResult], Labels, NDArray[np.float64]]:
     """The case's results, their masks together and the affine.
 
@@ -146,12 +166,9 @@ def _results(pair: Pair) -> tuple[list[CaseResult], Labels, NDArray[np.float64]]
     results = [load_result(folder) for folder in pair.folders]
     masks = [load_masks(folder) for folder in pair.folders]
     found, affine = masks[0]
-    if (
-        found.ndim != 3
-        or affine.shape != (4, 4)
-        or not np.isfinite(affine).all()
-        or any(m.shape != found.shape for m, _ in masks)
-    ):
+    alike = all(mask.shape == found.shape for mask, _ in masks)
+    usable = found.ndim == 3 and affine.shape == (4, 4) and np.isfinite(affine).all()
+    if not alike or not usable:
         raise CaseError("bad_result.grid")
     if found.max(initial=0) > len(BONE_ID):
         raise CaseError("bad_result.labels", most=len(BONE_ID))
@@ -181,64 +198,52 @@ def _distances(
     why: dict[str, str],
 ) -> dict[int, tuple[float, float]]:
     """Surface distances of the bones whose whole truth is known, within the labelled slices."""
-    if volume is None or spacing is None:
-        why["distances"] = (
-            "the scan has no millimetres"
-            if volume is not None
-            else (
-                "no plane is labelled without gaps"
-                if truth.outlined
-                else "the truth holds no bones"
-            )
-        )
+    if volume is None:
+        gaps = "no plane is labelled without gaps"
+        why["distances"] = gaps if truth.outlined else "the truth holds no bones"
         return {}
-    distances = surface_distances(volume[within], found[within], spacing)
-    void = truth.void_bones()
-    distances = {bone: value for bone, value in distances.items() if bone not in void}
+    if spacing is None:
+        why["distances"] = "the scan has no millimetres"
+        return {}
+    unsure = truth.void_bones()
     if not truth.complete:
         cut = truth.cut_bones()
-        distances = {bone: value for bone, value in distances.items() if bone not in cut}
+        unsure |= cut
         if cut:
             why["distances"] = "the labelled slices end within the bone"
-    return distances
+    distances = surface_distances(volume[within], found[within], spacing)
+    return {bone: value for bone, value in distances.items() if bone not in unsure}
 
 
 def _frame(
-    labels: Labels | None,
-    affine: NDArray[np.float64],
-    results: Sequence[CaseResult],
-    why: dict[str, str],
+    labels: Labels, affine: NDArray[np.float64], results: Sequence[CaseResult], why: dict[str, str]
 ) -> FootFrame | None:
-    """The foot's axes, from the true bones where all are there: true angles are read in the foot's
-    own views, as measured ones are.
+    """The foot's axes, from the true bones where all are there.
+
+    True angles are read in the foot's own views, as measured ones are.
     """
     known = not any(notice.code == "geometry_from_names" for notice in results[0].warnings)
     standing = results[0].provenance.input.weight_bearing
     try:
-        return (
-            None
-            if labels is None
-            else foot_frame(labels, affine, orientation_known=known, weight_bearing=standing)
-        )
+        return foot_frame(labels, affine, orientation_known=known, weight_bearing=standing)
     except CaseError:
         why["angles"] = "too few bones to tell the foot's axes"
         return None
 
 
 def _known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]:
-    """The results' lesions, faint ones too, of known classes with real numbers; the others are
-    counted.
+    """The results' lesions, faint ones too, of known classes with real numbers.
+
+    The others are counted.
     """
+    lesions: list[Lesion] = []
+    for result in results:
+        lesions += [*result.lesions, *result.faint_lesions]
     out = []
-    for lesion in (
-        lesion for result in results for lesion in (*result.lesions, *result.faint_lesions)
-    ):
-        numbers = (
-            lesion.score,
-            *lesion.box_vox,
-            *lesion.scores,
-            *(value for box in lesion.boxes for value in box),
-        )
+    for lesion in lesions:
+        numbers = [lesion.score, *lesion.box_vox, *lesion.scores]
+        for box in lesion.boxes:
+            numbers += box
         if lesion.label in LESION_ID and all(map(isfinite, numbers)):
             out.append(lesion)
         else:
@@ -260,51 +265,66 @@ def _own_plane(truth: Truth, unknown: Counter[str]) -> list[SliceBox]:
 
 
 def _untold(hit: Hit, truth: Truth) -> bool:
-    """Whether a find without a true lesion lies where a box of its kind was left out of the labels:
-    nobody knows if it is false.
+    """Whether a find without a true lesion may be of a kind that was left out of the labels.
+
+    Nobody knows then if it is false.
     """
     if hit.truth is not None:
         return False
-    return any(
-        hit.label in label.void for slices in truth.slices.values() for label in slices.values()
-    )
+    labels = [label for slices in truth.slices.values() for label in slices.values()]
+    return any(hit.label in label.void for label in labels)
 
 
 def _levels(results: Sequence[CaseResult]) -> dict[str, Level]:
     """The worst level of each finding over the feet of a case; normal only if every foot is."""
-    found = {
-        term.name: [f.level for r in results for f in r.findings if f.name == term.name]
-        for term in FINDINGS
-    }
-    worst = {name: min(levels, key=_SEVERITY.index) for name, levels in found.items() if levels}
-    if found["normal"]:
-        worst["normal"] = max(found["normal"], key=_SEVERITY.index)
+    found: dict[str, list[Level]] = {}
+    for result in results:
+        for f in result.findings:
+            found.setdefault(f.name, []).append(f.level)
+    worst = {}
+    for rule in FINDINGS:
+        if levels := found.get(rule.name):
+            pick = max if rule.name == "normal" else min
+            worst[rule.name] = pick(levels, key=_SEVERITY.index)
     return worst
 
 
 def _bone_scores(results: Sequence[CaseResult]) -> dict[int, float]:
-    told = [r.provenance.bone_confidence for r in results]
-    return {
-        bone: max((float(t[name]) for t in told if name in t), default=1.0)
-        for name, bone in BONE_ID.items()
-    }
+    """Bone id -> its confidence, the larger one of two feet; 1 where none is said."""
+    out = {}
+    for name, bone in BONE_ID.items():
+        told = [r.provenance.bone_confidence.get(name) for r in results]
+        out[bone] = max((value for value in told if value is not None), default=1.0)
+    return out
 
 
 def _groups(
     truth: CaseRef, clinical: Clinical | None, results: Sequence[CaseResult]
 ) -> dict[str, tuple[str, ...]]:
     """Dimension -> the case's values; dimensions without a value are left out."""
-    stems = [stem for files in truth.labels.values() for stem in list(files)[:1]] + [
-        path.stem for path in truth.angle_files
-    ]
-    named = next((found for stem in stems if (found := series_name(stem))), None)
-    values: dict[str, tuple[str | None, ...]] = {
-        "disease": tuple(sorted(findings_named(clinical))) if clinical else (),
-        "age_band": (age_band(clinical.age_years) if clinical else None,),
-        "sex": (clinical.sex if clinical else None,),
-        "institution": (named.institution if named else None,),
-        "side": tuple(sorted({r.side or "" for r in results}))
-        if len(results) > 1
-        else (named.side if named else results[0].side,),
+    named = _series(truth)
+    sides: list[str] = sorted({r.side or "" for r in results})
+    if len(results) == 1 and named is not None:
+        sides = [named.side]
+    values: dict[str, Sequence[str | None]] = {
+        "institution": [named.institution if named else None],
+        "side": sides,
     }
-    return {key: tuple(v for v in found if v) for key, found in values.items() if any(found)}
+    if clinical is not None:
+        values["disease"] = sorted(findings_named(clinical))
+        values["age_band"] = [age_band(clinical.age_years)]
+        values["sex"] = [clinical.sex]
+    known = {key: tuple(v for v in found if v) for key, found in values.items()}
+    return {key: found for key, found in known.items() if found}
+
+
+def _series(truth: CaseRef) -> SeriesName | None:
+    """What the first file name that follows the data set's grammar says."""
+    stems: list[str] = []
+    for files in truth.labels.values():
+        stems += list(files)[:1]
+    stems += [path.stem for path in truth.angle_files]
+    for stem in stems:
+        if (found := series_name(stem)) is not None:
+            return found
+    return None

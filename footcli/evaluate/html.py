@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from footcli.evaluate import charts
-from footcli.evaluate.listing import DASH, listings, number
+from footcli.evaluate.listing import listings
+from footcli.evaluate.table import DASH, number
 from footcli.system.files import write_atomic
 from footcli.web.page import page
 
@@ -76,29 +77,30 @@ def write_html(path: Path, evaluation: Json, out: Path) -> None:
 
 def _worst(cases: list[Json], out: Path) -> list[dict[str, Any]]:
     """The worst cases by each rank in turn, each case once."""
+    orders = []
+    for key, _, more, _ in _RANKS:
+        known = [case for case in cases if key in case]
+        orders.append(sorted(known, key=lambda case, key=key: case[key], reverse=more))  # type: ignore[misc]
     chosen: dict[str, Json] = {}
-    orders = [
-        sorted((c for c in cases if key in c), key=lambda c: c[key], reverse=more)
-        for key, _, more, _ in _RANKS
-    ]
     for place in range(WORST):
         for order in orders:
             if place < len(order):
                 chosen.setdefault(order[place]["case_id"], order[place])
-    return [
-        {
-            "case_id": case["case_id"],
-            "link": urllib.parse.quote((out / str(case["folder"]) / "report.html").as_posix()),
-            "numbers": [
-                number(case.get(key), digits) if key in case else DASH
-                for key, _, _, digits in _RANKS
-            ],
-            "angles": ", ".join(
-                f"{k.split('.')[1]} {v:.1f}"
-                for k, v in case.items()
-                if k.endswith(".landmarks.error_deg")
-            )
-            or DASH,
-        }
-        for case in list(chosen.values())[:WORST]
-    ]
+    return [_worst_row(case, out) for case in chosen.values()]
+
+
+def _worst_row(case: Json, out: Path) -> dict[str, Any]:
+    report = out / str(case["folder"]) / "report.html"
+    numbers = []
+    for key, _, _, digits in _RANKS:
+        numbers.append(number(case.get(key), digits) if key in case else DASH)
+    angles = []
+    for key, value in case.items():
+        if key.endswith(".landmarks.error_deg"):
+            angles.append(f"{key.split('.')[1]} {value:.1f}")
+    return {
+        "case_id": case["case_id"],
+        "link": urllib.parse.quote(report.as_posix()),
+        "numbers": numbers,
+        "angles": ", ".join(angles),
+    }

@@ -45,11 +45,16 @@ def line_up(out: Path, truth: Path) -> LineUp:
             f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder "
             "with the ground truth"
         )
-    pairs = tuple(Pair(place, found[name]) for name, place in labelled.items() if found.get(name))
-    left_out = {name: "analysis failed" for name in labelled if name in found and not found[name]}
-    left_out |= {name: "truth without a result" for name in labelled if name not in found}
-    left_out |= {name: "result without truth" for name in found if name not in labelled}
-    return LineUp(pairs, left_out)
+    pairs = []
+    left_out = {}
+    for name, place in labelled.items():
+        if found.get(name):
+            pairs.append(Pair(place, found[name]))
+        elif name in found:
+            left_out[name] = "analysis failed"
+    left_out |= dict.fromkeys(labelled.keys() - found.keys(), "truth without a result")
+    left_out |= dict.fromkeys(found.keys() - labelled.keys(), "result without truth")
+    return LineUp(tuple(pairs), dict(sorted(left_out.items())))
 
 
 def refuse(left_out: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from footcli.domain import Level
 from footcli.evaluate.agree import rate_interval
@@ -60,67 +61,81 @@ def _rates(real: Mapping[str, bool], seen: Mapping[str, bool]) -> Json:
 
 
 def froc(cases: Sequence[CaseScores], labels: Sequence[str]) -> Json | None:
-    """Sensitivity over false finds a foot: at some rates, their mean, and the curve; None without
-    true lesions.
+    """Sensitivity over false finds a foot: at some rates, their mean, and the curve.
 
-    A point of the curve is a score that all finds of that score pass: equal scores cannot be told
-    apart.
+    None without true lesions. A point of the curve is a score that all finds of that score pass:
+    equal scores cannot be told apart.
     """
-    total = sum(len(c.true_lesions.get(name, ())) for c in cases for name in labels)
-    feet = sum(c.feet for c in cases)
+    total, feet = 0, 0
+    scores: list[float] = []
+    right: list[bool] = []
+    for case in cases:
+        feet += case.feet
+        total += sum(len(case.true_lesions.get(name, ())) for name in labels)
+        for hit in case.hits:
+            if hit.label in labels:
+                scores.append(hit.score)
+                right.append(hit.truth is not None)
     if not total:
         return None
-    finds = [(h.score, h.truth is not None) for c in cases for h in c.hits if h.label in labels]
-    scores, right = np.array([s for s, _ in finds]), np.array([r for _, r in finds], bool)
-    curve = [(0.0, 0.0)]
-    for score in np.unique(scores)[::-1]:
-        passed = scores >= score
-        curve.append((float((passed & ~right).sum() / feet), float((passed & right).sum() / total)))
-    at = {f"{rate:g}": max(s for f, s in curve if f <= rate) for rate in FALSE_PER_FOOT}
+    curve = _froc_curve(np.array(scores), np.array(right, bool), feet, total)
+    at = {}
+    for rate in FALSE_PER_FOOT:
+        at[f"{rate:g}"] = max(found for false, found in curve if false <= rate)
     return {"sensitivity_at": at, "score": float(np.mean(list(at.values()))), "curve": curve}
 
 
+def _froc_curve(
+    scores: NDArray[np.float64], right: NDArray[np.bool_], feet: int, total: int
+) -> list[tuple[float, float]]:
+    """(false finds a foot, sensitivity) at each score, the highest first."""
+    curve = [(0.0, 0.0)]
+    for score in np.unique(scores)[::-1]:
+        passed = scores >= score
+        false, true = (passed & ~right).sum(), (passed & right).sum()
+        curve.append((float(false / feet), float(true / total)))
+    return curve
+
+
 def findings(cases: Sequence[CaseScores]) -> Json:
-    """Levels against what the clinical files name; only PRESENT counts as positive, and what could
-    not be measured counts neither way.
+    """Levels against what the clinical files name.
+
+    Only PRESENT counts as positive, and what could not be measured counts neither way.
     """
     told = [c for c in cases if c.findings_truth is not None]
-    names = [t.name for t in FINDINGS]
-    out: Json = {
+    return {
         "n_cases": len(told),
         "why": None if told else "no clinical file names a disease",
-        "per_class": {},
+        "per_class": {rule.name: _finding(rule.name, told) for rule in FINDINGS},
+        "matrix": {rule.name: _matrix_row(rule.name, told) for rule in FINDINGS},
     }
-    for name in names:
-        levels = [c.findings.get(name) for c in told]
-        used = [
-            c
-            for c, level in zip(told, levels, strict=True)
-            if level not in (None, Level.NOT_MEASURABLE)
-        ]
-        real = _any(used, lambda c, name=name: name in (c.findings_truth or ()))
-        seen = _any(used, lambda c, name=name: c.findings.get(name) is Level.PRESENT)
-        pairs = [(real[p], seen[p]) for p in real]
-        out["per_class"][name] = {
-            "true_positive": pairs.count((True, True)),
-            "false_positive": pairs.count((False, True)),
-            "false_negative": pairs.count((True, False)),
-            "true_negative": pairs.count((False, False)),
-            "possible": levels.count(Level.POSSIBLE),
-            "not_measurable": levels.count(Level.NOT_MEASURABLE),
-            **_rates(real, seen),
-        }
-    # rows: what the clinical file names; columns: findings PRESENT. A case with several counts in
-    # several cells.
-    out["matrix"] = {
-        row: {
-            column: sum(
-                row in (c.findings_truth or ()) and c.findings.get(column) is Level.PRESENT
-                for c in told
-            )
-            for column in names
-        }
-        | {"n_cases": sum(row in (c.findings_truth or ()) for c in told)}
-        for row in names
+
+
+def _finding(name: str, told: Sequence[CaseScores]) -> Json:
+    """Of patients: right and wrong, sensitivity and specificity."""
+    levels = [c.findings.get(name) for c in told]
+    used = [c for c in told if c.findings.get(name) not in (None, Level.NOT_MEASURABLE)]
+    real = _any(used, lambda c: name in (c.findings_truth or ()))
+    seen = _any(used, lambda c: c.findings.get(name) is Level.PRESENT)
+    pairs = [(real[p], seen[p]) for p in real]
+    return {
+        "true_positive": pairs.count((True, True)),
+        "false_positive": pairs.count((False, True)),
+        "false_negative": pairs.count((True, False)),
+        "true_negative": pairs.count((False, False)),
+        "possible": levels.count(Level.POSSIBLE),
+        "not_measurable": levels.count(Level.NOT_MEASURABLE),
+        **_rates(real, seen),
     }
-    return out
+
+
+def _matrix_row(row: str, told: Sequence[CaseScores]) -> dict[str, int]:
+    """Of the cases whose clinical file names a finding: how many have each one PRESENT.
+
+    A case with several diseases counts in several rows.
+    """
+    own = [c for c in told if row in (c.findings_truth or ())]
+    counts = {}
+    for rule in FINDINGS:
+        counts[rule.name] = sum(c.findings.get(rule.name) is Level.PRESENT for c in own)
+    return {**counts, "n_cases": len(own)}

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.angles import angle_deg
-from footcli.domain import CaseResult, Plane, Point
+from footcli.domain import CaseResult, Landmark, Plane, Point
 from footcli.frame.axes import FootFrame
 from footcli.geometry import apply
-from footcli.kinds import ANGLE, ANGLES, landmark_names
+from footcli.kinds import ANGLES, AngleKind, landmark_names
 
 Array = NDArray[np.float64]
 SOURCES = ("landmarks", "masks")
+NOWHERE = (np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,37 +50,48 @@ def poses(
     labels: uint8 (z, y, x), whose bones give the area. spacing_mm: (3,) x, y, z, None where the
     scan has none.
     """
-    found = {p.name: p for result in results for p in result.landmarks}
-    if len(results) > 1:  # two feet: the points of the one that lies nearer
-        found = {p.name: p for p in min(results, key=lambda r: _apart(truth, r)).landmarks}
+    found = {p.name: p for p in _nearest(truth, results).landmarks}
     silhouettes: dict[Plane, float] = {}
     out = []
-    for name in (a.name for a in ANGLES):
-        points = landmark_names(name)
-        if not any(p in truth for p in points):
+    for kind in ANGLES:
+        names = landmark_names(kind.name)
+        if not any(name in truth for name in names):
             continue
-        plane = ANGLE[name].plane
-        if plane not in silhouettes:
-            silhouettes[plane] = float(np.count_nonzero(labels.any(plane.array_axis)))
-        axes = [a for a in range(3) if a != plane.axis]
-        real = np.array([truth.get(p, (np.nan,) * 3) for p in points], np.float64)
-        seen = np.array(
-            [found[p].xyz_vox if p in found else (np.nan,) * 3 for p in points], np.float64
-        )
-        apart = (seen - real) * (np.nan if spacing_mm is None else spacing_mm)
-        scores = [found[p].score for p in points if p in found]
-        out.append(
-            Pose(
-                name,
-                real[:, axes],
-                seen[:, axes],
-                np.linalg.norm(apart[:, axes], axis=1),
-                np.linalg.norm(apart, axis=1),
-                max(silhouettes[plane], 1.0),
-                float(np.mean(scores)) if scores else 0.0,
-            )
-        )
+        if kind.plane not in silhouettes:
+            area = float(np.count_nonzero(labels.any(kind.plane.array_axis)))
+            silhouettes[kind.plane] = max(area, 1.0)
+        real = np.array([truth.get(name, NOWHERE) for name in names], np.float64)
+        own = [found.get(name) for name in names]
+        out.append(_pose(kind, real, own, spacing_mm, silhouettes[kind.plane]))
     return tuple(out)
+
+
+def _nearest(truth: Mapping[str, Point], results: Sequence[CaseResult]) -> CaseResult:
+    """Of two feet the one whose points lie nearer to the truth's."""
+    return min(results, key=lambda r: _apart(truth, r)) if len(results) > 1 else results[0]
+
+
+def _pose(
+    kind: AngleKind,
+    real: Array,
+    own: Sequence[Landmark | None],
+    spacing_mm: Array | None,
+    area_px: float,
+) -> Pose:
+    """real: (4, 3) voxels. own: what was found of the four points."""
+    axes = [axis for axis in range(3) if axis != kind.plane.axis]
+    seen = np.array([NOWHERE if p is None else p.xyz_vox for p in own], np.float64)
+    apart = (seen - real) * (np.nan if spacing_mm is None else spacing_mm)
+    scores = [p.score for p in own if p is not None]
+    return Pose(
+        kind.name,
+        real[:, axes],
+        seen[:, axes],
+        np.linalg.norm(apart[:, axes], axis=1),
+        np.linalg.norm(apart, axis=1),
+        area_px,
+        float(np.mean(scores)) if scores else 0.0,
+    )
 
 
 def _apart(truth: Mapping[str, Point], result: CaseResult) -> float:
@@ -98,19 +110,23 @@ def angle_pairs(
 
     True angles are read in the foot's own views, as the measured ones are.
     """
-    if len(results) > 1:
-        results = [min(results, key=lambda r: _apart(truth, r))]
-    found = {(m.name, str(m.source)): m.value for result in results for m in result.measurements}
+    measured = _nearest(truth, results).measurements
+    found = {(m.name, str(m.source)): m.value for m in measured}
     out: dict[tuple[str, str], tuple[float, float | None]] = {}
-    for name in (a.name for a in ANGLES):
-        points = [truth.get(p) for p in landmark_names(name)]
-        whole = [p for p in points if p is not None]
-        if len(whole) < 4:
-            continue
-        try:
-            value = angle_deg(name, apply(frame.to_foot, np.array(whole)))
-        except ValueError:  # two points of a line at one place: no angle
-            continue
-        for source in SOURCES:
-            out[name, source] = (value, found.get((name, source)))
+    for kind in ANGLES:
+        value = _true_angle(kind.name, truth, frame)
+        if value is not None:
+            for source in SOURCES:
+                out[kind.name, source] = (value, found.get((kind.name, source)))
     return out
+
+
+def _true_angle(name: str, truth: Mapping[str, Point], frame: FootFrame) -> float | None:
+    """An angle of the truth's points, degrees; None where one is missing or two fall together."""
+    points = [truth[point] for point in landmark_names(name) if point in truth]
+    if len(points) < 4:
+        return None
+    try:
+        return angle_deg(name, apply(frame.to_foot, np.array(points)))
+    except ValueError:
+        return None

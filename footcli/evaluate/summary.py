@@ -31,12 +31,13 @@ from footcli.evaluate.volumes import (
     Draws,
     add_radial,
     add_volumes,
+    bone_table,
     case_volumes,
     macro_mean,
     mean_json,
     point_errors,
 )
-from footcli.kinds import ANGLES, BONES
+from footcli.kinds import ANGLES
 
 AP_ROUNDS, AP_WORK = 200, 2e7
 """Bootstrap rounds of AP: each walks through all detections, so large sets, whose intervals are
@@ -86,8 +87,9 @@ def unknown_labels(cases: Sequence[CaseScores]) -> dict[str, int]:
 def ap_rounds(
     name: str, problem: Problem, run: Any, cases: Sequence[CaseScores], draws: Draws
 ) -> dict[str, Array]:
-    """Class -> (rounds, 10) AP of each resample, NaN where it drew no truth; classes with truth in
-    fewer than FEWEST cases are left out.
+    """Class -> (rounds, 10) AP of each resample, NaN where it drew no truth.
+
+    Classes with truth in fewer than FEWEST cases are left out.
     """
     if draws is None or run is None:
         return {}
@@ -101,9 +103,8 @@ def ap_rounds(
     for k, own in ranked.items():
         if np.count_nonzero(own.positives) >= FEWEST:
             found = [weighted_ap(own, weights) for weights in draws[:rounds]]
-            out[problem.classes[k - 1]] = np.array(
-                [np.full(10, np.nan) if v is None else v for v in found]
-            )
+            rows = [np.full(10, np.nan) if ap is None else ap for ap in found]
+            out[problem.classes[k - 1]] = np.array(rows)
     return out
 
 
@@ -130,33 +131,40 @@ def _precision_json(
 
 def _angle(name: str, cases: Sequence[CaseScores], draws: Draws) -> Json:
     """Agreement of an angle with the truth, the landmarks' values first, then of each source."""
-    by_source: dict[str, Json] = {}
-    for source in SOURCES:
-        pairs = [c.angles.get((name, source)) for c in cases]
-        real = np.array([np.nan if p is None else p[0] for p in pairs])
-        seen = np.array([np.nan if p is None or p[1] is None else p[1] for p in pairs], np.float64)
-        both = np.isfinite(real) & np.isfinite(seen)
-        gap = np.where(both, seen - real, np.nan)
-        own: Json = {
-            **mean_json("mae_deg", np.abs(gap), draws),
-            "bias_deg": float(gap[both].mean()) if both.any() else None,
-            "limits_deg": limits_of_agreement(gap[both]),
-            "icc21": icc21(real[both], seen[both]),
-            "n": int(both.sum()),
-            "n_not_measured": int((np.isfinite(real) & ~both).sum()),
-        }
-        if draws is not None and both.sum() >= FEWEST:
-            own["icc21_ci95"] = any_interval(
-                partial(_resampled_icc, real, seen, both), draws[:AP_ROUNDS]
-            )
-        if own["icc21"] is None:
-            own["why"] = next((c.why["angles"] for c in cases if "angles" in c.why), None) or (
-                "fewer than 3 cases, or all alike"
-                if both.any()
-                else "no case has this angle in truth and result"
-            )
-        by_source[source] = own
+    by_source = {source: _agreement(name, source, cases, draws) for source in SOURCES}
     return {**by_source["landmarks"], "by_source": by_source}
+
+
+def _agreement(name: str, source: str, cases: Sequence[CaseScores], draws: Draws) -> Json:
+    """Agreement of an angle from one source with the truth."""
+    pairs = [c.angles.get((name, source), (np.nan, None)) for c in cases]
+    real = np.array([true for true, _ in pairs], np.float64)
+    seen = np.array([np.nan if found is None else found for _, found in pairs], np.float64)
+    both = np.isfinite(real) & np.isfinite(seen)
+    gap = np.where(both, seen - real, np.nan)
+    out: Json = {
+        **mean_json("mae_deg", np.abs(gap), draws),
+        "bias_deg": float(gap[both].mean()) if both.any() else None,
+        "limits_deg": limits_of_agreement(gap[both]),
+        "icc21": icc21(real[both], seen[both]),
+        "n": int(both.sum()),
+        "n_not_measured": int((np.isfinite(real) & ~both).sum()),
+    }
+    if draws is not None and both.sum() >= FEWEST:
+        resampled = partial(_resampled_icc, real, seen, both)
+        out["icc21_ci95"] = any_interval(resampled, draws[:AP_ROUNDS])
+    if out["icc21"] is None:
+        out["why"] = _why_no_icc(cases, bool(both.any()))
+    return out
+
+
+def _why_no_icc(cases: Sequence[CaseScores], some: bool) -> str:
+    told = [c.why["angles"] for c in cases if "angles" in c.why]
+    if told:
+        return told[0]
+    if some:
+        return "fewer than 3 cases, or all alike"
+    return "no case has this angle in truth and result"
 
 
 def _resampled_icc(
@@ -167,43 +175,43 @@ def _resampled_icc(
 
 
 def _groups(cases: Sequence[CaseScores], precision: Mapping[str, Precision | None]) -> Json:
-    """dimension -> value -> key numbers of the cases (or, by plane, of the slices) in that group,
-    defined as for all cases.
+    """dimension -> value -> key numbers of the cases in that group, defined as for all cases.
+
+    By plane: of the slices.
     """
-    keys = {key for p in precision.values() if p is not None for key in p.groups}
-    keys |= {f"{d}={v}" for c in cases for d, values in c.groups.items() for v in values}
-    volumes = {id(c): case_volumes(c) for c in cases}
+    keys: set[str] = set()
+    for p in precision.values():
+        keys |= set() if p is None else p.groups.keys()
+    for case in cases:
+        for dimension, values in case.groups.items():
+            keys |= {f"{dimension}={value}" for value in values}
     out: Json = {}
     for key in sorted(keys):
         dimension, value = key.split("=", 1)
-        own = (
-            [c for c in cases if value in c.groups.get(dimension, ())]
-            if dimension != "plane"
-            else list(cases)
-        )
+        by_plane = dimension == "plane"
+        own = [c for c in cases if by_plane or value in c.groups.get(dimension, ())]
         line: Json = {"n_cases": len(own)}
         for task, p in precision.items():
-            line |= {
-                f"{task}.{k}": v
-                for k, v in (p.groups.get(key, {}) if p is not None else {}).items()
-            }
-        if dimension != "plane":
-            for name in ("dice", "hd95_mm"):
-                table = [
-                    [volumes[id(c)][name].get(k, np.nan) for k in range(1, len(BONES) + 1)]
-                    for c in own
-                ]
-                line[f"bones.{name}"] = macro_mean(np.array(table))
-            line["landmarks.mre_mm"] = mean_known(
-                [e for c in own for e in point_errors(c).values()]
-            )
-            for angle in ANGLES:
-                pairs = [c.angles.get((angle.name, "landmarks")) for c in own]
-                gaps = [
-                    abs(pair[1] - pair[0])
-                    for pair in pairs
-                    if pair is not None and pair[1] is not None
-                ]
-                line[f"angles.{angle.name}.mae_deg"] = mean_known(gaps)
+            found = {} if p is None else p.groups.get(key, {})
+            line |= {f"{task}.{name}": number for name, number in found.items()}
+        if not by_plane:
+            line |= _group_numbers(own)
         out.setdefault(dimension, {})[value] = line
+    return out
+
+
+def _group_numbers(cases: Sequence[CaseScores]) -> Json:
+    """Numbers of a group of cases beside its AP."""
+    volumes = [case_volumes(c) for c in cases]
+    out: Json = {}
+    for name in ("dice", "hd95_mm"):
+        out[f"bones.{name}"] = macro_mean(bone_table([v[name] for v in volumes]))
+    errors: list[float] = []
+    for case in cases:
+        errors += point_errors(case).values()
+    out["landmarks.mre_mm"] = mean_known(errors)
+    for kind in ANGLES:
+        pairs = [c.angles.get((kind.name, "landmarks"), (0.0, None)) for c in cases]
+        gaps = [abs(found - true) for true, found in pairs if found is not None]
+        out[f"angles.{kind.name}.mae_deg"] = mean_known(gaps)
     return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,20 +48,22 @@ class Truth:
 
     @property
     def outlined(self) -> tuple[Plane, ...]:
-        return tuple(
-            p for p in Plane if any(label.polygons for label in self.slices.get(p, {}).values())
-        )
+        """The planes that hold any outline."""
+        found = []
+        for plane in Plane:
+            labels = self.slices.get(plane, {}).values()
+            if any(label.polygons for label in labels):
+                found.append(plane)
+        return tuple(found)
 
     @property
     def whole(self) -> Plane | None:
-        return next(
-            (
-                p
-                for p in self.outlined
-                if len(self.slices[p]) == max(self.slices[p]) - min(self.slices[p]) + 1 > 1
-            ),
-            None,
-        )
+        """The first outlined plane whose readable slices leave no gap."""
+        for plane in self.outlined:
+            slices = self.slices[plane]
+            if len(slices) == max(slices) - min(slices) + 1 > 1:
+                return plane
+        return None
 
     @property
     def complete(self) -> bool:
@@ -71,21 +73,29 @@ class Truth:
         return self.whole is not None and not self.cut_bones() and not self.void_bones()
 
     def cut_bones(self) -> set[int]:
-        """Bones (ids) that the first or last labelled slice of the whole plane still shows, but for
-        slices at the grid's own ends.
+        """Bones (ids) that the first or last labelled slice of the whole plane still shows.
+
+        But for slices at the grid's own ends.
         """
         if self.whole is None:
             return set()
         slices, count = self.slices[self.whole], self.shape[self.whole.array_axis]
-        ends = [i for i in (min(slices), max(slices)) if 0 < i < count - 1]
-        return {BONE_ID[name] for i in ends for name in slices[i].polygons}
+        found: set[int] = set()
+        for index in (min(slices), max(slices)):
+            if 0 < index < count - 1:
+                found.update(BONE_ID[name] for name in slices[index].polygons)
+        return found
 
     def void_bones(self) -> set[int]:
-        """Bones (ids) of the whole plane of which an outline was left out: nobody can tell their
-        distances.
+        """Bones (ids) of the whole plane of which an outline was left out.
+
+        Nobody can tell their distances.
         """
-        slices = self.slices[self.whole].values() if self.whole is not None else ()
-        return {BONE_ID[name] for label in slices for name in label.void if name in BONE_ID}
+        found: set[int] = set()
+        if self.whole is not None:
+            for label in self.slices[self.whole].values():
+                found.update(BONE_ID[name] for name in label.void if name in BONE_ID)
+        return found
 
     def boxes(self) -> Iterator[SliceBox]:
         """Every box of every slice."""
@@ -105,50 +115,58 @@ def read_truth(
     """
     truth = Truth(shape)
     _check_sizes(ref, shape)
-    truth.unknown["label file that is a copy of another"] = sum(
-        path.suffix.lower() == ".json" for path in ref.copies
-    )
+    copies = sum(path.suffix.lower() == ".json" for path in ref.copies)
+    truth.unknown["label file that is a copy of another"] = copies
     for plane, places in slice_places(ref, names, shape).items():
         truth.unknown["label file that names no slice"] += len(ref.labels[plane]) - len(places)
-        rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
-        for stem, index in places.items():
-            try:
-                label = inside_image(read_slice_label(*ref.labels[plane][stem]), (rows, columns))
-            except TruthError:
-                truth.unknown["unreadable label file"] += 1
-                continue
-            truth.slices.setdefault(plane, {})[index] = label
-            truth.unknown.update(label.unknown)
-            if (
-                truth.clinical is None
-                and label.clinical is not None
-                and says_something(label.clinical)
-            ):
-                truth.clinical = label.clinical
+        _read_slices(truth, ref, plane, places)
     _refuse_other_grid(truth)
+    _read_points(truth, ref)
+    truth.unknown = +truth.unknown
+    return truth
+
+
+def _read_slices(truth: Truth, ref: CaseRef, plane: Plane, places: Mapping[str, int]) -> None:
+    """Read the labels of a plane into the truth. places: label stem -> slice index."""
+    size = _picture_size(truth.shape, plane)
+    for stem, index in places.items():
+        try:
+            label = inside_image(read_slice_label(*ref.labels[plane][stem]), size)
+        except TruthError:
+            truth.unknown["unreadable label file"] += 1
+            continue
+        truth.slices.setdefault(plane, {})[index] = label
+        truth.unknown.update(label.unknown)
+        told = label.clinical
+        if truth.clinical is None and told is not None and says_something(told):
+            truth.clinical = told
+
+
+def _read_points(truth: Truth, ref: CaseRef) -> None:
+    """Read the key points of a case into the truth."""
     for path in ref.angle_files:
         try:
             points, left_out = read_angle_points(path)
         except TruthError:
             truth.unknown["unreadable angle file"] += 1
             continue
-        truth.points |= {name: at for name, at in points.items() if name in LANDMARKS}
-        truth.unknown["key point of an unknown name"] += sum(
-            name not in LANDMARKS for name in points
-        )
+        known = {name: at for name, at in points.items() if name in LANDMARKS}
+        truth.points |= known
+        truth.unknown["key point of an unknown name"] += len(points) - len(known)
         truth.unknown["key point without numbers"] += left_out
-    truth.unknown = +truth.unknown
-    return truth
+
+
+def _picture_size(shape: tuple[int, ...], plane: Plane) -> tuple[int, int]:
+    """(rows, columns) of a plane's slices in a grid (z, y, x)."""
+    rows, columns = (n for axis, n in enumerate(shape) if axis != plane.array_axis)
+    return rows, columns
 
 
 def _refuse_other_grid(truth: Truth) -> None:
-    """Raises TruthError where too many labelled slices of a plane had outlines beyond the result's
-    image.
-    """
+    """Raises TruthError where too many slices of a plane had outlines beyond the result's image."""
     for plane, slices in truth.slices.items():
-        if sum(BEYOND in label.unknown for label in slices.values()) > max(
-            1, OTHER_GRID * len(slices)
-        ):
+        beyond = sum(BEYOND in label.unknown for label in slices.values())
+        if beyond > max(1, OTHER_GRID * len(slices)):
             raise TruthError(
                 f"{plane} labels reach beyond the result's image: they belong to another grid"
             )
@@ -157,38 +175,44 @@ def _refuse_other_grid(truth: Truth) -> None:
 def slice_places(
     ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]
 ) -> dict[Plane, dict[str, int]]:
-    """Plane -> label stem -> slice index: by the source's name, else by its place among the plane's
-    images, else by its number.
+    """Plane -> label stem -> slice index.
 
-    Labels whose name ends in no number, and is none of a slice, are left out. Raises TruthError if
-    a label has no slice, or if its number may count from 0 or from 1.
+    By the source's name, else by its place among the plane's images, else by its number. Labels
+    whose name ends in no number, and is none of a slice, are left out. Raises TruthError if a label
+    has no slice, or if its number may count from 0 or from 1.
     """
-    numbers = {
-        plane: {stem: int(m[1]) for stem in files if (m := re.search(r"(\d+)$", stem))}
-        for plane, files in ref.labels.items()
-    }
+    numbers = {plane: _numbers(files) for plane, files in ref.labels.items()}
     known = {plane: names.get(plane) or _image_stems(ref, plane, shape) for plane in ref.labels}
-    first = _first(
-        {plane: set(found.values()) for plane, found in numbers.items() if not known[plane]},
-        {p: shape[p.array_axis] for p in ref.labels},
-    )
+    unnamed = {plane: set(numbers[plane].values()) for plane in ref.labels if not known[plane]}
+    first = _first(unnamed, {plane: shape[plane.array_axis] for plane in ref.labels})
     out: dict[Plane, dict[str, int]] = {}
     for plane, files in ref.labels.items():
-        count, by_name = shape[plane.array_axis], {name: i for i, name in enumerate(known[plane])}
-        places = (
-            by_name
-            if by_name
-            else {stem: number - first for stem, number in numbers[plane].items()}
-        )
+        places = {name: index for index, name in enumerate(known[plane])}
+        if not places:
+            places = {stem: number - first for stem, number in numbers[plane].items()}
         named = [stem for stem in files if stem in places or stem in numbers[plane]]
-        lost = next((stem for stem in named if not 0 <= places.get(stem, -1) < count), None)
-        if lost is not None:
-            raise TruthError(
-                f"label {lost} has no slice among the result's {count} of {plane}: they belong to "
-                "another grid"
-            )
+        _refuse_lost(named, places, plane, shape[plane.array_axis])
         out[plane] = {stem: places[stem] for stem in named}
     return out
+
+
+def _numbers(stems: Iterable[str]) -> dict[str, int]:
+    """Label stem -> the number at its end, of those that have one."""
+    found = {}
+    for stem in stems:
+        if match := re.search(r"(\d+)$", stem):
+            found[stem] = int(match[1])
+    return found
+
+
+def _refuse_lost(stems: Sequence[str], places: Mapping[str, int], plane: Plane, count: int) -> None:
+    """Raises TruthError for a label that has no slice."""
+    for stem in stems:
+        if not 0 <= places.get(stem, -1) < count:
+            raise TruthError(
+                f"label {stem} has no slice among the result's {count} of {plane}: they belong to "
+                "another grid"
+            )
 
 
 def _first(numbers: Mapping[Plane, set[int]], counts: Mapping[Plane, int]) -> int:
@@ -221,7 +245,7 @@ def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:
     for plane, images in ref.images.items():
         if plane is None or not images:
             continue
-        rows, columns = (shape[2 - axis] for axis in (2, 1, 0) if axis != plane.axis)
+        rows, columns = _picture_size(shape, plane)
         size = _size(images[len(images) // 2])
         if size is not None and size != (rows, columns):
             raise TruthError(

@@ -29,36 +29,36 @@ Json = dict[str, Any]
 
 
 def validate(cases: Sequence[CaseScores]) -> Json:
-    """bones, landmarks, lesions: the mean over classes as `score`, and `per_class`; None for a
-    class that nothing is known of.
+    """bones, landmarks, lesions: the mean over classes as `score`, and `per_class`.
+
+    None for a class that nothing is known of.
     """
-    bones = {term.name: bone_share(cases, k) for k, term in enumerate(BONES, start=1)}
-    angles = {
-        term.name: pose_share([p for c in cases for p in c.poses if p.angle == term.name])
-        for term in ANGLES
-    }
-    lesions = {term.name: lesion_ap(cases, term.name) for term in LESIONS}
+    bones = {bone.name: bone_share(cases, k) for k, bone in enumerate(BONES, start=1)}
+    poses: dict[str, list[Pose]] = {kind.name: [] for kind in ANGLES}
+    for case in cases:
+        for pose in case.poses:
+            poses[pose.angle].append(pose)
+    angles = {name: pose_share(own) for name, own in poses.items()}
+    lesions = {kind.name: lesion_ap(cases, kind.name) for kind in LESIONS}
     tasks = {"bones": bones, "landmarks": angles, "lesions": lesions}
-    return {
-        name: {"score": mean_known(found.values()), "per_class": found}
-        for name, found in tasks.items()
-    }
+    out: Json = {}
+    for name, found in tasks.items():
+        out[name] = {"score": mean_known(found.values()), "per_class": found}
+    return out
 
 
 def bone_share(cases: Sequence[CaseScores], bone: int) -> float | None:
-    """Share of labelled slices, all planes, where truth and result overlap by half, or both lack
-    the bone.
+    """Share of labelled slices where truth and result overlap by half, or both lack the bone.
+
+    Over all planes.
     """
-    slices = sum(n for c in cases if c.has_bones for n in c.labelled.values())
-    wrong = 0
+    slices, wrong = 0, 0
     for case in cases:
         if case.has_bones:
             own = case.rows[case.rows["bone"] == bone]
-            wrong += int(
-                np.count_nonzero(
-                    own["common"] < IOU * (own["truth"] + own["found"] - own["common"])
-                )
-            )
+            union = own["truth"] + own["found"] - own["common"]
+            wrong += int(np.count_nonzero(own["common"] < IOU * union))
+            slices += sum(case.labelled.values())
     return (slices - wrong) / slices if slices else None
 
 

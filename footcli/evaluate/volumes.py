@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from footcli.evaluate.agree import macro_interval, mean_interval
 from footcli.evaluate.gather import CaseScores
+from footcli.evaluate.points import Pose
 from footcli.evaluate.tables import PLANES
 from footcli.kinds import ANGLES, BONES, landmark_names
 
@@ -47,29 +50,36 @@ def case_volumes(case: CaseScores) -> dict[str, dict[int, float]]:
 
 
 def add_volumes(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
-    """Of each bone the mean over cases, of all bones the mean of those; a bone that was not found
-    has Dice 0 and no distance.
+    """Of each bone the mean over cases, of all bones the mean of those.
+
+    A bone that was not found has Dice 0 and no distance.
     """
     found = [case_volumes(c) for c in cases]
     for key in VOLUME_KEYS:
-        table = np.array([[f[key].get(k, np.nan) for k in range(1, len(BONES) + 1)] for f in found])
+        table = bone_table([f[key] for f in found])
         for k, bone in enumerate(BONES):
             out["per_class"][bone.name] |= mean_json(key, table[:, k], draws)
         out[key], out[f"{key}_ci95"] = macro_mean(table), macro_interval(table, draws)
         if out[key] is None:
-            out[f"{key}_why"] = next(
-                (c.why["distances"] for c in cases if "distances" in c.why),
-                "no bone is in truth and result",
-            )
+            told = [c.why["distances"] for c in cases if "distances" in c.why]
+            out[f"{key}_why"] = told[0] if told else "no bone is in truth and result"
+    dice = [f["dice"] for f in found]
     for k, bone in enumerate(BONES, start=1):
-        own = [f["dice"] for f in found]
+        slices = [np.count_nonzero((c.rows["bone"] == k) & (c.rows["truth"] > 0)) for c in cases]
         out["per_class"][bone.name] |= {
-            "n_cases": sum(k in d for d in own),
-            "n_not_found": sum(d.get(k) == 0.0 for d in own),
-            "n_slices": int(
-                sum(np.count_nonzero((c.rows["bone"] == k) & (c.rows["truth"] > 0)) for c in cases)
-            ),
+            "n_cases": sum(k in own for own in dice),
+            "n_not_found": sum(own.get(k) == 0.0 for own in dice),
+            "n_slices": int(sum(slices)),
         }
+
+
+def bone_table(found: Sequence[Mapping[int, float]]) -> Array:
+    """Bone id -> value of each case, as (cases, bones); NaN where a case has none."""
+    ids = range(1, len(BONES) + 1)
+    rows = []
+    for own in found:
+        rows.append([own.get(k, np.nan) for k in ids])
+    return np.array(rows)
 
 
 def macro_mean(table: Array) -> float | None:
@@ -91,46 +101,65 @@ def mean_json(key: str, values: Array, draws: Draws) -> Json:
     }
 
 
+@dataclass(slots=True)
+class _Radial:
+    """Radial errors gathered over cases. errors: infinite for a point that was not found."""
+
+    errors: dict[str, list[float]]
+    points: dict[str, list[float]] = field(default_factory=dict)
+    missing: Counter[str] = field(default_factory=Counter)
+    deep: list[float] = field(default_factory=list)
+
+    def take(self, pose: Pose, known: bool) -> list[float]:
+        """Add the true points of a pose; returns the errors of those that were found.
+
+        known: the scan has millimetres.
+        """
+        out = []
+        for j, name in enumerate(landmark_names(pose.angle)):
+            if not np.isfinite(pose.truth[j]).all():
+                continue
+            lost = not np.isfinite(pose.found[j]).all()
+            self.missing[pose.angle] += lost
+            self.missing[name] += lost
+            if not known:
+                continue
+            error = float(np.inf) if lost else float(pose.errors_mm[j])
+            self.errors[pose.angle].append(error)
+            self.points.setdefault(name, []).append(error)
+            if not lost:
+                out.append(error)
+                self.deep.append(float(pose.deep_mm[j]))
+        return out
+
+
 def add_radial(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
-    """Radial errors in the plane of the angle, and in space; the share of points within some
-    distances, where a missing one fails.
+    """Radial errors in the plane of the angle, and in space.
+
+    And the share of points within some distances, where a missing one fails.
     """
-    errors: dict[str, list[float]] = {a.name: [] for a in ANGLES}
-    points: dict[str, list[float]] = {}
-    missing: dict[str, int] = {}
+    found = _Radial({kind.name: [] for kind in ANGLES})
     sums, counts = np.zeros(len(cases)), np.zeros(len(cases))
-    deep: list[float] = []
-    known = not cases or any("radial" not in c.why for c in cases)
     for i, case in enumerate(cases):
         for pose in case.poses:
-            for j, name in enumerate(landmark_names(pose.angle)):
-                if not np.isfinite(pose.truth[j]).all():
-                    continue
-                lost = not np.isfinite(pose.found[j]).all()
-                for key in (pose.angle, name):
-                    missing[key] = missing.get(key, 0) + lost
-                if "radial" in case.why:
-                    continue
-                error = float(np.inf) if lost else float(pose.errors_mm[j])
-                errors[pose.angle].append(error)
-                points.setdefault(name, []).append(error)
-                if not lost:
-                    sums[i] += error
-                    counts[i] += 1
-                    deep.append(float(pose.deep_mm[j]))
-    whole = [e for found in errors.values() for e in found]
-    out |= _radial(whole, sum(missing.get(a.name, 0) for a in ANGLES)) | {
-        "mre_mm_ci95": mean_interval(sums, counts, draws)
-    }
-    out["mre_3d_mm"] = float(np.mean(deep)) if deep else None
+            errors = found.take(pose, "radial" not in case.why)
+            for error in errors:
+                sums[i] += error
+            counts[i] += len(errors)
+    whole: list[float] = []
+    for own in found.errors.values():
+        whole += own
+    out |= _radial(whole, sum(found.missing[kind.name] for kind in ANGLES))
+    out["mre_mm_ci95"] = mean_interval(sums, counts, draws)
+    out["mre_3d_mm"] = float(np.mean(found.deep)) if found.deep else None
     if out["mre_mm"] is None:
-        out["mre_mm_why"] = (
-            "no key point is in truth and result" if known else "the scan has no millimetres"
-        )
-    for name, found in errors.items():
-        out["per_class"][name] |= _radial(found, missing.get(name, 0))
+        known = not cases or any("radial" not in c.why for c in cases)
+        none = "no key point is in truth and result"
+        out["mre_mm_why"] = none if known else "the scan has no millimetres"
+    for name, own in found.errors.items():
+        out["per_class"][name] |= _radial(own, found.missing[name])
     out["per_point"] = {
-        name: _radial(found, missing.get(name, 0)) for name, found in points.items()
+        name: _radial(own, found.missing[name]) for name, own in found.points.items()
     }
 
 

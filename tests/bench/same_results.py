@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+RENAMED = {"borderline": "possible"}  # keys of evaluation.json that say the same by another name
 FIRST_SEED, CASES, SPACING_MM = 101, 6, 1.0
 
 
@@ -62,7 +63,7 @@ def case_digests(folder: Path) -> dict[str, str]:
 def numbers(value: Any) -> Any:
     """The numbers of a JSON object with their keys; texts are left out."""
     if isinstance(value, dict):
-        return {key: numbers(item) for key, item in value.items()}
+        return {RENAMED.get(key, key): numbers(item) for key, item in value.items()}
     if isinstance(value, list):
         return [numbers(item) for item in value]
     return value if isinstance(value, int | float) else None
