@@ -11,10 +11,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.dataset.annotations import Box, write_angle_label, write_slice_label
+from footcli.dataset.angle_labels import write_angle_label
+from footcli.dataset.annotations import write_slice_label
 from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.dataset.outlines import polygons_of_mask
-from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Plane, Point
+from footcli.domain import (
+    Box,
+    CaseResult,
+    Finding,
+    Landmark,
+    Lesion,
+    Level,
+    Measurement,
+    Plane,
+    Point,
+)
 from footcli.kinds import BONES
 from footcli.provenance import InputFacts, Provenance
 from footcli.store.journal import add

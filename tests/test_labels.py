@@ -10,18 +10,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from footcli.dataset.annotations import (
+from footcli.dataset.angle_labels import read_angle_label, read_angle_points, write_angle_label
+from footcli.dataset.annotations import inside_image, read_slice_label, write_slice_label
+from footcli.dataset.clinical import (
     Clinical,
-    inside_image,
-    read_angle_label,
-    read_angle_points,
+    findings_named,
+    first_said,
     read_clinical,
-    read_slice_label,
-    write_angle_label,
     write_clinical,
-    write_slice_label,
 )
-from footcli.dataset.clinical import findings_named, first_said
 from footcli.dataset.outlines import mask_of_polygons, polygons_of_mask
 from footcli.dataset.series import SeriesName, series_name
 from footcli.errors import TruthError

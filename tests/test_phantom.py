@@ -18,7 +18,8 @@ from scipy import ndimage
 
 from footcli.anatomy.template import reference_foot, surface_points
 from footcli.angles import true_angles
-from footcli.dataset.annotations import read_angle_label, read_slice_label
+from footcli.dataset.angle_labels import read_angle_label
+from footcli.dataset.annotations import read_slice_label
 from footcli.dataset.clinical import read_clinical
 from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import CaseRef, Plane

@@ -14,7 +14,8 @@ import pytest
 from browser import needs_chromium, opened
 from dicom_files import ct, save
 
-from footcli.dataset.annotations import write_angle_label, write_slice_label
+from footcli.dataset.angle_labels import write_angle_label
+from footcli.dataset.annotations import write_slice_label
 from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.domain import Plane
 from footcli.errors import SetupError

@@ -104,9 +104,10 @@ def first_said(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
 
 def detail_parts(clinical: Clinical) -> tuple[str, ...]:
     """The single diseases of DiseaseDetail, as written: an entry may hold several between `;`."""
-    return tuple(
-        part.strip() for detail in clinical.details for part in detail.split(";") if part.strip()
-    )
+    parts: list[str] = []
+    for detail in clinical.details:
+        parts += [part.strip() for part in detail.split(";")]
+    return tuple(part for part in parts if part)
 
 
 def findings_named(clinical: Clinical) -> frozenset[str]:

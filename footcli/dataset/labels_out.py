@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from footcli.dataset.annotations import write_slice_label
 from footcli.dataset.outlines import polygons_of_mask
-from footcli.domain import CaseRef, Lesion, Plane, Volume
+from footcli.domain import Box, CaseRef, Lesion, Plane, Volume
 from footcli.geometry import slice_of
 from footcli.kinds import BONES
 from footcli.system.files import safe_text
@@ -30,20 +30,25 @@ def write_polygons(
     else PLANE_NUMBER.
     """
     for plane in Plane:
-        array_axis = plane.array_axis
-        names = source_names(plane, labels.shape, volume, ref) or tuple(
-            f"{plane}_{i:04d}" for i in range(labels.shape[array_axis])
-        )
-        for index in range(labels.shape[array_axis]):
-            mask = slice_of(labels, array_axis, index)
+        count = labels.shape[plane.array_axis]
+        names = source_names(plane, labels.shape, volume, ref)
+        names = names or tuple(f"{plane}_{i:04d}" for i in range(count))
+        for index in range(count):
+            mask = slice_of(labels, plane.array_axis, index)
             found = {BONES[k - 1].name: polygons_of_mask(mask == k) for k in np.unique(mask) if k}
-            boxes: dict[str, list[tuple[float, float, float, float]]] = {}
-            for lesion in lesions:
-                box = lesion.box_in(index) if lesion.plane is plane else None
-                if box is not None:
-                    boxes.setdefault(lesion.label, []).append(box)
+            boxes = _boxes(lesions, plane, index)
             if found or boxes:
                 write_slice_label(folder / plane / f"{names[index]}.json", found, boxes)
+
+
+def _boxes(lesions: tuple[Lesion, ...], plane: Plane, index: int) -> dict[str, list[Box]]:
+    """Lesion name -> its boxes in a slice."""
+    boxes: dict[str, list[Box]] = {}
+    for lesion in lesions:
+        box = lesion.box_in(index) if lesion.plane is plane else None
+        if box is not None:
+            boxes.setdefault(lesion.label, []).append(box)
+    return boxes
 
 
 def all_source_names(volume: Volume, ref: CaseRef) -> dict[Plane, tuple[str, ...]]:

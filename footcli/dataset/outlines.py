@@ -115,3 +115,8 @@ def _corners(points: Polygon) -> Polygon:
         np.any(np.sign(before) != np.sign(after), axis=1) | (np.abs(before).max(axis=1) > 1)
     ]
     return kept if len(kept) else points[:1]
+
+
+def plain_number(value: float) -> int | float:
+    """Whole numbers without a decimal point, as the data set writes them."""
+    return int(value) if float(value).is_integer() else round(float(value), 4)

@@ -8,13 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footcli.dataset.annotations import (
-    BEYOND,
-    SliceLabel,
-    inside_image,
-    read_angle_points,
-    read_slice_label,
-)
+from footcli.dataset.angle_labels import read_angle_points
+from footcli.dataset.annotations import BEYOND, SliceLabel, inside_image, read_slice_label
 from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError

@@ -47,6 +47,8 @@ class Voters:
     mirrored: bool = False
 
 
+# up and down, front and back as the files have them, or turned
+TURNS = ((False, False), (False, True), (True, False), (True, True))
 VOTERS = {
     "fast": Voters((Plane.AXL,)),
     "standard": Voters(tuple(Plane)),
@@ -88,20 +90,27 @@ def segment(
         part_mm = None if part is None else (part.start * spec.pixel_mm, part.stop * spec.pixel_mm)
         labels = settle(own, spec.pixel_mm)
         if labels.any():
-            sure = {
-                k: float(own[k][labels == k].mean())
-                for k in range(1, len(BONES) + 1)
-                if (labels == k).any()
-            }
+            sure = _confidence(own, labels)
             feet.append(Segmented(alone(grid, part_mm), own, labels, sure, turned, part_mm))
     if not feet:
         raise InferenceError("no_bone_found")
     return tuple(feet)
 
 
+def _confidence(probability: F32, labels: NDArray[np.uint8]) -> dict[int, float]:
+    """Bone id -> its mean probability over its voxels, of those that are there."""
+    found = {}
+    for k in range(1, len(BONES) + 1):
+        own = labels == k
+        if own.any():
+            found[k] = float(probability[k][own].mean())
+    return found
+
+
 def feet_of(probability: F32, pixel_mm: float) -> tuple[slice | None, ...]:
-    """(None,) for one foot; for two feet the ranges along x that part them, half way between their
-    heel bones.
+    """(None,) for one foot; for two feet the ranges along x that part them.
+
+    Half way between their heel bones.
     """
     heel = probability[BONE_ID["Calcaneus"]] > 0.5
     pieces, count = ndimage.label(heel)
@@ -109,16 +118,14 @@ def feet_of(probability: F32, pixel_mm: float) -> tuple[slice | None, ...]:
     big = [i + 1 for i in np.argsort(-sizes)[:2] if sizes[i] * pixel_mm**3 >= HEEL_ML * 1000]
     if len(big) < 2:
         return (None,)
-    ends = sorted(
-        (
-            int(np.flatnonzero((pieces == i).any((0, 1)))[0]),
-            int(np.flatnonzero((pieces == i).any((0, 1)))[-1]),
-        )
-        for i in big
-    )
-    if ends[1][0] - ends[0][1] < 0:
+    ends = []
+    for i in big:
+        columns = np.flatnonzero((pieces == i).any((0, 1)))
+        ends.append((int(columns[0]), int(columns[-1])))
+    left, right = sorted(ends)
+    if right[0] < left[1]:
         return (None,)
-    middle = (ends[0][1] + ends[1][0]) // 2 + 1
+    middle = (left[1] + right[0]) // 2 + 1
     return slice(0, middle), slice(middle, heel.shape[2])
 
 
@@ -136,17 +143,13 @@ def body_box(hu: F32) -> tuple[slice, slice, slice]:
     Raises InferenceError "no_bone_found" for a volume of air.
     """
     solid = hu > BODY_HU
+    if not solid.any():
+        raise InferenceError("no_bone_found.air")
     box = []
-    for axis in range(3):
+    for axis, size in enumerate(hu.shape):
         where = np.flatnonzero(solid.any(tuple(i for i in range(3) if i != axis)))
-        if where.size == 0:
-            raise InferenceError("no_bone_found.air")
-        box.append(
-            slice(
-                max(0, int(where[0]) - MARGIN_PX),
-                min(hu.shape[axis], int(where[-1]) + 1 + MARGIN_PX),
-            )
-        )
+        start, stop = int(where[0]) - MARGIN_PX, int(where[-1]) + 1 + MARGIN_PX
+        box.append(slice(max(0, start), min(size, stop)))
     return box[0], box[1], box[2]
 
 
@@ -161,22 +164,28 @@ def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int =
     full[0] = 1.0
     total = full[(slice(None), *box)]
     total[0] = 1e-6
-    backwards = tuple(-mm for mm in spec.offsets_mm)
     planes = [plane for plane in voters.planes if plane in spec.planes] or list(spec.planes)
     for plane in planes:
-        axis = 1 + {Plane.AXL: 0, Plane.COR: 1, Plane.SAG: 2}[plane]
-        target = np.moveaxis(total, axis, 1)
-        for index in range(0, inner.shape[axis - 1], every):
+        target = np.moveaxis(total, 1 + plane.array_axis, 1)
+        for index in range(0, inner.shape[plane.array_axis], every):
             stack = neighbours(inner, plane, index, spec.offsets_mm, spec.pixel_mm)
             target[:, index] += _asked(stack, session, spec)
-            if voters.mirrored and plane is Plane.SAG:
-                target[:, index] += _asked(
-                    neighbours(inner, plane, index, backwards, spec.pixel_mm), session, spec
-                )
-            elif voters.mirrored:
-                target[:, index] += _asked(stack[..., ::-1], session, spec)[..., ::-1]
+            if voters.mirrored:
+                target[:, index] += _asked_mirrored(inner, plane, index, session, spec)
     total /= len(planes) * (2 if voters.mirrored else 1)
     return full
+
+
+def _asked_mirrored(hu: F32, plane: Plane, index: int, session: Runner, spec: ModelSpec) -> F32:
+    """The answer for the mirror image of the foot, turned back.
+
+    A sagittal slice is its own mirror image; its neighbours change places.
+    """
+    if plane is Plane.SAG:
+        backwards = tuple(-mm for mm in spec.offsets_mm)
+        return _asked(neighbours(hu, plane, index, backwards, spec.pixel_mm), session, spec)
+    stack = neighbours(hu, plane, index, spec.offsets_mm, spec.pixel_mm)
+    return _asked(stack[..., ::-1], session, spec)[..., ::-1]
 
 
 def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
@@ -207,8 +216,9 @@ def by_bone(out: F32, classes: Sequence[str]) -> F32:
 
 
 def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:
-    """Up-down and front-back of a scan without directions: the turn in which the network is surest
-    of its bones.
+    """Up-down and front-back of a scan without directions.
+
+    The turn in which the network is surest of its bones.
     """
 
     def sureness(turned: tuple[bool, bool]) -> float:
@@ -216,19 +226,18 @@ def _find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, 
         found = vote(hu, session, spec, Voters((Plane.SAG, Plane.COR)), every=8)[1:] * 2
         return float(np.where(found > 0.8, found, 0).sum())
 
-    return max(((a, b) for a in (False, True) for b in (False, True)), key=sureness)
+    return max(TURNS, key=sureness)
 
 
 def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
-    """uint8 (z, y, x) labels: the likeliest class, the rays in order, one name a piece, of each
-    bone its largest piece, smooth.
+    """uint8 (z, y, x) labels: the likeliest class, the rays in order, one name a piece, smooth.
 
-    The midfoot is five bones and keeps every piece that is no speck.
+    Of each bone its largest piece; the midfoot is five bones and keeps every piece that is no
+    speck.
     """
     labels = np.zeros(probability.shape[1:], np.uint8)
     open_ = probability[0] <= 0.5  # elsewhere nothing but the background can be likeliest
     labels[open_] = probability[:, open_].argmax(0)
-    speck = SPECK_ML * 1000 / pixel_mm**3
     order_rays(labels, probability, pixel_mm)
     one_name(labels, probability[0])
     for bone, box in enumerate(ndimage.find_objects(labels, max_label=len(BONES)), start=1):
@@ -236,58 +245,72 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
             continue
         mask = labels[box] == bone
         kept = main_part(mask, probability[bone][box]) if bone in RAYS else mask
-        pieces, count = ndimage.label(kept)
-        sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-        sizes[0] = 0
         one = BONES[bone - 1].name != "MidFoot"
-        keep = sizes == sizes.max() if one else sizes >= max(speck, 0.04 * sizes.max())
-        if sizes.max() < speck:
-            keep[:] = False
-        kept = smooth(keep[pieces] & kept, one)
+        kept = smooth(_main_pieces(kept, one, SPECK_ML * 1000 / pixel_mm**3), one)
         labels[box][mask & ~kept] = 0
         labels[box][kept & (labels[box] == 0)] = bone
     return labels
 
 
+def _main_pieces(mask: NDArray[np.bool_], one: bool, speck: float) -> NDArray[np.bool_]:
+    """The largest piece, or with one=False all pieces that are no specks; nothing of specks alone.
+
+    speck: voxels.
+    """
+    pieces, count = ndimage.label(mask)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    keep = sizes == sizes.max() if one else sizes >= max(speck, 0.04 * sizes.max())
+    if sizes.max() < speck:
+        keep[:] = False
+    return np.asarray(keep[pieces] & mask)
+
+
 def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:
-    """Bring canonical labels to the input's own grid, uint8 (z, y, x): each bone's lead over the
-    others, interpolated.
+    """Bring canonical labels to the input's own grid, uint8 (z, y, x).
+
+    By each bone's lead over the others, interpolated.
     """
     shape = tuple(volume.hu.shape[i] for i in found.grid.order)
     spacing = volume.spacing_mm[::-1][list(found.grid.order)]
+    pixel = found.grid.pixel_mm
     out = np.zeros(shape, np.uint8)
     best = np.zeros(shape, np.float16)
     boxes = ndimage.find_objects(labels, max_label=len(BONES))
     for bone, box in enumerate(boxes, start=1):
         if box is None:
             continue
-        grown = tuple(
-            slice(max(0, s.start - 2), min(n, s.stop + 2))
-            for s, n in zip(box, labels.shape, strict=True)
-        )
-        here = found.probability[(slice(None), *grown)]
-        others = np.delete(here, bone, axis=0).max(0)
-        mine = labels[grown] == bone
-        near = ndimage.binary_dilation(mine)
-        lead = np.where(near, here[bone] - others, -1.0)
-        lead = np.where(
-            mine, np.maximum(lead, 0.02), np.where(labels[grown] > 0, np.minimum(lead, -0.02), lead)
-        )
-        fine = [
-            (
-                max(0, int(np.ceil(s.start * found.grid.pixel_mm / d))),
-                min(n, int((s.stop - 1) * found.grid.pixel_mm / d) + 1),
-            )
-            for s, d, n in zip(grown, spacing, shape, strict=True)
-        ]
-        for axis, ((a, b), s, d) in enumerate(zip(fine, grown, spacing, strict=True)):
-            at = np.arange(a, b) * d / found.grid.pixel_mm - s.start
-            weights = np.maximum(
-                0, 1 - np.abs(at[:, None] - np.arange(s.stop - s.start)[None])
-            ).astype(np.float32)
-            lead = np.moveaxis(np.tensordot(weights, lead, axes=(1, axis)), 0, axis)
-        part = tuple(slice(a, b) for a, b in fine)
-        wins = (lead > 0) & (lead > best[part])
-        out[part][wins] = bone
-        best[part][wins] = lead[wins]
+        grown = _grown(box, labels.shape)
+        lead = _lead(found.probability[(slice(None), *grown)], labels[grown], bone)
+        part = []
+        for axis, (run, step, count) in enumerate(zip(grown, spacing, shape, strict=True)):
+            first = max(0, int(np.ceil(run.start * pixel / step)))
+            stop = min(count, int((run.stop - 1) * pixel / step) + 1)
+            at = np.arange(first, stop) * step / pixel - run.start
+            weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(run.stop - run.start)))
+            moved = np.tensordot(weights.astype(np.float32), lead, axes=(1, axis))
+            lead = np.moveaxis(moved, 0, axis)
+            part.append(slice(first, stop))
+        here = tuple(part)
+        wins = (lead > 0) & (lead > best[here])
+        out[here][wins] = bone
+        best[here][wins] = lead[wins]
     return np.ascontiguousarray(to_input_order(out, found.grid.order, found.grid.flip))
+
+
+def _grown(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """A box and two voxels around it, inside the grid."""
+    pairs = zip(box, shape, strict=True)
+    return tuple(slice(max(0, s.start - 2), min(n, s.stop + 2)) for s, n in pairs)
+
+
+def _lead(probability: F32, labels: NDArray[np.uint8], bone: int) -> F32:
+    """How far a bone's probability leads that of all others; its own voxels always lead a little.
+
+    Voxels of other bones never do, and what is not near to the bone is far behind.
+    """
+    others = np.delete(probability, bone, axis=0).max(0)
+    mine = labels == bone
+    lead = np.where(ndimage.binary_dilation(mine), probability[bone] - others, -1.0)
+    held = np.where(labels > 0, np.minimum(lead, -0.02), lead)
+    return np.where(mine, np.maximum(lead, 0.02), held)

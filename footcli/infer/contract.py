@@ -72,8 +72,9 @@ def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) 
 
 
 def _check_points(spec: ModelSpec) -> None:
-    """Each output must be a point that the entry's view shows, under one of the names by which its
-    depth is found.
+    """Each output must be a point that the entry's view shows.
+
+    Under one of the names by which its depth is found.
     """
     if len(spec.planes) != 1 or spec.planes[0] not in CHANNELS:
         raise ValueError(
@@ -81,9 +82,11 @@ def _check_points(spec: ModelSpec) -> None:
             f"{', '.join(spec.planes)}"
         )
     plane = spec.planes[0]
-    known = {name for names in CHANNELS[plane] for name in names}
+    known: set[str] = set()
+    for names in CHANNELS[plane]:
+        known.update(names)
     for names in spec.points:
-        if not set(names) <= known or not any(name in OWNER for name in names):
+        if not known.issuperset(names) or OWNER.keys().isdisjoint(names):
             raise ValueError(
                 f"the {plane} view shows no point {', '.join(names)}: its points are "
                 f"{', '.join(sorted(known))}"
@@ -228,38 +231,41 @@ def _known_export(shape: Sequence[int], classes: int) -> str:
 
 
 def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
-    """The class names that the file itself carries, as Ultralytics writes them, must be those of
-    the entry, in the same order.
+    """The class names that the file itself carries must be those of the entry, in the same order.
+
+    As Ultralytics writes them.
     """
-    if spec.task == "landmarks" or "names" not in metadata:
-        return
-    try:
-        said = ast.literal_eval(metadata["names"])
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return  # text that nobody promised anything about
-    if isinstance(said, dict):
-        said = [
-            said[key]
-            for key in sorted(
-                said, key=str if any(not isinstance(key, int) for key in said) else None
-            )
-        ]
-    if not isinstance(said, list | tuple) or not all(isinstance(name, str) for name in said):
+    said = _names_in(metadata)
+    if spec.task == "landmarks" or said is None:
         return
     known = bone_name if spec.task == "bones" else lesion_name
     if spec.task == "bones" and len(said) == len(spec.classes) + 1 and known(said[0]) is None:
         said = said[1:]  # the background
-    names = [
-        known(name) for name in said
-    ]  # None: a word of its own, which says nothing against the manifest
-    if len(names) != len(spec.classes) or any(
-        name not in (None, wanted) for name, wanted in zip(names, spec.classes, strict=True)
-    ):
-        found = ", ".join(name[:40] for name in said[:12])
-        raise ValueError(
-            f"its own class names are {found}, the manifest says {', '.join(spec.classes)}: write "
-            "them in the file's order"
-        )
+    # None: a word of its own, which says nothing against the manifest
+    names = [known(name) for name in said]
+    if len(names) == len(spec.classes):
+        pairs = zip(names, spec.classes, strict=True)
+        if all(name in (None, wanted) for name, wanted in pairs):
+            return
+    found = ", ".join(name[:40] for name in said[:12])
+    raise ValueError(
+        f"its own class names are {found}, the manifest says {', '.join(spec.classes)}: write "
+        "them in the file's order"
+    )
+
+
+def _names_in(metadata: Mapping[str, str]) -> list[str] | None:
+    """The names of a file's metadata, in order; None where it carries none that can be read."""
+    try:
+        said = ast.literal_eval(metadata.get("names", ""))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None  # text that nobody promised anything about
+    if isinstance(said, dict):
+        numbered = all(isinstance(key, int) for key in said)
+        said = [said[key] for key in sorted(said, key=None if numbered else str)]
+    if not isinstance(said, list | tuple) or not all(isinstance(name, str) for name in said):
+        return None
+    return list(said)
 
 
 _CHECKS: dict[str, Callable[[ModelSpec, NDArray[Any], Shape], None]] = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
@@ -59,45 +60,68 @@ def find_lesions(
     Best first, from FAINT on; those of spec.by_angles whatever their score.
     """
     lesions: list[Lesion] = []
-    for plane in Plane:
-        classes = [
-            name for name in spec.classes if LESION[name].plane is plane and name not in unseen
-        ]
-        box = searched(labels, classes, grid.pixel_mm, plane.array_axis)
-        if plane not in spec.planes or box is None:
-            continue
-        tracks: list[_Track] = []
-        step = max(1, int(SLICE_MM / grid.pixel_mm + 1e-6))
-        for index in range(box[plane.array_axis].start, box[plane.array_axis].stop, step):
-            for label, xyxy, score in _detect(grid, plane, index, box, session, spec, classes):
-                _link(tracks, label, index, xyxy, score, LINK_GAP_MM / grid.pixel_mm)
-        step_mm = step * grid.pixel_mm
-        least = max(2, int(np.ceil(LEAST_THICK_MM / step_mm)))
-        for track in tracks:
+    step = max(1, int(SLICE_MM / grid.pixel_mm + 1e-6))
+    step_mm = step * grid.pixel_mm
+    least = max(2, int(np.ceil(LEAST_THICK_MM / step_mm)))
+    for plane in [plane for plane in Plane if plane in spec.planes]:
+        search = _Search(volume, grid, plane, step)
+        for track in _tracks(search, labels, session, spec, unseen):
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
             judged = track.label in spec.by_angles
             if (score >= FAINT or judged) and len(track.boxes) >= least:
-                lesions.append(
-                    _lesion(
-                        track, score, plane, volume, grid, step, _shown(labels) if judged else None
-                    )
-                )
+                over = _shown(labels) if judged else None
+                lesions.append(_lesion(track, score, search, over))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """Where lesions of a plane are looked for. step: canonical slices from one to the next."""
+
+    volume: Volume
+    grid: Canonical
+    plane: Plane
+    step: int
+
+
+def _tracks(
+    search: _Search,
+    labels: NDArray[np.uint8],
+    session: Runner,
+    spec: ModelSpec,
+    unseen: Iterable[str],
+) -> list[_Track]:
+    """The boxes of a plane's slices, linked."""
+    plane, grid = search.plane, search.grid
+    hidden = set(unseen)
+    own = [name for name in spec.classes if LESION[name].plane is plane]
+    classes = [name for name in own if name not in hidden]
+    box = searched(labels, classes, grid.pixel_mm, plane.array_axis)
+    tracks: list[_Track] = []
+    if box is not None:
+        along = box[plane.array_axis]
+        for index in range(along.start, along.stop, search.step):
+            out, shift = _answer(search, index, box, session, spec)
+            for name in classes:
+                scores = out[:, 4 + spec.classes.index(name)]
+                for xyxy, score in _detect(out[:, :4], scores):
+                    _link(tracks, name, index, xyxy + shift, score, LINK_GAP_MM / grid.pixel_mm)
+    return tracks
+
+
 def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
-    """Best first; a lesion that touches a better one of its own kind is the same lesion, followed a
-    second time.
-    """
+    """Best first; a lesion that touches a better one of its own kind is that one, seen twice."""
     kept: list[Lesion] = []
     for lesion in lesions:
-        low, high = np.array(lesion.box_vox[:3]), np.array(lesion.box_vox[3:])
-        if not any(
-            k.label == lesion.label and np.all(low < k.box_vox[3:]) and np.all(high > k.box_vox[:3])
-            for k in kept
-        ):
+        same = [other for other in kept if other.label == lesion.label]
+        if not any(_touch(lesion, other) for other in same):
             kept.append(lesion)
     return tuple(kept)
+
+
+def _touch(one: Lesion, two: Lesion) -> bool:
+    low, high = np.array(one.box_vox[:3]), np.array(one.box_vox[3:])
+    return bool(np.all(low < two.box_vox[3:]) and np.all(high > two.box_vox[:3]))
 
 
 def not_assessable(present: Mapping[str, bool]) -> dict[str, Line]:
@@ -110,61 +134,53 @@ def not_assessable(present: Mapping[str, bool]) -> dict[str, Line]:
 def searched(
     labels: NDArray[np.uint8], classes: Sequence[str], pixel_mm: float, axis: int
 ) -> tuple[slice, slice, slice] | None:
-    """The part of the grid in which these lesions are looked for, in slices along `axis`; None
-    where none of their bones is there.
+    """The part of the grid in which these lesions are looked for, in slices along `axis`.
+
+    None where none of their bones is there.
     """
     lows, highs = [], []
     for name in classes:
         kind = LESION[name]
         near = np.isin(labels, [BONE_ID[bone] for bone in kind.searched])
         if near.any():
-            ends = [
-                np.flatnonzero(near.any(tuple(i for i in range(3) if i != a)))[[0, -1]]
-                for a in range(3)
-            ]
-            grow = [round(kind.beside_mm / pixel_mm)] * 3
+            grow = np.full(3, round(kind.beside_mm / pixel_mm))
             grow[axis] = round(kind.before_mm / pixel_mm)
-            lows.append([int(low) - more for (low, _), more in zip(ends, grow, strict=True)])
-            highs.append([int(high) + 1 + more for (_, high), more in zip(ends, grow, strict=True)])
+            box = ndimage.find_objects(near.astype(np.uint8))[0]
+            lows.append(np.array([s.start for s in box]) - grow)
+            highs.append(np.array([s.stop for s in box]) + grow)
     if not lows:
         return None
-    z, y, x = (
-        slice(max(0, a), min(n, b))
-        for a, b, n in zip(np.min(lows, 0), np.max(highs, 0), labels.shape, strict=True)
-    )
+    low = np.maximum(np.min(lows, 0), 0).tolist()
+    high = np.minimum(np.max(highs, 0), labels.shape).tolist()
+    z, y, x = (slice(start, stop) for start, stop in zip(low, high, strict=True))
     return z, y, x
 
 
-def _detect(
-    grid: Canonical,
-    plane: Plane,
-    index: int,
-    box: tuple[slice, slice, slice],
-    session: Runner,
-    spec: ModelSpec,
-    classes: list[str],
-) -> list[tuple[str, F32, float]]:
-    """Boxes of one slice in canonical pixels (x0, y0, x1, y1), after suppressing doubles."""
-    rows, columns = (s for a, s in enumerate(box) if a != plane.array_axis)
-    stack = neighbours(grid.hu, plane, index, spec.offsets_mm, grid.pixel_mm)[:, rows, columns]
-    out = session.run(window(np, pad_to(stack, STRIDE), *spec.window)[None])[0][0]
-    shift = np.array([columns.start, rows.start] * 2, np.float32)
+def _answer(
+    search: _Search, index: int, box: tuple[slice, slice, slice], session: Runner, spec: ModelSpec
+) -> tuple[F32, F32]:
+    """The network's output (boxes, 4 + classes) for a slice, and what leads to canonical pixels."""
+    rows, columns = (s for a, s in enumerate(box) if a != search.plane.array_axis)
+    grid = search.grid
+    stack = neighbours(grid.hu, search.plane, index, spec.offsets_mm, grid.pixel_mm)
+    picture = window(np, pad_to(stack[:, rows, columns], STRIDE), *spec.window)[None]
+    out = np.asarray(session.run(picture)[0][0], np.float32)
+    return out, np.array([columns.start, rows.start] * 2, np.float32)
+
+
+def _detect(boxes: F32, scores: F32) -> list[tuple[F32, float]]:
+    """Boxes of one class, (x0, y0, x1, y1), and their scores, after suppressing doubles.
+
+    The box that stays is the mean, weighted by score, of those that overlap it well.
+    """
+    keep = np.flatnonzero(scores >= LEAST_SCORE)
+    boxes, scores = boxes[keep], scores[keep]
     found = []
-    for name in classes:
-        scores = out[:, 4 + spec.classes.index(name)]
-        keep = np.flatnonzero(scores >= LEAST_SCORE)
-        boxes, scores = out[keep, :4], scores[keep]
-        for i in suppress(boxes, scores):
-            same = iou(boxes[i], boxes) >= MEAN_IOU
-            same[i] = True  # an empty box does not overlap even itself
-            found.append(
-                (
-                    name,
-                    np.average(boxes[same], axis=0, weights=scores[same]).astype(np.float32)
-                    + shift,
-                    float(scores[i]),
-                )
-            )
+    for i in suppress(boxes, scores):
+        same = iou(boxes[i], boxes) >= MEAN_IOU
+        same[i] = True  # an empty box does not overlap even itself
+        mean = np.average(boxes[same], axis=0, weights=scores[same])
+        found.append((mean.astype(np.float32), float(scores[i])))
     return found
 
 
@@ -211,78 +227,80 @@ def _shown(labels: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def _lesion(
-    track: _Track,
-    score: float,
-    plane: Plane,
-    volume: Volume,
-    grid: Canonical,
-    step: int,
-    over: tuple[int, int] | None = None,
+    track: _Track, score: float, search: _Search, over: tuple[int, int] | None = None
 ) -> Lesion:
-    """step: canonical slices from one that was looked at to the next; a lesion reaches half way to
-    the ones it was not seen in.
+    """A followed lesion; it reaches half way to the slices that it was not seen in.
 
     over: the first and last slice that it is shown in, however far it was seen, and as surely in
     all of them.
     """
-    best = max(s for _, _, s in track.boxes)
-    strong = [b for b in track.boxes if b[2] >= LESION[track.label].edge * best]
-    at, flat = (
-        np.array([index for index, _, _ in strong], float),
-        np.stack([box for _, box, _ in strong]).astype(float),
-    )
-    share = np.array(
-        [s / best for _, _, s in strong]
-    )  # of the lesion's score: where it fades its box may be one too many
-    if track.label == ARCH:  # the same box in all slices
-        flat[:] = np.median(flat, axis=0)
-    half = (step - 1) / 2
-    start, stop = over or (at[0] - half, at[-1] + half)
-    low, high = _ends(
-        start, stop, np.concatenate([flat[:, :2].min(0), flat[:, 2:].max(0)]), plane, volume, grid
-    )
-    size = (
-        tuple(float(v) for v in (high - low) * volume.spacing_mm) if volume.spacing_known else None
-    )
-    normal = _input_axis(grid, plane.array_axis)
-    source = Plane.SAG if normal == 0 else Plane.COR if normal == 1 else Plane.AXL
+    volume, grid = search.volume, search.grid
+    shape = _shape_of(track)
+    half = (search.step - 1) / 2
+    start, stop = over or (shape.at[0] - half, shape.at[-1] + half)
+    whole = np.concatenate([shape.boxes[:, :2].min(0), shape.boxes[:, 2:].max(0)])
+    low, high = _ends(start, stop, whole, search)
+    normal = _input_axis(grid, search.plane.array_axis)
     first = int(np.floor(low[normal]))
     last = max(first, int(np.ceil(high[normal])) - 1)
     x, y = (axis for axis in range(3) if axis != normal)
-    scale, shift = grid.to_input[normal, plane.axis], grid.to_input[normal, 3]
+    scale, shift = grid.to_input[normal, search.plane.axis], grid.to_input[normal, 3]
     boxes, scores = [], []
-    for index in range(
-        first, last + 1
-    ):  # between the slices that were looked at, what lies between their boxes
+    for index in range(first, last + 1):
         there = (index - shift) / scale
-        box = np.array([np.interp(there, at, edge) for edge in flat.T])
-        a, b = _ends(there, there, box, plane, volume, grid)
+        a, b = _ends(there, there, shape.box_at(there), search)
         boxes.append((float(a[x]), float(a[y]), float(b[x]), float(b[y])))
-        scores.append(score * float(np.interp(there, at, share)))
+        scores.append(score * float(np.interp(there, shape.at, shape.share)))
+    size = (high - low) * volume.spacing_mm
     return Lesion(
         track.label,
         score,
-        source,
+        (Plane.SAG, Plane.COR, Plane.AXL)[normal],
         (first, last),
         (*low.tolist(), *high.tolist()),
-        None if size is None else (size[0], size[1], size[2]),
+        (float(size[0]), float(size[1]), float(size[2])) if volume.spacing_known else None,
         tuple(boxes),
         () if over else tuple(scores),
     )
 
 
-def _ends(
-    first: float, last: float, box: Array, plane: Plane, volume: Volume, grid: Canonical
-) -> tuple[Array, Array]:
-    """Lower and upper corner (3,) in the input's voxels, half-open, of a box (x0, y0, x1, y1) in
-    the slices first..last of the grid.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shape:
+    """A track's sure slices: their numbers at (n,), boxes (n, 4), and each score as a share of the
+    best: where a lesion fades its box may be one too many.
     """
+
+    at: Array
+    boxes: Array
+    share: Array
+
+    def box_at(self, index: float) -> Array:
+        """(4,) between the slices that were looked at, what lies between their boxes."""
+        return np.array([np.interp(index, self.at, edge) for edge in self.boxes.T])
+
+
+def _shape_of(track: _Track) -> _Shape:
+    best = max(score for _, _, score in track.boxes)
+    strong = [box for box in track.boxes if box[2] >= LESION[track.label].edge * best]
+    at = np.array([index for index, _, _ in strong], float)
+    flat = np.stack([xyxy for _, xyxy, _ in strong]).astype(float)
+    if track.label == ARCH:  # the same box in all slices
+        flat[:] = np.median(flat, axis=0)
+    return _Shape(at, flat, np.array([score / best for _, _, score in strong]))
+
+
+def _ends(first: float, last: float, box: Array, search: _Search) -> tuple[Array, Array]:
+    """Lower and upper corner (3,) in the input's voxels, half-open.
+
+    Of a box (x0, y0, x1, y1) in the slices first..last of the grid.
+    """
+    plane = search.plane
     rows, columns = (axis for axis in range(3) if axis != plane.array_axis)
     corners = np.empty((2, 3))
     corners[:, plane.axis] = first, last + 1
     corners[:, 2 - rows], corners[:, 2 - columns] = box[1::2], box[::2]
-    ends = apply(grid.to_input, corners - 0.5)
-    shape = np.array(volume.hu.shape[::-1])
+    ends = apply(search.grid.to_input, corners - 0.5)
+    shape = np.array(search.volume.hu.shape[::-1])
     return np.clip(ends.min(0) + 0.5, 0, shape), np.clip(ends.max(0) + 0.5, 0, shape)
 
 

@@ -26,45 +26,47 @@ COUNT = len(RAYS)
 def order_rays(labels: Labels, probability: F32, pixel_mm: float) -> None:
     """Rename the metatarsals in place.
 
-    labels: uint8 (z, y, x), y along the foot; probability: (classes + 1, z, y, x).
-
-    In each coronal section the cores of the sections are named together: of all namings that rise
-    from medial to lateral the one with the most votes. Names are then smoothed along the foot, and
-    given to the voxels that are not sure of theirs.
+    labels: uint8 (z, y, x), y along the foot; probability: (classes + 1, z, y, x). In each coronal
+    section the cores of the sections are named together: of all namings that rise from medial to
+    lateral the one with the most votes. Names are then smoothed along the foot, and given to the
+    voxels that are not sure of theirs.
     """
     mask = np.isin(labels, RAYS)
     box = ndimage.find_objects(mask.astype(np.uint8), max_label=1)[0] if mask.any() else None
     if box is None:
         return
     inner, window = mask[box], max(1, round(SMOOTH_MM / pixel_mm))
-    votes = ndimage.uniform_filter1d(
-        probability[(slice(RAYS[0], RAYS[-1] + 1), *box)], window, axis=2, mode="nearest"
-    )
+    own = probability[(slice(RAYS[0], RAYS[-1] + 1), *box)]
+    votes = ndimage.uniform_filter1d(own, window, axis=2, mode="nearest")
     sections = [_cores(inner[:, y], votes[:, :, y], pixel_mm) for y in range(inner.shape[1])]
-    cores = [core for _, found in sections for core in found]
+    cores: list[Core] = []
+    for _, found in sections:
+        cores += found
     if len(cores) < 2:
         return
-    ranks = np.array([v @ np.arange(COUNT) / v.sum() for *_, v in cores])
-    weight, place = np.array([v.sum() for *_, v in cores]), np.array([x for _, x, _ in cores])
-    lean = np.sum(
-        weight
-        * (ranks - np.average(ranks, weights=weight))
-        * (place - np.average(place, weights=weight))
-    )
+    rising = _rises(cores)
     names = np.zeros(inner.shape, np.uint8)
     for y, (pieces, found) in enumerate(sections):
         if found:
-            names[:, y] = _named(pieces, found, rising=bool(lean >= 0))
-    shares = np.stack(
-        [
-            ndimage.uniform_filter1d((names == ray).astype(np.float32), window, axis=1)
-            for ray in RAYS
-        ]
-    )
-    best = np.array(RAYS, np.uint8)[shares.argmax(0)]
-    own = probability[(slice(RAYS[0], RAYS[-1] + 1), *box)]
+            names[:, y] = _named(pieces, found, rising)
+    shares = []
+    for ray in RAYS:
+        here = (names == ray).astype(np.float32)
+        shares.append(ndimage.uniform_filter1d(here, window, axis=1))
+    best = np.array(RAYS, np.uint8)[np.stack(shares).argmax(0)]
     unsure = inner & (own.max(0) < SURE_SHARE * own.sum(0)) & (names > 0)
     labels[box][unsure] = best[unsure]
+
+
+def _rises(cores: list[Core]) -> bool:
+    """Whether the rays are numbered upwards along x: the sign of the weighted covariance."""
+    votes = np.stack([core[2] for core in cores])
+    weight = votes.sum(1)
+    ranks = votes @ np.arange(COUNT) / weight
+    place = np.array([core[1] for core in cores])
+    ranks -= np.average(ranks, weights=weight)
+    place -= np.average(place, weights=weight)
+    return bool((weight * ranks * place).sum() >= 0)
 
 
 def _cores(

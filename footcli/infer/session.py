@@ -11,7 +11,7 @@ import contextlib
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -80,23 +80,14 @@ class Session:
         infinite number in an output.
         """
         outputs = self._call(array)
-        for output in outputs:
-            if (
-                output.size
-                and output.dtype.kind == "f"
-                and not (np.isfinite(output.min()) and np.isfinite(output.max()))
-            ):
-                raise InferenceError("nan_output", model=self.file)
+        if not all(map(_is_finite, outputs)):
+            raise InferenceError("nan_output", model=self.file)
         return outputs
 
     def _call(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
+        given = {self._input: np.ascontiguousarray(array, dtype=np.float32)}
         try:
-            return [
-                np.asarray(x)
-                for x in self._session.run(
-                    None, {self._input: np.ascontiguousarray(array, dtype=np.float32)}
-                )
-            ]
+            return [np.asarray(output) for output in self._session.run(None, given)]
         except Exception as error:  # onnxruntime has no common root for its errors
             raise InferenceError(
                 "model_failed.run",
@@ -104,6 +95,12 @@ class Session:
                 shape=str(array.shape),
                 reason=_line(error),
             ) from error
+
+
+def _is_finite(output: NDArray[Any]) -> bool:
+    if not output.size or output.dtype.kind != "f":
+        return True
+    return bool(np.isfinite(output.min()) and np.isfinite(output.max()))
 
 
 def open_session(
@@ -228,9 +225,7 @@ def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
 
 
 def _check_sizes(opened: Session, spec: ModelSpec) -> None:
-    """Raises ValueError where the image size is fixed, and not to that of the pictures that it will
-    be given.
-    """
+    """Raises ValueError where the image size is fixed to another one than that of the pictures."""
     batch, _, *fixed = opened.shape
     if batch not in (None, 1):
         raise ValueError(
@@ -238,21 +233,20 @@ def _check_sizes(opened: Session, spec: ModelSpec) -> None:
             "or an open one"
         )
     wanted = pictures_of(spec)
-    if any(
-        size not in (None, shown)
-        for picture in wanted
-        for size, shown in zip(fixed, picture, strict=True)
-    ):
-        found = " x ".join("any" if size is None else str(size) for size in fixed)
-        words = (
-            " or ".join(f"{rows} x {columns}" for rows, columns in wanted)
-            if spec.task == "landmarks"
-            else "any rows x any columns"
-        )
-        raise ValueError(
-            f"its input is fixed to {found} pixels, {words} is wanted: export it with an open "
-            "image size (dynamic axes)"
-        )
+    if all(_takes(fixed, picture) for picture in wanted):
+        return
+    found = " x ".join("any" if size is None else str(size) for size in fixed)
+    words = "any rows x any columns"
+    if spec.task == "landmarks":
+        words = " or ".join(f"{rows} x {columns}" for rows, columns in wanted)
+    raise ValueError(
+        f"its input is fixed to {found} pixels, {words} is wanted: export it with an open "
+        "image size (dynamic axes)"
+    )
+
+
+def _takes(fixed: Sequence[int | None], picture: Sequence[int]) -> bool:
+    return all(size in (None, shown) for size, shown in zip(fixed, picture, strict=True))
 
 
 def _bad(path: Path, reason: str) -> SetupError:

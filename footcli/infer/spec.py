@@ -158,7 +158,9 @@ def _channels(value: Any) -> int:
 
 def _points(value: Any) -> tuple[tuple[str, ...], ...]:
     channels = [_items(x, "landmark names") for x in _items(value, "lists of landmark names")]
-    flat = [name for channel in channels for name in channel]
+    flat: list[Any] = []
+    for channel in channels:
+        flat += channel
     _need(all(channels) and all(isinstance(x, str) and x in _POINTS for x in flat), _POINT_WORDS)
     _need(len(set(flat)) == len(flat), "landmark names, each in one channel only")
     return tuple(tuple(channel) for channel in channels)
@@ -239,50 +241,64 @@ def parse_spec(where: str, entry: Any) -> ModelSpec:
 
 def _agree(where: str, spec: ModelSpec) -> ModelSpec:
     """Checks between keys; classes get their own names for any known spelling."""
-    if spec.task == "landmarks" and (not spec.points or spec.classes):
-        raise SetupError(
-            f"{where}: a landmarks model has points (a list of names for each output channel) and "
-            "no classes"
-        )
-    if spec.task != "landmarks" and (not spec.classes or spec.points):
-        raise SetupError(f"{where}: a {spec.task} model has classes and no points")
     if spec.decoder not in DECODERS[spec.task]:
         raise SetupError(
             f"{where}: the decoder of a {spec.task} model must be "
             f"{' or '.join(DECODERS[spec.task])}, got {spec.decoder}"
         )
-    if spec.task != "landmarks" and not spec.offsets_mm and spec.input_channels == 1:
+    if spec.task == "landmarks":
+        _check_landmarks(where, spec)
+        _check_thresholds(where, spec)
+        return spec
+    if not spec.classes or spec.points:
+        raise SetupError(f"{where}: a {spec.task} model has classes and no points")
+    if not spec.offsets_mm and spec.input_channels == 1:
         spec = replace(spec, offsets_mm=(0.0,))  # the slice itself
-    wanted = 0 if spec.task == "landmarks" else spec.input_channels
-    if len(spec.offsets_mm) != wanted:
-        told = (
-            "none, for its channels are no slices"
-            if spec.task == "landmarks"
-            else f"{wanted} numbers, one for each input channel"
+    if len(spec.offsets_mm) != spec.input_channels:
+        raise SetupError(
+            f"{where}: offsets_mm must be {spec.input_channels} numbers, one for each input "
+            f"channel, got {len(spec.offsets_mm)}"
         )
-        raise SetupError(f"{where}: offsets_mm must be {told}, got {len(spec.offsets_mm)}")
-    if spec.task == "landmarks" and spec.pixel_mm != VIEW_MM:
+    _check_thresholds(where, spec)
+    spec = replace(spec, classes=_own_names(where, spec))
+    if spec.task == "lesions":
+        _check_planes(where, spec)
+    return spec
+
+
+def _check_landmarks(where: str, spec: ModelSpec) -> None:
+    """Raises SetupError where an entry is none of a landmarks model."""
+    if not spec.points or spec.classes:
+        raise SetupError(
+            f"{where}: a landmarks model has points (a list of names for each output channel) and "
+            "no classes"
+        )
+    if spec.offsets_mm:
+        raise SetupError(
+            f"{where}: offsets_mm must be none, for its channels are no slices, got "
+            f"{len(spec.offsets_mm)}"
+        )
+    if spec.pixel_mm != VIEW_MM:
         raise SetupError(
             f"{where}: pixel_mm of a landmarks model must be {VIEW_MM:g}, that of the views, got "
             f"{spec.pixel_mm:g}"
         )
-    if spec.task == "landmarks" and spec.input_channels > VIEW_IMAGES:
+    if spec.input_channels > VIEW_IMAGES:
         raise SetupError(
             f"{where}: input_channels of a landmarks model must be 1 to {VIEW_IMAGES}, got "
             f"{spec.input_channels}"
         )
-    if spec.thresholds and (
-        spec.task not in REPORTED or len(spec.thresholds) != len(spec.points or spec.classes)
-    ):
+
+
+def _check_thresholds(where: str, spec: ModelSpec) -> None:
+    """Raises SetupError where thresholds, or what they go with, do not fit the model."""
+    outputs = len(spec.points or spec.classes)
+    if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != outputs):
         raise SetupError(
             f"{where}: thresholds must be one number for each class of a lesions model, or output "
             "of a landmarks model"
         )
-    if spec.suspicious and (
-        spec.task != "lesions"
-        or len(spec.suspicious) != len(spec.thresholds)
-        or any(a >= b for a, b in zip(spec.suspicious, spec.thresholds, strict=True))
-    ):
+    if spec.suspicious and not _is_below(spec):
         raise SetupError(
             f"{where}: suspicious must be one number for each threshold of a lesions model, and "
             "below it"
@@ -291,24 +307,33 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
         raise SetupError(
             f"{where}: by_angles may hold {ARCH!r} alone, where it is one of the classes"
         )
-    if spec.task == "landmarks":
-        return spec
+
+
+def _is_below(spec: ModelSpec) -> bool:
+    """Whether each number of `suspicious` lies below the threshold of its class."""
+    if spec.task != "lesions" or len(spec.suspicious) != len(spec.thresholds):
+        return False
+    return all(a < b for a, b in zip(spec.suspicious, spec.thresholds, strict=True))
+
+
+def _own_names(where: str, spec: ModelSpec) -> tuple[str, ...]:
+    """The classes by their own names. Raises SetupError for one that is unknown or there twice."""
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)
-    names = [known(text) for text in spec.classes]
-    for text, name in zip(spec.classes, names, strict=True):
-        if name is None or names.count(name) > 1:
+    names: list[str] = []
+    for text in spec.classes:
+        name = known(text)
+        if name is None or name in names:
             raise SetupError(
                 f"{where}: classes must be {', '.join(t.name for t in terms)}, each once at most, "
                 f"got {text[:60]!r}"
             )
-    spec = replace(spec, classes=tuple(name for name in names if name is not None))
-    lost = [
-        name
-        for name in spec.classes
-        if spec.task == "lesions" and LESION[name].plane not in spec.planes
-    ]
-    if lost:
-        raise SetupError(
-            f"{where}: planes must hold {LESION[lost[0]].plane}, in which {lost[0]} is looked for"
-        )
-    return spec
+        names.append(name)
+    return tuple(names)
+
+
+def _check_planes(where: str, spec: ModelSpec) -> None:
+    """Raises SetupError where a class is looked for in a plane that the model does not know."""
+    for name in spec.classes:
+        plane = LESION[name].plane
+        if plane not in spec.planes:
+            raise SetupError(f"{where}: planes must hold {plane}, in which {name} is looked for")

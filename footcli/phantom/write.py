@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.dataset.annotations import write_angle_label, write_slice_label
+from footcli.dataset.angle_labels import write_angle_label
+from footcli.dataset.annotations import write_slice_label
 from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import Plane

@@ -5,11 +5,12 @@ Who it is of, which files there are, and the slices of each foot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
-from footcli.dataset.annotations import read_angle_points
+from footcli.dataset.angle_labels import read_angle_points
 from footcli.dataset.clinical import (
     Clinical,
     age_band,
@@ -74,17 +75,33 @@ def _series(tally: Tally, ref: CaseRef, root: Path) -> None:
     """One foot: its side, the planes and labels that are there, its angle label."""
     named = _named(ref)
     tally.add("sides", named.side if named else "unknown")
-    for what, there in (
-        ("images", {p for p in Plane if ref.images.get(p)}),
-        ("labels", {p for p in Plane if ref.labels.get(p)}),
-    ):
-        if not there:
-            tally.note("missing", f"no_{what}", ref.case_id, below(ref.folder, root))
-        for plane in Plane if there else ():
-            if plane not in there:
-                tally.note("missing", f"plane_without_{what}", ref.case_id, plane)
+    _planes(tally, ref, root, "images", {p for p in Plane if ref.images.get(p)})
+    _planes(tally, ref, root, "labels", {p for p in Plane if ref.labels.get(p)})
     if not ref.angle_files:
         tally.note("missing", "no_angle_label", ref.case_id, below(ref.folder, root))
+    points = _points(tally, ref, root)
+    for name in sorted(points):
+        if name in LANDMARKS:
+            tally.add("landmarks", name)
+        else:
+            tally.add("unknown", f"landmark {name}")
+            tally.note("quality", "not_understood", ref.case_id, safe_text(ref.angle_files[0].stem))
+    for angle in ANGLES:
+        tally.add("angles", angle.name, int(points.issuperset(landmark_names(angle.name))))
+
+
+def _planes(tally: Tally, ref: CaseRef, root: Path, what: str, there: set[Plane]) -> None:
+    """Note the planes without images, or without labels; one note where there are none at all."""
+    if not there:
+        tally.note("missing", f"no_{what}", ref.case_id, below(ref.folder, root))
+        return
+    for plane in Plane:
+        if plane not in there:
+            tally.note("missing", f"plane_without_{what}", ref.case_id, plane)
+
+
+def _points(tally: Tally, ref: CaseRef, root: Path) -> set[str]:
+    """Names of the key points in a series' angle labels."""
     points: set[str] = set()
     for path in ref.angle_files:
         try:
@@ -96,38 +113,33 @@ def _series(tally: Tally, ref: CaseRef, root: Path) -> None:
         if left_out:
             tally.add("unknown", "key point without numbers", left_out)
             tally.note("quality", "not_understood", ref.case_id, safe_text(path.stem), left_out)
-    for name in sorted(points):
-        if name in LANDMARKS:
-            tally.add("landmarks", name)
-        else:
-            tally.add("unknown", f"landmark {name}")
-            tally.note("quality", "not_understood", ref.case_id, safe_text(ref.angle_files[0].stem))
-    for angle in ANGLES:
-        tally.add("angles", angle.name, int(points.issuperset(landmark_names(angle.name))))
+    return points
 
 
 def _named(ref: CaseRef) -> SeriesName | None:
     """What the names of the case's files say; the first one that says something."""
-    stems = [safe_text(path.stem) for paths in ref.images.values() for path in paths[:1]]
-    stems += [stem for labels in ref.labels.values() for stem in list(labels)[:1]]
-    return next((named for stem in stems if (named := series_name(stem))), None)
+    stems: list[str] = []
+    for paths in ref.images.values():
+        stems += [safe_text(path.stem) for path in paths[:1]]
+    for labels in ref.labels.values():
+        stems += list(labels)[:1]
+    for stem in stems:
+        if (named := series_name(stem)) is not None:
+            return named
+    return None
 
 
 def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
     """Sex, age, disease groups and diseases of a case."""
-    named, band = _named(ref), age_band(said.age_years)
+    named = _named(ref)
     tally.add("institutions", named.institution if named else "unknown")
-    groups = {group for text in said.groups if (group := _group(text))} or {
-        group
-        for text in (named.group if named else "", safe_text(parent))
-        if (group := _group(text))
-    }
-    findings = findings_named(replace(said, groups=tuple(groups)))
-    for topic, value in (("sex", said.sex), ("age", band)):
+    for topic, value in (("sex", said.sex), ("age", age_band(said.age_years))):
         if value:
             tally.add(topic, value)
         else:
             tally.note("missing", f"{topic}_unknown", ref.case_id, "")
+    groups = _known_groups(said.groups)
+    groups = groups or _known_groups((named.group if named else "", safe_text(parent)))
     for group in groups:
         tally.add("group", group)
     tally.add("grouped", "cases", int(bool(groups)))
@@ -136,13 +148,25 @@ def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
     unknown = sum(finding_name(part) is None for part in detail_parts(said))
     if unknown:
         tally.note("missing", "detail_unknown", ref.case_id, "", unknown)
+    _diseases(tally, replace(said, groups=tuple(groups)), groups)
+
+
+def _known_groups(texts: Sequence[str]) -> set[str]:
+    """The disease groups that texts name."""
+    found = {_group(text) for text in texts}
+    return {group for group in found if group is not None}
+
+
+def _diseases(tally: Tally, said: Clinical, groups: set[str]) -> None:
+    """The diseases of a case, and which of them come together."""
+    findings = findings_named(said)
     for name in findings:
         tally.add("findings", name)
-    for a, b in combinations([term.name for term in FINDINGS if term.name in findings], 2):
+    ordered = [rule.name for rule in FINDINGS if rule.name in findings]
+    for a, b in combinations(ordered, 2):
         tally.add("pairs", f"{a}+{b}")
-    tally.add(
-        "group_pairs", "+".join(group for group in GROUPS if group in groups), int(len(groups) > 1)
-    )
+    pair = "+".join(group for group in GROUPS if group in groups)
+    tally.add("group_pairs", pair, int(len(groups) > 1))
 
 
 def _group(text: str) -> str | None:

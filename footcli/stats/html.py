@@ -69,15 +69,16 @@ def bar(share: float | None, target: float | None = None) -> Markup:
 
 
 def _matrix(content: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
-    """(disease, cases that it shares with each of them, None for itself) over the diseases that
-    occur; normal shares a case with none.
+    """(disease, cases that it shares with each of them, None for itself), of those that occur.
+
+    Normal is left out: it shares a case with none.
     """
-    title = {term.name: term.en for term in FINDINGS}
+    title = {rule.name: rule.en for rule in FINDINGS}
     pairs = {frozenset(pair["names"]): pair["cases"] for pair in content["overlap"]}
-    seen = [
-        item["name"] for item in content["diseases"] if item["found"] and item["name"] != "normal"
-    ]
-    return [
-        (title[a], [None if a == b else pairs.get(frozenset((a, b)), 0) for b in seen])
-        for a in seen
-    ]
+    found = [item["name"] for item in content["diseases"] if item["found"]]
+    seen = [name for name in found if name != "normal"]
+    rows: list[tuple[str, list[int | None]]] = []
+    for name in seen:
+        shared = [None if name == b else pairs.get(frozenset((name, b)), 0) for b in seen]
+        rows.append((title[name], shared))
+    return rows

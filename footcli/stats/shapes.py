@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.dataset.annotations import Box
 from footcli.dataset.outlines import Polygon
+from footcli.domain import Box
 
 Size = tuple[float, float]
 """(columns, rows) of the image; inf where unknown."""

@@ -5,7 +5,7 @@ What is drawn in which plane, and what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from footcli.dataset.annotations import (
     read_slice_label,
 )
 from footcli.dataset.clinical import Clinical, says_something
-from footcli.domain import CaseRef, Plane
+from footcli.dataset.outlines import Polygon
+from footcli.domain import Box, CaseRef, Plane
 from footcli.errors import ReadError, TruthError
 from footcli.kinds import LESION
 from footcli.read.headers import read_header
@@ -28,8 +29,7 @@ from footcli.system.files import safe_text
 
 
 def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None) -> Clinical | None:
-    """Count every slice of a series; returns what the first label with a clinical block says of the
-    person.
+    """Count every slice of a series; returns what the first label with a clinical block says.
 
     root: the tree, which unreadable files are named relative to. max_pixels: edge of an image whose
     size no header tells.
@@ -49,15 +49,21 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
                 continue
             if said is None and label.clinical is not None and says_something(label.clinical):
                 said = label.clinical
-            _contents(tally, label, plane, bones, lesions)
-            for code, number in _faults(label, plane, size, safe_text(ref.folder.name)).items():
-                if number:
-                    tally.note("quality", code, ref.case_id, stem, number)
+            _contents(tally, label, plane)
+            bones |= label.polygons.keys()
+            lesions |= label.boxes.keys()
+            _note_faults(tally, ref, stem, _faults(label, plane, size, safe_text(ref.folder.name)))
     for name in sorted(bones):
         tally.add("bone_series", name)
     for name in sorted(lesions):
         tally.add("lesion_series", name)
     return said
+
+
+def _note_faults(tally: Tally, ref: CaseRef, stem: str, faults: Mapping[str, int]) -> None:
+    for code, number in faults.items():
+        if number:
+            tally.note("quality", code, ref.case_id, stem, number)
 
 
 def _label(tally: Tally, files: Sequence[Path], root: Path) -> SliceLabel | None:
@@ -119,15 +125,11 @@ def _size(tally: Tally, ref: CaseRef, plane: Plane, max_pixels: int | None) -> s
     return (inf, inf) if max_pixels is None else (float(max_pixels), float(max_pixels))
 
 
-def _contents(
-    tally: Tally, label: SliceLabel, plane: Plane, bones: set[str], lesions: set[str]
-) -> None:
+def _contents(tally: Tally, label: SliceLabel, plane: Plane) -> None:
     for name, pieces in label.polygons.items():
-        bones.add(name)
         tally.add("bone_pieces", name, len(pieces))
         tally.add(f"bone_slices_{plane}", name)
     for name, boxes in label.boxes.items():
-        lesions.add(name)
         tally.add("lesion_pieces", name, len(boxes))
         tally.add(f"lesion_slices_{plane}", name)
     for name, number in label.unknown.items():
@@ -137,26 +139,40 @@ def _contents(
 
 def _faults(label: SliceLabel, plane: Plane, size: shapes.Size, folder: str) -> dict[str, int]:
     """Quality code -> how often in this label."""
-    polygons = [piece for pieces in label.polygons.values() for piece in pieces]
-    boxes = [box for found in label.boxes.values() for box in found]
-    lengths = [len(polygon) for polygon in polygons]
     said = label.clinical.case_id if label.clinical else None
+    drawn = label.polygons or label.boxes or label.lines or label.unknown
     return {
-        "empty_label": int(not (polygons or boxes or label.lines or label.unknown)),
+        "empty_label": int(not drawn),
+        **_polygon_faults(label, size),
+        **_box_faults(label, plane, size),
+        "case_id_differs": int(said is not None and safe_text(said) != folder),
+    }
+
+
+def _polygon_faults(label: SliceLabel, size: shapes.Size) -> dict[str, int]:
+    polygons: list[Polygon] = []
+    for pieces in label.polygons.values():
+        polygons += pieces
+    short = [polygon for polygon in polygons if len(polygon) <= shapes.MOST_POINTS]
+    known = (FEW_POINTS, BOX_TWICE)
+    return {
         "polygon_outside_image": shapes.outside(polygons, size),
-        "polygon_crosses_itself": sum(
-            shapes.crosses_itself(p) for p in polygons if len(p) <= shapes.MOST_POINTS
-        ),
+        "polygon_crosses_itself": sum(map(shapes.crosses_itself, short)),
         "polygon_too_few_points": label.unknown.get(FEW_POINTS, 0),
-        "polygon_too_many_points": sum(length > shapes.MOST_POINTS for length in lengths),
+        "polygon_too_many_points": len(polygons) - len(short),
+        "not_understood": sum(n for name, n in label.unknown.items() if name not in known),
+    }
+
+
+def _box_faults(label: SliceLabel, plane: Plane, size: shapes.Size) -> dict[str, int]:
+    boxes: list[Box] = []
+    strange = 0
+    for name, found in label.boxes.items():
+        boxes += found
+        strange += len(found) if LESION[name].plane is not plane else 0
+    return {
         "box_outside_image": sum(shapes.box_outside(box, size) for box in boxes),
         "box_without_area": sum(map(shapes.box_without_area, boxes)),
-        "lesion_in_other_plane": sum(
-            len(found) for name, found in label.boxes.items() if LESION[name].plane is not plane
-        ),
-        "not_understood": sum(
-            number for name, number in label.unknown.items() if name not in (FEW_POINTS, BOX_TWICE)
-        ),
+        "lesion_in_other_plane": strange,
         "box_given_twice": label.unknown.get(BOX_TWICE, 0),
-        "case_id_differs": int(said is not None and safe_text(said) != folder),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from footcli import __version__
 from footcli.domain import Plane
-from footcli.kinds import ANGLES, BONES, FINDINGS, LESION, LESIONS
+from footcli.kinds import ANGLES, BONES, FINDINGS, LESIONS
 from footcli.stats.codes import MISSING, NOTES, QUALITY, SOURCE, TARGETS, TOPICS, Target
 from footcli.stats.tally import Tally
 
@@ -18,51 +18,45 @@ Row = tuple[str | int | float | None, ...]
 
 
 def to_json(tally: Tally) -> dict[str, Any]:
-    """The JSON object: plain Python types, no NaN; shares are 0..1, null with a reason where
-    nothing is known.
+    """The JSON object: plain Python types, no NaN.
+
+    Shares are 0..1, null with a reason where nothing is known.
     """
     cases, series = tally.of("cases", "cases"), tally.total("sides")
-    slices = {plane: tally.of("labels", plane) for plane in Plane}
+    diseases = [(rule.name, rule.en, tally.of("findings", rule.name)) for rule in FINDINGS]
+    angles = [(kind.name, kind.en, tally.of("angles", kind.name)) for kind in ANGLES]
     return {
         "schema": SCHEMA_VERSION,
         "version": __version__,
         "cases": cases,
         "series": series,
-        "planes": [
-            {
-                "plane": plane.value,
-                "images": tally.of("images", plane),
-                "labels": tally.of("labels", plane),
-            }
-            for plane in Plane
-        ],
+        "planes": [_plane(tally, plane) for plane in Plane],
         "targets": [_target(tally, target) for target in TARGETS],
         "notes": list(NOTES),
-        "diseases": [
-            {"name": term.name, "title": term.en, **_share(tally.of("findings", term.name), cases)}
-            for term in FINDINGS
-        ],
-        "overlap": [
-            {"names": pair.split("+"), "cases": number}
-            for topic in ("pairs", "group_pairs")
-            for pair, number in _sorted(tally, topic)
-        ],
-        "bones": [_drawn(tally, "bone", term.name, series, slices) for term in BONES],
+        "diseases": [{"name": n, "title": t, **_share(found, cases)} for n, t, found in diseases],
+        "overlap": [*_overlap(tally, "pairs"), *_overlap(tally, "group_pairs")],
+        "bones": [_drawn(tally, "bone", bone.name) for bone in BONES],
         "lesions": [
-            _drawn(tally, "lesion", term.name, series, slices)
-            | {"own_plane": LESION[term.name].plane.value}
-            for term in LESIONS
+            {**_drawn(tally, "lesion", kind.name), "own_plane": kind.plane.value}
+            for kind in LESIONS
         ],
-        "angles": [
-            {"name": term.name, "title": term.en, **_share(tally.of("angles", term.name), series)}
-            for term in ANGLES
-        ],
+        "angles": [{"name": n, "title": t, **_share(found, series)} for n, t, found in angles],
         "sides": dict(_sorted(tally, "sides")),
         "institutions": dict(_sorted(tally, "institutions")),
         "missing": [_code(tally, "missing", code, text) for code, text in MISSING.items()],
         "quality": [_code(tally, "quality", code, text) for code, text in QUALITY.items()],
         "not_understood": dict(_sorted(tally, "unknown")),
     }
+
+
+def _plane(tally: Tally, plane: Plane) -> dict[str, Any]:
+    images, labels = tally.of("images", plane), tally.of("labels", plane)
+    return {"plane": plane.value, "images": images, "labels": labels}
+
+
+def _overlap(tally: Tally, topic: str) -> list[dict[str, Any]]:
+    found = _sorted(tally, topic)
+    return [{"names": pair.split("+"), "cases": number} for pair, number in found]
 
 
 def _sorted(tally: Tally, topic: str) -> list[tuple[str, int]]:
@@ -90,20 +84,22 @@ def _target(tally: Tally, target: Target) -> dict[str, Any]:
     }
 
 
-def _drawn(
-    tally: Tally, kind: str, name: str, series: int, slices: dict[Plane, int]
-) -> dict[str, Any]:
+def _drawn(tally: Tally, kind: str, name: str) -> dict[str, Any]:
     """A bone's outlines or a lesion's boxes: in how many series, slices of each plane, pieces."""
-    in_slices = {plane.value: tally.of(f"{kind}_slices_{plane}", name) for plane in Plane}
+    shares: dict[str, float | None] = {}
+    in_slices = {}
+    for plane in Plane:
+        found, of = tally.of(f"{kind}_slices_{plane}", name), tally.of("labels", plane)
+        in_slices[plane.value] = found
+        shares[plane.value] = round(found / of, DECIMALS) if of else None
+    found, series = tally.of(f"{kind}_series", name), tally.total("sides")
     return {
         "name": name,
-        **_share(tally.of(f"{kind}_series", name), series, "no series was found"),
+        **_share(found, series, "no series was found"),
         "pieces": tally.of(f"{kind}_pieces", name),
         "slices": in_slices,
-        "slice_share": {
-            p.value: round(in_slices[p] / slices[p], DECIMALS) if slices[p] else None for p in Plane
-        },
-        "why_slice_share_missing": None if all(slices.values()) else "no label in that plane",
+        "slice_share": shares,
+        "why_slice_share_missing": "no label in that plane" if None in shares.values() else None,
     }
 
 
@@ -129,79 +125,68 @@ def points(difference: float | None) -> str | None:
 
 
 def tables(content: dict[str, Any]) -> list[tuple[str, Sequence[str], list[Row]]]:
-    """(title, columns, rows) of each table, from the JSON object; what was not found is left out of
-    the lists of faults.
+    """(title, columns, rows) of each table, from the JSON object.
+
+    What was not found is left out of the lists of faults; empty tables are left out.
     """
-    planes = [plane.value for plane in Plane]
-    found = [
-        (
-            f"{heading}: {sum(item['count'] > 0 for item in content[key])} of {len(content[key])} "
-            "checks met something",
-            ("code", "count", "meaning", "first"),
-            _found(content[key]),
-        )
-        for heading, key in (("Missing", "missing"), ("Quality", "quality"))
-    ]
+    drawn = [f"{plane.value} slices" for plane in Plane]
+    sides = [(f"side {name}", count) for name, count in content["sides"].items()]
+    places = [(f"institution {name}", count) for name, count in content["institutions"].items()]
+    overlap: list[Row] = [(" + ".join(pair["names"]), pair["cases"]) for pair in content["overlap"]]
     result: list[tuple[str, Sequence[str], list[Row]]] = [
         (
             f"Targets ({SOURCE})",
             ("what", "cases", "of", "share", "target", "points off"),
-            [
-                (
-                    f"{TOPICS[t['topic']]}: {t['label']}",
-                    t["found"],
-                    t["of"],
-                    percent(t["share"]),
-                    percent(t["target"]),
-                    points(t["difference"]),
-                )
-                for t in content["targets"]
-            ],
+            [_target_row(target) for target in content["targets"]],
         ),
         (
             f"Diseases of {content['cases']} case(s)",
             ("disease", "cases", "share"),
             [(d["title"], d["found"], percent(d["share"])) for d in content["diseases"]],
         ),
-        (
-            "Overlap",
-            ("in one case", "cases"),
-            [(" + ".join(o["names"]), o["cases"]) for o in content["overlap"]],
-        ),
+        ("Overlap", ("in one case", "cases"), overlap),
         (
             f"Slices of {content['series']} series",
             ("plane", "images", "labels"),
             [(p["plane"], p["images"], p["labels"]) for p in content["planes"]],
         ),
-        (
-            "Sides and institutions",
-            ("name", "count"),
-            [(f"side {k}", n) for k, n in content["sides"].items()]
-            + [(f"institution {k}", n) for k, n in content["institutions"].items()],
-        ),
-        (
-            "Bones",
-            ("bone", "series", "outlines", *(f"{p} slices" for p in planes)),
-            [_drawn_row(b) for b in content["bones"]],
-        ),
-        (
-            "Lesions",
-            ("lesion", "series", "boxes", *(f"{p} slices" for p in planes)),
-            [_drawn_row(b) for b in content["lesions"]],
-        ),
+        ("Sides and institutions", ("name", "count"), [*sides, *places]),
+        ("Bones", ("bone", "series", "outlines", *drawn), _drawn_rows(content["bones"])),
+        ("Lesions", ("lesion", "series", "boxes", *drawn), _drawn_rows(content["lesions"])),
         (
             "Angles",
             ("angle", "series", "share"),
             [(a["name"], a["found"], percent(a["share"])) for a in content["angles"]],
         ),
-        *found,
+        _faults("Missing", content["missing"]),
+        _faults("Quality", content["quality"]),
         ("Not understood", ("name", "count"), list(content["not_understood"].items())),
     ]
     return [table for table in result if table[2]]
 
 
-def _drawn_row(item: dict[str, Any]) -> Row:
-    return (item["name"], item["found"], item["pieces"], *item["slices"].values())
+def _target_row(target: dict[str, Any]) -> Row:
+    return (
+        f"{TOPICS[target['topic']]}: {target['label']}",
+        target["found"],
+        target["of"],
+        percent(target["share"]),
+        percent(target["target"]),
+        points(target["difference"]),
+    )
+
+
+def _faults(heading: str, items: list[dict[str, Any]]) -> tuple[str, Sequence[str], list[Row]]:
+    met = sum(item["count"] > 0 for item in items)
+    title = f"{heading}: {met} of {len(items)} checks met something"
+    return title, ("code", "count", "meaning", "first"), _found(items)
+
+
+def _drawn_rows(items: list[dict[str, Any]]) -> list[Row]:
+    rows: list[Row] = []
+    for item in items:
+        rows.append((item["name"], item["found"], item["pieces"], *item["slices"].values()))
+    return rows
 
 
 def _found(items: list[dict[str, Any]]) -> list[Row]:

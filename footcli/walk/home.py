@@ -84,9 +84,13 @@ class _Part:
         return any(_stem(other) == _stem(path) for other in (*self.angles, *self.clinical))
 
     def stems(self) -> set[str]:
-        return {_stem(path) for paths in self.images.values() for path in paths} | {
-            s for stems in self.labels.values() for s in stems
-        }
+        """Names of all slices that there are images or labels of."""
+        found: set[str] = set()
+        for paths in self.images.values():
+            found.update(map(_stem, paths))
+        for labels in self.labels.values():
+            found.update(labels)
+        return found
 
 
 @dataclass(slots=True)
@@ -116,19 +120,11 @@ class CaseHome:
         """
         if self.layout == "dataset":
             return sorted(_by_series(self.part()), key=lambda case: case.case_id)
-        files = [
-            path
-            for folder, kept in self.folders.items()
-            for path in (listed(folder)[0] if kept is None else kept)
-        ]
-        return [
-            CaseRef(
-                id_from_path(self.way) or "case",
-                Path(self.owner),
-                "plain",
-                {None: tuple(map(Path, files))},
-            )
-        ]
+        files: list[str] = []
+        for folder, kept in self.folders.items():
+            files += listed(folder)[0] if kept is None else kept
+        case_id = id_from_path(self.way) or "case"
+        return [CaseRef(case_id, Path(self.owner), "plain", {None: tuple(map(Path, files))})]
 
     def part(self) -> _Part:
         part = _Part(self.owner)
@@ -248,38 +244,42 @@ def _by_series(part: _Part) -> list[CaseRef]:
     if len(names) < 2 or None in names:
         return [_case(part, part.name)]
     found = sorted(name for name in names if name)
-    shown = {
-        series
-        for paths in part.images.values()
-        for path in paths
-        if (series := _series(_stem(path)))
-    } or found
-    numbers = {named.number for name in shown if (named := series_name(name))}
-    if len(numbers) < 2:
-        return [_case(_only(part, name), f"{part.name}_{_tail(name)}") for name in found]
-    # never a pair of feet then
-    return [
-        replace(_case(_only(part, name), f"{part.name}_{name}"), several_patients=True)
-        for name in found
-    ]
+    pair_of_feet = len(_case_numbers(part, found)) < 2
+    cases = []
+    for name in found:
+        if pair_of_feet:
+            cases.append(_case(_only(part, name), f"{part.name}_{_tail(name)}"))
+        else:
+            case = _case(_only(part, name), f"{part.name}_{name}")
+            cases.append(replace(case, several_patients=True))
+    return cases
+
+
+def _case_numbers(part: _Part, series: list[str]) -> set[str]:
+    """Case numbers in the names of the images' series, or of all series where there are none."""
+    shown: set[str] = set()
+    for paths in part.images.values():
+        shown |= {name for path in paths if (name := _series(_stem(path)))}
+    named = [series_name(name) for name in shown or series]
+    return {found.number for found in named if found is not None}
 
 
 def _only(part: _Part, series: str) -> _Part:
-    images = {
-        plane: [p for p in paths if _series(_stem(p)) == series]
-        for plane, paths in part.images.items()
-    }
-    labels = {
-        plane: {s: files for s, files in stems.items() if _series(s) == series}
-        for plane, stems in part.labels.items()
-    }
-    angles = [
-        p
-        for p in part.angles
-        if (m := _ANGLE_NAME.match(_stem(p))) is None or safe_text(m["series"]) == series
-    ]
-    copies = [p for p in part.copies if _series(_stem(p)) in (None, series)]
+    """The part's files that are of one series."""
+    images = {}
+    for plane, paths in part.images.items():
+        images[plane] = [path for path in paths if _series(_stem(path)) == series]
+    labels = {}
+    for plane, stems in part.labels.items():
+        labels[plane] = {s: files for s, files in stems.items() if _series(s) == series}
+    angles = [path for path in part.angles if _angle_series(path) in (None, series)]
+    copies = [path for path in part.copies if _series(_stem(path)) in (None, series)]
     return replace(part, images=images, labels=labels, angles=angles, copies=copies)
+
+
+def _angle_series(path: str) -> str | None:
+    match = _ANGLE_NAME.match(_stem(path))
+    return safe_text(match["series"]) if match else None
 
 
 def _series(stem: str) -> str | None:
@@ -292,22 +292,19 @@ def _tail(series: str) -> str:
 
 
 def _case(part: _Part, case_id: str) -> CaseRef:
+    images, labels = {}, {}
+    for plane in Plane:
+        if part.images.get(plane):
+            images[plane] = tuple(map(Path, sorted(part.images[plane])))
+        if part.labels.get(plane):
+            own = sorted(part.labels[plane].items())
+            labels[plane] = {stem: tuple(map(Path, files)) for stem, files in own}
     return CaseRef(
         case_id=id_from_path([case_id]) or "case",
         folder=Path(part.owner),
         layout="dataset",
-        images={
-            plane: tuple(map(Path, sorted(part.images[plane])))
-            for plane in Plane
-            if part.images.get(plane)
-        },
-        labels={
-            plane: {
-                stem: tuple(map(Path, files)) for stem, files in sorted(part.labels[plane].items())
-            }
-            for plane in Plane
-            if part.labels.get(plane)
-        },
+        images=images,  # type: ignore[arg-type]
+        labels=labels,
         angle_files=tuple(map(Path, sorted(part.angles))),
         clinical_files=tuple(map(Path, sorted(part.clinical))),
         copies=tuple(map(Path, sorted(part.copies))),

@@ -19,24 +19,25 @@ SPLIT_FRAGMENTS = ("원천데이터", "라벨링데이터")
 
 
 def joined(homes: Sequence[CaseHome]) -> list[CaseHome]:
-    """The homes with what lies apart put together, in no order: labels and clinical files go to the
-    image folder of their name.
+    """The homes with what lies apart put together, in no order.
 
-    Of several image folders the best match counts. Folders without images stand for themselves
-    where nothing tells that they belong together: AD/AN1 and FD/AN1 are two cases. Changes the
-    homes.
+    Labels and clinical files go to the image folder of their name; of several image folders the
+    best match counts. Folders without images stand for themselves where nothing tells that they
+    belong together: AD/AN1 and FD/AN1 are two cases. Changes the homes.
     """
     by_name: dict[str, list[CaseHome]] = defaultdict(list)
     for home in homes:
         by_name[home.name].append(home)
-    return [case for namesakes in by_name.values() for case in _cases(namesakes)]
+    cases: list[CaseHome] = []
+    for namesakes in by_name.values():
+        cases += _cases(namesakes)
+    return cases
 
 
 def _cases(namesakes: list[CaseHome]) -> list[CaseHome]:
     """The same for the homes of one name."""
-    whole, apart = (
-        [home for home in namesakes if home.has_images is there] for there in (True, False)
-    )
+    whole = [home for home in namesakes if home.has_images]
+    apart = [home for home in namesakes if not home.has_images]
     if not whole:
         return _without_images(apart)
     claims = _claims(whole, apart)
@@ -91,28 +92,30 @@ def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
 
 
 def _way(folder: str) -> Counter[str]:
-    """The folder names on the way and how often each, without what tells images from labels
-    (`TS_`/`TL_`, split folders).
+    """The folder names on the way and how often each.
+
+    Without what tells images from labels (`TS_`/`TL_`, split folders).
     """
-    names = (safe_text(name) for name in Path(folder).parts)
-    return Counter(
-        re.sub(r"^([TV])[SL]_", r"\1_", name)
-        for name in names
-        if not any(fragment in name for fragment in SPLIT_FRAGMENTS)
-    )
+    way: Counter[str] = Counter()
+    for name in map(safe_text, Path(folder).parts):
+        if not any(fragment in name for fragment in SPLIT_FRAGMENTS):
+            way[re.sub(r"^([TV])[SL]_", r"\1_", name)] += 1
+    return way
 
 
 def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
-    """Cases of one id get the parent folder's name in front, then `~2`, `~3`: outputs must never
-    collide, on any disk.
+    """Cases of one id get the parent folder's name in front, then `~2`, `~3`.
 
-    Plain folders have ids of their own by their way (`id_from_path`); what is left are two folders
-    of one Case_ID in a data set, and names that differ by case alone.
+    Outputs must never collide, on any disk. Plain folders have ids of their own by their way
+    (`id_from_path`); what is left are two folders of one Case_ID in a data set, and names that
+    differ by case alone.
     """
     namesakes: dict[str, list[CaseRef]] = defaultdict(list)
     for case in cases:
         namesakes[case.case_id.casefold()].append(case)
-    wanted = {id(case): name for own in namesakes.values() for case, name in _wanted_ids(own)}
+    wanted: dict[int, str] = {}
+    for own in namesakes.values():
+        wanted |= {id(case): name for case, name in _wanted_ids(own)}
     taken: set[str] = set()
     given: dict[int, str] = {}
     # those that keep their own id first: a copy never renames what it was copied from
@@ -131,19 +134,16 @@ def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
 def _wanted_ids(namesakes: list[CaseRef]) -> list[tuple[CaseRef, str]]:
     """What each case of one id would be called.
 
-    In a data set those with images count before labels that found none.
-
-    Several of them in folders of different names (AD, FD) get that name in front; else the first
-    keeps the id alone, and the others, copies of it as it seems, get the name.
+    In a data set those with images count before labels that found none. Several of them in folders
+    of different names (AD, FD) get that name in front; else the first keeps the id alone, and the
+    others, copies of it as it seems, get the name.
     """
     own = [case for case in namesakes if case.images] or namesakes
     several = len({case.folder.parent.name.casefold() for case in own}) > 1
-    return [
-        (
-            case,
-            f"{safe_text(case.folder.parent.name)}_{case.case_id}"
-            if case.layout == "dataset" and (several or case is not own[0])
-            else case.case_id,
-        )
-        for case in namesakes
-    ]
+    wanted = []
+    for case in namesakes:
+        name = case.case_id
+        if case.layout == "dataset" and (several or case is not own[0]):
+            name = f"{safe_text(case.folder.parent.name)}_{case.case_id}"
+        wanted.append((case, name))
+    return wanted

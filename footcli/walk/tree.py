@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from footcli.domain import CaseRef
+from footcli.domain import CaseRef, Plane
 from footcli.errors import SetupError
 from footcli.identity import id_from_path
 from footcli.system.files import safe_text
@@ -30,8 +30,9 @@ __all__ = ["CaseHome", "CasePlace", "find_cases", "find_homes", "find_places"]
 
 
 def find_cases(root: Path) -> tuple[CaseRef, ...]:
-    """All cases below a folder, in a fixed order: the data set's tree in any of its forms, or plain
-    folders of images.
+    """All cases below a folder, in a fixed order.
+
+    The data set's tree in any of its forms, or plain folders of images.
 
     A plain folder with files is one case, the root too; a single file is a case of one file. A
     folder with nothing in it at all becomes a case without images, so that it is reported. Ids are
@@ -39,10 +40,11 @@ def find_cases(root: Path) -> tuple[CaseRef, ...]:
     """
     if root.is_file():
         root = root.resolve()
-        return (
-            CaseRef(id_from_path([safe_text(root.stem)]), root.parent, "plain", {None: (root,)}),
-        )
-    found = [case for home in find_homes(root, keep_names=True) for case in home.cases()]
+        case_id = id_from_path([safe_text(root.stem)])
+        return (CaseRef(case_id, root.parent, "plain", {None: (root,)}),)
+    found: list[CaseRef] = []
+    for home in find_homes(root, keep_names=True):
+        found += home.cases()
     return with_unique_ids(sorted(found, key=lambda case: (str(case.folder), case.case_id)))
 
 
@@ -91,25 +93,14 @@ def find_places(root: Path) -> list[CasePlace]:
 
 
 def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
-    """The case folders below a folder, in a fixed order: what `find_cases` gives, before any file
-    name is kept.
+    """The case folders below a folder, in a fixed order.
 
-    For trees of millions of slices: go through the homes one by one. keep_names: keep the file
-    names, so that no folder is listed twice. Raises SetupError if root does not exist or cannot be
-    listed.
+    What `find_cases` gives, before any file name is kept: for trees of millions of slices, go
+    through the homes one by one. keep_names: keep the file names, so that no folder is listed
+    twice. Raises SetupError if root does not exist or cannot be listed.
     """
-    if not root.exists():
-        raise SetupError(
-            f"{safe_text(str(root))} does not exist: give a folder of cases or of DICOM files"
-        )
+    _check_root(root)
     root = root.resolve()
-    try:
-        os.scandir(root).close()
-    except OSError:
-        raise SetupError(
-            f"{safe_text(str(root))} cannot be opened: check its permissions and that it is a "
-            "folder"
-        ) from None
     homes: dict[str, CaseHome] = {}
     plain: list[CaseHome] = []
     for folder, files, folders in _folders(str(root)):
@@ -118,14 +109,28 @@ def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
             owner, _, plane = standing(folder)
             home = homes.setdefault(owner, CaseHome(owner, "dataset"))
             home.folders[folder] = kept
-            home.has_images = home.has_images or any(
-                is_image(path) and plane_of(path, plane) for path in files
-            )
-        elif (files or not folders) and (
-            not folders or not all(never_image(path) for path in files)
-        ):
+            home.has_images = home.has_images or _holds_images(files, plane)
+        elif not folders or (files and not all(map(never_image, files))):
             plain.append(CaseHome(folder, "plain", {folder: kept}, way=_way(folder, root)))
     return sorted(joined(list(homes.values())) + plain, key=lambda home: home.owner)
+
+
+def _check_root(root: Path) -> None:
+    """Raises SetupError for a folder that is not there or cannot be listed."""
+    shown = safe_text(str(root))
+    if not root.exists():
+        raise SetupError(f"{shown} does not exist: give a folder of cases or of DICOM files")
+    try:
+        os.scandir(root.resolve()).close()
+    except OSError:
+        raise SetupError(
+            f"{shown} cannot be opened: check its permissions and that it is a folder"
+        ) from None
+
+
+def _holds_images(files: list[str], plane: Plane | None) -> bool:
+    """Whether there is an image of a slice among the files of a folder of the data set."""
+    return any(is_image(path) and plane_of(path, plane) for path in files)
 
 
 def _way(folder: str, root: Path) -> tuple[str, ...]:
