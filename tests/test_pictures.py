@@ -20,8 +20,9 @@ from footcli.kinds import BONE_ID
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.text.wording import text
-from footcli.views import slices as pictures
-from footcli.views.slices import BONE_WINDOW, build_views
+from footcli.views import cut as pictures
+from footcli.views.cut import BONE_WINDOW
+from footcli.views.slices import Shown, build_views
 
 FRAME = FootFrame(np.eye(4), "L", "bones")
 SPACINGS = ((0.5, 0.5, 0.5), (0.4, 0.7, 1.0))
@@ -59,7 +60,7 @@ def _slices(
     turned: tuple[bool, ...] = UNTURNED,
     side: Side | None = "L",
 ) -> tuple[View, ...]:
-    return build_views(volume, labels, FRAME, (), lesions, turned, side)
+    return build_views(volume, labels, FRAME, (), lesions, Shown(turned, side))
 
 
 def _pixel(view: View, xyz: list[int] | NDArray[np.int64]) -> NDArray[np.float64]:
@@ -213,7 +214,12 @@ def _projected(side: Side, plane: Plane, told: Side | None = None, mirrored: boo
     grid = canonical(volume, 2.0)
     view = slab(grid.hu, labels, np.linalg.inv(frame.to_foot @ grid.to_input), plane, BONE_WINDOW)
     (shown,) = build_views(
-        volume, np.zeros_like(labels), frame, (view,), (), (*UNTURNED, mirrored), told or side
+        volume,
+        np.zeros_like(labels),
+        frame,
+        (view,),
+        (),
+        Shown((*UNTURNED, mirrored), told or side),
     )
     return shown
 
@@ -287,18 +293,18 @@ def test_of_an_unknown_side_the_picture_says_so_and_letters_are_left_open() -> N
         grid.hu, labels, np.linalg.inv(frame.to_foot @ grid.to_input), Plane.AXL, BONE_WINDOW
     )
     unknown = replace(volume, orientation_known=False)
-    shown, *slices = build_views(unknown, labels, frame, (view,), (), UNTURNED, None)
+    shown, *slices = build_views(unknown, labels, frame, (view,), (), Shown(UNTURNED, None))
     assert "the side is not known" in text(shown.caption)
     assert shown.edges == ("Me", "La", "A", "P"), "as it is if the slices run as usual"
     assert {view.edges[:2] for view in slices} == {("?", "?"), ("A", "P")}
-    known = build_views(unknown, labels, frame, (), (), UNTURNED, "R")
+    known = build_views(unknown, labels, frame, (), (), Shown(UNTURNED, "R"))
     assert {view.edges[:2] for view in known} == {("R", "L"), ("A", "P")}
 
 
 @pytest.mark.parametrize("side", ["L", "R"])
 def test_slices_stay_as_ct_is_shown_whatever_the_side(side: Side) -> None:
     volume, labels, frame = _drawn(side)
-    for view in build_views(volume, labels, frame, (), (), UNTURNED, side):
+    for view in build_views(volume, labels, frame, (), (), Shown(UNTURNED, side)):
         along = {Plane.AXL: [0, 0, 1], Plane.COR: [0, 1, 0], Plane.SAG: [-1, 0, 0]}[
             view.plane
         ]  # from the feet, from in front

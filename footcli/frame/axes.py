@@ -141,20 +141,12 @@ def _heel_ends(
 def _rough(
     middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known: bool
 ) -> tuple[Array, bool, list[Line]]:
-    """Rows medial, forward, up in LPS: the mean foot laid on the bones, as it is or mirrored,
-    whichever fits better.
+    """Rows medial, forward, up in LPS: the mean foot registered to the bones.
 
-    Second: the bones stand upside down in a volume whose orientation is known.
+    As it is or mirrored, whichever fits better. Second: the bones stand upside down in a volume
+    whose orientation is known.
     """
-    pairs = [(p, MIDDLE_MM[name]) for name, p in middles.items() if name != HEEL or ends is None]
-    if ends is not None:
-        pairs += list(zip(ends, HEEL_ENDS_MM, strict=True))
-    if len(pairs) < 3:
-        if not middles:
-            raise InferenceError("no_bone_found.none")
-        raise InferenceError("no_bone_found.few", bones=tuple(BONE[name].word for name in middles))
-    seen, mean = np.array([p for p, _ in pairs]), np.array([m for _, m in pairs])
-    seen, mean = seen - seen.mean(0), mean - mean.mean(0)
+    seen, mean = _paired(middles, ends)
     rising = float(seen[:, 2] @ mean[:, 2])
     notices = []
     turned = known and rising < 0
@@ -167,12 +159,28 @@ def _rough(
         notices.append(Line("side_uncertain"))
     medial = best / abs(best)
     forward = medial * (1j if best is plain else -1j)
-    up = np.array([0.0, 0.0, np.sign(rising) or 1.0])
-    return (
-        np.array([[medial.real, medial.imag, 0.0], [forward.real, forward.imag, 0.0], up]),
-        turned,
-        notices,
-    )
+    rows = [
+        [medial.real, medial.imag, 0.0],
+        [forward.real, forward.imag, 0.0],
+        [0.0, 0.0, np.sign(rising) or 1.0],
+    ]
+    return np.array(rows), turned, notices
+
+
+def _paired(middles: Mapping[str, Array], ends: tuple[Array, Array] | None) -> tuple[Array, Array]:
+    """(N, 3) points of the bones and of the mean foot, both about their middle.
+
+    Of the heel its two ends where they are known. Raises InferenceError for fewer than three.
+    """
+    pairs = [(p, MIDDLE_MM[name]) for name, p in middles.items() if name != HEEL or ends is None]
+    if ends is not None:
+        pairs += list(zip(ends, HEEL_ENDS_MM, strict=True))
+    if len(pairs) < 3:
+        if not middles:
+            raise InferenceError("no_bone_found.none")
+        raise InferenceError("no_bone_found.few", bones=tuple(BONE[name].word for name in middles))
+    seen, mean = np.array([p for p, _ in pairs]), np.array([m for _, m in pairs])
+    return seen - seen.mean(0), mean - mean.mean(0)
 
 
 def _square(forward: Array, up: Array, like: Array) -> Array:
@@ -191,17 +199,11 @@ def _stand(
     bones: Mapping[str, BoneMask],
     points: Mapping[str, Array],
 ) -> tuple[Array, Literal["bones", "horizontal"], list[Line]]:
-    """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads, where all three
-    are in view.
+    """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads.
+
+    Where all three are in view.
     """
-    least = RAY_SHARE * np.ptp(points[HEEL] @ axes[1]) if HEEL in points else np.inf
-    whole = all(
-        n in bones
-        and np.ptp(points[n] @ axes[1]) > least
-        and not bones[n].cut(axes @ affine[:3, :3]) & {"front", "bottom"}
-        for n in (RAY1, RAY5)
-    )
-    if not whole or HEEL not in bones or "bottom" in bones[HEEL].cut(axes @ affine[:3, :3]):
+    if not _shows_its_sole(axes, affine, bones, points):
         return axes, "horizontal", []
     upright = axes[2]
     for _ in range(3):
@@ -214,6 +216,22 @@ def _stand(
     return axes, "bones", []
 
 
+def _shows_its_sole(
+    axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
+) -> bool:
+    """Whether heel, 1st and 5th metatarsal heads are in view, and the rays no fragments."""
+    to_foot = axes @ affine[:3, :3]
+    if HEEL not in bones or "bottom" in bones[HEEL].cut(to_foot):
+        return False
+    least = RAY_SHARE * np.ptp(points[HEEL] @ axes[1])
+    for name in (RAY1, RAY5):
+        if name not in bones or np.ptp(points[name] @ axes[1]) <= least:
+            return False
+        if bones[name].cut(to_foot) & {"front", "bottom"}:
+            return False
+    return True
+
+
 def _end(points: Array, direction: Array, share: float) -> Array:
     """The points in the last `share` of their extent along a direction."""
     along = points @ direction
@@ -223,45 +241,41 @@ def _end(points: Array, direction: Array, share: float) -> Array:
 def _look_forward(
     axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
 ) -> Array:
-    """Turn the axes about up until forward runs from the heel contact to the head of the 2nd
-    metatarsal, seen or worked out.
+    """Turn the axes about up until forward runs from the heel contact to the 2nd metatarsal head.
+
+    Seen or worked out from the other ends.
     """
-    if HEEL not in bones or "bottom" in bones[HEEL].cut(axes @ affine[:3, :3]):
+    to_foot = axes @ affine[:3, :3]
+    if HEEL not in bones or "bottom" in bones[HEEL].cut(to_foot):
         return axes
-    seen: dict[
-        tuple[float, float], Array
-    ] = {}  # place in the mean foot -> place here, both (medial, forward)
+    # place in the mean foot -> place here, both (medial, forward)
+    seen: dict[tuple[float, float], Array] = {}
     for name, (base, head) in ENDS_MM.items():
-        cut = (
-            bones[name].cut(axes @ affine[:3, :3])
-            if name in bones
-            else frozenset({"front", "back"})
-        )
+        cut = bones[name].cut(to_foot) if name in bones else frozenset({"front", "back"})
         if "front" not in cut:
             seen[head] = _end(points[name], axes[1], HEAD_SHARE).mean(0) @ axes[:2].T
         if "back" not in cut:
             along = points[name] @ axes[1]
             seen[base] = points[name][along < along.min() + BASE_MM].mean(0) @ axes[:2].T
-    if "MidFoot" in bones and "front" not in bones["MidFoot"].cut(axes @ affine[:3, :3]):
+    if "MidFoot" in bones and "front" not in bones["MidFoot"].cut(to_foot):
         seen[MIDDLE_MM["MidFoot"][:2]] = apply(affine, bones["MidFoot"].inner).mean(0) @ axes[:2].T
-    wanted = ENDS_MM[RAY2][1]
-    if wanted in seen:
-        target = seen[wanted]
-    elif len(seen) >= 3:
-        target = _carry(np.array(list(seen)), np.array(list(seen.values())), np.array(wanted))
-    else:
+    target = seen.get(ENDS_MM[RAY2][1])
+    if target is None and len(seen) >= 3:
+        mean, here = np.array(list(seen)), np.array(list(seen.values()))
+        target = _carry(mean, here, np.array(ENDS_MM[RAY2][1]))
+    if target is None:
         return axes
     aim = target - (low_point(points[HEEL] @ axes.T))[:2]
     return _square(aim @ axes[:2], axes[2], axes)
 
 
 def _carry(mean: Array, here: Array, wanted: Array) -> Array:
-    """Where a point of the mean foot lies here, by the best similarity (no mirror) between (N, 2)
-    points of both.
+    """Where a point of the mean foot lies here.
+
+    By the best similarity (no mirror) between (N, 2) points of both.
     """
     a, b = (p - p.mean(0) for p in (mean, here))
     za, zb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
-    moved = (
-        complex(*(wanted - mean.mean(0))) * complex(za.conj() @ zb) / float(np.abs(za) @ np.abs(za))
-    )
+    turn = complex(za.conj() @ zb) / float(np.abs(za) @ np.abs(za))
+    moved = complex(*(wanted - mean.mean(0))) * turn
     return np.asarray(here.mean(0) + np.array([moved.real, moved.imag]))

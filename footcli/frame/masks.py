@@ -136,19 +136,29 @@ def _main_pieces(
         counts = np.bincount(pieces.ravel())
         counts[0] = 0
         good = counts >= share * counts.max()
-        boxes = [
-            box
-            for box, chosen in zip(ndimage.find_objects(pieces), good[1:], strict=True)
-            if chosen
-        ]
-        low = np.array([[s.start for s in box] for box in boxes]).min(0)
-        high = np.array([[s.stop for s in box] for box in boxes]).max(0)
+        low, high = _corners(pieces, good)
         if step.max() == 1:
-            box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+            box = _between(low, high)
             return good[pieces[box]], start + low
         low, high = np.maximum(0, (low - 2) * step), (high + 2) * step
-        mask, start = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], start + low
+        mask, start = mask[_between(low, high)], start + low
     return mask, start
+
+
+def _corners(
+    pieces: NDArray[np.int32], good: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(3,) first and past-the-end indices of the numbered pieces that are good."""
+    lows, highs = [], []
+    for box, chosen in zip(ndimage.find_objects(pieces), good[1:], strict=True):
+        if chosen:
+            lows.append([s.start for s in box])
+            highs.append([s.stop for s in box])
+    return np.array(lows).min(0), np.array(highs).max(0)
+
+
+def _between(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[slice, ...]:
+    return tuple(slice(a, b) for a, b in zip(low, high, strict=True))
 
 
 def _open_faces(
@@ -158,26 +168,33 @@ def _open_faces(
     size: Array,
     inside: Inside | None,
 ) -> Array:
-    """(6,) mm2 over which the mask comes within CUT_REACH_MM of what holds no data, by voxel
-    direction -x, +x, -y, +y, -z, +z.
+    """(6,) mm2 over which the mask comes within CUT_REACH_MM of what holds no data.
+
+    By voxel direction -x, +x, -y, +y, -z, +z.
     """
     areas = []
     for axis in (2, 1, 0):
         reach = max(1, int(np.ceil(CUT_REACH_MM / size[axis])))
         face = float(np.prod(size) / size[axis])
         for sign in (-1, 1):
-            box = [slice(a, a + n) for a, n in zip(start, mask.shape, strict=True)]
-            box[axis] = slice(box[axis].start + sign * reach, box[axis].stop + sign * reach)
-            there = np.zeros(mask.shape, dtype=bool)
-            low = [max(0, -s.start) for s in box]
-            high = [
-                min(n, full - s.start) for s, n, full in zip(box, mask.shape, shape, strict=True)
-            ]
-            if all(a < b for a, b in zip(low, high, strict=True)):
-                part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-                same = tuple(
-                    slice(s.start + a, s.start + b) for s, a, b in zip(box, low, high, strict=True)
-                )
-                there[part] = True if inside is None else inside[same]
+            moved = np.array(start)
+            moved[axis] += sign * reach
+            there = _with_data(mask.shape, moved, shape, inside)
             areas.append(np.count_nonzero((mask & ~there).any(axis)) * face)
     return np.array(areas)
+
+
+def _with_data(
+    extent: tuple[int, ...],
+    start: NDArray[np.int64],
+    shape: tuple[int, ...],
+    inside: Inside | None,
+) -> NDArray[np.bool_]:
+    """Which voxels of a box of the volume, from `start` on, hold data; outside of it none do."""
+    there = np.zeros(extent, dtype=bool)
+    low = np.maximum(0, -start)
+    high = np.minimum(extent, np.array(shape) - start)
+    if (low < high).all():
+        held = True if inside is None else inside[_between(start + low, start + high)]
+        there[_between(low, high)] = held
+    return there

@@ -146,18 +146,23 @@ def difference(measurements: Sequence[Measurement]) -> dict[str, float]:
 def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: FootFrame) -> float:
     """Confidence 0..1 of an angle from masks: a rule of thumb, no probability."""
     trust = MASK_CONFIDENCE
-    for bone in (bones[n] for n in ANGLE[name].bones if n in bones):
+    own = [(n, bones[n]) for n in ANGLE[name].bones if n in bones]
+    for _, bone in own:
         trust *= bone.share
-    trust *= min(
-        (min(1.0, bones[n].volume_ml / (2 * LEAST_ML[n])) for n in ANGLE[name].bones if n in bones),
-        default=1.0,
-    )
+    whole = [bone.volume_ml / (2 * LEAST_ML[n]) for n, bone in own]
+    trust *= min(1.0, *whole) if whole else 1.0
     if name == "CPA" and frame.floor == "horizontal":
         trust *= ASSUMED_FLOOR
-    top, low = (found[n] for n in landmark_names(name)[:2])
-    if name in SHAFT_ANGLES and not isinstance(top, Line) and not isinstance(low, Line):
-        trust *= min(1.0, float(np.linalg.norm(top - low)) / FULL_SHAFT_MM)
+    if name in SHAFT_ANGLES:
+        trust *= _shaft_share(*(found[n] for n in landmark_names(name)[:2]))
     return round(float(trust), 3)
+
+
+def _shaft_share(top: Array | Line, low: Array | Line) -> float:
+    """How much of a full shaft the two points of its axis span, 1 at most; 1 without them."""
+    if isinstance(top, Line) or isinstance(low, Line):
+        return 1.0
+    return min(1.0, float(np.linalg.norm(top - low)) / FULL_SHAFT_MM)
 
 
 def _measure(
@@ -168,28 +173,25 @@ def _measure(
     confidence: float,
 ) -> Measurement:
     kind = ANGLE[name]
-    plane, unit = kind.plane, kind.unit
     points = [found.get(n, Line("point_not_sought", point=n)) for n in landmark_names(name)]
     note = None
     if name == "CPA":
         points, note = _with_floor(points, frame, source)
-    reason = next((p for p in points if isinstance(p, Line)), None)
-    if reason is not None:
-        return Measurement(name, unit, source, why_missing=reason, plane=plane)
+    missing = Measurement(name, kind.unit, source, plane=kind.plane)
+    for point in points:
+        if isinstance(point, Line):
+            return replace(missing, why_missing=point)
     foot = np.stack([p for p in points if not isinstance(p, Line)])
     try:
         value = angle_deg(name, foot)
     except ValueError:
-        return Measurement(name, unit, source, why_missing=Line("points_coincide"), plane=plane)
+        return replace(missing, why_missing=Line("points_coincide"))
     vox = apply(np.linalg.inv(frame.to_foot), foot)
     used = vox[:2] if name == "CPA" else vox  # the floor's points lie anywhere across
-    return Measurement(
-        name,
-        unit,
-        source,
+    return replace(
+        missing,
         value=value,
-        plane=plane,
-        slice=max(0, round(float(used[:, plane.axis].mean()))),
+        slice=max(0, round(float(used[:, kind.plane.axis].mean()))),
         confidence=confidence,
         points_vox=tuple((float(x), float(y), float(z)) for x, y, z in vox),
         note=note,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footcli.errors import ReadError
-from footcli.read.headers import FrameTags, Header, read_header
+from footcli.read.collect import (
+    Log,
+    Slice,
+    skip_words,
+)
 from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
-from footcli.system.files import safe_text
-from footcli.text.lines import Line, Value
 
 FEWEST_SLICES = 8
 """A foot of so few slices cannot be measured."""
@@ -30,41 +31,10 @@ positions stay well below.
 """
 SAME_PLACE = 1e-3
 """Slices nearer than this (mm, or slice numbers) are at the same position."""
-SAME_DIRECTION = 1e-3
-"""Difference of direction cosines within one series that is rounding."""
 LOST = frozenset(("truncated", "corrupt_header", "too_deep", "too_large", "io_error"))
 """Why a file that began like an image was left out."""
 VOLUME_LIMIT = 4 * 2**30
 """Bytes of the voxels of one case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """One frame of one file."""
-
-    header: Header
-    index: int
-
-    @property
-    def tags(self) -> FrameTags:
-        return self.header.frames[self.index]
-
-    @property
-    def name(self) -> str:
-        stem = safe_text(self.header.path.stem)
-        return stem if len(self.header.frames) == 1 else f"{stem}:{self.index + 1:04d}"
-
-
-@dataclass(slots=True)
-class Log:
-    """What is to be said about a case, gathered on the way."""
-
-    notices: list[Line] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-
-    def warn(self, code: str, /, **values: Value) -> None:
-        """Add a warning, a line of `text/lines.toml`."""
-        self.notices.append(Line(code, **values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,90 +48,6 @@ class Stack:
     names: tuple[str, ...]
     start: float
     step: float
-
-
-def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> list[Header]:
-    """The headers of all usable files. Raises ReadError no_images, mixed_patients."""
-    headers, number = [], 0
-    for path in paths:
-        number += 1
-        try:
-            headers.append(read_header(path, any_modality=any_modality))
-        except Skip as skip:
-            log.skipped[skip.code] += 1
-    if not number:
-        raise ReadError("no_images.empty")
-    if not headers:
-        raise ReadError("no_images.unusable", count=number, reasons=skip_words(log.skipped))
-    check_one_patient(headers)
-    return headers
-
-
-def check_one_patient(headers: Iterable[Header]) -> None:
-    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone
-    says little ("0", "ANON").
-    """
-    for said in zip(*(header.patient for header in headers), strict=True):
-        if len(set(said) - {""}) > 1:
-            raise ReadError("mixed_patients.images")
-
-
-def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
-    """The slices of the largest stack (then the lowest series number).
-
-    The others are only counted.
-    """
-    groups: dict[tuple[object, ...], list[Slice]] = {}
-    for header in headers:
-        series = header.series if by_series else ""
-        for index, tags in enumerate(header.frames):
-            key: tuple[object, ...] = (
-                series,
-                header.rows,
-                header.columns,
-                tags.orientation,
-                tags.spacing,
-                tags.position is None,
-            )
-            groups.setdefault(key, []).append(Slice(header, index))
-    stacks: list[list[Slice]] = []
-    for key in sorted(groups, key=repr):
-        home = next(
-            (stack for stack in stacks if _alike(stack[0], groups[key][0], by_series)), None
-        )
-        if home is None:
-            stacks.append(groups[key])
-        else:
-            home.extend(groups[key])
-    stacks.sort(key=lambda stack: (-len(stack), *_rank(stack[0].header)))
-    if len(stacks) > 1:
-        sizes = ", ".join(str(len(stack)) for stack in stacks[:8]) + (
-            ", ..." if len(stacks) > 8 else ""
-        )
-        log.warn("several_series", count=len(stacks), sizes=sizes)
-    return stacks[0]
-
-
-def _rank(header: Header) -> tuple[float, str]:
-    return (np.inf if header.series_number is None else header.series_number, header.series)
-
-
-def _alike(a: Slice, b: Slice, by_series: bool) -> bool:
-    def close(x: tuple[float, ...] | None, y: tuple[float, ...] | None) -> bool:
-        if x is None or y is None:
-            return x is y
-        return len(x) == len(y) and bool(
-            np.allclose(x, y, rtol=SAME_DIRECTION, atol=SAME_DIRECTION, equal_nan=True)
-        )
-
-    p, q = a.header, b.header
-    return (
-        (not by_series or p.series == q.series)
-        and (p.rows, p.columns) == (q.rows, q.columns)
-        and (a.tags.position is None) == (b.tags.position is None)
-        and close(a.tags.orientation, b.tags.orientation)
-        and close(a.tags.spacing, b.tags.spacing)
-    )
 
 
 def assemble(
@@ -198,11 +84,6 @@ def _enough(number: int, log: Log) -> None:
         if not log.skipped:
             raise ReadError("too_few_slices", **counts)
         raise ReadError("too_few_slices.skipped", reasons=skip_words(log.skipped), **counts)
-
-
-def skip_words(skipped: Mapping[str, int]) -> str:
-    """Reasons and how often: "not_dicom 3, truncated 1"."""
-    return ", ".join(f"{code} {count}" for code, count in sorted(skipped.items()))
 
 
 def _warn_of_lost(log: Log) -> None:
@@ -243,16 +124,18 @@ def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[n
 
 
 def _warn_of_pixels(slices: list[Slice], clipped: int, log: Log) -> None:
-    number = sum(piece.tags.slope is None or piece.tags.intercept is None for piece in slices)
-    if number:
-        log.warn("no_rescale", count=number)
+    tags = [piece.tags for piece in slices]
+    headers = [piece.header for piece in slices]
+    bare = [tag for tag in tags if tag.slope is None or tag.intercept is None]
+    if bare:
+        log.warn("no_rescale", count=len(bare))
     if clipped:
         log.warn("hu_clipped", count=clipped)
-    if any(piece.header.photometric.upper() == "MONOCHROME1" for piece in slices):
+    if "MONOCHROME1" in {header.photometric.upper() for header in headers}:
         log.warn("monochrome1")
-    if any(piece.header.burned_in for piece in slices):
+    if any(header.burned_in for header in headers):
         log.warn("burned_in")
-    if any(piece.header.syntax_guessed for piece in slices):
+    if any(header.syntax_guessed for header in headers):
         log.warn("syntax_guessed")
 
 

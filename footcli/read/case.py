@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from footcli.domain import CaseRef, Volume
 from footcli.errors import ReadError
-from footcli.read.assemble import Log, assemble, choose, collect
+from footcli.read.assemble import assemble
+from footcli.read.collect import Log, choose, collect
 from footcli.read.layout import read_dataset_case
 from footcli.read.patient import (
     SPACING_MM,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydicom.filereader import read_partial
 
 from footcli.errors import ReadError
 from footcli.read import elements as e
+from footcli.read.frame_tags import FrameTags, first_of, read_frames
 from footcli.read.source import (
     DEFLATED,
     EXPLICIT,
@@ -30,7 +30,7 @@ from footcli.system.files import safe_text
 
 FRAME_LIMIT = 256 * 2**20
 """Bytes of one decoded frame."""
-FRAMES_LIMIT = 20_000
+_PERSON = (e.PATIENT_ID, e.PATIENT_NAME, e.BIRTH_DATE, e.SEX)
 """Frames of one file; the longest real series are a quarter of that."""
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -56,20 +56,6 @@ NOT_IMAGES = frozenset(
         "RTRECORD",
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FrameTags:
-    """What one frame says of itself.
-
-    Lengths in mm; None where not said, NaN where it is no number.
-    """
-
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    spacing: tuple[float, ...] | None
-    slope: float | None
-    intercept: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,56 +129,71 @@ def _header(
     pixels = guard.pixels
     if pixels is None:
         raise Skip("truncated")
-    syntax = e.text(data.file_meta, e.META_SYNTAX)
-    little = bool(data.original_encoding[1])
-    guessed = not syntax
-    if guessed:
-        syntax = IMPLICIT if pixels.implicit else EXPLICIT if little else BIG_ENDIAN
-    elif pixels.implicit != (syntax == IMPLICIT):
-        raise ReadError("corrupt_header", file=safe_text(path.name))
+    syntax = _syntax(path, data, pixels)
     if (pixels.length == UNDEFINED) == (syntax in NATIVE) or pixels.length == 0:
         raise Skip("corrupt_header")
     if pixels.length != UNDEFINED and pixels.offset + pixels.length > size:
         raise Skip("truncated")
-    allocated = e.integer(data, e.BITS_ALLOCATED) or 0
-    stored = e.integer(data, e.BITS_STORED)
-    high = e.integer(data, e.HIGH_BIT)
-    stored = allocated if stored is None else stored
-    shared = _first(e.items(data, e.SHARED_GROUPS))
-    side = e.text(data, e.IMAGE_LATERALITY) or e.text(data, e.LATERALITY)
+    shared = first_of(e.items(data, e.SHARED_GROUPS))
+    allocated, stored, high = _bits(data)
+    described = [e.text(data, tag) for tag in (e.SERIES_DESCRIPTION, e.PROTOCOL)]
     return Header(
         path=path,
         syntax=syntax,
-        syntax_guessed=guessed,
-        big_endian=not little,
+        syntax_guessed=not e.text(data.file_meta, e.META_SYNTAX),
+        big_endian=not data.original_encoding[1],
         deflated=deflated,
         series=e.text(data, e.SERIES_UID),
-        patient=tuple(
-            _plain(e.text(data, tag)) for tag in (e.PATIENT_ID, e.PATIENT_NAME, e.BIRTH_DATE, e.SEX)
-        ),
+        patient=tuple(_plain(e.text(data, tag)) for tag in _PERSON),
         series_number=e.count(data, e.SERIES_NUMBER),
         instance=e.count(data, e.INSTANCE_NUMBER),
         rows=e.integer(data, e.ROWS) or 0,
         columns=e.integer(data, e.COLUMNS) or 0,
         bits_allocated=allocated,
         bits_stored=stored,
-        high_bit=stored - 1 if high is None else high,
+        high_bit=high,
         signed=e.integer(data, e.SIGNED) == 1,
         photometric=e.text(data, e.PHOTOMETRIC),
         burned_in=e.text(data, e.BURNED_IN).upper() == "YES",
-        laterality=side
-        or e.text(
-            _first(e.items(shared, e.FRAME_ANATOMY) if shared is not None else []) or data,
-            e.FRAME_LATERALITY,
-        ),
-        words=" ".join(
-            e.text(data, tag) for tag in (e.SERIES_DESCRIPTION, e.PROTOCOL, e.STUDY_DESCRIPTION)
-        ),
+        laterality=_laterality(data, shared),
+        words=" ".join([*described, e.text(data, e.STUDY_DESCRIPTION)]),
         age=e.text(data, e.AGE),
         sex=e.text(data, e.SEX),
         pixels=pixels,
-        frames=_frames(path, data, shared, pixels, size),
+        frames=read_frames(path, data, shared, pixels, size),
     )
+
+
+def _syntax(path: Path, data: Any, pixels: PixelSpan) -> str:
+    """The transfer syntax, from the content where the file names none.
+
+    Raises ReadError where the file is not written as it says.
+    """
+    said = e.text(data.file_meta, e.META_SYNTAX)
+    if said:
+        if pixels.implicit != (said == IMPLICIT):
+            raise ReadError("corrupt_header", file=safe_text(path.name))
+        return said
+    if pixels.implicit:
+        return IMPLICIT
+    return EXPLICIT if data.original_encoding[1] else BIG_ENDIAN
+
+
+def _bits(data: Any) -> tuple[int, int, int]:
+    """Bits allocated, bits stored, high bit; the last two as usual where nothing is said."""
+    allocated = e.integer(data, e.BITS_ALLOCATED) or 0
+    stored = e.integer(data, e.BITS_STORED)
+    stored = allocated if stored is None else stored
+    high = e.integer(data, e.HIGH_BIT)
+    return allocated, stored, stored - 1 if high is None else high
+
+
+def _laterality(data: Any, shared: Any) -> str:
+    side = e.text(data, e.IMAGE_LATERALITY) or e.text(data, e.LATERALITY)
+    if side:
+        return side
+    anatomy = None if shared is None else first_of(e.items(shared, e.FRAME_ANATOMY))
+    return e.text(anatomy or data, e.FRAME_LATERALITY)
 
 
 def _plain(text: str) -> str:
@@ -205,118 +206,38 @@ def _plain(text: str) -> str:
 
 
 def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:
+    """Raises Skip for what is no grey CT image; any_modality: for what is no grey image."""
     kind = e.text(data, e.SOP_CLASS) or e.text(data.file_meta, e.META_CLASS)
     modality = e.text(data, e.MODALITY).upper()
     image_type = e.text(data, e.IMAGE_TYPE).upper().split("\\")
     if kind == DICOMDIR_CLASS:
         raise Skip("dicomdir")
     if not any_modality and not kind and not modality:
-        raise Skip(
-            "not_ct" if guard.pixels else "not_dicom" if data.preamble is None else "truncated"
-        )
-    if modality in NOT_IMAGES:
-        raise Skip("not_ct_volume")
-    if "LOCALIZER" in image_type or "SCOUT" in image_type:
+        raise Skip(_code_of_unnamed(data, guard))
+    if modality in NOT_IMAGES or not {"LOCALIZER", "SCOUT"}.isdisjoint(image_type):
         raise Skip("not_ct_volume")
     if not any_modality and kind not in CT_CLASSES and modality != "CT":
         raise Skip("not_ct")
     if guard.pixels is None:
         raise Skip("corrupt_header" if guard.open_ended else "truncated")
-    if (
-        kind.startswith(SECONDARY_CAPTURE)
-        and not any_modality
-        and e.ORIENTATION not in data
-        and e.SHARED_GROUPS not in data
-    ):
+    if not any_modality and kind.startswith(SECONDARY_CAPTURE) and not _has_place(data):
         raise Skip("not_ct")
-    if (e.integer(data, e.SAMPLES) or 1) != 1 or e.text(data, e.PHOTOMETRIC).upper() not in (
-        "MONOCHROME1",
-        "MONOCHROME2",
-        "",
-    ):
+    if not _is_grey(data):
         raise Skip("not_ct")
 
 
-def _frames(
-    path: Path, data: Any, shared: Any, pixels: PixelSpan, size: int
-) -> tuple[FrameTags, ...]:
-    """The tags of every frame, from the root, the shared and the per-frame groups."""
-    number = 1
-    if e.text(data, e.FRAMES):
-        number = e.count(data, e.FRAMES) or 0
-        # Every frame takes at least a byte, so no honest number is larger than the data.
-        if not 1 <= number <= min(pixels.length, size, FRAMES_LIMIT):
-            raise ReadError("bad_frames.number", file=safe_text(path.name))
-    cells = (
-        (e.integer(data, e.ROWS) or 0)
-        * (e.integer(data, e.COLUMNS) or 0)
-        * ((e.integer(data, e.BITS_ALLOCATED) or 0) // 8)
-    )
-    if number > 1 and pixels.length != UNDEFINED and number * cells > pixels.length:
-        raise ReadError("bad_frames.short", file=safe_text(path.name), count=number)
-    groups = e.items(data, e.FRAME_GROUPS)
-    if groups and len(groups) != number:
-        name, described = safe_text(path.name), len(groups)
-        raise ReadError("bad_frames.described", file=name, count=number, described=described)
-    if not groups and number > 1:
-        return _even_frames(data, number)
-    return tuple(_frame_tags([data, shared, group]) for group in groups or [None])
+def _code_of_unnamed(data: Any, guard: Guard) -> str:
+    """Why a file without class and modality is left out."""
+    if guard.pixels:
+        return "not_ct"
+    return "not_dicom" if data.preamble is None else "truncated"
 
 
-def _frame_tags(places: list[Any]) -> FrameTags:
-    def find(sequence: int, tag: int) -> tuple[float, ...] | None:
-        found = None
-        for place in places:
-            if place is not None:
-                inner = place if place is places[0] else _first(e.items(place, sequence))
-                found = (e.numbers(inner, tag) if inner is not None else None) or found
-        return found
-
-    slope, intercept = find(e.PIXEL_VALUES, e.SLOPE), find(e.PIXEL_VALUES, e.INTERCEPT)
-    return FrameTags(
-        position=find(e.PLANE_POSITION, e.POSITION),
-        orientation=find(e.PLANE_ORIENTATION, e.ORIENTATION),
-        spacing=find(e.PIXEL_MEASURES, e.PIXEL_SPACING),
-        slope=slope[0] if slope else None,
-        intercept=intercept[0] if intercept else None,
-    )
+def _has_place(data: Any) -> bool:
+    return e.ORIENTATION in data or e.SHARED_GROUPS in data
 
 
-def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
-    """Frames of an older multi-frame file, which places only the first: the rest follow along the
-    normal at the slice spacing.
-    """
-    first = _frame_tags([data])
-    steps = e.numbers(data, e.SLICE_SPACING) or e.numbers(data, e.SLICE_THICKNESS)
-    across = first.orientation
-    if (
-        first.position is None
-        or len(first.position) != 3
-        or across is None
-        or len(across) != 6
-        or not steps
-        or not isfinite(steps[0])
-    ):
-        return (
-            FrameTags(None, first.orientation, first.spacing, first.slope, first.intercept),
-        ) * number
-    (a, b, c, p, q, r), (x, y, z) = across, first.position
-    normal = (b * r - c * q, c * p - a * r, a * q - b * p)
-    return tuple(
-        FrameTags(
-            (
-                x + k * steps[0] * normal[0],
-                y + k * steps[0] * normal[1],
-                z + k * steps[0] * normal[2],
-            ),
-            first.orientation,
-            first.spacing,
-            first.slope,
-            first.intercept,
-        )
-        for k in range(number)
-    )
-
-
-def _first(found: list[Any]) -> Any:
-    return found[0] if found else None
+def _is_grey(data: Any) -> bool:
+    photometric = e.text(data, e.PHOTOMETRIC).upper()
+    samples = e.integer(data, e.SAMPLES) or 1
+    return samples == 1 and photometric in ("MONOCHROME1", "MONOCHROME2", "")

@@ -5,10 +5,7 @@ have been removed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +13,8 @@ from numpy.typing import NDArray
 from footcli.dataset.clinical import of_this_case, read_clinical
 from footcli.domain import CaseRef, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
-from footcli.read.assemble import (
-    SAME_PLACE,
-    Log,
-    Slice,
-    Stack,
-    assemble,
-    check_one_patient,
-    choose,
-    collect,
-)
-from footcli.read.headers import Header, read_header
+from footcli.read.assemble import SAME_PLACE, Stack, assemble
+from footcli.read.collect import Log, Slice, choose, collect
 from footcli.read.patient import (
     Axes,
     affine_of,
@@ -37,14 +25,8 @@ from footcli.read.patient import (
     positions,
     tags_of,
 )
-from footcli.read.pixels import check_pixel_tags, frames
-from footcli.read.source import Skip
+from footcli.read.planes import compare_plane
 from footcli.text.lines import Line
-
-AGREEMENT = 0.9
-"""Correlation of a slice with the same cut of the volume above which both show one grid; resampled
-cuts reach 0.95 and more.
-"""
 
 # How the axes of a stack (slice, row, column) lie in hu (z, y, x), and which stack axis is x, y, z
 # in (column, row, slice).
@@ -70,17 +52,22 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
                 raise
             first = first or error
             continue
-        copies = [path for path in ref.copies if path.suffix.lower() != ".json"]
-        if copies:
-            notice = Line("copies_left_out", count=len(copies))
-            volume = replace(volume, notices=(*volume.notices, notice))
-        if plane is not Plane.AXL:
-            why = first.code if first else "no_images"
-            notice = Line("plane_fallback", reason=why, plane=plane.value)
-            volume = replace(volume, notices=(*volume.notices, notice))
         tags, notices = _with_clinical(ref, volume.tags)
-        return replace(volume, tags=tags, notices=(*volume.notices, *notices))
+        beside = [*_beside(ref, plane, first), *notices]
+        return replace(volume, tags=tags, notices=(*volume.notices, *beside))
     raise first or ReadError("no_images.planes")
+
+
+def _beside(ref: CaseRef, plane: Plane, first: ReadError | None) -> list[Line]:
+    """Warnings about a case that was read from a plane. first: why not from an earlier one."""
+    lines = []
+    copies = [path for path in ref.copies if path.suffix.lower() != ".json"]
+    if copies:
+        lines.append(Line("copies_left_out", count=len(copies)))
+    if plane is not Plane.AXL:
+        reason = first.code if first else "no_images"
+        lines.append(Line("plane_fallback", reason=reason, plane=plane.value))
+    return lines
 
 
 def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
@@ -99,7 +86,7 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
     affine = affine[:, order] if geometry is not None else affine[np.ix_(order, order)]
     if plane is Plane.AXL:
         for other in (Plane.COR, Plane.SAG):
-            _compare(ref, other, hu, [piece.header for piece in slices], log)
+            compare_plane(ref, other, hu, [piece.header for piece in slices], log)
     said = tags_of([piece.header for piece in slices])
     tags = replace(said, side=_side(slices) or said.side, weight_bearing=True)
     return Volume(
@@ -117,24 +104,27 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
 
 
 def _numbers(slices: list[Slice]) -> NDArray[np.float64] | None:
-    """Slice numbers from the file names (several frames of a file follow each other), else
-    InstanceNumber; None if not all have one.
+    """Slice numbers from the file names, else InstanceNumber; None if not all have one.
+
+    Several frames of a file follow each other.
     """
-    found = [re.search(r"(\d+)$", piece.header.path.stem) for piece in slices]
-    named = [
-        int(match[1]) + piece.index if match else None
-        for match, piece in zip(found, slices, strict=True)
-    ]
-    if len(slices) > 1 and any(len(piece.header.frames) > 1 for piece in slices):
-        named = (
-            [piece.index for piece in slices]
-            if len({piece.header.path for piece in slices}) == 1
-            else [None]
-        )
-    for numbers in (named, [piece.header.instance for piece in slices]):
+    instances = [piece.header.instance for piece in slices]
+    for numbers in (_named_numbers(slices), instances):
         if None not in numbers and len(set(numbers)) > 1:
             return np.asarray(numbers, np.float64)
     return None
+
+
+def _named_numbers(slices: list[Slice]) -> list[int | None]:
+    """The number at the end of each slice's file name; of one file of frames their own order."""
+    paths = {piece.header.path for piece in slices}
+    if len(slices) > 1 and any(len(piece.header.frames) > 1 for piece in slices):
+        return [piece.index for piece in slices] if len(paths) == 1 else [None]
+    found: list[int | None] = []
+    for piece in slices:
+        match = re.search(r"(\d+)$", piece.header.path.stem)
+        found.append(int(match[1]) + piece.index if match else None)
+    return found
 
 
 def _whole_geometry(slices: list[Slice]) -> tuple[Axes, NDArray[np.float64]] | None:
@@ -191,82 +181,14 @@ def _by_names(
     return stack, np.diag([pixel[0], pixel[1], pixel[0], 1.0]), True
 
 
-def _compare(
-    ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Header], log: Log
-) -> None:
-    """Check the middle slice of another plane against the same cut of the volume; a notice if they
-    differ.
-
-    axial: headers of the axial slices. Raises ReadError mixed_patients where the plane's first,
-    middle or last slice is of another.
-    """
-    paths = ref.images.get(plane, ())
-    path = paths[len(paths) // 2] if paths else None
-    match = re.search(r"(\d+)$", path.stem) if path else None
-    if path is None:
-        return
-    check_one_patient([*axial, *_headers({paths[0], path, paths[-1]})])
-    if match is None:
-        return
-    try:
-        header = read_header(path, any_modality=True)
-        check_pixel_tags(header)
-        picture = next(frames(header, (0,))).hu
-    except (ReadError, Skip) as error:
-        log.warn("plane_unreadable", plane=plane.value, reason=error.code)
-        return
-    cuts = hu.transpose(1, 0, 2) if plane is Plane.COR else hu.transpose(2, 0, 1)
-    if picture.shape != cuts.shape[1:]:
-        size, wanted = (f"{rows} x {columns}" for rows, columns in (picture.shape, cuts.shape[1:]))
-        log.warn("planes_disagree.size", plane=plane.value, size=size, wanted=wanted)
-        return
-    number, last = int(match[1]), len(cuts) - 1
-    for how, turned, counted in (
-        ("", picture, number),
-        ("upside_down", picture[::-1], number),
-        ("mirrored", picture[:, ::-1], number),
-        ("half_turn", picture[::-1, ::-1], number),
-        ("other_end", picture, last - number + 1),
-    ):
-        # Whether slices count from 0 or from 1 is not known: try both.
-        if any(
-            _correlation(turned, cuts[k]) >= AGREEMENT
-            for k in (counted, counted - 1)
-            if 0 <= k <= last
-        ):
-            if how:
-                turn = Line(f"turned.{how}")
-                log.warn("planes_disagree.turned", plane=plane.value, how=turn)
-            return
-    log.warn("planes_disagree.other", plane=plane.value)
-
-
-def _headers(paths: Iterable[Path]) -> list[Header]:
-    """The headers of those files that have a usable one."""
-    found = []
-    for path in paths:
-        with suppress(ReadError, Skip):
-            found.append(read_header(path, any_modality=True))
-    return found
-
-
-def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:
-    p, q = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    p -= p.mean()
-    q -= q.mean()
-    power = float(np.sqrt((p @ p) * (q @ q)))
-    if power == 0:  # a blank picture says nothing against the other
-        return 1.0
-    return float(p @ q) / power
-
-
 def _side(slices: list[Slice]) -> Side | None:
-    found = {
-        word
-        for piece in slices
-        for word in re.findall(r"(?<=_)([LR])(?=_)", piece.header.path.stem)
-    }
-    return "L" if found == {"L"} else "R" if found == {"R"} else None
+    """The side in the file names; None where they say none, or both."""
+    found: set[str] = set()
+    for piece in slices:
+        found.update(re.findall(r"(?<=_)([LR])(?=_)", piece.header.path.stem))
+    if len(found) != 1:
+        return None
+    return "L" if found == {"L"} else "R"
 
 
 def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Line, ...]]:

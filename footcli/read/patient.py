@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from footcli.domain import ScanTags
 from footcli.errors import ReadError
-from footcli.read.assemble import Slice, Stack
+from footcli.read.assemble import Stack
+from footcli.read.collect import Slice
 from footcli.read.headers import Header
 
 SPACING_MM = (0.01, 10.0)
@@ -128,12 +129,8 @@ def affine_of(
 
 def tags_of(headers: list[Header]) -> ScanTags:
     """Side, weight bearing, age and sex, each where the headers agree."""
-    said = [
-        _tags(*words)
-        for words in sorted(
-            {(h.laterality.upper(), h.words, h.age.upper(), h.sex.upper()) for h in headers}
-        )
-    ]
+    words = {(h.laterality.upper(), h.words, h.age.upper(), h.sex.upper()) for h in headers}
+    said = [_tags(*own) for own in sorted(words)]
     return ScanTags(
         side=_agreed(tags.side for tags in said),
         weight_bearing=_agreed(tags.weight_bearing for tags in said),

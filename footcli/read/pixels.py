@@ -148,6 +148,7 @@ def _spans(file: BinaryIO, header: Header) -> list[list[tuple[int, int]]]:
 def _frames_of(
     file: BinaryIO, header: Header, table: tuple[int, int], fragments: list[tuple[int, int]]
 ) -> list[list[tuple[int, int]]]:
+    """The fragments of each frame. table: (offset, length) of the basic offset table."""
     number = len(header.frames)
     if number == 1 and fragments:
         _check_one_image(file, header, fragments)
@@ -158,11 +159,11 @@ def _frames_of(
         raise _damaged(header)
     file.seek(table[0])
     base = fragments[0][0] - 8
-    starts = [base + int(offset) for offset in np.frombuffer(file.read(table[1]), "<u4")]
+    starts = (np.frombuffer(file.read(table[1]), "<u4").astype(np.int64) + base).tolist()
     at = [offset - 8 for offset, _ in fragments]
     if starts != sorted(set(starts) & set(at)):
         raise _damaged(header)
-    firsts = [*(at.index(start) for start in starts), len(fragments)]
+    firsts = [*map(at.index, starts), len(fragments)]
     return [fragments[a:b] for a, b in pairwise(firsts)]
 
 
@@ -194,18 +195,11 @@ def _damaged(header: Header) -> ReadError:
 
 def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
-    if stored.dtype.itemsize * 8 < header.bits_stored:
-        raise ReadError("geometry_mismatch.bits_fewer", file=header.name)
     values = stored.astype(np.int32)
     half = 1 << (header.bits_stored - 1)
-    if (
-        header.signed and header.syntax not in NATIVE
-    ):  # some writers fill the unused bits with the sign
-        wide = 1 << header.bits_allocated
-        values = np.where(values >= wide // 2, values - wide, values)
-    if header.syntax not in NATIVE and not (values.min() >= -half and values.max() < 2 * half):
-        raise ReadError("geometry_mismatch.bits_more", file=header.name)
-    if header.high_bit >= header.bits_stored and header.syntax in NATIVE:
+    if header.syntax not in NATIVE:
+        values = _checked(values, stored.dtype.itemsize * 8, header)
+    elif header.high_bit >= header.bits_stored:
         values >>= header.high_bit + 1 - header.bits_stored
     if header.bits_stored < 16 or header.signed:
         values &= (1 << header.bits_stored) - 1
@@ -214,19 +208,34 @@ def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
     return values
 
 
+def _checked(values: NDArray[np.int32], bits: int, header: Header) -> NDArray[np.int32]:
+    """What a decoder gave. Raises ReadError where it has fewer or more bits than the tags say."""
+    if bits < header.bits_stored:
+        raise ReadError("geometry_mismatch.bits_fewer", file=header.name)
+    half = 1 << (header.bits_stored - 1)
+    if header.signed:  # some writers fill the unused bits with the sign
+        wide = 1 << header.bits_allocated
+        values = np.where(values >= wide // 2, values - wide, values)
+    if not (values.min() >= -half and values.max() < 2 * half):
+        raise ReadError("geometry_mismatch.bits_more", file=header.name)
+    return values
+
+
 def _rescaled(
     values: NDArray[np.int32], header: Header, index: int
 ) -> tuple[NDArray[np.int16], bool]:
+    """Hounsfield units, and whether some were cut off at the ends of int16."""
     tags = header.frames[index]
     slope = 1.0 if tags.slope is None else tags.slope
     intercept = 0.0 if tags.intercept is None else tags.intercept
     if not (isfinite(slope) and isfinite(intercept) and slope > 0):
         raise ReadError("bad_rescale", file=header.name)
-    if slope == 1.0 and intercept.is_integer() and abs(intercept) < 2**20:
+    whole = slope == 1.0 and intercept.is_integer() and abs(intercept) < 2**20
+    if whole:
         hu: NDArray[Any] = values + np.int32(intercept)
     else:
         hu = np.rint(values * slope + intercept)
-    low, high = hu.min(), hu.max()
-    if low < _INT16.min or high > _INT16.max:
-        return np.clip(hu, _INT16.min, _INT16.max).astype(np.int16), True
-    return hu.astype(np.int16), False
+    beyond = bool(hu.min() < _INT16.min or hu.max() > _INT16.max)
+    if beyond:
+        hu = np.clip(hu, _INT16.min, _INT16.max)
+    return hu.astype(np.int16), beyond

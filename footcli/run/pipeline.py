@@ -36,8 +36,9 @@ from footcli.measure.hallux import phalanx
 from footcli.provenance import ModelFacts, OptionFacts, Provenance, Settings
 from footcli.read import read_case
 from footcli.text.lines import Line
+from footcli.views.cut import BONE_WINDOW
 from footcli.views.scroll import build_stack
-from footcli.views.slices import BONE_WINDOW, build_views, handedness
+from footcli.views.slices import Shown, build_views, handedness
 
 Quality = Literal["fast", "standard", "best"]
 NO_MODEL = Line("no_model")
@@ -232,7 +233,8 @@ def _analyze_foot(
             BONE_WINDOW,
         )
         turned = (*foot.turned, side is not None and side != usual)
-        views = build_views(volume, labels, frame, (*located.slabs, above), shown, turned, side)
+        how = Shown(turned, side)
+        views = build_views(volume, labels, frame, (*located.slabs, above), shown, how)
         stack = build_stack(volume, labels, frame, turned)
     return Foot(result, labels, views, stack, volume)
 

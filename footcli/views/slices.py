@@ -5,35 +5,31 @@ slab views.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from footcli.domain import Lesion, Plane, Side, View, Volume
 from footcli.frame.axes import FootFrame
-from footcli.geometry import Array
-from footcli.infer.prepare import orientation, window
+from footcli.infer.prepare import orientation
 from footcli.infer.spec import VIEW_MM
 from footcli.infer.views import Slab
 from footcli.kinds import BONE_ID
 from footcli.text.lines import Line
+from footcli.views.cut import (
+    Cutter,
+)
 
-BONE_WINDOW = (-500.0, 1500.0)
-MARGIN_MM = 14.0  # of soft tissue kept around the bones
 NEAR_SLICES = 5  # a picture this close to another shows nothing new
 DARK = 8  # grey values up to this are nothing to see
-LARGEST_PX = 900  # a longer picture is shrunk
-UNEVEN = 1.03  # pixels whose sides differ by more are made square
 # Where each plane is cut by default: through the middle of these bones
 CUTS = {
     Plane.SAG: ("Talus", "Calcaneus", "1st Metatarsal", "3rd Metatarsal"),
     Plane.COR: ("Talus", "Calcaneus", "MidFoot", "2nd Metatarsal"),
     Plane.AXL: ("Tibia", "Talus", "Calcaneus", "MidFoot"),
 }
-SIDES: tuple[Side, ...] = ("L", "R")
 # What lies at the edges of a left foot's view, and from where one looks. The toes of the lateral
 # view point to the left: of a left foot one sees the outer side then, of a right foot the inner
 # side. The two other views of a right foot are the mirror images.
@@ -50,11 +46,6 @@ SLAB_WORDS: dict[tuple[Plane, Side], Line] = {
     (Plane.AXL, "L"): Line("view_above", seen=Line("seen_from.toes_up")),
     (Plane.AXL, "R"): Line("view_above", seen=Line("seen_from.toes_up")),
 }
-EDGES = {
-    Plane.AXL: ("R", "L", "A", "P"),
-    Plane.COR: ("R", "L", "S", "I"),
-    Plane.SAG: ("A", "P", "S", "I"),
-}
 
 
 def build_views(
@@ -63,35 +54,34 @@ def build_views(
     frame: FootFrame,
     slabs: Sequence[Slab],
     lesions: Sequence[Lesion],
-    turned: tuple[bool, ...],
-    side: Side | None,
+    shown: Shown,
 ) -> tuple[View, ...]:
-    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid.
+    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid."""
+    sure = shown.side is not None
+    drawn = shown.side or handedness(volume, frame, shown.turned)
+    views = [_slab_view(view, frame, volume.spacing_known, drawn, sure) for view in slabs]
+    boxes = ndimage.find_objects(labels, max_label=10)
+    if all(box is None for box in boxes):
+        return tuple(views)
+    around = ndimage.find_objects((labels > 0).astype(np.uint8))[0]
+    cutter = Cutter(volume, labels, *orientation(volume.affine, shown.turned), around, sure)
+    for plane in Plane:
+        array_axis = cutter.order[plane.array_axis]
+        for index in _indices(plane, array_axis, boxes, lesions):
+            views.append(cutter.cut(plane, index))
+    return tuple(views)
 
-    turned: see prepare.orientation.
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the pictures stand. turned: see prepare.orientation.
 
     side: of the foot; None where it is not known: then the pictures show what the volume shows if
     its directions are the usual ones.
     """
-    drawn = side or handedness(volume, frame, turned)
-    views = [
-        _slab_view(view, frame, volume.spacing_known, drawn, side is not None) for view in slabs
-    ]
-    order, flip = orientation(volume.affine, turned)
-    boxes = ndimage.find_objects(labels, max_label=10)
-    whole = [b for b in boxes if b is not None]
-    if not whole:
-        return tuple(views)
-    around = tuple(
-        slice(min(b[a].start for b in whole), max(b[a].stop for b in whole)) for a in range(3)
-    )
-    for plane in Plane:
-        array_axis = order[plane.array_axis]
-        for index in _indices(plane, array_axis, boxes, lesions):
-            views.append(
-                _slice_view(volume, labels, plane, index, order, flip, around, side is not None)
-            )
-    return tuple(views)
+
+    turned: tuple[bool, ...]
+    side: Side | None
 
 
 def handedness(volume: Volume, frame: FootFrame, turned: tuple[bool, ...]) -> Side:
@@ -163,89 +153,3 @@ def _slab_view(view: Slab, frame: FootFrame, known: bool, side: Side, sure: bool
         VIEW_MM if known else None,
         caption,
     )
-
-
-def _slice_view(
-    volume: Volume,
-    labels: NDArray[np.uint8],
-    plane: Plane,
-    index: int,
-    order: tuple[int, int, int],
-    flip: tuple[bool, bool, bool],
-    around: tuple[slice, ...],
-    sure: bool,
-) -> View:
-    """Cut the input array across the axis that is this plane's normal, upright and cropped to the
-    bones.
-    """
-    rows_c, columns_c = (
-        a for a in range(3) if a != plane.array_axis
-    )  # canonical array axes of rows and columns
-    rows, columns, normal = order[rows_c], order[columns_c], order[plane.array_axis]
-    step = volume.spacing_mm[::-1]
-    crop = [slice(None)] * 3
-    for axis in (rows, columns):
-        grow = int(MARGIN_MM / step[axis]) if volume.spacing_known else int(MARGIN_MM / 0.4)
-        crop[axis] = slice(
-            max(0, around[axis].start - grow), min(volume.hu.shape[axis], around[axis].stop + grow)
-        )
-    crop[normal] = slice(index, index + 1)
-    # canonical z runs up, a picture's rows run down
-    backwards = {rows: flip[rows_c] != (rows_c == 0), columns: flip[columns_c]}
-    pictures: list[NDArray[Any]] = []
-    to_px = np.zeros((2, 4))
-    arrays: tuple[NDArray[Any], ...] = (volume.hu, labels)
-    for array in arrays:
-        picture = array[tuple(crop)].squeeze(normal)
-        picture = picture if rows < columns else picture.T
-        pictures.append(
-            picture[:: -1 if backwards[rows] else 1, :: -1 if backwards[columns] else 1]
-        )
-    for line, axis in ((1, rows), (0, columns)):
-        sign = -1 if backwards[axis] else 1
-        to_px[line, 2 - axis] = sign
-        to_px[line, 3] = crop[axis].stop - 1 if sign < 0 else -crop[axis].start
-    grey = (255 * window(np, pictures[0].astype(np.float32), *BONE_WINDOW)).astype(np.uint8)
-    grey, mask, pixel = _square(grey, pictures[1], to_px, float(step[rows]), float(step[columns]))
-    shown = Plane({0: "SAG", 1: "COR", 2: "AXL"}[2 - normal])
-    left, right, top, bottom = EDGES[plane]
-    if left in SIDES and not (sure or volume.orientation_known):
-        left = right = "?"
-    edges = (left, right, top, bottom)
-    return View(
-        f"{shown}-{index}",
-        shown,
-        index,
-        grey,
-        mask,
-        to_px,
-        edges,
-        pixel if volume.spacing_known else None,
-    )
-
-
-def _square(
-    grey: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
-    to_px: Array,
-    row_mm: float,
-    column_mm: float,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
-    """Make pixels square and the picture small enough; to_px is scaled along, in place."""
-    pixel = min(row_mm, column_mm)
-    h, w = grey.shape[0] * row_mm / pixel, grey.shape[1] * column_mm / pixel
-    shrink = max(1.0, max(h, w) / LARGEST_PX)
-    size = (max(1, round(w / shrink)), max(1, round(h / shrink)))
-    if max(row_mm, column_mm) / pixel > UNEVEN or shrink > 1:
-        sx, sy = size[0] / grey.shape[1], size[1] / grey.shape[0]
-        grey = np.asarray(
-            Image.fromarray(np.ascontiguousarray(grey)).resize(size, Image.Resampling.BILINEAR)
-        )
-        mask = np.asarray(
-            Image.fromarray(np.ascontiguousarray(mask)).resize(size, Image.Resampling.NEAREST)
-        )
-        to_px[0] *= sx
-        to_px[1] *= sy
-        to_px[0, 3] += (sx - 1) / 2
-        to_px[1, 3] += (sy - 1) / 2
-    return np.ascontiguousarray(grey), np.ascontiguousarray(mask), pixel * shrink

@@ -1,0 +1,135 @@
+"""Files -> the slices of one stack, and what is to be said of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from footcli.errors import ReadError
+from footcli.read.frame_tags import FrameTags
+from footcli.read.headers import Header, read_header
+from footcli.read.source import Skip
+from footcli.system.files import safe_text
+from footcli.text.lines import Line, Value
+
+SAME_DIRECTION = 1e-3
+"""Difference of direction cosines within one series that is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One frame of one file."""
+
+    header: Header
+    index: int
+
+    @property
+    def tags(self) -> FrameTags:
+        return self.header.frames[self.index]
+
+    @property
+    def name(self) -> str:
+        stem = safe_text(self.header.path.stem)
+        return stem if len(self.header.frames) == 1 else f"{stem}:{self.index + 1:04d}"
+
+
+@dataclass(slots=True)
+class Log:
+    """What is to be said about a case, gathered on the way."""
+
+    notices: list[Line] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def warn(self, code: str, /, **values: Value) -> None:
+        """Add a warning, a line of `text/lines.toml`."""
+        self.notices.append(Line(code, **values))
+
+
+def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> list[Header]:
+    """The headers of all usable files. Raises ReadError no_images, mixed_patients."""
+    headers, number = [], 0
+    for path in paths:
+        number += 1
+        try:
+            headers.append(read_header(path, any_modality=any_modality))
+        except Skip as skip:
+            log.skipped[skip.code] += 1
+    if not number:
+        raise ReadError("no_images.empty")
+    if not headers:
+        raise ReadError("no_images.unusable", count=number, reasons=skip_words(log.skipped))
+    check_one_patient(headers)
+    return headers
+
+
+def check_one_patient(headers: Iterable[Header]) -> None:
+    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone
+    says little ("0", "ANON").
+    """
+    for said in zip(*(header.patient for header in headers), strict=True):
+        if len(set(said) - {""}) > 1:
+            raise ReadError("mixed_patients.images")
+
+
+def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
+    """The slices of the largest stack (then the lowest series number).
+
+    The others are only counted.
+    """
+    groups = _groups(headers, by_series)
+    stacks: list[list[Slice]] = []
+    for key in sorted(groups, key=repr):
+        group = groups[key]
+        alike = [stack for stack in stacks if _alike(stack[0], group[0], by_series)]
+        if alike:
+            alike[0].extend(group)
+        else:
+            stacks.append(group)
+    stacks.sort(key=lambda stack: (-len(stack), *_rank(stack[0].header)))
+    if len(stacks) > 1:
+        sizes = [str(len(stack)) for stack in stacks[:8]] + ["..."] * (len(stacks) > 8)
+        log.warn("several_series", count=len(stacks), sizes=", ".join(sizes))
+    return stacks[0]
+
+
+def _groups(headers: list[Header], by_series: bool) -> dict[tuple[object, ...], list[Slice]]:
+    """Slices of one series, size, direction and pixel size together."""
+    groups: dict[tuple[object, ...], list[Slice]] = {}
+    for header in headers:
+        series = header.series if by_series else ""
+        size = header.rows, header.columns
+        for index, tags in enumerate(header.frames):
+            key = (series, *size, tags.orientation, tags.spacing, tags.position is None)
+            groups.setdefault(key, []).append(Slice(header, index))
+    return groups
+
+
+def _rank(header: Header) -> tuple[float, str]:
+    return (np.inf if header.series_number is None else header.series_number, header.series)
+
+
+def _alike(a: Slice, b: Slice, by_series: bool) -> bool:
+    def close(x: tuple[float, ...] | None, y: tuple[float, ...] | None) -> bool:
+        if x is None or y is None:
+            return x is y
+        return len(x) == len(y) and bool(
+            np.allclose(x, y, rtol=SAME_DIRECTION, atol=SAME_DIRECTION, equal_nan=True)
+        )
+
+    p, q = a.header, b.header
+    return (
+        (not by_series or p.series == q.series)
+        and (p.rows, p.columns) == (q.rows, q.columns)
+        and (a.tags.position is None) == (b.tags.position is None)
+        and close(a.tags.orientation, b.tags.orientation)
+        and close(a.tags.spacing, b.tags.spacing)
+    )
+
+
+def skip_words(skipped: Mapping[str, int]) -> str:
+    """Reasons and how often: "not_dicom 3, truncated 1"."""
+    return ", ".join(f"{code} {count}" for code, count in sorted(skipped.items()))

@@ -1,0 +1,93 @@
+"""The other planes of a case held against its volume."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import CaseRef, Plane
+from footcli.errors import ReadError
+from footcli.read.collect import Log, check_one_patient
+from footcli.read.headers import Header, read_header
+from footcli.read.pixels import check_pixel_tags, frames
+from footcli.read.source import Skip
+from footcli.text.lines import Line
+
+AGREEMENT = 0.9
+"""Correlation of a slice with the same cut of the volume above which both show one grid; resampled
+cuts reach 0.95 and more.
+"""
+
+
+def compare_plane(
+    ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Header], log: Log
+) -> None:
+    """Check the middle slice of another plane against the same cut of the volume; a notice if they
+    differ.
+
+    axial: headers of the axial slices. Raises ReadError mixed_patients where the plane's first,
+    middle or last slice is of another.
+    """
+    paths = ref.images.get(plane, ())
+    path = paths[len(paths) // 2] if paths else None
+    match = re.search(r"(\d+)$", path.stem) if path else None
+    if path is None:
+        return
+    check_one_patient([*axial, *_headers({paths[0], path, paths[-1]})])
+    if match is None:
+        return
+    try:
+        header = read_header(path, any_modality=True)
+        check_pixel_tags(header)
+        picture = next(frames(header, (0,))).hu
+    except (ReadError, Skip) as error:
+        log.warn("plane_unreadable", plane=plane.value, reason=error.code)
+        return
+    cuts = hu.transpose(1, 0, 2) if plane is Plane.COR else hu.transpose(2, 0, 1)
+    if picture.shape != cuts.shape[1:]:
+        size, wanted = (f"{rows} x {columns}" for rows, columns in (picture.shape, cuts.shape[1:]))
+        log.warn("planes_disagree.size", plane=plane.value, size=size, wanted=wanted)
+        return
+    number, last = int(match[1]), len(cuts) - 1
+    for how, turned, counted in (
+        ("", picture, number),
+        ("upside_down", picture[::-1], number),
+        ("mirrored", picture[:, ::-1], number),
+        ("half_turn", picture[::-1, ::-1], number),
+        ("other_end", picture, last - number + 1),
+    ):
+        # Whether slices count from 0 or from 1 is not known: try both.
+        if any(
+            _correlation(turned, cuts[k]) >= AGREEMENT
+            for k in (counted, counted - 1)
+            if 0 <= k <= last
+        ):
+            if how:
+                turn = Line(f"turned.{how}")
+                log.warn("planes_disagree.turned", plane=plane.value, how=turn)
+            return
+    log.warn("planes_disagree.other", plane=plane.value)
+
+
+def _headers(paths: Iterable[Path]) -> list[Header]:
+    """The headers of those files that have a usable one."""
+    found = []
+    for path in paths:
+        with suppress(ReadError, Skip):
+            found.append(read_header(path, any_modality=True))
+    return found
+
+
+def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:
+    p, q = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    p -= p.mean()
+    q -= q.mean()
+    power = float(np.sqrt((p @ p) * (q @ q)))
+    if power == 0:  # a blank picture says nothing against the other
+        return 1.0
+    return float(p @ q) / power
