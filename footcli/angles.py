@@ -125,10 +125,12 @@ def angle_deg(name: str, points: Array) -> float:
 
 
 def true_angles(points: Mapping[str, Array], terms: Iterable[Term] = ANGLES) -> dict[str, float]:
-    """All angles of `terms` from named points in the foot frame; for subjects whose points are all
-    known.
+    """All angles of `terms` from named points in the foot frame.
+
+    For subjects whose points are all known.
     """
-    return {
-        a.name: angle_deg(a.name, np.stack([points[n] for n in landmark_names(a.name)]))
-        for a in terms
-    }
+    found = {}
+    for term in terms:
+        own = [points[name] for name in landmark_names(term.name)]
+        found[term.name] = angle_deg(term.name, np.stack(own))
+    return found

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 
 from footcli.dataset.clinical import ADULT_YEARS, age_band
 from footcli.domain import CaseRef, Plane, Volume
@@ -87,8 +88,7 @@ def source_digest(ref: CaseRef) -> str:
     exports from archives.
     """
     digest = hashlib.sha256()
-    files = [path for paths in ref.images.values() for path in paths] + list(ref.clinical_files)
-    for path in sorted(files):
+    for path in sorted(chain(ref.clinical_files, *ref.images.values())):
         digest.update(os.fsencode(path))
         try:
             found = path.stat(follow_symlinks=False)

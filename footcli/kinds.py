@@ -111,8 +111,10 @@ def _not_found(part: str) -> Line:
 
 
 def _ray(number: int, ordinal: str) -> Term:
-    endings = ("st", ordinal[1:])
-    wrong = [f"{number}{ending} Meta{letter}arsal" for ending in endings for letter in ("t", "r")]
+    """A metatarsal; the data set's labels misspell it in several ways."""
+    wrong = []
+    for ending in ("st", ordinal[1:]):
+        wrong += [f"{number}{ending} Metatarsal", f"{number}{ending} Metararsal"]
     return Term(
         name=f"{ordinal} Metatarsal",
         aliases=(*wrong, f"MT{number}", f"metatarsal{number}"),

@@ -18,7 +18,8 @@ from footcli.domain import CaseRef, Plane, ScanTags, Volume
 from footcli.identity import input_facts
 from footcli.infer.spec import ModelSpec
 from footcli.run import batch, case_job
-from footcli.run.pipeline import Clock, Foot, Models, Options, fingerprint
+from footcli.run.pipeline import Foot
+from footcli.run.setup import Clock, Models, Options, fingerprint
 from footcli.text.lines import Line
 
 SPEC = ModelSpec(

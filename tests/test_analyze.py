@@ -25,7 +25,8 @@ from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.write import write_case
 from footcli.run import pipeline
-from footcli.run.pipeline import Clock, Options, analyze_case, load_models
+from footcli.run.pipeline import analyze_case
+from footcli.run.setup import Clock, Options, load_models
 from footcli.store.result import load_masks
 from footcli.system.assets import models_dir
 from footcli.walk.tree import find_cases

@@ -22,7 +22,7 @@ from footcli import __version__, cli
 from footcli.domain import Plane
 from footcli.errors import InferenceError
 from footcli.run import batch, case_job
-from footcli.run.pipeline import Options
+from footcli.run.setup import Options
 from footcli.store.journal import JOURNAL, result_digest
 from footcli.walk.tree import find_cases
 

@@ -497,7 +497,7 @@ def test_a_missing_hash_is_told_with_the_line_to_add(tmp_path: Path) -> None:
 def test_no_case_is_begun_with_a_model_that_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from footcli.run.pipeline import Options, load_models
+    from footcli.run.setup import Options, load_models
 
     steps: dict[str, Callable[[], list[Step]]] = {
         "bones": lambda: [conv(11), SOFTMAX],

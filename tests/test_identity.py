@@ -27,7 +27,7 @@ from footcli.identity import FOOT_MARK, id_from_path, scan_id
 from footcli.provenance import InputFacts, ModelFacts, OptionFacts, ProfileFacts, Provenance
 from footcli.report import summaries
 from footcli.report.other_foot import comparable
-from footcli.run import batch, case_job
+from footcli.run import batch, case_job, save
 from footcli.store.journal import JOURNAL
 from footcli.store.result import load_result
 from footcli.store.signoff import FILE as SIGNED
@@ -426,7 +426,7 @@ def test_a_result_that_cannot_be_saved_leaves_the_earlier_one_whole(
         raise fault
 
     with monkeypatch.context() as patch:
-        patch.setattr(case_job, where, fail)
+        patch.setattr(save, where, fail)
         assert analyze(case, out, "--quality", "fast", "--polygons").exit_code == 3
     assert {
         path.relative_to(out): path.read_bytes()
@@ -455,7 +455,7 @@ def test_a_move_that_fails_half_way_puts_all_back(
         }
 
     before = files()
-    real, moved = case_job._Moves.move, []
+    real, moved = save._Moves.move, []
 
     def move(self: object, source: Path, target: Path) -> None:
         moved.append(source)
@@ -465,7 +465,7 @@ def test_a_move_that_fails_half_way_puts_all_back(
 
     analyst.changes = measured(18.0)
     with monkeypatch.context() as patch:
-        patch.setattr(case_job._Moves, "move", move)
+        patch.setattr(save._Moves, "move", move)
         assert analyze(case, out, "--quality", "fast", "--polygons").exit_code == 3
     assert files() == before
     assert not list(out.glob(".*"))

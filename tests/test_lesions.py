@@ -30,7 +30,7 @@ from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
 from footcli.levels import SUSPICIOUS
 from footcli.measure import hallux
 from footcli.measure.angles import MaskPoints
-from footcli.run.pipeline import NO_MODEL, _nobody_looks, _not_assessable
+from footcli.run.lesions import NO_MODEL, not_shown, not_sought
 from footcli.text.wording import text
 
 CLASSES = tuple(term.name for term in LESIONS)
@@ -392,9 +392,9 @@ def test_what_cannot_be_judged_is_said_with_the_reason() -> None:
 
 def test_a_bunion_is_looked_for_and_not_ruled_out_where_the_toe_is_outside_the_scan() -> None:
     foot: Any = SimpleNamespace(confidence=dict.fromkeys(BONE_ID.values(), 0.9))
-    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": np.zeros(3)})) == ({}, {})
-    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.NOT_FOUND})) == ({}, {})
-    assert _not_assessable(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.OUTSIDE})) == (
+    assert not_shown(foot, MaskPoints({}, {"HVA_Line2_Pt1": np.zeros(3)})) == ({}, {})
+    assert not_shown(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.NOT_FOUND})) == ({}, {})
+    assert not_shown(foot, MaskPoints({}, {"HVA_Line2_Pt1": hallux.OUTSIDE})) == (
         {},
         {"Hallux Valgus": hallux.OUTSIDE},
     )
@@ -420,8 +420,8 @@ def test_a_lesion_that_no_model_looks_for_is_never_said_to_be_absent() -> None:
     def models(*classes: str) -> Any:
         return SimpleNamespace(lesions=[(None, replace(SPEC, classes=(name,))) for name in classes])
 
-    assert _nobody_looks(models(*CLASSES)) == {}
-    unseen = _nobody_looks(models("OLT", "Hallux Valgus"))
+    assert not_sought(models(*CLASSES)) == {}
+    unseen = not_sought(models("OLT", "Hallux Valgus"))
     assert unseen == dict.fromkeys(
         ("Accessory Navicular", "Tarsal Coalition", "Ankle Arthritis", ARCH), NO_MODEL
     )

@@ -15,7 +15,8 @@ from PIL import Image
 
 from footcli.domain import Finding, Landmark, Lesion, Measurement, Plane, View
 from footcli.levels import SURE
-from footcli.report.overlay import BONE_COLOURS, angle_shown, picture
+from footcli.report.overlay import BONE_COLOURS, picture
+from footcli.report.scene import angle_shown
 from footcli.web import svg
 
 SLAB, COR, AXL = make_views()

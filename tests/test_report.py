@@ -433,8 +433,8 @@ def test_the_index_lists_failed_cases_first_and_normal_ones_last(tmp_path: Path)
 def test_an_index_link_never_leaves_the_output_folder(tmp_path: Path) -> None:
     _save(tmp_path / "out" / "x y%2F")
     _save(tmp_path / "y")
-    add(tmp_path / "out", {"case_id": "x", "outcome": "done", "folders": ["x y%2F"]})
-    add(tmp_path / "out", {"case_id": "y", "outcome": "done", "folders": ["../y"]})
+    add(tmp_path / "out", JournalLine("x", "done", ("x y%2F",)))
+    add(tmp_path / "out", JournalLine("y", "done", ("../y",)))
     write_summaries(tmp_path / "out", "en")
     page = _Page((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     links = [str(attrs["href"]) for tag, attrs in page.tags if tag == "a"]
@@ -581,7 +581,7 @@ def test_the_index_is_filtered_and_sorted_by_its_script(tmp_path: Path) -> None:
             ("case-2", none),
         )
     }
-    cases = [{"case_id": n, "outcome": "done", "folders": [n]} for n in results]
+    cases = [JournalLine(n, "done", (n,)) for n in results]
     text = write_index(tmp_path, cases, results).read_text(encoding="utf-8")
     as_opened = opened(tmp_path / "index.html")
     assert "CONSOLE" not in as_opened.stderr

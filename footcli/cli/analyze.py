@@ -14,7 +14,7 @@ from footcli.cli.terminal import FAILED_SOME, exits, say
 if TYPE_CHECKING:
     from footcli.domain import CaseRef
     from footcli.report.summaries import RunRecord
-    from footcli.run.pipeline import Options
+    from footcli.run.setup import Options
     from footcli.store.journal import JournalLine
 
 
@@ -107,7 +107,7 @@ def analyze(
     if out is None and not demo:
         raise typer.BadParameter("name a folder for the results with -o")
     with exits():
-        from footcli.run.pipeline import Options
+        from footcli.run.setup import Options
         from footcli.system.assets import models_dir
 
         options = Options(

@@ -118,8 +118,11 @@ def _read(name: str) -> dict[str, Any]:
     it stands in.
     """
     own = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    rules = [rule for table in own.get("cutoff", {}).values() for rule in table.values()]
-    rules += [grade["cutoff"] for grades in own.get("grade", {}).values() for grade in grades]
+    rules: list[dict[str, Any]] = []
+    for table in own.get("cutoff", {}).values():
+        rules += table.values()
+    for grades in own.get("grade", {}).values():
+        rules += [grade["cutoff"] for grade in grades]
     for rule in rules:
         rule["profile"] = name
     return _overlay(_read(own.pop("extends")), own) if "extends" in own else own
@@ -151,21 +154,18 @@ def _build(name: str, tables: Mapping[str, Any]) -> Profile:
             rule["op"], float(rule["value"]), _cite(rule["source"], sources), rule["profile"]
         )
 
-    cutoffs = {
-        angle: {key: cutoff(rule) for key, rule in table.items()}
-        for angle, table in tables["cutoff"].items()
-    }
+    cutoffs: dict[str, dict[str, CutOff]] = {}
+    for angle, table in tables["cutoff"].items():
+        cutoffs[angle] = {key: cutoff(rule) for key, rule in table.items()}
+    grades: dict[str, tuple[Grade, ...]] = {}
+    for finding, own in tables["grade"].items():
+        grades[finding] = tuple(Grade(g["name"], g["angle"], cutoff(g["cutoff"])) for g in own)
     return Profile(
         name=name,
         version=tables["version"],
         basis=tables["basis"],
         cutoffs=cutoffs,
-        grades={
-            finding: tuple(
-                Grade(grade["name"], grade["angle"], cutoff(grade["cutoff"])) for grade in grades
-            )
-            for finding, grades in tables["grade"].items()
-        },
+        grades=grades,
         guard_band={angle: float(band) for angle, band in tables["guard_band"].items()},
         shown={
             angle: _range(table, cutoffs.get(angle, {}), sources)

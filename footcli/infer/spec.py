@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from footcli.domain import Plane
@@ -21,7 +22,7 @@ DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions":
 """Task -> how a model's output may be read; there are no others."""
 TASKS = tuple(DECODERS)
 _WITH_POINTS = tuple(term.name for term in MEASURES if term.unit == "deg")
-_POINTS = {point for angle in _WITH_POINTS for point in landmark_names(angle)}
+_POINTS = frozenset(chain.from_iterable(map(landmark_names, _WITH_POINTS)))
 _POINT_WORDS = (
     "lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of "
     f"{', '.join(_WITH_POINTS)}"
@@ -199,7 +200,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "planes": _planes,
     "pixel_mm": lambda value: _number(value, 0.05, 10),
     "window": _window,
-    "decoder": _one_of(*(word for words in DECODERS.values() for word in words)),
+    "decoder": _one_of(*chain.from_iterable(DECODERS.values())),
     "input_channels": _channels,
     "licence": _text,
     "trained_on": _text,

@@ -183,11 +183,10 @@ def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found
         name: (ends,) * 4 if isinstance(ends, Line) else (*ends, *ends)
         for name, ends in space.items()
     }
-    return {
-        name: p
-        for angle, points in lines.items()
-        for name, p in zip(landmark_names(angle), points, strict=True)
-    }
+    found: Found = {}
+    for angle, points in lines.items():
+        found |= dict(zip(landmark_names(angle), points, strict=True))
+    return found
 
 
 def _of(

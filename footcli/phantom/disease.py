@@ -75,20 +75,11 @@ def draw_subject(
     disease = disease or drawn
     if disease not in DISEASES:
         raise ValueError(f"disease must be one of {', '.join(DISEASES)}, got {disease}")
-    size = rng.normal(1.0, 0.07) * rng.normal(1, 0.02, 3)
-    more = np.random.default_rng(
-        [seed, 72]
-    )  # of its own: spread changes nothing else about the subject
-    size *= 1 + spread * more.uniform(-0.06, 0.06)
-    foot = {name: vary(bone, size, rng) for name, bone in reference_foot().items()}
-    for name in foot:
-        foot[name] = replace(
-            foot[name], scale=foot[name].scale * rng.normal(1, 0.03, 3).clip(0.92, 1.08)
-        )
+    # of its own: spread changes nothing else about the subject
+    more = np.random.default_rng([seed, 72])
+    foot = _bones(rng, more, spread)
     ill = np.random.default_rng([seed, 73])
-    severity = float(
-        ill.uniform(0, 1) if subtle is None else ill.uniform(0, 0.5) + (0.0 if subtle else 0.5)
-    )
+    severity = _severity(ill, subtle)
     stance = afflicted(_spread(_stance(disease, rng, subtle), spread, more), disease, severity, ill)
     for name in ("tibia", "fibula"):
         foot[name] = bend_shaft(foot[name], stance.bend)
@@ -116,16 +107,34 @@ def draw_subject(
     )
 
 
+def _bones(rng: np.random.Generator, more: np.random.Generator, spread: float) -> dict[str, Bone]:
+    """The bones of a foot, each varied by itself and all in size."""
+    size = rng.normal(1.0, 0.07) * rng.normal(1, 0.02, 3)
+    size *= 1 + spread * more.uniform(-0.06, 0.06)
+    foot = {name: vary(bone, size, rng) for name, bone in reference_foot().items()}
+    for name, bone in foot.items():
+        scale = bone.scale * rng.normal(1, 0.03, 3).clip(0.92, 1.08)
+        foot[name] = replace(bone, scale=scale)
+    return foot
+
+
+def _severity(ill: np.random.Generator, subtle: bool | None) -> float:
+    if subtle is None:
+        return float(ill.uniform(0, 1))
+    return float(ill.uniform(0, 0.5) + (0.0 if subtle else 0.5))
+
+
 def _stance(disease: str, rng: np.random.Generator, subtle: bool | None) -> Stance:
     """flat in -1 (cavus) .. 1 (flat) couples pitch, talus, heel and forefoot; each also varies by
     itself.
     """
-    low, high = (
-        ARCH if subtle is None else (ARCH[0], sum(ARCH) / 2) if subtle else (sum(ARCH) / 2, ARCH[1])
-    )
-    flat = {"flat_foot": rng.uniform(low, high), "cavus_foot": -rng.uniform(low, high)}.get(
-        disease, rng.normal(0, 0.3)
-    )
+    low, high = ARCH
+    if subtle is not None:
+        middle = (low + high) / 2
+        low, high = (low, middle) if subtle else (middle, high)
+    # all three are drawn, whichever counts: so one subject's other draws stay the same
+    flat, cavus, other = rng.uniform(low, high), -rng.uniform(low, high), rng.normal(0, 0.3)
+    flat = {"flat_foot": flat, "cavus_foot": cavus}.get(disease, other)
     tilt = rng.normal(0, 0.6)
     gap = rng.normal(0, 0.25)
     hallux = rng.normal(-3, 3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,9 +138,8 @@ def _local(grid: Grid, pos: Array, axes: Array, scale: Array) -> Array:
 
 
 def _corners(low: Array, high: Array) -> Array:
-    return np.array(
-        [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
-    )
+    """(8, 3) corners of a box."""
+    return np.array(list(product(*zip(low, high, strict=True))))
 
 
 def _bone_box(grid: Grid, bone: Bone) -> tuple[slice, slice, slice] | None:
@@ -170,31 +170,23 @@ def _bone_distance(
     grid: Grid, bone: Bone, box: tuple[slice, slice, slice], bridges: list[Spot]
 ) -> F32:
     local = _points(grid, box, _local(grid, bone.pos, bone.axes, bone.scale))
-    d = distance(bone, local.reshape(3, -1)).reshape(local.shape[1:]) * np.float32(
-        bone.scale.mean()
-    )
-    slope = (
-        np.sqrt(sum(g * g for g in np.gradient(d, grid.spacing_mm)))
-        if min(d.shape) > 2
-        else np.ones_like(d)
-    )
-    d = d / np.clip(slope, 0.6, 3.0)
+    d = distance(bone, local.reshape(3, -1)).reshape(local.shape[1:])
+    d = d * np.float32(bone.scale.mean())
+    if min(d.shape) > 2:
+        slope = np.sqrt(sum(g * g for g in np.gradient(d, grid.spacing_mm)))
+        d = d / np.clip(slope, 0.6, 3.0)
     for spot in bridges:
         found = region_gauge(grid, spot.region)
         if found is not None:
             other, gauge = found
-            full = np.full(grid.shape, FAR_MM, np.float32) if other != box else None
-            bump = (gauge - 1) * np.float32(spot.region.radii.min())
-            if full is None:
-                d = np.minimum(d, bump)
-            else:
-                full[other] = bump
-                d = np.minimum(d, full[box])
+            full = np.full(grid.shape, FAR_MM, np.float32)
+            full[other] = (gauge - 1) * np.float32(spot.region.radii.min())
+            d = np.minimum(d, full[box])
     return np.asarray(d, dtype=np.float32)
 
 
 def rasterize(subject: Subject, grid: Grid) -> Raster:
-    """Lay a subject on a grid.
+    """Draw a subject on a grid.
 
     Joints stay open by at least `gap_mm`, except where an osseous bridge joins two bones.
     """
@@ -213,17 +205,30 @@ def rasterize(subject: Subject, grid: Grid) -> Raster:
         second[box] = np.where(nearer, a, np.minimum(b, d))
         piece[box] = np.where(nearer, index, piece[box])
         first[box] = np.where(nearer, d, a)
-    narrow = [s for s in subject.spots if s.kind in ("bridge", "contact")]
-    gap = np.full(grid.shape, subject.gap_mm, np.float32) if narrow else np.float32(subject.gap_mm)
-    for spot in narrow:
-        found = region_gauge(grid, spot.region)
-        if found is not None and isinstance(gap, np.ndarray):
-            box, gauge = found
-            inside = -8.0 if "osseous" in spot.bones else 0.15 if spot.kind == "contact" else 0.6
-            gap[box] = np.where(gauge < 1.1, inside, gap[box])
-    carved = np.maximum(first, (first - second + gap) / 2)
+    carved = np.maximum(first, (first - second + _gaps(subject, grid)) / 2)
     tissue, lesion = _tissue(subject, grid, piece, pieces), _lesions(subject, grid)
     return Raster(grid, pieces, piece, -carved, _skin(subject, grid, carved), tissue, lesion)
+
+
+def _gaps(subject: Subject, grid: Grid) -> F32 | np.float32:
+    """The least width of a joint, mm: one for all, or on the grid where spots make it narrower."""
+    narrow = [s for s in subject.spots if s.kind in ("bridge", "contact")]
+    if not narrow:
+        return np.float32(subject.gap_mm)
+    gap = np.full(grid.shape, subject.gap_mm, np.float32)
+    for spot in narrow:
+        found = region_gauge(grid, spot.region)
+        if found is not None:
+            box, gauge = found
+            gap[box] = np.where(gauge < 1.1, _width(spot), gap[box])
+    return gap
+
+
+def _width(spot: Spot) -> float:
+    """mm between two bones at a bridge or contact; negative: they are one."""
+    if "osseous" in spot.bones:
+        return -8.0
+    return 0.15 if spot.kind == "contact" else 0.6
 
 
 def _tissue(subject: Subject, grid: Grid, piece: NDArray[np.uint8], pieces: tuple[str, ...]) -> F32:

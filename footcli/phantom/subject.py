@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,14 @@ from footcli.domain import Side
 from footcli.geometry import Array, rotation
 
 X, Y, Z = np.eye(3)
+
+
+def _phalanges(*rays: int) -> list[str]:
+    """The three phalanges of some toes; the big toe's missing middle one is in no foot."""
+    parts = ("prox", "mid", "dist")
+    return [f"phalanx_{part}{ray}" for part, ray in product(parts, rays)]
+
+
 MEDIAL = (
     "navicular",
     "cuneiform_medial",
@@ -24,13 +33,13 @@ MEDIAL = (
     "metatarsal3",
     "sesamoid_medial",
     "sesamoid_lateral",
-    *(f"phalanx_{p}{i}" for p in ("prox", "mid", "dist") for i in (1, 2, 3)),
+    *_phalanges(1, 2, 3),
 )
 LATERAL = (
     "cuboid",
     "metatarsal4",
     "metatarsal5",
-    *(f"phalanx_{p}{i}" for p in ("prox", "mid", "dist") for i in (4, 5)),
+    *_phalanges(4, 5),
 )
 HEIGHTS = np.arange(-12.0, 14.0, 0.125)  # mm about the talar dome, for looking up and down a line
 HALLUX = ("phalanx_prox1", "phalanx_dist1")

@@ -126,11 +126,10 @@ def _spaces(
 
 
 def _named(lines: Mapping[str, tuple[Array, ...]]) -> dict[str, Array]:
-    return {
-        name: p
-        for angle, points in lines.items()
-        for name, p in zip(landmark_names(angle), points, strict=True)
-    }
+    found: dict[str, Array] = {}
+    for angle, points in lines.items():
+        found |= dict(zip(landmark_names(angle), points, strict=True))
+    return found
 
 
 def low_point(points: Array, patch_mm: float = 0.8) -> Array:

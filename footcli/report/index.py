@@ -28,7 +28,9 @@ def write_index(
     those that cannot be read.
     """
     t = strings(lang)
-    rows = [row for case in cases for row in _index_rows(case, results, t, lang)]
+    rows: list[dict[str, Any]] = []
+    for case in cases:
+        rows += _index_rows(case, results, t, lang)
     failed = sum(case.outcome == "failed" for case in cases)
     text = page(
         "index.html.j2",
@@ -83,20 +85,15 @@ def _index_row(
     row: dict[str, Any] = {"title": folder, "side": "", "chips": [], "text": "", "found": ""}
     if result is None:
         return {**row, "link": None, "state": "missing", "word": t["unreadable"], "rank": (0, 0)}
-    found = [
-        f
-        for level in (Level.PRESENT, Level.POSSIBLE)
-        for f in result.findings
-        if f.level is level and f.name != "normal"
+    diseases = [f for f in result.findings if f.name != "normal"]
+    present = [f for f in diseases if f.level is Level.PRESENT]
+    possible = [f for f in diseases if f.level is Level.POSSIBLE]
+    chips = [
+        (LEVEL_STATE[f.level], term_title("finding", f.name, lang)) for f in (*present, *possible)
     ]
-    rank = (
-        1,
-        -2 * sum(f.level is Level.PRESENT for f in found)
-        - sum(f.level is Level.POSSIBLE for f in found),
-    )
-    chips = [(LEVEL_STATE[f.level], term_title("finding", f.name, lang)) for f in found]
-    if not found and any(f.name == "normal" and f.level is Level.PRESENT for f in result.findings):
+    said = " ".join(f"{f.name}:{f.level.value}" for f in result.findings)
+    if not chips and f"normal:{Level.PRESENT.value}" in said.split():
         chips = [("within", term_title("finding", "normal", lang))]
-    told = " ".join(f"{f.name}:{f.level.value}" for f in result.findings)
+    rank = (1, -2 * len(present) - len(possible))
     row |= {"link": report_link(folder), "state": "within", "word": word}
-    return {**row, "side": t[f"side.{result.side}"], "chips": chips, "rank": rank, "found": told}
+    return {**row, "side": t[f"side.{result.side}"], "chips": chips, "rank": rank, "found": said}

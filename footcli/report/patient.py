@@ -30,6 +30,7 @@ from footcli.report.head import head_rows, profile_title, trace_rows
 from footcli.report.impression import impression, view_of
 from footcli.report.other_foot import other_foot, side_rows
 from footcli.report.rows import finding_row, lesion_row, missing_row, said
+from footcli.report.scene import angle_colour
 from footcli.store.result import load_case, load_masks, load_stack
 from footcli.store.signoff import SCHEMA, VERDICTS, SignOff, load_signoff, signs, values_digest
 from footcli.system.files import locked, slug, write_atomic
@@ -217,7 +218,7 @@ def _toggles(measurements: Sequence[Measurement]) -> dict[str, Any]:
     for name in drawn:
         if re.fullmatch(r"\w+", name):
             kind = ANGLE.get(name)
-            colour = overlay.OTHER_COLOUR if kind is None else kind.colour
+            colour = angle_colour(name)
             angles.append((name, colour, kind is None or kind.shown))
     return {
         "layers": ("bones", "lines", "points", "boxes"),

@@ -17,6 +17,7 @@ from footcli.domain import CaseResult, Lesion, Stack
 from footcli.geometry import Array, apply
 from footcli.levels import SURE
 from footcli.report import overlay
+from footcli.report.scene import BOX_COLOUR, angle_colour, plane_of
 from footcli.text.wording import number
 from footcli.web.page import term_title
 
@@ -57,11 +58,11 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
             {
                 "name": m.name,
                 "source": m.source,
-                "plane": str(overlay.plane_of(m)),
+                "plane": str(plane_of(m)),
                 "unit": m.unit,
                 "value": m.value,
                 "text": number(m.value, m.unit),
-                "colour": overlay.angle_colour(m.name),
+                "colour": angle_colour(m.name),
                 "points": _rounded(apply(to_stack, m.points_vox)),
             }
             for m in result.measurements
@@ -75,7 +76,7 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
             }
             for x in result.lesions
         ],
-        "colours": {"box": overlay.BOX_COLOUR},
+        "colours": {"box": BOX_COLOUR},
     }
 
 

@@ -19,8 +19,9 @@ from footcli.errors import SetupError
 from footcli.report.other_foot import partner
 from footcli.report.patient import report_language, write_report
 from footcli.report.summaries import Pace, RunOptions, RunRecord, write_summaries
-from footcli.run.case_job import Task, analyze_to_disk, is_answered
-from footcli.run.pipeline import Models, Options, fingerprint, load_models
+from footcli.run.answered import Task
+from footcli.run.case_job import analyze_to_disk, is_answered
+from footcli.run.setup import Models, Options, fingerprint, load_models
 from footcli.store.journal import (
     JournalLine,
     add,

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,69 +12,24 @@ from footcli import __version__
 from footcli.dataset.labels_out import all_source_names
 from footcli.decide.boxes import arch_by_angles
 from footcli.decide.findings import decide
-from footcli.decide.profile import Profile, load_profile
-from footcli.domain import CaseRef, CaseResult, Lesion, Plane, Side, Stack, View, Volume
+from footcli.domain import CaseRef, CaseResult, Plane, Side, Stack, View, Volume
 from footcli.frame.axes import FootFrame, foot_frame
-from footcli.identity import ALGORITHM, FOOT_MARK, input_facts
+from footcli.identity import FOOT_MARK, input_facts
 from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import locate
-from footcli.infer.lesions import find_lesions, not_assessable
-from footcli.infer.manifest import load_manifest, verify
-from footcli.infer.prepare import alone, canonical
-from footcli.infer.session import Device, Session, open_session
-from footcli.infer.spec import ModelSpec
 from footcli.infer.views import slab
-from footcli.kinds import BONES, LESIONS
+from footcli.kinds import BONES
 from footcli.levels import SUSPICIOUS
-from footcli.measure.angles import MaskPoints, mask_points, measure_both
+from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.hallux import phalanx
-from footcli.provenance import ModelFacts, OptionFacts, Provenance, Settings
+from footcli.provenance import InputFacts, Provenance, Settings
 from footcli.read import read_case
+from footcli.run.lesions import not_judged, seek_lesions
+from footcli.run.setup import Clock, Models, Options, fingerprint
 from footcli.text.lines import Line
 from footcli.views.cut import BONE_WINDOW
 from footcli.views.scroll import build_stack
 from footcli.views.slices import Shown, build_views, handedness
-
-Quality = Literal["fast", "standard", "best"]
-NO_MODEL = Line("no_model")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says about how cases are analysed."""
-
-    models: Path
-    device: Device = "auto"
-    quality: Quality = "standard"
-    profile: str = "general"
-    lang: str = "en"
-    weight_bearing: bool | None = None
-    spacing_mm: float | None = None
-    polygons: bool = False
-    threads: int | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Models:
-    """The opened models with their entries, and the profile of cut-offs."""
-
-    bones: tuple[Session, ModelSpec]
-    landmarks: Mapping[Plane, tuple[Session, ModelSpec]]
-    lesions: tuple[tuple[Session, ModelSpec], ...]
-    profile: Profile
-
-    def specs(self) -> tuple[ModelSpec, ...]:
-        """The entries of all models, in a fixed order."""
-        return (
-            self.bones[1],
-            *(spec for _, spec in self.landmarks.values()),
-            *(spec for _, spec in self.lesions),
-        )
-
-    @property
-    def device(self) -> str:
-        """What the bone model really runs on: cpu or cuda."""
-        return self.bones[0].device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,42 +41,6 @@ class Foot:
     views: tuple[View, ...]
     stack: Stack | None
     volume: Volume
-
-
-@dataclass(slots=True)
-class Clock:
-    """Seconds spent in each stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, stage: str) -> Any:
-        """Add the time of a with-block to a stage."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = round(
-                self.seconds.get(stage, 0.0) + time.perf_counter() - began, 3
-            )
-
-
-def load_models(options: Options) -> Models:
-    """Check and open every model. Raises SetupError: nothing starts with a bad model."""
-    manifest = load_manifest(options.models)
-    profile = load_profile(options.profile)
-
-    def opened(spec: ModelSpec) -> tuple[Session, ModelSpec]:
-        return open_session(
-            verify(spec, manifest.folder), options.device, options.threads, spec
-        ), spec
-
-    landmarks = {
-        plane: opened(manifest.get("landmarks", plane)) for plane in (Plane.SAG, Plane.COR)
-    }
-    return Models(
-        opened(manifest.get("bones")), landmarks, tuple(map(opened, manifest.lesions())), profile
-    )
 
 
 def analyze_case(ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
@@ -153,10 +67,11 @@ def analyze_volume(
     suffixes = [f.result.side or str(i) for i, f in enumerate(found, start=1)]
     if len(set(suffixes)) < len(suffixes):
         suffixes = [str(i) for i in range(1, len(found) + 1)]
-    return tuple(
-        replace(f, result=replace(f.result, case_id=f"{ref.case_id}{FOOT_MARK}{s}"))
-        for f, s in zip(found, suffixes, strict=True)
-    )
+    named = []
+    for foot, suffix in zip(found, suffixes, strict=True):
+        result = replace(foot.result, case_id=f"{ref.case_id}{FOOT_MARK}{suffix}")
+        named.append(replace(foot, result=result))
+    return tuple(named)
 
 
 def _analyze_foot(
@@ -170,121 +85,65 @@ def _analyze_foot(
     with clock("bones"):
         labels = on_input_grid(foot, foot.labels, volume)
     with clock("measure"):
-        inside = volume.hu > volume.hu.min()
         frame = foot_frame(
             labels,
             volume.affine,
             orientation_known=volume.orientation_known,
             weight_bearing=volume.tags.weight_bearing,
-            inside=inside,
+            inside=volume.hu > volume.hu.min(),
         )
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
         masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
-        hidden, unseen = _not_assessable(foot, masks)
-        unseen |= _nobody_looks(models)
-    with clock("lesions"):
-        lesions = _lesions(volume, foot, models, hidden)
-    with clock("measure"):
         values = measure_both(located.landmarks, masks, frame, located.missing)
+        hidden, unseen = not_judged(foot, masks, models)
+    with clock("lesions"):
+        lesions = seek_lesions(volume, foot, models, hidden)
+    with clock("measure"):
         if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
-        shown, faint = (
-            tuple(x for x in lesions if (x.score >= SUSPICIOUS) == seen) for seen in (True, False)
-        )
+        shown = tuple(x for x in lesions if x.score >= SUSPICIOUS)
+        age = volume.tags.age_years
         findings = decide(
-            values,
-            shown,
-            models.profile,
-            age_years=volume.tags.age_years,
-            lesion_not_assessable=unseen,
+            values, shown, models.profile, age_years=age, lesion_not_assessable=unseen
         )
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
-    provenance = Provenance(
-        __version__,
-        settings.algorithm,
-        settings.models,
-        settings.profile,
-        settings.options,
-        input_facts(volume, all_source_names(volume, ref)),
-        {BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
-        side or usual,
-    )
-    landmarks = tuple(point for point in located.landmarks if point.name not in located.missing)
+    facts = input_facts(volume, all_source_names(volume, ref))
     result = CaseResult(
-        ref.case_id,
-        side,
-        values,
-        landmarks,
-        shown,
-        findings,
-        (*volume.notices, *frame.notices, *notices),
-        provenance,
-        faint,
+        case_id=ref.case_id,
+        side=side,
+        measurements=values,
+        landmarks=tuple(p for p in located.landmarks if p.name not in located.missing),
+        lesions=shown,
+        findings=findings,
+        warnings=(*volume.notices, *frame.notices, *notices),
+        provenance=_provenance(settings, facts, foot, side or usual),
+        faint_lesions=tuple(x for x in lesions if x.score < SUSPICIOUS),
     )
     with clock("pictures"):
-        above = slab(
-            foot.grid.hu,
-            foot.labels,
-            np.linalg.inv(frame.to_foot @ foot.grid.to_input),
-            Plane.AXL,
-            BONE_WINDOW,
-        )
-        turned = (*foot.turned, side is not None and side != usual)
-        how = Shown(turned, side)
+        to_grid = np.linalg.inv(frame.to_foot @ foot.grid.to_input)
+        above = slab(foot.grid.hu, foot.labels, to_grid, Plane.AXL, BONE_WINDOW)
+        how = Shown((*foot.turned, side is not None and side != usual), side)
         views = build_views(volume, labels, frame, (*located.slabs, above), shown, how)
-        stack = build_stack(volume, labels, frame, turned)
+        stack = build_stack(volume, labels, frame, how.turned)
     return Foot(result, labels, views, stack, volume)
 
 
-def _lesions(
-    volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, Line]
-) -> tuple[Lesion, ...]:
-    """What the lesion models find, best first; those of one pixel size share a grid."""
-    grids = {foot.grid.pixel_mm: (foot.grid, foot.labels)}
-    found: list[Lesion] = []
-    for session, spec in models.lesions:
-        if spec.pixel_mm not in grids:
-            grid = alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
-            grids[spec.pixel_mm] = (
-                grid,
-                _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm),
-            )
-        found += find_lesions(volume, *grids[spec.pixel_mm], session, spec, hidden)
-    return tuple(sorted(found, key=lambda lesion: -lesion.score))
-
-
-def _regrid(
-    labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float
-) -> NDArray[np.uint8]:
-    """Nearest neighbour from one canonical grid to another of the same volume."""
-    at = [
-        np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1)
-        for n, m in zip(shape, labels.shape, strict=True)
-    ]
-    return labels[np.ix_(*at)]
-
-
-def _nobody_looks(models: Models) -> dict[str, Line]:
-    """Lesion name -> why it cannot be judged, for those that no model of the folder tells: never
-    "not seen".
-    """
-    known = {name for _, spec in models.lesions for name in spec.classes}
-    return {term.name: NO_MODEL for term in LESIONS if term.name not in known}
-
-
-def _not_assessable(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, Line], dict[str, Line]]:
-    """Lesion name -> why it cannot be judged: not looked for, too little is there of what it lies
-    at; and not ruled out either.
-    """
-    present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
-    present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable  # its head
-    hidden = not_assessable(present)
-    # of a toe that is cut off the joint may still be seen
-    toe = masks.unusable.get("HVA_Line2_Pt1")
-    return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden
+def _provenance(
+    settings: Settings, facts: InputFacts, foot: Segmented, drawn_as: Side
+) -> Provenance:
+    return Provenance(
+        version=__version__,
+        algorithm=settings.algorithm,
+        models=settings.models,
+        profile=settings.profile,
+        options=settings.options,
+        input=facts,
+        bone_confidence={BONES[k - 1].name: round(v, 3) for k, v in foot.confidence.items()},
+        drawn_as=drawn_as,
+    )
 
 
 def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, tuple[Line, ...]]:
@@ -305,15 +164,3 @@ def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, t
 
 def _disagreement(code: str, bones: Side, told: Side) -> Line:
     return Line(code, bones=Line(f"foot_side.{bones}"), file=told)
-
-
-def fingerprint(models: Models, options: Options) -> Settings:
-    """All but the input that a result depends on."""
-    facts = [ModelFacts(s.file, s.task, s.sha256, s.entry_sha256) for s in models.specs()]
-    spacing = None if options.spacing_mm is None else f"{options.spacing_mm:.9g}"
-    return Settings(
-        ALGORITHM,
-        tuple(facts),
-        models.profile.facts(),
-        OptionFacts(options.quality, spacing, options.weight_bearing),
-    )

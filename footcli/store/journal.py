@@ -95,11 +95,12 @@ def _record(data: Any) -> JournalLine:
 
 def latest_done(journal: Sequence[JournalLine], out: Path) -> dict[str, JournalLine]:
     """Case id -> its last record of a result of which something is left, whole or not."""
-    return {
-        record.case_id: record
-        for record in journal
-        if record.result_sha256 and any((out / name / MASKS).exists() for name in record.folders)
-    }
+    found = {}
+    for record in journal:
+        left = [name for name in record.folders if (out / name / MASKS).exists()]
+        if record.result_sha256 and left:
+            found[record.case_id] = record
+    return found
 
 
 def _is_plain_name(name: str) -> bool:

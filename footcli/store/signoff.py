@@ -82,20 +82,24 @@ def _verdict(key: str, value: Any) -> Verdict:
         raise ValueError("has a line that no report has")
     if not isinstance(value, Mapping) or value.get("verdict") not in VERDICTS:
         raise ValueError(f"{key}: verdict must be one of {', '.join(VERDICTS)}")
-    to: float | Level | None = None
-    if value["verdict"] == "edit":
-        given = value.get("to")
-        if kind == "finding":
-            # pages of earlier versions said BORDERLINE
-            given = "POSSIBLE" if given == "BORDERLINE" else given
-            to = Level(given) if given in {level.value for level in Level} else None
-        elif (
-            isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
-        ):
-            to = float(given)
-        if to is None:
-            raise ValueError(f"{key}: an edited line needs what it should say")
-    return Verdict(value["verdict"], to, _text(value.get("comment", ""), f"{key}: comment"))
+    comment = _text(value.get("comment", ""), f"{key}: comment")
+    if value["verdict"] != "edit":
+        return Verdict(value["verdict"], None, comment)
+    to = _level(value.get("to")) if kind == "finding" else _number(value.get("to"))
+    if to is None:
+        raise ValueError(f"{key}: an edited line needs what it should say")
+    return Verdict("edit", to, comment)
+
+
+def _level(given: Any) -> Level | None:
+    given = "POSSIBLE" if given == "BORDERLINE" else given  # as pages of earlier versions said
+    return Level(given) if given in {level.value for level in Level} else None
+
+
+def _number(given: Any) -> float | None:
+    if not isinstance(given, int | float) or isinstance(given, bool):
+        return None
+    return float(given) if math.isfinite(given) else None
 
 
 def merge_signoff(file: Path, out: Path) -> Path:

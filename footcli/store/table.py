@@ -41,23 +41,12 @@ def measurement_rows(result: CaseResult) -> list[list[str]]:
 
     Safe to open in a spreadsheet.
     """
-    return [
-        [
-            csv_cell(cell)
-            for cell in (
-                result.case_id,
-                result.side,
-                m.name,
-                m.source,
-                m.value,
-                m.unit,
-                None if m.why_missing is None else text(m.why_missing),
-                m.confidence,
-                m.slice,
-            )
-        ]
-        for m in result.measurements
-    ]
+    rows = []
+    for m in result.measurements:
+        why = None if m.why_missing is None else text(m.why_missing)
+        values = (m.name, m.source, m.value, m.unit, why, m.confidence, m.slice)
+        rows.append([csv_cell(cell) for cell in (result.case_id, result.side, *values)])
+    return rows
 
 
 def csv_cell(value: str | float | None) -> str:

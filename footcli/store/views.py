@@ -59,13 +59,10 @@ def read_stack(arrays: Any) -> Stack | None:
     if "stack" not in arrays:
         return None
     told = json.loads(str(arrays["stack"]))
-    sheets = tuple(
-        arrays[name].astype(np.uint8).tobytes()
-        for name in sorted(n for n in arrays.files if n.startswith("sheet_"))
-    )
+    names = sorted(name for name in arrays.files if name.startswith("sheet_"))
     slices, rows, columns = (int(n) for n in told["shape"])
     return Stack(
-        sheets,
+        tuple(arrays[name].astype(np.uint8).tobytes() for name in names),
         int(told["per_sheet"]),
         (slices, rows, columns),
         tuple((float(a), float(b)) for a, b in told["curve"]),

@@ -26,17 +26,17 @@ def _cgroup_quota(root: Path, membership: Path) -> float | None:
     except (OSError, ValueError):
         return None
     quotas = []
-    for _, controllers, inside in (row for row in rows if len(row) == 3):
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        base = root / controllers if controllers else root
-        place = base / inside.lstrip("/")
-        quotas += [
-            q
-            for folder in (place, *place.parents)
-            if folder.is_relative_to(base) and (q := _quota_of(folder))
-        ]
-    return min(quotas, default=None)
+    for row in rows:
+        if len(row) == 3 and (not row[1] or "cpu" in row[1].split(",")):
+            base = root / row[1] if row[1] else root
+            quotas += [_quota_of(folder) for folder in _folders(base, row[2])]
+    return min((quota for quota in quotas if quota), default=None)
+
+
+def _folders(base: Path, inside: str) -> list[Path]:
+    """A cgroup's folder and those above it."""
+    place = base / inside.lstrip("/")
+    return [folder for folder in (place, *place.parents) if folder.is_relative_to(base)]
 
 
 def _quota_of(folder: Path) -> float | None:

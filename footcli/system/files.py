@@ -37,13 +37,8 @@ _SUMMARIES = {
 UNFINISHED = ".tmp"
 """How the name of a file ends while it is written."""
 
-_RESERVED = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10)),
-}
+_NUMBERED = [f"com{n}" for n in range(1, 10)] + [f"lpt{n}" for n in range(1, 10)]
+_RESERVED = {"con", "prn", "aux", "nul", *_NUMBERED}
 
 
 def write_atomic(path: Path, data: bytes) -> None:

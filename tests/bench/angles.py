@@ -39,7 +39,7 @@ from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import noise, scan
 from footcli.phantom.seeds import HARD_SEEDS, RANGE_SEEDS, SCORE_SEEDS
 from footcli.phantom.truth import further
-from footcli.run.pipeline import Options, load_models
+from footcli.run.setup import Options, load_models
 from footcli.system.assets import models_dir
 
 GROUPS = (

@@ -43,7 +43,7 @@ from footcli.phantom.seeds import CLEAR_SEEDS, LESION_SEEDS, TEST_SEEDS, TEST_SH
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import case_name, write_case
 from footcli.run.batch import run_batch
-from footcli.run.pipeline import Options
+from footcli.run.setup import Options
 from footcli.store.result import load_result
 from footcli.system.assets import models_dir
 from footcli.walk.tree import find_cases

@@ -1,0 +1,77 @@
+"""Which lesions are looked for in a foot, with all lesion models together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.domain import Lesion, Volume
+from footcli.infer.bones import Segmented
+from footcli.infer.lesions import find_lesions, not_assessable
+from footcli.infer.prepare import alone, canonical
+from footcli.kinds import BONES, LESIONS
+from footcli.measure.angles import MaskPoints
+from footcli.run.setup import Models
+from footcli.text.lines import Line
+
+NO_MODEL = Line("no_model")
+
+
+def seek_lesions(
+    volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, Line]
+) -> tuple[Lesion, ...]:
+    """What the lesion models find, best first; those of one pixel size share a grid.
+
+    hidden: lesions that are not looked for, and why.
+    """
+    grids = {foot.grid.pixel_mm: (foot.grid, foot.labels)}
+    found: list[Lesion] = []
+    for session, spec in models.lesions:
+        if spec.pixel_mm not in grids:
+            grid = alone(canonical(volume, spec.pixel_mm, foot.turned), foot.part_mm)
+            labels = _regrid(foot.labels, foot.grid.pixel_mm, grid.hu.shape, spec.pixel_mm)
+            grids[spec.pixel_mm] = (grid, labels)
+        found += find_lesions(volume, *grids[spec.pixel_mm], session, spec, hidden)
+    return tuple(sorted(found, key=lambda lesion: -lesion.score))
+
+
+def _regrid(
+    labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float
+) -> NDArray[np.uint8]:
+    """Nearest neighbour from one canonical grid to another of the same volume."""
+    at = [
+        np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1)
+        for n, m in zip(shape, labels.shape, strict=True)
+    ]
+    return labels[np.ix_(*at)]
+
+
+def not_sought(models: Models) -> dict[str, Line]:
+    """Lesion name -> why it cannot be judged, for those that no model tells: never "not seen"."""
+    known: set[str] = set()
+    for _, spec in models.lesions:
+        known.update(spec.classes)
+    return {kind.name: NO_MODEL for kind in LESIONS if kind.name not in known}
+
+
+def not_judged(
+    foot: Segmented, masks: MaskPoints, models: Models
+) -> tuple[dict[str, Line], dict[str, Line]]:
+    """Lesion name -> why it is not looked for; and why it is not ruled out either.
+
+    Too little is there of what it lies at, or no model tells it.
+    """
+    hidden, unseen = not_shown(foot, masks)
+    return hidden, unseen | not_sought(models)
+
+
+def not_shown(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, Line], dict[str, Line]]:
+    """The same for what the scan does not show."""
+    present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
+    present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable  # its head
+    hidden = not_assessable(present)
+    # of a toe that is cut off the joint may still be seen
+    toe = masks.unusable.get("HVA_Line2_Pt1")
+    return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden
