@@ -3,4 +3,4 @@
 Research use only.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

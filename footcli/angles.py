@@ -91,7 +91,7 @@ def square_to(medial: Array, lateral: Array) -> Array:
 class AngleRule:
     """view: the two foot frame axes of the picture.
 
-    rule: (2,) directions P1->P2 and P3->P4 -> degrees, percent or mm (names.UNIT).
+    rule: (2,) directions P1->P2 and P3->P4 -> degrees, percent or mm (the unit of its AngleKind).
     """
 
     view: tuple[int, int]

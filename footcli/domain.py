@@ -203,46 +203,6 @@ class Finding:
     probability: float | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """A picture for the report: a slice of the volume, or a slab projected along the foot.
-
-    image: uint8 (rows, columns). labels: uint8 (rows, columns), bone ids, 0 background. vox_to_px:
-    float64 (2, 4), voxel (x, y, z, 1) -> (column, row). edges: what lies at the left, right, top,
-    bottom edge: A P S I L R, or M lateral "La" medial "Me". index: slice number along `plane`; None
-    for a slab. pixel_mm: edge of a (square) pixel, None if unknown.
-    """
-
-    key: str
-    plane: Plane
-    index: int | None
-    image: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    vox_to_px: NDArray[np.float64]
-    edges: tuple[str, str, str, str]
-    pixel_mm: float | None
-    caption: Line | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stack:
-    """The scan about one foot as a reader scrolls it: slices of equal voxels, x to the patient's
-    left, y back, z up.
-
-    sheets: grey JPEG files; each shows `per_sheet` slices of rows x columns below one another,
-    lowest z on top of the first. shape: (slices, rows, columns). curve: (HU, grey) knots between
-    which grey values run straight. to_vox: float64 (4, 4), stack voxel (x, y, z, 1) -> input voxel.
-    voxel_mm: edge of a voxel, None if unknown.
-    """
-
-    sheets: tuple[bytes, ...]
-    per_sheet: int
-    shape: tuple[int, int, int]
-    curve: tuple[tuple[float, float], ...]
-    to_vox: NDArray[np.float64]
-    voxel_mm: float | None
-
-
 @dataclass(frozen=True, slots=True)
 class CaseResult:
     """All that one foot of one case gave; what result.json holds.

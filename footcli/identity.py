@@ -27,7 +27,7 @@ No case id of its own ends so.
 FEET = ("L", "R", "1", "2")
 
 _LABEL = {"weight_bearing": "weight bearing", "spacing_mm": "spacing"}
-_SAID = {True: "yes", False: "no", None: "as the files say"}
+_WORDED = {True: "yes", False: "no", None: "as the files say"}
 # What of the input a result rests on or repeats
 _REPEATED = (
     "sha256",
@@ -155,7 +155,7 @@ def _changed(old: Sequence[ModelFacts], new: Sequence[ModelFacts]) -> list[str]:
 
 
 def _worded(value: str | bool | None) -> str:
-    return _SAID[value] if value is None or isinstance(value, bool) else str(value)
+    return _WORDED[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def scan_id(foot_id: str) -> str:

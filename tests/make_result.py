@@ -7,19 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from footcli.domain import (
-    CaseResult,
-    Finding,
-    Landmark,
-    Lesion,
-    Level,
-    Measurement,
-    Plane,
-    Point,
-    View,
-)
+from footcli.domain import CaseResult, Finding, Landmark, Lesion, Level, Measurement, Plane, Point
 from footcli.kinds import ANGLE, ANGLES, LESION, landmark_names
 from footcli.provenance import InputFacts, ModelFacts, ProfileFacts, Provenance, Range
+from footcli.store.pictures import View
 from footcli.text.lines import Line
 
 SHAPE_ZYX = (60, 80, 50)

@@ -29,6 +29,7 @@ from footcli.domain import (
 from footcli.kinds import BONES
 from footcli.provenance import InputFacts, Provenance
 from footcli.store.journal import add
+from footcli.store.pictures import Pictures
 from footcli.store.result import save_case
 from footcli.text.lines import Line
 
@@ -108,7 +109,7 @@ def write_result(
         result,
         labels,
         np.diag([SPACING, SPACING, SPACING, 1.0]),
-        (),
+        Pictures(),
         names,
     )
     add(out, {"case_id": case_id, "outcome": "done", "folders": [folder or case_id]})

@@ -15,18 +15,10 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import InferenceError
 from footcli.geometry import apply
-from footcli.infer.bones import (
-    Segmented,
-    Voters,
-    body_box,
-    feet_of,
-    on_input_grid,
-    segment,
-    settle,
-    vote,
-)
+from footcli.infer.bones import Segmented, feet_of, on_input_grid, segment, settle
 from footcli.infer.prepare import canonical
 from footcli.infer.spec import ModelSpec
+from footcli.infer.votes import Voters, body_box, vote
 from footcli.kinds import BONE_ID, BONES, RAYS
 
 CLASSES = len(BONES) + 1

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from footcli import __version__, cli
 from footcli.domain import Plane
 from footcli.errors import InferenceError
 from footcli.run import batch, case_job
-from footcli.run.setup import Options
 from footcli.store.journal import JOURNAL, result_digest
 from footcli.walk.tree import find_cases
 
@@ -199,7 +199,7 @@ def test_training_is_asked_for_what_the_options_say(
     pytest.importorskip("torch", reason="torch (extra train) is not installed")
     pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
     from footcli.train import run as training
-    from footcli.train.loop import Plan
+    from footcli.train.watch import Plan
 
     asked: list[Any] = []
     monkeypatch.setattr(
@@ -521,15 +521,13 @@ def test_a_worker_that_dies_is_one_line_and_finished_cases_are_kept(
         def __exit__(self, *error: object) -> None:
             return None
 
-        def submit(
-            self, work: Any, task: case_job.Task, out: Path, options: Options
-        ) -> Future[Any]:
+        def submit(self, work: partial[Any], task: case_job.Task) -> Future[Any]:
             future: Future[Any] = Future()
             self.count += 1
             if self.count == 1:
-                future.set_result(
-                    batch.analyze_to_disk(task, out, analyst.load_models(options), options)
-                )
+                out, options = work.keywords["out"], work.keywords["options"]
+                models = analyst.load_models(options)
+                future.set_result(batch.analyze_to_disk(task, out, models, options))
             else:
                 future.set_exception(BrokenProcessPool("a process was killed"))
             return future
@@ -537,8 +535,7 @@ def test_a_worker_that_dies_is_one_line_and_finished_cases_are_kept(
         def shutdown(self, **how: bool) -> None:
             return None
 
-    monkeypatch.setattr(batch, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(batch, "as_completed", lambda futures: futures)
+    monkeypatch.setattr("footcli.system.processes.ProcessPoolExecutor", Pool)
     result = analyze(cases, tmp_path / "out", "-q", "--jobs", "2")
     _one_line(result, "a worker process died", "--jobs")
     assert outcomes(tmp_path / "out") == {"a": "done"}

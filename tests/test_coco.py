@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from footcli.evaluate.coco import OKS_SIGMA, Columns, average_precision, matched, weighted_ap
+from footcli.evaluate.coco import OKS_SIGMA, Columns, average_precision
+from footcli.evaluate.coco_matches import matched, weighted_ap
 
 oracle = pytest.importorskip("pycocotools.cocoeval")
 coco = pytest.importorskip("pycocotools.coco")

@@ -16,10 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from footcli.domain import Plane
 from footcli.errors import InferenceError, SetupError
-from footcli.infer import bones as bone_room
+from footcli.infer import votes
 from footcli.infer.manifest import load_manifest, sha256_of
 from footcli.infer.session import open_session
-from footcli.infer.spec import DECODERS, ModelSpec, parse_spec
+from footcli.infer.spec import ModelSpec, parse_spec
+from footcli.infer.spec_checks import DECODERS
 from footcli.infer.views import CHANNELS, view_geometry
 from footcli.kinds import BONES, LESIONS
 
@@ -314,7 +315,7 @@ def test_each_output_of_a_bone_model_is_the_bone_that_the_entry_names(
     out = np.arange(len(classes) + 1, dtype=np.float32)[:, None, None] * np.ones(
         (1, 2, 3), np.float32
     )
-    found = bone_room.by_bone(out, classes)
+    found = votes.by_bone(out, classes)
     assert found.shape == (11, 2, 3)
     for number, name in enumerate(BONE_NAMES, start=1):
         assert (found[number] == (1 + classes.index(name) if name in classes else 0)).all()
@@ -329,7 +330,7 @@ def test_an_answer_of_another_size_than_the_picture_fails_the_case(tmp_path: Pat
     with pytest.raises(
         InferenceError, match=r"answered with shape \(1, 11, 16, 32\), wanted is \(1, 11, 48, 32\)"
     ):
-        bone_room._asked(np.zeros((3, 40, 30), np.float32), Cut(), BONE_SPEC)
+        votes._asked(np.zeros((3, 40, 30), np.float32), Cut(), BONE_SPEC)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +372,7 @@ def test_logits_are_made_probabilities_where_the_entry_says_so(tmp_path: Path) -
     session = open_session(
         model(tmp_path / "m.onnx", [conv(11, bias=np.arange(11.0)[::-1])]), "cpu", 1, spec
     )
-    found = bone_room._asked(np.zeros((3, 20, 30), np.float32), session, spec)
+    found = votes._asked(np.zeros((3, 20, 30), np.float32), session, spec)
     assert found.shape == (11, 20, 30)
     np.testing.assert_allclose(found.sum(0), 1.0, rtol=1e-5)
     np.testing.assert_allclose(found[0, 0, 0], 1 / sum(np.exp(-k) for k in range(11)), rtol=1e-5)

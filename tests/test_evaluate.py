@@ -191,7 +191,7 @@ def test_masks_score_as_in_pycocotools_without_ever_being_kept(tmp_path: Path, s
     expected = theirs.eval["precision"][:, :, :, 0, -1]
     np.testing.assert_allclose(mine.precision[:, :, :3], expected, atol=1e-6)
     assert 0.02 < expected.mean() < 0.98
-    from footcli.evaluate.coco import weighted_ap
+    from footcli.evaluate.coco_matches import weighted_ap
 
     for bone in (1, 2, 3):
         own = weighted_ap(ranked_bones(problem, bone, 3), np.ones(3, np.int64))

@@ -17,7 +17,7 @@ from footcli import cli
 from footcli.dataset.clinical import Clinical
 from footcli.domain import Lesion, Level, Plane
 from footcli.evaluate.html import write_html
-from footcli.evaluate.run import evaluate
+from footcli.evaluate.run import Work, evaluate
 from footcli.kinds import landmark_names
 
 TRUE = block(
@@ -176,7 +176,7 @@ def test_a_missing_case_is_one_line_and_exit_one(tmp_path: Path) -> None:
 def test_several_processes_give_the_same_numbers(tmp_path: Path) -> None:
     _data(tmp_path, 3)
     one = evaluate(tmp_path / "out", tmp_path / "tree")
-    assert evaluate(tmp_path / "out", tmp_path / "tree", jobs=2) == one
+    assert evaluate(tmp_path / "out", tmp_path / "tree", work=Work(jobs=2)) == one
 
 
 @needs_chromium

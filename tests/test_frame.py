@@ -16,7 +16,8 @@ from footcli.frame.masks import find_bones
 from footcli.geometry import Array, apply
 from footcli.kinds import BONE_ID, BONES
 from footcli.phantom.disease import draw_subject
-from footcli.phantom.raster import make_grid, rasterize
+from footcli.phantom.grid import make_grid
+from footcli.phantom.raster import rasterize
 from footcli.phantom.scanner import FIELDS, Field
 from footcli.phantom.subject import Subject
 

@@ -23,10 +23,11 @@ from footcli.train import hindfoot, judge, run
 from footcli.train.bank import Bank
 from footcli.train.cases import Labelled
 from footcli.train.entries import export_lesions, lesion_spec, part_spec
-from footcli.train.hindfoot import PARTS, Part, Region
+from footcli.train.export import Account
+from footcli.train.hindfoot_region import PARTS, Part, SearchRegion
 from footcli.train.lesions import loss
-from footcli.train.loop import Plan
 from footcli.train.start import start_from
+from footcli.train.watch import Plan
 from footcli.train.yolo import Decoded, Detector
 
 pytestmark = pytest.mark.training
@@ -73,12 +74,12 @@ def test_a_region_has_the_boxes_of_its_own_lesions_at_their_size(olt: Labelled) 
 def test_slices_that_nobody_looked_at_are_not_shown(olt: Labelled) -> None:
     assert olt.lesions is not None
     there = np.flatnonzero(olt.lesions.any((0, 2)))
-    looked = frozenset(range(int(there[0]) - 2, int(there[-1]) + 1))
-    some = hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.COR: looked}))
+    augmented = frozenset(range(int(there[0]) - 2, int(there[-1]) + 1))
+    some = hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.COR: augmented}))
     assert 0 < len(some.slices) < len(hindfoot.region(PARTS["dome"], olt).slices)
     assert set(some.boxes) < set(some.slices)
     with pytest.raises(TruthError, match="that anybody looked at"):
-        hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.SAG: looked}))
+        hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.SAG: augmented}))
     with pytest.raises(TruthError, match="no hindfoot"):
         hindfoot.region(PARTS["dome"], replace(olt, lesions=None))
 
@@ -90,13 +91,13 @@ def test_drawn_pictures_show_what_their_boxes_say(
     for what in ("FAULTY", "BLURRED", "NOISED", "TILTED"):
         monkeypatch.setattr(hindfoot, what, 0.0)
     part, rng = PARTS[name], np.random.default_rng(2)
-    ill = Region(
+    ill = SearchRegion(
         np.zeros((80, 60, 90), np.int16),
         tuple(range(60)),
         {y: ((30, 40, 50, 55, 0),) for y in range(20, 40)},
     )
     ill.hu[40:55, 20:40, 30:50] = 1400
-    healthy = Region(np.zeros((80, 60, 90), np.int16), tuple(range(60)), {})
+    healthy = SearchRegion(np.zeros((80, 60, 90), np.int16), tuple(range(60)), {})
     seen = 0
     for _ in range(60):
         image, boxes = hindfoot.draw_one(part, [ill, healthy], rng)
@@ -116,7 +117,7 @@ def test_drawn_pictures_show_what_their_boxes_say(
 def test_larger_and_smaller_pictures_take_their_boxes_with_them() -> None:
     images, boxes = torch.zeros(20, 1, 64, 64), [np.array([[20, 12, 40, 30, 1]], np.float32)] * 20
     images[:, :, 12:30, 20:40] = 1
-    out, moved = hindfoot.closer(images, boxes, np.random.default_rng(4))
+    out, moved = hindfoot.rescaled(images, boxes, np.random.default_rng(4))
     assert len({float(b[0, 2] - b[0, 0]) for b in moved}) > 10, "each by its own measure"
     for image, (found,) in zip(out[:, 0], moved, strict=True):
         rows, columns = np.nonzero(image.numpy() > 0.5)
@@ -131,7 +132,7 @@ def test_a_scanners_faults_leave_a_picture_that_is_finite_and_in_its_window(
 ) -> None:
     for what in ("FAULTY", "BLURRED", "NOISED", "TILTED"):
         monkeypatch.setattr(hindfoot, what, 1.0)
-    region = Region(np.zeros((80, 30, 90), np.int16), tuple(range(30)), {})
+    region = SearchRegion(np.zeros((80, 30, 90), np.int16), tuple(range(30)), {})
     image, _ = hindfoot.draw_one(PARTS[name], [region], np.random.default_rng(1))
     assert np.isfinite(image).all()
     assert 0 <= image.min() < image.max() <= 1
@@ -215,7 +216,7 @@ def two(
         Decoded(*nets, mirrored=request.param),
         folder,
         part_spec("dome", "nothing"),
-        {},
+        Account({}),
         lambda line: None,
     )
     return folder / "lesions-dome.onnx", nets[1].eval()

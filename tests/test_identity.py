@@ -244,7 +244,7 @@ def test_another_algorithm_does_a_case_again(
 ) -> None:
     case, out = put(tmp_path / "P1", "patient a"), tmp_path / "out"
     analyze(case, out)
-    monkeypatch.setattr("footcli.run.pipeline.ALGORITHM", 99)
+    monkeypatch.setattr("footcli.run.setup.ALGORITHM", 99)
     assert "redone P1: made by another version of footcli" in analyze(case, out).stderr
 
 

@@ -15,7 +15,7 @@ from footcli.dataset.annotations import inside_image, read_slice_label, write_sl
 from footcli.dataset.clinical import (
     Clinical,
     findings_named,
-    first_said,
+    first_stated,
     read_clinical,
     write_clinical,
 )
@@ -334,8 +334,8 @@ def test_the_first_clinical_file_that_says_something_counts(tmp_path: Path) -> N
     write_clinical(tmp_path / "d.json", Clinical("AN1", 50.0))
     (tmp_path / "e.json").write_bytes(b"[]")
     paths = [tmp_path / f"{name}.json" for name in "abcde"]
-    assert first_said(paths) == (Clinical("AN1", 40.0), 2)
-    assert first_said(paths[:2]) == (None, 1)
+    assert first_stated(paths) == (Clinical("AN1", 40.0), 2)
+    assert first_stated(paths[:2]) == (None, 1)
 
 
 def test_an_empty_label_is_a_label(tmp_path: Path) -> None:

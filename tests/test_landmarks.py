@@ -16,27 +16,28 @@ from footcli.domain import Plane, Volume
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.geometry import apply, rotation
 from footcli.infer.landmarks import (
-    LOOKS,
+    AUGMENTATIONS,
     OUT_OF_VIEW,
     TURNS,
     Located,
-    agreed,
+    augmented,
     locate,
-    looked,
     peak,
+    robust_mean,
     turned,
     turning,
 )
 from footcli.infer.prepare import canonical
-from footcli.infer.spec import VIEW_IMAGES, VIEW_MM, ModelSpec
+from footcli.infer.spec import ModelSpec
+from footcli.infer.spec_checks import VIEW_IMAGES, VIEW_MM
 from footcli.infer.views import (
     ALONE_MM,
     BONES_SHOWN,
     CHANNELS,
     DEPTH,
     OWNER,
+    point_depth,
     slab,
-    third,
     view_geometry,
 )
 from footcli.kinds import BONE_ID, LANDMARKS
@@ -126,13 +127,15 @@ def test_a_bone_appears_in_a_view_where_the_view_says_and_at_its_depth(plane: Pl
     np.testing.assert_allclose((columns.mean(), rows.mean()), pixel, atol=0.5)
     np.testing.assert_allclose(np.ptp(rows) + 1, 2 * RADIUS_MM, atol=2.5)
     if plane in CHANNELS:
-        assert third(view, "TMA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[DEPTH[plane]], abs=0.7)
+        assert point_depth(view, "TMA_Line1_Pt1", pixel) == pytest.approx(
+            BALL_MM[DEPTH[plane]], abs=0.7
+        )
 
 
 def test_the_depth_of_a_point_beside_its_bone_is_taken_from_the_bones_nearest_part() -> None:
     view = slab(*_ball("Calcaneus"), TO_GRID, Plane.SAG, WINDOW)
     pixel = view.to_px[:, :3] @ (BALL_MM - [0, 0, RADIUS_MM + 6]) + view.to_px[:, 3]
-    assert third(view, "CPA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[0], abs=1.5)
+    assert point_depth(view, "CPA_Line1_Pt1", pixel) == pytest.approx(BALL_MM[0], abs=1.5)
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -157,7 +160,7 @@ def test_the_third_picture_shows_the_talus_alone_and_how_thick_it_is(plane: Plan
 
 def test_a_bone_that_is_not_in_the_view_gives_no_depth() -> None:
     view = slab(*_ball("Talus"), TO_GRID, Plane.SAG, WINDOW)
-    assert third(view, "CPA_Line1_Pt1", np.array([100.0, 80.0])) is None
+    assert point_depth(view, "CPA_Line1_Pt1", np.array([100.0, 80.0])) is None
 
 
 def test_the_maximum_shows_only_the_bones_that_the_view_is_about() -> None:
@@ -187,8 +190,8 @@ class Seer:
 
     def run(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
         assert image.shape == (1, 2, *self.shape)
-        view, look = divmod(len(self.seen), len(LOOKS[self.plane]))
-        move = turning(LOOKS[self.plane][look], self.shape)
+        view, look = divmod(len(self.seen), len(AUGMENTATIONS[self.plane]))
+        move = turning(AUGMENTATIONS[self.plane][look], self.shape)
         self.seen.append(image[0])
         return [
             np.stack(
@@ -296,7 +299,7 @@ class Bright:
 @pytest.mark.parametrize("fooled", [None, 0, 3])
 def test_a_view_is_looked_at_turned_and_its_points_turn_back(fooled: int | None) -> None:
     image = np.stack([_gauss((96, 128), 88.0, 21.0, sigma=2.0)] * 2)
-    found, tops = looked(image, Bright(fooled), LOOKS[Plane.SAG])
+    found, tops = augmented(image, Bright(fooled), AUGMENTATIONS[Plane.SAG])
     np.testing.assert_allclose(found, [(88.0, 21.0)], atol=0.6)
     assert tops == pytest.approx([1.0], abs=0.05)
 
@@ -311,7 +314,7 @@ def test_what_strays_from_the_other_looks_does_not_count() -> None:
         ]
     )
     np.testing.assert_allclose(
-        agreed(at), [[2, 0, 0], [35, 0, 22.5]]
+        robust_mean(at), [[2, 0, 0], [35, 0, 22.5]]
     )  # the second: no two agree, all count
 
 

@@ -13,9 +13,12 @@ from scipy import ndimage
 from footcli.domain import Plane
 from footcli.kinds import ARCH, BONE_ID, LESIONS
 from footcli.phantom.disease import DISEASES, draw_subject
-from footcli.phantom.lesions import MAKERS, sites, takakura
-from footcli.phantom.raster import Raster, make_grid, rasterize
+from footcli.phantom.grid import make_grid
+from footcli.phantom.lesion_sites import sites
+from footcli.phantom.makers import MAKERS
+from footcli.phantom.raster import Raster, rasterize
 from footcli.phantom.scanner import scan
+from footcli.phantom.severity import takakura
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import lesion_boxes
 

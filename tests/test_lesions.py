@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 from footcli.decide.findings import decide
 from footcli.decide.profile import load_profile
 from footcli.domain import Lesion, Level, Plane, Volume
-from footcli.infer.lesions import (
-    _link,
-    _Track,
-    find_lesions,
-    iou,
-    not_assessable,
-    suppress,
-)
+from footcli.infer.boxes import iou, suppress
+from footcli.infer.lesions import _link, _Track, find_lesions
 from footcli.infer.prepare import Canonical, canonical
+from footcli.infer.search_region import not_assessable
 from footcli.infer.spec import ModelSpec
 from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
 from footcli.levels import SUSPICIOUS

@@ -21,9 +21,12 @@ from footcli.measure.angles import (
     measure_landmarks,
     measure_masks,
 )
-from footcli.measure.points import SHAFT_LOW_MM, SHAFT_LOW_SHARE, bones_in_frame, key_points
+from footcli.measure.ankle import SHAFT_LOW_MM, SHAFT_LOW_SHARE
+from footcli.measure.bone_points import bones_in_frame
+from footcli.measure.points import key_points
 from footcli.phantom.disease import draw_subject
-from footcli.phantom.raster import make_grid, rasterize
+from footcli.phantom.grid import make_grid
+from footcli.phantom.raster import rasterize
 from footcli.phantom.scanner import FIELDS, Field
 from footcli.phantom.subject import Subject
 from footcli.phantom.truth import landmarks as true_points

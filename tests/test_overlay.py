@@ -13,10 +13,11 @@ import pytest
 from make_result import make_result, make_views
 from PIL import Image
 
-from footcli.domain import Finding, Landmark, Lesion, Measurement, Plane, View
+from footcli.domain import Finding, Landmark, Lesion, Measurement, Plane
 from footcli.levels import SURE
+from footcli.report.angle_lines import angle_shown
 from footcli.report.overlay import BONE_COLOURS, picture
-from footcli.report.scene import angle_shown
+from footcli.store.pictures import View
 from footcli.web import svg
 
 SLAB, COR, AXL = make_views()

@@ -25,14 +25,15 @@ from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
 from footcli.infer.views import OWNER
-from footcli.kinds import BONE_ID, BONES, FURTHER, LANDMARKS, LESION, LESIONS
+from footcli.kinds import BONE_ID, BONES, FINDING, FURTHER, LANDMARKS, LESION, LESIONS
 from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
-from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
+from footcli.phantom.grid import make_grid
+from footcli.phantom.raster import CLASS_OF, Raster, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, noise, scan
 from footcli.phantom.seeds import DEMO_SEED, TEST_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.phantom.truth import further
-from footcli.phantom.write import GROUP, case_name, write_case
+from footcli.phantom.write import case_name, write_case
 from footcli.read import read_case
 from footcli.stats.run import collect
 from footcli.stats.summary import to_json
@@ -172,7 +173,7 @@ def test_without_a_wish_all_diseases_and_both_sides_come_up() -> None:
     assert {s.diseases[0] for s in drawn} == set(DISEASES)
     assert {s.side for s in drawn} == {"L", "R"}
     assert abs(sum(MIX) - 1) < 1e-9
-    assert len(MIX) == len(DISEASES)
+    assert MIX[0] == 0.16
 
 
 def test_an_unknown_disease_is_refused() -> None:
@@ -249,8 +250,8 @@ def test_each_disease_yields_its_lesion_label_in_its_own_plane_and_group(
     wanted = {LESION_OF[disease]} if disease in LESION_OF else set()
     assert {label for label, _ in seen.subject.lesions} == wanted
     source = write_case(tmp_path, seen, 7)
-    assert source == tmp_path / "1.원천데이터" / GROUP[disease] / case_name(7, disease)
-    labels = tmp_path / "2.라벨링데이터" / GROUP[disease] / case_name(7, disease)
+    assert source == tmp_path / "1.원천데이터" / FINDING[disease].group / case_name(7, disease)
+    labels = tmp_path / "2.라벨링데이터" / FINDING[disease].group / case_name(7, disease)
     found = {
         plane: set().union(*(read_slice_label(p).boxes for p in (labels / plane).glob("*.json")))
         for plane in Plane
@@ -259,7 +260,7 @@ def test_each_disease_yields_its_lesion_label_in_its_own_plane_and_group(
         plane: {name for name in wanted if LESION[name].plane is plane} for plane in Plane
     }
     clinical = read_clinical(next((source / "CLINICALINFO").glob("*.json")))
-    assert clinical.groups == (GROUP[disease],)
+    assert clinical.groups == (FINDING[disease].group,)
 
 
 @pytest.mark.parametrize("disease", [d for d in LESION_OF if not d.endswith("_foot")])

@@ -12,13 +12,14 @@ import pytest
 from grids import ORDERS, SOME_ORDERS, Order, reordered, reordered_array, volume_of
 from numpy.typing import NDArray
 
-from footcli.domain import Lesion, Plane, Side, View, Volume
+from footcli.domain import Lesion, Plane, Side, Volume
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.infer.prepare import canonical
 from footcli.infer.views import slab
 from footcli.kinds import BONE_ID
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
+from footcli.store.pictures import View
 from footcli.text.wording import text
 from footcli.views import cut as pictures
 from footcli.views.cut import BONE_WINDOW

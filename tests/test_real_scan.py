@@ -71,7 +71,7 @@ def test_hindfoot_angles_have_values_and_what_is_out_of_view_has_none(
         assert found["TMA"] is None
         assert 15 < found["CPA"] < 30  # type: ignore[operator]
     missing = [m["why_missing"] for m in data["measurements"] if m["name"] == "TMA"]  # type: ignore[attr-defined]
-    assert all("1st metatarsal" in why for why in missing)
+    assert all("1st metatarsal" in why["text"] for why in missing)
 
 
 def test_bones_have_the_volumes_of_a_foot(done: tuple[dict[str, object], Path, float]) -> None:

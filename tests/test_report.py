@@ -27,6 +27,7 @@ from footcli.report.index import write_index
 from footcli.report.patient import Beside, render, write_report
 from footcli.report.summaries import write_summaries
 from footcli.store.journal import JournalLine, add
+from footcli.store.pictures import Pictures
 from footcli.store.result import save_case
 from footcli.store.signoff import SignOff, Verdict, load_signoff, merge_signoff
 from footcli.system.assets import templates_dir
@@ -75,7 +76,7 @@ def _save(folder: Path, **changes: Any) -> None:
         make_result(case_id=folder.name, **changes),
         zeros(SHAPE_ZYX, uint8),
         AFFINE,
-        make_views(),
+        Pictures(make_views()),
     )
 
 

@@ -19,6 +19,7 @@ from make_result import AFFINE, PROVENANCE, SHAPE_ZYX, make_result, make_views
 from footcli.domain import Level, Measurement
 from footcli.errors import CaseError
 from footcli.store.codec import dumps
+from footcli.store.pictures import Pictures
 from footcli.store.result import from_json, is_old, load_case, load_masks, save_case, to_json
 from footcli.store.table import csv_cell, measurements_csv
 from footcli.text.wording import text
@@ -174,7 +175,7 @@ def test_numbers_of_numpy_and_long_fractions_are_written_plainly() -> None:
 def test_a_value_that_is_no_number_is_never_written(tmp_path: Path, number: float) -> None:
     result = make_result(measurements=(Measurement("CPA", "deg", "masks", value=number),))
     with pytest.raises(ValueError, match="JSON"):
-        save_case(tmp_path / "case", result, _labels(), AFFINE, ())
+        save_case(tmp_path / "case", result, _labels(), AFFINE, Pictures())
     assert not (tmp_path / "case").exists()
 
 
@@ -198,7 +199,7 @@ def test_a_result_that_breaks_the_schema_is_refused(change: dict[str, object]) -
 
 
 def test_a_saved_case_comes_back_whole(tmp_path: Path) -> None:
-    save_case(tmp_path / "c", make_result(), _labels(), AFFINE, make_views())
+    save_case(tmp_path / "c", make_result(), _labels(), AFFINE, Pictures(make_views()))
     result, views = load_case(tmp_path / "c")
     labels, affine = load_masks(tmp_path / "c")
     assert result == make_result()
@@ -225,9 +226,9 @@ def test_a_saved_case_comes_back_whole(tmp_path: Path) -> None:
 def test_the_same_case_gives_the_same_bytes_at_any_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_case(tmp_path / "a", make_result(), _labels(), AFFINE, make_views())
+    save_case(tmp_path / "a", make_result(), _labels(), AFFINE, Pictures(make_views()))
     monkeypatch.setattr(time, "time", lambda: 2e9)
-    save_case(tmp_path / "b", make_result(), _labels(), AFFINE, make_views())
+    save_case(tmp_path / "b", make_result(), _labels(), AFFINE, Pictures(make_views()))
     for name in ("masks.npz", "views.npz", "result.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -235,26 +236,26 @@ def test_the_same_case_gives_the_same_bytes_at_any_time(
 def test_result_json_is_written_last_and_an_old_one_does_not_outlive_new_masks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_case(tmp_path, make_result(), _labels(), AFFINE, ())
+    save_case(tmp_path, make_result(), _labels(), AFFINE, Pictures())
 
     def full_disk(path: Path, data: bytes) -> None:
         raise OSError("no space left")
 
     monkeypatch.setattr("footcli.store.result.write_atomic", full_disk)
     with pytest.raises(OSError, match="no space"):
-        save_case(tmp_path, make_result(), _labels(), AFFINE, ())
+        save_case(tmp_path, make_result(), _labels(), AFFINE, Pictures())
     assert not (tmp_path / "result.json").exists()
 
 
 def test_masks_of_another_type_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="labels must be uint8"):
-        save_case(tmp_path, make_result(), _labels().astype(np.int32), AFFINE, ())
+        save_case(tmp_path, make_result(), _labels().astype(np.int32), AFFINE, Pictures())
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=r"no readable result\.json"):
         load_case(tmp_path)
-    save_case(tmp_path, make_result(), _labels(), AFFINE, make_views())
+    save_case(tmp_path, make_result(), _labels(), AFFINE, Pictures(make_views()))
     (tmp_path / "views.npz").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(CaseError, match=r"views\.npz is missing or damaged"):
         load_case(tmp_path)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from footcli.anatomy.template import distance, reference_foot, reshaped
+from footcli.anatomy.reshape import reshaped
+from footcli.anatomy.template import distance, reference_foot
 from footcli.phantom.subject import vary
 
 

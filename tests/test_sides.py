@@ -12,6 +12,7 @@ from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
 from footcli.domain import CaseResult
 from footcli.report.other_foot import partner, side_rows
 from footcli.report.patient import write_report
+from footcli.store.pictures import Pictures
 from footcli.store.result import save_case
 
 
@@ -21,7 +22,7 @@ def _saved(folder: Path, side: str = "L", more: float = 0.0) -> CaseResult:
         m if m.value is None else replace(m, value=m.value + more) for m in result.measurements
     )
     result = replace(result, measurements=moved)
-    save_case(folder, result, np.zeros(SHAPE_ZYX, np.uint8), AFFINE, make_views())
+    save_case(folder, result, np.zeros(SHAPE_ZYX, np.uint8), AFFINE, Pictures(make_views()))
     return result
 
 

@@ -21,15 +21,17 @@ from footcli.anatomy.template import surface_points
 from footcli.domain import Plane
 from footcli.errors import SetupError
 from footcli.geometry import apply
-from footcli.infer.lesions import suppress
+from footcli.infer.boxes import suppress
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.session import open_session
-from footcli.infer.spec import VIEW_IMAGES, ModelSpec
+from footcli.infer.spec import ModelSpec
+from footcli.infer.spec_checks import VIEW_IMAGES
 from footcli.infer.views import CHANNELS, view_geometry
 from footcli.kinds import BONES, LESIONS
 from footcli.phantom.disease import draw_subject
+from footcli.phantom.grid import make_grid
 from footcli.phantom.pose import LEG, flexed
-from footcli.phantom.raster import make_grid, rasterize
+from footcli.phantom.raster import rasterize
 from footcli.phantom.seeds import TEST_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import lesion_boxes
@@ -45,13 +47,16 @@ from footcli.train.bank import (
     to_entry,
     wide_subject,
 )
-from footcli.train.draw import Cut, _beside, _Slice, paint, picture, sample
+from footcli.train.cut import Cut, sample
+from footcli.train.draw import _beside, _Slice, picture
 from footcli.train.entries import export_bones, export_landmarks, export_lesions, lesion_spec
-from footcli.train.export import WithSoftmax, export
+from footcli.train.export import Account, WithSoftmax, export
 from footcli.train.gu2net import GU2Net, OneDomain
-from footcli.train.loop import Plan, pick_device, train
+from footcli.train.loop import pick_device, train
+from footcli.train.paint import paint
 from footcli.train.unet import UNet
-from footcli.train.view import AROUND, RANGE, SCANNER, View
+from footcli.train.view import AROUND, RANGE, SCANNER, FootView
+from footcli.train.watch import Plan
 from footcli.train.yolo import STRIDES, Decoded, Detector, assign, flatten, giou, points
 
 pytestmark = pytest.mark.training
@@ -312,8 +317,8 @@ def drawn(bank: Bank[Entry]) -> dict[str, tuple[torch.Tensor, torch.Tensor, torc
     return found
 
 
-def _view(plane: str, depth: torch.Tensor, skin: torch.Tensor, seed: int) -> View:
-    return View(
+def _view(plane: str, depth: torch.Tensor, skin: torch.Tensor, seed: int) -> FootView:
+    return FootView(
         plane,
         1.0,
         torch.tensor([-8.0, 0.0, 8.0]),
@@ -672,7 +677,7 @@ def _answers(folder: Path, spec: ModelSpec, shape: tuple[int, ...]) -> tuple[Any
 
 def test_an_exported_bone_network_answers_as_torch_does_at_any_size(tmp_path: Path) -> None:
     net = UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL).eval()
-    files = export_bones(net, tmp_path, "test subjects", {"steps": 3}, lambda text: None)
+    files = export_bones(net, tmp_path, "test subjects", Account({"steps": 3}), lambda text: None)
     assert [f.name for f in files] == ["bones.onnx", "bones.md"]
     spec = load_manifest(tmp_path).get("bones")
     assert spec.classes == tuple(b.name for b in BONES)
@@ -687,7 +692,7 @@ def test_an_exported_bone_network_answers_as_torch_does_at_any_size(tmp_path: Pa
 
 def test_exported_landmark_networks_answer_as_their_domain_does(tmp_path: Path) -> None:
     net = GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in samples.PLANES), SMALL, 8).eval()
-    export_landmarks(net, tmp_path, "test subjects", {}, lambda text: None)
+    export_landmarks(net, tmp_path, "test subjects", Account({}), lambda text: None)
     manifest = load_manifest(tmp_path)
     for domain, plane in enumerate(samples.PLANES):
         spec = manifest.get("landmarks", plane)
@@ -701,7 +706,9 @@ def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -
     nets = [
         Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval() for _ in range(2)
     ]
-    export_lesions(Decoded(*nets), tmp_path, lesion_spec("test subjects"), {}, lambda text: None)
+    export_lesions(
+        Decoded(*nets), tmp_path, lesion_spec("test subjects"), Account({}), lambda text: None
+    )
     spec = load_manifest(tmp_path).get("lesions")
     assert set(spec.planes) == set(Plane)
     for shape in ((1, len(lesions.OFFSETS_MM), 64, 96), (1, len(lesions.OFFSETS_MM), 128, 32)):
@@ -719,7 +726,11 @@ def test_an_exported_detector_gives_boxes_in_pixels_and_scores(tmp_path: Path) -
 def test_a_mirrored_detector_tells_left_and_right_alike(tmp_path: Path) -> None:
     net = Detector(len(lesions.OFFSETS_MM), len(lesions.CLASSES), SMALL, 8).eval()
     export_lesions(
-        Decoded(net, mirrored=True), tmp_path, lesion_spec("test subjects"), {}, lambda text: None
+        Decoded(net, mirrored=True),
+        tmp_path,
+        lesion_spec("test subjects"),
+        Account({}),
+        lambda text: None,
     )
     got, x = _answers(
         tmp_path, load_manifest(tmp_path).get("lesions"), (1, len(lesions.OFFSETS_MM), 64, 96)
@@ -744,9 +755,15 @@ def test_a_second_export_replaces_the_entry_and_leaves_the_others(tmp_path: Path
         """The export says what it did; nobody listens here."""
 
     for data in ("first", "second"):
-        export_bones(UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, {}, say)
+        export_bones(
+            UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, data, Account({}), say
+        )
         export_lesions(
-            Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8), tmp_path, lesion_spec(data), {}, say
+            Detector(len(lesions.OFFSETS_MM), 6, SMALL, 8),
+            tmp_path,
+            lesion_spec(data),
+            Account({}),
+            say,
         )
     models = load_manifest(tmp_path).models
     assert sorted((m.task, m.trained_on) for m in models) == [
@@ -762,7 +779,11 @@ def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_bones(
-        UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL), tmp_path, "good", {}, lambda text: None
+        UNet(len(bones.OFFSETS_MM), bones.CLASSES, SMALL),
+        tmp_path,
+        "good",
+        Account({}),
+        lambda text: None,
     )
     spec = replace(load_manifest(tmp_path).get("bones"), file="other.onnx")
     monkeypatch.setattr("footcli.train.export.TOLERANCE", -1.0)
@@ -779,4 +800,4 @@ def test_a_network_that_answers_otherwise_in_onnx_is_not_exported(
 @pytest.mark.parametrize("wrong", [export_landmarks, export_lesions])
 def test_the_wrong_network_is_refused(wrong: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="must be a"):
-        wrong(nn.Linear(1, 1), tmp_path, "x", {}, lambda text: None)
+        wrong(nn.Linear(1, 1), tmp_path, "x", Account({}), lambda text: None)

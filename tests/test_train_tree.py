@@ -21,10 +21,10 @@ from footcli import cli
 from footcli.domain import Lesion, Plane, Volume
 from footcli.errors import SetupError, TruthError
 from footcli.evaluate.run import evaluate
-from footcli.infer.bones import VOTERS
 from footcli.infer.manifest import load_manifest
-from footcli.infer.spec import VIEW_IMAGES
+from footcli.infer.spec_checks import VIEW_IMAGES
 from footcli.infer.views import CHANNELS
+from footcli.infer.votes import VOTERS
 from footcli.kinds import BONE_ID, LANDMARKS, LESIONS
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
@@ -33,10 +33,10 @@ from footcli.system.assets import models_dir
 from footcli.train import bones, cases, judge, landmarks, lesions, run, samples
 from footcli.train.bank import SITE, TRAIN_SEEDS, Bank
 from footcli.train.gu2net import GU2Net
-from footcli.train.loop import Plan, read_curve
 from footcli.train.unet import UNet
+from footcli.train.watch import Plan, read_curve
 from footcli.train.yolo import Detector
-from footcli.walk.tree import find_cases, find_places
+from footcli.walk.tree import find_cases, list_cases
 
 pytestmark = [pytest.mark.training, pytest.mark.slow]
 MM = 2.0
@@ -235,7 +235,7 @@ def _trained(
     assert [point["step"] for point in curve] == [half, 2 * half]
     text = (models / card).read_text("utf-8")
     assert "labelled cases of the user's own" in text
-    assert "While it learnt" in text
+    assert "Training curve" in text
     return models, curve, text
 
 
@@ -349,7 +349,7 @@ def _flat(seed: int) -> Scan:
 
 def test_boxes_of_a_labelled_case_are_the_lesions_of_the_subject(tmp_path: Path) -> None:
     write_case(tmp_path, _flat(6106), 6106, (Plane.AXL, Plane.SAG))
-    (place,) = [p for p in find_places(tmp_path) if p.labelled]
+    (place,) = [p for p in list_cases(tmp_path) if p.labelled]
     case = cases.read_labelled(place)
     assert case.lesions is not None
     truth = _flat(6106).raster.lesion[::-1]
@@ -409,8 +409,8 @@ def test_views_of_a_labelled_case_are_those_of_the_subject_and_unlabelled_points
     for images, points, known, plane in zip(
         sample.images, sample.points, sample.known, samples.PLANES, strict=True
     ):
-        assert images.shape[:2] == (samples.LOOKS, VIEW_IMAGES)
-        assert points.shape == (samples.LOOKS, len(CHANNELS[plane]), 2)
+        assert images.shape[:2] == (samples.AUGMENTATIONS, VIEW_IMAGES)
+        assert points.shape == (samples.AUGMENTATIONS, len(CHANNELS[plane]), 2)
         assert known.all()
         for image, marks in zip(images.numpy(), points, strict=True):
             bright = [

@@ -20,11 +20,12 @@ from make_result import AFFINE, SHAPE_ZYX, make_result, make_views
 from numpy.typing import NDArray
 from PIL import Image
 
-from footcli.domain import Stack, Volume
+from footcli.domain import Volume
 from footcli.frame.axes import FootFrame
 from footcli.kinds import BONES
 from footcli.report.patient import write_report
 from footcli.report.viewer import FINE, on_stack, places, scene
+from footcli.store.pictures import Pictures, Stack
 from footcli.store.result import load_stack, save_case
 from footcli.views.scroll import CURVE, build_stack
 
@@ -95,7 +96,7 @@ def test_a_stack_without_bones_is_none() -> None:
 
 def test_a_stack_is_saved_beside_the_views(tmp_path: Path) -> None:
     stack = _stack()
-    save_case(tmp_path, make_result(), _labels(), AFFINE, make_views(), stack=stack)
+    save_case(tmp_path, make_result(), _labels(), AFFINE, Pictures(make_views(), stack))
     read = load_stack(tmp_path)
     assert read is not None
     assert (read.sheets, read.shape, read.per_sheet, read.curve) == (
@@ -105,7 +106,7 @@ def test_a_stack_is_saved_beside_the_views(tmp_path: Path) -> None:
         stack.curve,
     )
     np.testing.assert_array_equal(read.to_vox, stack.to_vox)
-    save_case(tmp_path, make_result(), _labels(), AFFINE, make_views())
+    save_case(tmp_path, make_result(), _labels(), AFFINE, Pictures(make_views()))
     assert load_stack(tmp_path) is None
 
 
@@ -170,7 +171,7 @@ class _Opened:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("case") / "case-01"
-    save_case(folder, make_result(), _labels(), AFFINE, make_views(), stack=_stack())
+    save_case(folder, make_result(), _labels(), AFFINE, Pictures(make_views(), _stack()))
     return write_report(folder)
 
 
@@ -428,7 +429,7 @@ def test_pages_are_accessible_and_fit_a_small_screen(
     lang: str, scheme: str, width: int, browser: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "case-01"
-    save_case(folder, make_result(), _labels(), AFFINE, make_views(), stack=_stack())
+    save_case(folder, make_result(), _labels(), AFFINE, Pictures(make_views(), _stack()))
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     shown = _Opened(page, write_report(folder, lang))
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
@@ -476,7 +477,7 @@ def test_everything_is_reached_by_keyboard(opened: _Opened) -> None:
 
 
 def test_a_report_without_a_stack_has_no_viewer(tmp_path: Path) -> None:
-    save_case(tmp_path / "case-01", make_result(), _labels(), AFFINE, make_views())
+    save_case(tmp_path / "case-01", make_result(), _labels(), AFFINE, Pictures(make_views()))
     text = write_report(tmp_path / "case-01").read_text("utf-8")
     assert 'id="viewer"' not in text
     assert 'class="toggles"' in text
@@ -486,7 +487,7 @@ def test_text_in_the_scene_cannot_leave_its_script(tmp_path: Path) -> None:
     bad = "</script><script>alert(1)</script>"
     result = make_result()
     result = replace(result, lesions=tuple(replace(x, label=bad) for x in result.lesions))
-    save_case(tmp_path / "case-01", result, _labels(), AFFINE, make_views(), stack=_stack())
+    save_case(tmp_path / "case-01", result, _labels(), AFFINE, Pictures(make_views(), _stack()))
     text = write_report(tmp_path / "case-01").read_text("utf-8")
     assert "<script>alert(1)" not in text
     assert "\\u003cscript\\u003ealert(1)" in text

@@ -14,8 +14,9 @@ from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, SetupError
 from footcli.identity import scan_id
 from footcli.read import read_case
-from footcli.system.files import SLUG_LIMIT, safe_text, slug, write_atomic
-from footcli.walk.tree import find_cases, find_homes, find_places
+from footcli.system.files import write_atomic
+from footcli.system.names import SLUG_LIMIT, safe_text, slug
+from footcli.walk.tree import find_cases, find_homes, list_cases
 
 SERIES = "A_H07_N_9999999999_ST01_L"
 
@@ -287,7 +288,7 @@ def test_a_copied_folder_of_labels_leaves_the_case_with_images_its_name(tmp_path
     assert found["AN1"]
     assert "AN2" in found
     assert [case_id for case_id, seen in found.items() if seen] == ["AN1"]
-    assert {place.case_id for place in find_places(tmp_path)} == set(found)
+    assert {place.case_id for place in list_cases(tmp_path)} == set(found)
     (whole,) = (case for case in find_cases(tmp_path) if case.case_id == "AN1")
     assert [[path.parts[-5] for path in files] for files in whole.labels[Plane.AXL].values()] == [
         ["2.라벨링데이터", "2.라벨링데이터"]
@@ -458,7 +459,7 @@ def test_places_are_the_cases_of_the_tree_without_their_files(tmp_path: Path) ->
         for name in ("a_ST01_L_AXL_0001.json", "a_ST01_R_AXL_0001.json"):
             touch(tmp_path / "2.라벨링데이터" / group / "AN1" / "AXL" / name)
     touch(tmp_path / "plain" / "x.dcm")
-    cases, places = find_cases(tmp_path), find_places(tmp_path)
+    cases, places = find_cases(tmp_path), list_cases(tmp_path)
     assert [place.case_id for place in places] == [case.case_id for case in cases]
     assert len({place.case_id for place in places}) == 5
     assert [place.open() for place in places] == list(cases)

@@ -178,7 +178,7 @@ def _distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
     cap = np.maximum(tube.t[0] - t, t - tube.t[1])
     d = -_smooth_min(-radial, -cap)
     for blob in bone.blobs:
-        d = _smooth_min(d, _from_blob(blob, local))
+        d = _smooth_min(d, from_blob(blob, local))
     if bone.field is not None:
         d = _measured(bone.field, local, d)
     for kx, ky, kz, phase, amplitude in bone.bumps.astype(np.float32):
@@ -203,49 +203,7 @@ def _measured(
     return np.asarray(d + share * (tube - d), dtype=np.float32)
 
 
-def reshaped(bone: Bone, tube: Tube, blobs: tuple[Blob, ...]) -> Bone:
-    """The bone with other sections and blobs in place of its own, one for one; each landmark goes
-    with the part it lies deepest in.
-    """
-    marks = {}
-    for name, point in bone.landmarks.items():
-        at = point.astype(np.float32)[:, None]
-        depths = [distance(replace(bone, blobs=()), at), *(_from_blob(b, at) for b in bone.blobs)]
-        part = int(np.argmin([float(d[0]) for d in depths]))
-        marks[name] = (
-            _with_tube(point, bone.tube, tube)
-            if part == 0
-            else _with_blob(point, bone.blobs[part - 1], blobs[part - 1])
-        )
-    return replace(bone, tube=tube, blobs=blobs, landmarks=marks)
-
-
-def _with_tube(point: Array, old: Tube, new: Tube) -> Array:
-    """A local point after its section has moved, turned and grown."""
-    s = (point[0] - old.t[0]) / (old.t[1] - old.t[0])
-    before, after = (
-        np.array([np.interp(s, tube.s, row) for row in tube.sections[:5]]) for tube in (old, new)
-    )
-    turn = np.radians(after[4] - before[4])
-    p, q = (point[1:] - before[:2]) * np.sqrt(after[2] * after[3] / (before[2] * before[3]))
-    return np.array(
-        [
-            point[0],
-            after[0] + p * np.cos(turn) - q * np.sin(turn),
-            after[1] + p * np.sin(turn) + q * np.cos(turn),
-        ]
-    )
-
-
-def _with_blob(point: Array, old: Blob, new: Blob) -> Array:
-    """A local point after its blob has moved and grown along its axes."""
-    from_centre = point - old.centre
-    return np.asarray(
-        new.centre + from_centre + (old.axes @ from_centre * (new.radii / old.radii - 1)) @ old.axes
-    )
-
-
-def _from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
+def from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
     """(m,) approximate distance (mm) of local points (3, m) to a blob, minus inside."""
     q = (blob.axes.astype(np.float32) @ (local - blob.centre.astype(np.float32)[:, None])).astype(
         np.float32

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from footcli.cli import analyze, data, models
+from footcli.cli import analyze, data, models, report
 from footcli.cli.app import app
 from footcli.cli.terminal import say
 
-__all__ = ["analyze", "app", "data", "main", "models", "say"]
+__all__ = ["analyze", "app", "data", "main", "models", "report", "say"]
 
 
 def main() -> None:

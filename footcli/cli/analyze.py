@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,9 @@ from footcli.cli.terminal import FAILED_SOME, exits, say
 
 if TYPE_CHECKING:
     from footcli.domain import CaseRef
-    from footcli.report.summaries import RunRecord
-    from footcli.run.setup import Options
+    from footcli.run.setup import Models, Options
     from footcli.store.journal import JournalLine
+    from footcli.store.run_record import RunRecord
 
 
 @app.command()
@@ -96,16 +97,7 @@ def analyze(
 
     Example: footcli analyze scans/ -o results --lang ko
     """
-    if demo == (cases is not None):
-        raise typer.BadParameter(
-            "give a folder of cases, or --demo"
-            if not demo
-            else "--demo draws its own case: leave CASES out"
-        )
-    if demo and case:
-        raise typer.BadParameter("--demo draws its own case: leave --case out")
-    if out is None and not demo:
-        raise typer.BadParameter("name a folder for the results with -o")
+    _check_demo(demo=demo, cases=cases, out=out, case=case)
     with exits():
         from footcli.run.setup import Options
         from footcli.system.assets import models_dir
@@ -120,36 +112,32 @@ def analyze(
             spacing,
             polygons,
         )
+        how = _Run(overwrite or demo, 1 if demo else jobs, json_out, quiet, verbose)
         if demo:
             from footcli.run.demo import demo_cases
 
             with demo_cases(say if not quiet else lambda text: None) as refs:
-                _analyze(
-                    refs,
-                    out or Path("footcli-demo"),
-                    options,
-                    overwrite=True,
-                    jobs=1,
-                    json_out=json_out,
-                    quiet=quiet,
-                    verbose=verbose,
-                )
+                _analyze(refs, out or Path("footcli-demo"), options, how)
         elif cases is not None and out is not None:
             from footcli.system.files import check_folders
             from footcli.walk.tree import find_cases
 
             check_folders(cases, out)
-            refs = _chosen(find_cases(cases), case, cases)
-            _analyze(
-                refs,
-                out,
-                options,
-                overwrite=overwrite,
-                jobs=jobs,
-                json_out=json_out,
-                quiet=quiet,
-                verbose=verbose,
-            )
+            _analyze(_chosen(find_cases(cases), case, cases), out, options, how)
+
+
+def _check_demo(
+    *, demo: bool, cases: Path | None, out: Path | None, case: list[str] | None
+) -> None:
+    """Raises BadParameter where --demo and a folder of cases are both given, or neither."""
+    if not demo and cases is None:
+        raise typer.BadParameter("give a folder of cases, or --demo")
+    if demo and cases is not None:
+        raise typer.BadParameter("--demo draws its own case: leave CASES out")
+    if demo and case:
+        raise typer.BadParameter("--demo draws its own case: leave --case out")
+    if out is None and not demo:
+        raise typer.BadParameter("name a folder for the results with -o")
 
 
 def _chosen(refs: tuple[CaseRef, ...], wanted: list[str] | None, root: Path) -> tuple[CaseRef, ...]:
@@ -166,48 +154,46 @@ def _chosen(refs: tuple[CaseRef, ...], wanted: list[str] | None, root: Path) -> 
     return tuple(r for r in refs if not wanted or r.case_id in wanted)
 
 
-def _analyze(
-    refs: tuple[CaseRef, ...],
-    out: Path,
-    options: Options,
-    *,
-    overwrite: bool,
-    jobs: int,
-    json_out: bool,
-    quiet: bool,
-    verbose: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a batch is gone through, and what of it is said."""
+
+    overwrite: bool
+    jobs: int
+    json_out: bool
+    quiet: bool
+    verbose: bool
+
+
+def _analyze(refs: tuple[CaseRef, ...], out: Path, options: Options, how: _Run) -> None:
     """Run the batch with progress, print where the results are, and exit by the table of exit
     codes.
     """
     from footcli.cli.terminal import progress
-    from footcli.run.batch import run_batch
+    from footcli.run.batch import Listener, run_batch
 
-    with progress(len(refs), shown=not quiet) as bar:
+    with progress(len(refs), shown=not how.quiet) as bar:
 
         def tell(record: JournalLine) -> None:
             bar.advance()
-            for line in _lines(record, quiet=quiet, verbose=verbose):
+            for line in _lines(record, quiet=how.quiet, verbose=how.verbose):
                 say(line)
 
+        def opened(found: Models) -> None:
+            if not how.quiet:
+                say(f"{len(refs)} case(s), models run on {found.device}")
+
+        listener = Listener(tell, opened)
         run = run_batch(
-            refs,
-            out,
-            options,
-            overwrite=overwrite,
-            jobs=jobs,
-            tell=tell,
-            opened=lambda found: (
-                None if quiet else say(f"{len(refs)} case(s), models run on {found.device}")
-            ),
+            refs, out, options, overwrite=how.overwrite, jobs=how.jobs, listener=listener
         )
-    if json_out:
+    if how.json_out:
         from footcli.store.codec import dumps
 
         typer.echo(dumps(run), nl=False)
     else:
         _print_pages(run, out)
-    if not quiet:
+    if not how.quiet:
         counts = Counter(record.outcome for record in run.cases)
         say(", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "redone", "failed")))
     if any(record.outcome == "failed" for record in run.cases):
@@ -242,46 +228,3 @@ def _lines(record: JournalLine, *, quiet: bool, verbose: bool) -> list[str]:
         times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())
         lines.append(f"{record.outcome} {case_id}: {times}")
     return lines
-
-
-@app.command()
-def report(
-    out: Annotated[Path, typer.Argument(help="A results folder of analyze.")],
-    lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.en,
-    open_it: Annotated[bool, typer.Option("--open", help="Open the index in the browser.")] = False,
-    signoff: Annotated[
-        list[Path] | None,
-        typer.Option(help="A sign-off saved from a report, to be kept beside its result."),
-    ] = None,
-) -> None:
-    """Write every report.html, index.html and the other summaries again from the JSON, masks and
-    pictures; no models needed.
-
-    Example: footcli report results --lang ko
-    """
-    with exits():
-        from footcli.errors import CaseError
-        from footcli.report.patient import write_report
-        from footcli.report.summaries import write_summaries
-        from footcli.store.contents import folders_in
-        from footcli.store.signoff import merge_signoff
-
-        folders = folders_in(out)
-        for file in signoff or ():
-            merge_signoff(file, out)
-        failed = False
-        for folder in folders:
-            try:
-                typer.echo(str(write_report(folder, lang.value)))
-            except CaseError as error:
-                failed = True
-                say(f"FAILED {folder.name}: {error} [{error.code}]")
-        write_summaries(out, lang.value)
-        index = out / "index.html"
-        typer.echo(str(index))
-        if open_it:
-            import webbrowser
-
-            webbrowser.open(index.resolve().as_uri())
-        if failed:
-            raise typer.Exit(FAILED_SOME)

@@ -111,6 +111,7 @@ def evaluate(
         from footcli.evaluate.html import write_html
         from footcli.evaluate.listing import below, left_out_lines, listings
         from footcli.evaluate.pairs import results_in
+        from footcli.evaluate.run import Work
         from footcli.evaluate.run import evaluate as run
         from footcli.system.cores import cpu_count
         from footcli.system.files import write_json
@@ -123,8 +124,7 @@ def evaluate(
                 protocol=protocol.value,
                 against=against,
                 allow_missing=allow_missing,
-                jobs=jobs or cpu_count(),
-                tell=bar.advance,
+                work=Work(jobs or cpu_count(), bar.advance),
             )
         path = save or out / "evaluation.json"
         write_json(path, found)

@@ -25,6 +25,8 @@ NEEDED = (
     "rich",
     "jinja2",
     "hotcoco",
+    "msgspec",
+    "pyjpegls",
 )
 OPTIONAL = {
     "pyjpegls": "JPEG-LS slices",

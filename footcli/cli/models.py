@@ -78,12 +78,13 @@ def train(
         from footcli.errors import SetupError
 
         try:
-            from footcli.train.run import Material, train_and_export
+            from footcli.train.job import Material
+            from footcli.train.run import train_and_export
         except ModuleNotFoundError as error:
             raise SetupError(
                 f"training needs the module {error.name}: pip install 'footcli[train]'"
             ) from error
-        from footcli.train.loop import Plan
+        from footcli.train.watch import Plan
 
         plan = Plan(
             steps,

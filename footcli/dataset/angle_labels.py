@@ -17,7 +17,8 @@ from footcli.dataset.outlines import plain_number
 from footcli.domain import Point
 from footcli.errors import TruthError
 from footcli.kinds import LANDMARKS
-from footcli.system.files import safe_text, write_json
+from footcli.system.files import write_json
+from footcli.system.names import safe_text
 
 _SPELLING = {name.casefold(): name for name in LANDMARKS}
 

@@ -14,7 +14,8 @@ from footcli.dataset.outlines import Polygon, has_area
 from footcli.domain import Box
 from footcli.errors import TruthError
 from footcli.names import bone_name, lesion_name
-from footcli.system.files import read_json, safe_text
+from footcli.system.files import read_json
+from footcli.system.names import safe_text
 
 LOST_SHARE = 0.1  # of an outline's points; where more have no numbers it is another outline
 FEW_POINTS, BOX_TWICE = "outline of fewer than three points", "box given twice"
@@ -83,7 +84,7 @@ class Items:
             item.get("preset_name"),
             label.get("preset_name"),
         )
-        comments = [said for said in words if isinstance(said, str) and said.strip()]
+        comments = [stated for stated in words if isinstance(stated, str) and stated.strip()]
         name = lesion_name(comments[0]) if comments else None
         ends = _ends(item, old)
         if name is None:
@@ -119,6 +120,7 @@ def _ends(item: dict[str, Any], old: dict[str, Any]) -> Box | None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a label file. Raises TruthError."""
     content = read_json(path)
     if not isinstance(content, dict):
         raise TruthError(
@@ -129,6 +131,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def annotations_of(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    """The items of a label in the newer export form. Raises TruthError where they are none."""
     if "ArrayOfannotation_info" not in content:
         raise TruthError(
             f"{safe_text(path.name)} holds no ArrayOfannotation_info: it is of another tool; "
@@ -144,6 +147,7 @@ def annotations_of(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
 
 
 def numbers(place: dict[str, Any], *keys: str) -> tuple[float, ...] | None:
+    """The values of some keys as finite numbers; None where one is missing or no number."""
     values = [place.get(key, place.get(key.lower())) for key in keys]
     try:
         found = tuple(float(value) for value in values if _may_be_number(value))
@@ -157,12 +161,15 @@ def _may_be_number(value: object) -> TypeGuard[int | float | str]:
 
 
 def word(value: object, most: int = 40) -> str:
+    """A value of a label as harmless text, not too long."""
     return safe_text(value.strip())[:most] or "(empty)" if isinstance(value, str) else "(none)"
 
 
 def as_dict(value: object) -> dict[str, Any]:
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
+    """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,8 @@ def joined_label(labels: Sequence[SliceLabel]) -> SliceLabel:
 
 
 def _first_clinical(labels: Sequence[SliceLabel]) -> Clinical | None:
-    told = [label.clinical for label in labels if label.clinical is not None]
-    return next(filter(says_something, told), told[0] if told else None)
+    stated = [label.clinical for label in labels if label.clinical is not None]
+    return next(filter(says_something, stated), stated[0] if stated else None)
 
 
 def _joined_void(labels: Sequence[SliceLabel], polygons: Mapping[str, object]) -> frozenset[str]:
@@ -134,29 +134,29 @@ def inside_image(label: SliceLabel, size: tuple[int, int]) -> SliceLabel:
 
     size: (rows, columns). Boxes without an area are left out too. All are counted.
     """
-    polygons: dict[str, tuple[Polygon, ...]] = {}
-    boxes: dict[str, tuple[Box, ...]] = {}
-    void: set[str] = set()
     unknown = Counter(label.unknown)
+    polygons: dict[str, tuple[Polygon, ...]] = {}
     for name, pieces in label.polygons.items():
-        kept = tuple(piece for piece in pieces if not is_beyond(piece, size))
-        unknown[BEYOND] += len(pieces) - len(kept)
-        if len(kept) < len(pieces):
-            void.add(name)
-        if kept:
-            polygons[name] = kept
+        polygons[name] = tuple(piece for piece in pieces if not is_beyond(piece, size))
+        unknown[BEYOND] += len(pieces) - len(polygons[name])
+    boxes: dict[str, tuple[Box, ...]] = {}
     for name, found in label.boxes.items():
         within = [box for box in found if not is_beyond(np.reshape(box, (2, 2)), size)]
-        good = tuple(box for box in within if box[2] > box[0] and box[3] > box[1])
+        boxes[name] = tuple(box for box in within if box[2] > box[0] and box[3] > box[1])
         unknown["lesion box beyond the image"] += len(found) - len(within)
-        unknown["lesion box without area"] += len(within) - len(good)
-        if len(good) < len(found):
-            void.add(name)
-        if good:
-            boxes[name] = good
+        unknown["lesion box without area"] += len(within) - len(boxes[name])
     return replace(
-        label, polygons=polygons, boxes=boxes, unknown=dict(+unknown), void=label.void | void
+        label,
+        polygons={name: pieces for name, pieces in polygons.items() if pieces},
+        boxes={name: found for name, found in boxes.items() if found},
+        unknown=dict(+unknown),
+        void=label.void | _lessened(label.polygons, polygons) | _lessened(label.boxes, boxes),
     )
+
+
+def _lessened(before: Mapping[str, Sized], after: Mapping[str, Sized]) -> set[str]:
+    """Names of which something was left out."""
+    return {name for name, found in before.items() if len(after[name]) < len(found)}
 
 
 def write_slice_label(
@@ -171,8 +171,8 @@ def write_slice_label(
     OSError, ValueError for NaN.
     """
     items = [_outlines(name, pieces) for name, pieces in polygons.items() if pieces]
-    for name, places in boxes.items():
-        items += [_rectangle(name, box) for box in places]
+    for name, boxes_there in boxes.items():
+        items += [_rectangle(name, box) for box in boxes_there]
     content: dict[str, Any] = {"ArrayOfannotation_info": items}
     if clinical is not None:
         major = clinical.groups[0] if clinical.groups else ""
@@ -184,7 +184,7 @@ def write_slice_label(
 def _outlines(name: str, pieces: Sequence[Polygon]) -> dict[str, Any]:
     runs = []
     for piece in pieces:
-        runs.append({"pos_list": [_place(x, y) for x, y in with_area(piece)]})
+        runs.append({"pos_list": [_location(x, y) for x, y in with_area(piece)]})
     return {
         "object_name": "LabelPolyLine",
         "preset_name": name,
@@ -195,9 +195,9 @@ def _outlines(name: str, pieces: Sequence[Polygon]) -> dict[str, Any]:
 
 def _rectangle(name: str, box: Box) -> dict[str, Any]:
     x0, y0, x1, y1 = box
-    corners = {"start_pos": _place(x0, y0), "end_pos": _place(x1, y1)}
+    corners = {"start_pos": _location(x0, y0), "end_pos": _location(x1, y1)}
     return {"object_name": "LabelRect", "comment": name, **corners}
 
 
-def _place(x: float, y: float) -> dict[str, int | float]:
+def _location(x: float, y: float) -> dict[str, int | float]:
     return {"X": plain_number(x), "Y": plain_number(y)}

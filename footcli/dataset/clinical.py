@@ -11,7 +11,8 @@ from typing import Any, Literal
 from footcli.dataset.series import series_name
 from footcli.errors import TruthError
 from footcli.names import finding_name
-from footcli.system.files import read_json, safe_text, write_json
+from footcli.system.files import read_json, write_json
+from footcli.system.names import safe_text
 
 OLDEST_YEARS = 130.0
 """An age beyond this is a typing mistake and taken as not given."""
@@ -85,7 +86,7 @@ def of_this_case(paths: Iterable[Path], stems: Iterable[str]) -> tuple[Path, ...
     )
 
 
-def first_said(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
+def first_stated(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
     """The first clinical file that says something, None without one; and how many of the files
     cannot be read.
     """

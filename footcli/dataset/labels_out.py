@@ -14,7 +14,7 @@ from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import Box, CaseRef, Lesion, Plane, Volume
 from footcli.geometry import slice_of
 from footcli.kinds import BONES
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 
 
 def write_polygons(

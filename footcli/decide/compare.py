@@ -112,14 +112,14 @@ class Angles:
         if limits is None:
             return Position.NO_RANGE, angle.line("angle_no_range")
         found = position(angle.value, limits.low, limits.high, self.band(name))
-        said: dict[str, Value] = {
+        stated: dict[str, Value] = {
             "range": _range_line(limits, angle.unit),
             "origin": limits.origins,
         }
         if found is Position.NEAR:
-            return found, angle.line("angle_near_range", band=self.band(name), **said)
+            return found, angle.line("angle_near_range", band=self.band(name), **stated)
         inside = found is Position.WITHIN
-        return found, angle.line("angle_in_range" if inside else "angle_out_of_range", **said)
+        return found, angle.line("angle_in_range" if inside else "angle_out_of_range", **stated)
 
     def is_beyond_range(self, name: str) -> bool:
         """Whether the angle lies outside its range, near to its end or not."""

@@ -131,7 +131,7 @@ class _Judge:
         """
         raised = [f for f in findings if f.level in RAISED]
         if raised:
-            return Finding("normal", Level.NOT_SEEN, tuple(map(_said, raised)))
+            return Finding("normal", Level.NOT_SEEN, tuple(map(_level_line, raised)))
         blind = self._blind(findings)
         if blind:
             return Finding("normal", Level.NOT_MEASURABLE, tuple(blind))
@@ -171,7 +171,7 @@ class _Judge:
         return Level.POSSIBLE if lines else Level.PRESENT, lines
 
 
-def _said(f: Finding) -> Line:
+def _level_line(f: Finding) -> Line:
     level = Line(f"level.{f.level.value}")
     return Line("finding_level", finding=FINDING[f.name].word, level=level)
 

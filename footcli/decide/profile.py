@@ -2,7 +2,7 @@
 
 A file holds `version`, `basis`, [sources] code -> citation, [guard_band] angle -> deg,
 [cutoff.ANGLE] name -> {op, value, source}, [[grade.FINDING]] worst first, [range.ANGLE] for the
-report and [caveat] finding -> {text, source}. `extends = "NAME"` takes what the file does not say
+report and [caveat] finding -> {line, source}. `extends = "NAME"` takes what the file does not say
 from another profile. `source` is a list of codes, or UNSOURCED.
 """
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from footcli.errors import TruthError
 from footcli.evaluate.agree import interval, mean_interval, resamples
+from footcli.evaluate.case_scores import CaseScores
 from footcli.evaluate.coco import average_precision
-from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.points import SOURCES
 from footcli.evaluate.summary import ap_rounds
 from footcli.evaluate.tables import PROBLEMS
@@ -58,6 +58,14 @@ def compare(first: Sequence[CaseScores], second: Sequence[CaseScores]) -> Json:
         )
     theirs = [other[c.case_id] for c in ours]
     draws = resamples([c.patient for c in ours])
+    out = _details(ours, theirs, draws)
+    for name in PROBLEMS:
+        out |= _maps(name, ours, theirs, draws)
+    return out
+
+
+def _details(ours: Sequence[CaseScores], theirs: Sequence[CaseScores], draws: Draws) -> Json:
+    """What single cases give, metric by metric, compared case by case."""
     one, two = [case_details(c) for c in ours], [case_details(c) for c in theirs]
     metrics: set[str] = set()
     for details in (*one, *two):
@@ -65,8 +73,6 @@ def compare(first: Sequence[CaseScores], second: Sequence[CaseScores]) -> Json:
     out: Json = {}
     for key in sorted(metrics):
         out[key] = _paired([d.get(key, {}) for d in one], [d.get(key, {}) for d in two], draws)
-    for name in PROBLEMS:
-        out |= _maps(name, ours, theirs, draws)
     return out
 
 

@@ -40,8 +40,8 @@ def limits_of_agreement(differences: Array) -> tuple[float, float] | None:
     """
     if len(differences) < 3:
         return None
-    middle, spread = float(differences.mean()), 1.96 * float(differences.std(ddof=1))
-    return middle - spread, middle + spread
+    middle, half_width = float(differences.mean()), 1.96 * float(differences.std(ddof=1))
+    return middle - half_width, middle + half_width
 
 
 def resamples(patients: Sequence[str], rounds: int = ROUNDS) -> NDArray[np.int64] | None:
@@ -56,8 +56,8 @@ def resamples(patients: Sequence[str], rounds: int = ROUNDS) -> NDArray[np.int64
     drawn = np.random.default_rng(SEED).multinomial(
         len(names), np.full(len(names), 1 / len(names)), size=rounds
     )
-    place = {name: i for i, name in enumerate(names)}
-    return np.asarray(drawn[:, [place[p] for p in patients]])
+    rank = {name: i for i, name in enumerate(names)}
+    return np.asarray(drawn[:, [rank[p] for p in patients]])
 
 
 def mean_known(values: Iterable[float | None]) -> float | None:

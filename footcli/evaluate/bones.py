@@ -63,10 +63,10 @@ class SliceCounter:
             if counts is not None:
                 true, common = counts
                 self.rows.append((number, index, bone, true, int(areas[bone]), common))
-        present = {BONE_ID[n] for n in label.polygons.keys() | label.void if n in BONE_ID}
-        for k in range(1, N + 1):
-            if areas[k] and k not in present:
-                self.rows.append((number, index, k, 0, int(areas[k]), 0))
+        labelled = label.polygons.keys() | label.void
+        for name, bone in BONE_ID.items():
+            if areas[bone] and name not in labelled:
+                self.rows.append((number, index, bone, 0, int(areas[bone]), 0))
 
     def _found_areas(self, plane: Plane) -> NDArray[np.int64]:
         """(slices, 11) pixels of each label in each slice of the result."""

@@ -67,7 +67,8 @@ def agreement_charts(curves: Json, angles: Json) -> list[Markup]:
 
 def _agreement_chart(title: str, pairs: Sequence[Sequence[Any]], found: Json) -> Markup:
     """pairs: (case id, true, found) degrees of each case."""
-    real, seen = (np.array([pair[i] for pair in pairs], float) for i in (1, 2))
+    real = np.array([true for _, true, _ in pairs], float)
+    seen = np.array([measured for _, _, measured in pairs], float)
     gap, middle = seen - real, (seen + real) / 2
     limits = found["limits_deg"] or ()
     reach = max(2.0, 1.1 * float(np.abs(gap).max()), *(1.1 * abs(v) for v in limits))

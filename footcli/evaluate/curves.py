@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from footcli.evaluate.coco import RECALL, Precision
-from footcli.evaluate.gather import CaseScores
+from footcli.evaluate.case_scores import CaseScores
+from footcli.evaluate.coco import Precision
+from footcli.evaluate.coco_matches import RECALL
 from footcli.evaluate.points import SOURCES
 from footcli.kinds import ANGLES
 

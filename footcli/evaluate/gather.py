@@ -6,69 +6,27 @@ Bounded by one case; never runs a model, never opens pixels.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.dataset.clinical import Clinical, age_band, findings_named, first_said, of_this_case
-from footcli.dataset.series import SeriesName, series_name
-from footcli.domain import CaseRef, CaseResult, Lesion, Level, Plane
+from footcli.dataset.clinical import Clinical, findings_named, first_stated, of_this_case
+from footcli.domain import CaseRef, CaseResult, Level
 from footcli.errors import CaseError
 from footcli.evaluate.bones import SliceCounter, surface_distances
-from footcli.evaluate.boxes import LESION_ID, Box3D, Hit, SliceBox, found_boxes, hits, link
+from footcli.evaluate.boxes import found_boxes, hits, link
+from footcli.evaluate.case_groups import groups
+from footcli.evaluate.case_lesions import known, own_plane, untold, void
+from footcli.evaluate.case_scores import CaseScores, Labels
 from footcli.evaluate.pairs import Pair
-from footcli.evaluate.points import Pose, angle_pairs, poses
+from footcli.evaluate.points import angle_pairs, poses
 from footcli.evaluate.truth import Truth, read_truth
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.kinds import BONE_ID, FINDINGS
 from footcli.store.result import load_masks, load_result, load_slice_names
 
 _SEVERITY = (Level.PRESENT, Level.POSSIBLE, Level.NOT_MEASURABLE, Level.NOT_SEEN)
-Labels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CaseScores:
-    """What one case gives. folder: its first result folder's name.
-
-    patient: cases of one patient share it. feet: results it has.
-
-    rows: bones.ROW, of the planes that hold outlines; labelled: those planes -> number of labelled
-    slices. boxed: planes that hold any label. volume_plane: the plane whose slices leave no gap.
-    volumes: bone id -> (HD95, mean distance) mm. findings_truth: None where no clinical file says.
-    groups: dimension -> values. unknown: what was left out of the labels. why: topic (distances,
-    radial, angles) -> the reason why it has no numbers.
-    """
-
-    case_id: str
-    folder: str
-    patient: str
-    feet: int
-    rows: NDArray[np.void]
-    bone_scores: Mapping[int, float]
-    labelled: Mapping[Plane, int]
-    boxed: frozenset[Plane]
-    volume_plane: Plane | None
-    volumes: Mapping[int, tuple[float, float]]
-    poses: tuple[Pose, ...]
-    angles: Mapping[tuple[str, str], tuple[float, float | None]]
-    true_boxes: tuple[SliceBox, ...]
-    found_boxes: tuple[SliceBox, ...]
-    true_lesions: Mapping[str, Sequence[Box3D]]
-    hits: tuple[Hit, ...]
-    findings_truth: frozenset[str] | None
-    findings: Mapping[str, Level]
-    groups: Mapping[str, tuple[str, ...]]
-    unknown: Mapping[str, int]
-    why: Mapping[str, str]
-
-    @property
-    def has_bones(self) -> bool:
-        """Whether the truth holds any outline."""
-        return bool(self.labelled)
 
 
 def gather(pair: Pair) -> CaseScores:
@@ -90,8 +48,8 @@ def gather(pair: Pair) -> CaseScores:
     if truth.points:
         frame = _frame(labels, affine, results, why)
         angles = {} if frame is None else angle_pairs(truth.points, results, frame)
-    lesions = _known(results, unknown)
-    true_boxes = _own_plane(truth, unknown)
+    lesions = known(results, unknown)
+    true_boxes = own_plane(truth, unknown)
     true_lesions = link(true_boxes)
     clinical = _clinical(ref, truth, unknown)
     return CaseScores(
@@ -108,12 +66,12 @@ def gather(pair: Pair) -> CaseScores:
         poses=poses(truth.points, results, spacing, labels),
         angles=angles,
         true_boxes=tuple(true_boxes),
-        found_boxes=tuple(found_boxes(lesions, _void(truth))),
+        found_boxes=tuple(found_boxes(lesions, void(truth))),
         true_lesions=true_lesions,
-        hits=tuple(hit for hit in hits(lesions, true_lesions) if not _untold(hit, truth)),
+        hits=tuple(hit for hit in hits(lesions, true_lesions) if not untold(hit, truth)),
         findings_truth=(findings_named(clinical) or None) if clinical else None,
         findings=_levels(results),
-        groups=_groups(ref, clinical, results),
+        groups=groups(ref, clinical, results),
         unknown=dict(+unknown),
         why=why,
     )
@@ -147,15 +105,7 @@ def _clinical(ref: CaseRef, truth: Truth, unknown: Counter[str]) -> Clinical | N
         stems += list(files)[:1]
     own = of_this_case(ref.clinical_files, stems)
     unknown["clinical file of another case"] += len(ref.clinical_files) - len(own)
-    return first_said(own)[0] or truth.clinical
-
-
-def _void(truth: Truth) -> dict[Plane, dict[int, frozenset[str]]]:
-    """Plane -> slice -> what was left out of its label."""
-    found = {}
-    for plane, slices in truth.slices.items():
-        found[plane] = {index: label.void for index, label in slices.items()}
-    return found
+    return first_stated(own)[0] or truth.clinical
 
 
 def _results(pair: Pair) -> tuple[list[CaseResult], Labels, NDArray[np.float64]]:
@@ -231,50 +181,6 @@ def _frame(
         return None
 
 
-def _known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]:
-    """The results' lesions, faint ones too, of known classes with real numbers.
-
-    The others are counted.
-    """
-    lesions: list[Lesion] = []
-    for result in results:
-        lesions += [*result.lesions, *result.faint_lesions]
-    out = []
-    for lesion in lesions:
-        numbers = [lesion.score, *lesion.box_vox, *lesion.scores]
-        for box in lesion.boxes:
-            numbers += box
-        if lesion.label in LESION_ID and all(map(isfinite, numbers)):
-            out.append(lesion)
-        else:
-            unknown["lesion of the result, of an unknown class or without numbers"] += 1
-    return out
-
-
-def _own_plane(truth: Truth, unknown: Counter[str]) -> list[SliceBox]:
-    """True boxes in their lesion's own plane; the others are counted."""
-    out = []
-    for box in truth.boxes():
-        if box.label in truth.slices[box.plane][box.index].void:
-            continue  # another box of it was left out there, and counted
-        if not box.in_own_plane:
-            unknown["lesion box in another plane than its lesion's"] += 1
-        else:
-            out.append(box)
-    return out
-
-
-def _untold(hit: Hit, truth: Truth) -> bool:
-    """Whether a find without a true lesion may be of a kind that was left out of the labels.
-
-    Nobody knows then if it is false.
-    """
-    if hit.truth is not None:
-        return False
-    labels = [label for slices in truth.slices.values() for label in slices.values()]
-    return any(hit.label in label.void for label in labels)
-
-
 def _levels(results: Sequence[CaseResult]) -> dict[str, Level]:
     """The worst level of each finding over the feet of a case; normal only if every foot is."""
     found: dict[str, list[Level]] = {}
@@ -293,38 +199,6 @@ def _bone_scores(results: Sequence[CaseResult]) -> dict[int, float]:
     """Bone id -> its confidence, the larger one of two feet; 1 where none is said."""
     out = {}
     for name, bone in BONE_ID.items():
-        told = [r.provenance.bone_confidence.get(name) for r in results]
-        out[bone] = max((value for value in told if value is not None), default=1.0)
+        given = [r.provenance.bone_confidence.get(name) for r in results]
+        out[bone] = max((value for value in given if value is not None), default=1.0)
     return out
-
-
-def _groups(
-    truth: CaseRef, clinical: Clinical | None, results: Sequence[CaseResult]
-) -> dict[str, tuple[str, ...]]:
-    """Dimension -> the case's values; dimensions without a value are left out."""
-    named = _series(truth)
-    sides: list[str] = sorted({r.side or "" for r in results})
-    if len(results) == 1 and named is not None:
-        sides = [named.side]
-    values: dict[str, Sequence[str | None]] = {
-        "institution": [named.institution if named else None],
-        "side": sides,
-    }
-    if clinical is not None:
-        values["disease"] = sorted(findings_named(clinical))
-        values["age_band"] = [age_band(clinical.age_years)]
-        values["sex"] = [clinical.sex]
-    known = {key: tuple(v for v in found if v) for key, found in values.items()}
-    return {key: found for key, found in known.items() if found}
-
-
-def _series(truth: CaseRef) -> SeriesName | None:
-    """What the first file name that follows the data set's grammar says."""
-    stems: list[str] = []
-    for files in truth.labels.values():
-        stems += list(files)[:1]
-    stems += [path.stem for path in truth.angle_files]
-    for stem in stems:
-        if (found := series_name(stem)) is not None:
-            return found
-    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import urllib.parse
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _worst(cases: list[Json], out: Path) -> list[dict[str, Any]]:
     orders = []
     for key, _, more, _ in _RANKS:
         known = [case for case in cases if key in case]
-        orders.append(sorted(known, key=lambda case, key=key: case[key], reverse=more))  # type: ignore[misc]
+        orders.append(sorted(known, key=itemgetter(key), reverse=more))
     chosen: dict[str, Json] = {}
     for place in range(WORST):
         for order in orders:

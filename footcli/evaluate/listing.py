@@ -5,6 +5,8 @@ The terminal prints the first ones, the page all.
 
 from __future__ import annotations
 
+from typing import Any
+
 from footcli.evaluate.table import TITLES, Json, Listing, number
 from footcli.evaluate.task_tables import (
     angles_listing,
@@ -84,15 +86,20 @@ def _group(groups: Json, dimension: str, title: str) -> Listing:
     lines = groups[dimension]
     keys: dict[str, None] = {}
     for line in lines.values():
-        keys |= dict.fromkeys(key for key in line if key != "n_cases")
+        keys |= dict.fromkeys(line)
+    keys.pop("n_cases", None)
     rows = [("cases", *(str(line["n_cases"]) for line in lines.values()))]
     for key in keys:
         values = [line.get(key) for line in lines.values()]
-        digits = 2 if key.endswith(("_mm", "_deg")) else 3
-        if any(v is not None for v in values):
-            rows.append((_metric(key), *(number(v, digits) for v in values)))
+        if any(value is not None for value in values):
+            rows.append(_group_row(key, values))
     columns = (title, *(TITLES.get(value, value) for value in lines))
     return Listing(f"By {title}", columns, tuple(rows))
+
+
+def _group_row(key: str, values: list[Any]) -> tuple[str, ...]:
+    digits = 2 if key.endswith(("_mm", "_deg")) else 3
+    return (_metric(key), *(number(value, digits) for value in values))
 
 
 def _against(metrics: Json) -> Listing:

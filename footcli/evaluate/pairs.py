@@ -8,8 +8,8 @@ from pathlib import Path
 
 from footcli.errors import TruthError
 from footcli.store.contents import union
-from footcli.system.files import safe_text
-from footcli.walk.tree import CasePlace, find_places
+from footcli.system.names import safe_text
+from footcli.walk.tree import CaseEntry, list_cases
 
 SHOWN = 10  # ids that one message names
 
@@ -20,7 +20,7 @@ class Pair:
     feet.
     """
 
-    truth: CasePlace
+    truth: CaseEntry
     folders: tuple[Path, ...]
 
 
@@ -39,7 +39,7 @@ def line_up(out: Path, truth: Path) -> LineUp:
         raise TruthError(
             f"{safe_text(str(out))}: holds no results; name a results folder of footcli analyze"
         )
-    labelled = {place.case_id: place for place in find_places(truth) if place.labelled}
+    labelled = {place.case_id: place for place in list_cases(truth) if place.labelled}
     if not labelled:
         raise TruthError(
             f"{safe_text(str(truth))}: holds no labels of the data set's layout; name the folder "

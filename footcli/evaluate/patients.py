@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from footcli.domain import Level
 from footcli.evaluate.agree import rate_interval
-from footcli.evaluate.gather import CaseScores
+from footcli.evaluate.case_scores import CaseScores
 from footcli.kinds import FINDINGS, LESION, LESIONS
 from footcli.levels import SURE
 
@@ -28,17 +28,17 @@ def add_patients(out: Json, cases: Sequence[CaseScores]) -> None:
     out["score_of_a_finding"] = SURE
     for term in LESIONS:
         own = out["per_class"][term.name]
-        looked = [c for c in cases if LESION[term.name].plane in c.boxed]
-        real = _any(looked, lambda c, name=term.name: bool(c.true_lesions.get(name)))
+        labelled = [c for c in cases if LESION[term.name].plane in c.boxed]
+        real = _any(labelled, lambda c, name=term.name: bool(c.true_lesions.get(name)))
         seen = _any(
-            looked,
+            labelled,
             lambda c, name=term.name: any(h.label == name and h.score >= SURE for h in c.hits),
         )
         own |= {
-            "n_lesions": sum(len(c.true_lesions.get(term.name, ())) for c in looked),
+            "n_lesions": sum(len(c.true_lesions.get(term.name, ())) for c in labelled),
             "n_patients": sum(real.values()),
         }
-        own |= _rates(real, seen) | {"froc": froc(looked, (term.name,))}
+        own |= _rates(real, seen) | {"froc": froc(labelled, (term.name,))}
     out["froc"] = froc([c for c in cases if c.boxed], tuple(t.name for t in LESIONS))
 
 
@@ -102,19 +102,19 @@ def findings(cases: Sequence[CaseScores]) -> Json:
 
     Only PRESENT counts as positive, and what could not be measured counts neither way.
     """
-    told = [c for c in cases if c.findings_truth is not None]
+    named = [c for c in cases if c.findings_truth is not None]
     return {
-        "n_cases": len(told),
-        "why": None if told else "no clinical file names a disease",
-        "per_class": {rule.name: _finding(rule.name, told) for rule in FINDINGS},
-        "matrix": {rule.name: _matrix_row(rule.name, told) for rule in FINDINGS},
+        "n_cases": len(named),
+        "why": None if named else "no clinical file names a disease",
+        "per_class": {rule.name: _finding(rule.name, named) for rule in FINDINGS},
+        "matrix": {rule.name: _matrix_row(rule.name, named) for rule in FINDINGS},
     }
 
 
-def _finding(name: str, told: Sequence[CaseScores]) -> Json:
+def _finding(name: str, named: Sequence[CaseScores]) -> Json:
     """Of patients: right and wrong, sensitivity and specificity."""
-    levels = [c.findings.get(name) for c in told]
-    used = [c for c in told if c.findings.get(name) not in (None, Level.NOT_MEASURABLE)]
+    levels = [c.findings.get(name) for c in named]
+    used = [c for c in named if c.findings.get(name) not in (None, Level.NOT_MEASURABLE)]
     real = _any(used, lambda c: name in (c.findings_truth or ()))
     seen = _any(used, lambda c: c.findings.get(name) is Level.PRESENT)
     pairs = [(real[p], seen[p]) for p in real]
@@ -129,12 +129,12 @@ def _finding(name: str, told: Sequence[CaseScores]) -> Json:
     }
 
 
-def _matrix_row(row: str, told: Sequence[CaseScores]) -> dict[str, int]:
+def _matrix_row(row: str, named: Sequence[CaseScores]) -> dict[str, int]:
     """Of the cases whose clinical file names a finding: how many have each one PRESENT.
 
     A case with several diseases counts in several rows.
     """
-    own = [c for c in told if row in (c.findings_truth or ())]
+    own = [c for c in named if row in (c.findings_truth or ())]
     counts = {}
     for rule in FINDINGS:
         counts[rule.name] = sum(c.findings.get(rule.name) is Level.PRESENT for c in own)

@@ -5,6 +5,7 @@ summarise.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ import numpy as np
 from footcli import __version__
 from footcli.errors import CaseError, TruthError
 from footcli.evaluate.against import case_numbers, compare
-from footcli.evaluate.gather import CaseScores, gather
+from footcli.evaluate.case_scores import CaseScores
+from footcli.evaluate.gather import gather
 from footcli.evaluate.pairs import Pair, line_up, refuse
 from footcli.evaluate.summary import summarise, unknown_labels
 from footcli.evaluate.validators import validate
@@ -24,6 +26,14 @@ Protocol = Literal["coco", "validators"]
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How cases are gone through: processes, and what is called after each case."""
+
+    jobs: int = 1
+    tell: Callable[[], None] = lambda: None
+
+
 def evaluate(
     out: Path,
     truth: Path,
@@ -31,15 +41,15 @@ def evaluate(
     protocol: Protocol = "coco",
     against: Path | None = None,
     allow_missing: bool = False,
-    jobs: int = 1,
-    tell: Callable[[], None] = lambda: None,
+    work: Work | None = None,
 ) -> Json:
-    """The evaluation of a results folder. `tell` is called after each case.
+    """The evaluation of a results folder.
 
     Raises TruthError where truth and results do not line up, unless allow_missing, and where
     nothing is left to compare.
     """
-    cases, left_out = _scores(out, truth, allow_missing, jobs, tell)
+    work = work or Work()
+    cases, left_out = _scores(out, truth, allow_missing, work)
     result: Json = {
         "schema": SCHEMA,
         "version": __version__,
@@ -52,25 +62,25 @@ def evaluate(
     result["unknown_labels"] = unknown_labels(cases)
     result["cases"] = [{"case_id": c.case_id, "folder": c.folder, **case_numbers(c)} for c in cases]
     if against is not None:
-        others, missing = _scores(against, truth, allow_missing, jobs, tell)
+        others, missing = _scores(against, truth, allow_missing, work)
         result["against"] = {"left_out": missing, "metrics": compare(cases, others)}
     return {key: plain(value) for key, value in result.items()}
 
 
 def _scores(
-    out: Path, truth: Path, allow_missing: bool, jobs: int, tell: Callable[[], None]
+    out: Path, truth: Path, allow_missing: bool, work: Work
 ) -> tuple[list[CaseScores], dict[str, str]]:
     lined = line_up(out, truth)
     left_out = dict(lined.left_out)
     if not allow_missing:
         refuse(left_out)
     cases: list[CaseScores] = []
-    for pair, found in zip(lined.pairs, in_processes(_safe, lined.pairs, jobs), strict=True):
+    for pair, found in zip(lined.pairs, in_processes(_safe, lined.pairs, work.jobs), strict=True):
         if isinstance(found, CaseScores):
             cases.append(found)
         else:
             left_out[pair.truth.case_id] = found
-        tell()
+        work.tell()
     if not allow_missing:
         refuse(left_out)
     if not cases:
@@ -89,7 +99,7 @@ def _safe(pair: Pair) -> CaseScores | str:
         return str(error)
     # one bad case must not take the others along; only the kind of the fault, its text may hold
     # values
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         return f"cannot be scored ({type(error).__name__}): look at its labels and analyse it again"
 
 

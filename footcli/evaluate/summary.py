@@ -5,7 +5,7 @@ number with its interval or its reason.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,10 @@ from footcli.evaluate.agree import (
     mean_known,
     resamples,
 )
-from footcli.evaluate.coco import Precision, Ranked, average_precision, matched, weighted_ap
+from footcli.evaluate.case_scores import CaseScores
+from footcli.evaluate.coco import Precision, average_precision
+from footcli.evaluate.coco_matches import Ranked, matched, weighted_ap
 from footcli.evaluate.curves import curves
-from footcli.evaluate.gather import CaseScores
 from footcli.evaluate.patients import add_patients, findings
 from footcli.evaluate.points import SOURCES
 from footcli.evaluate.tables import PROBLEMS, Problem, case_of, ranked_bones
@@ -102,10 +103,14 @@ def ap_rounds(
     out = {}
     for k, own in ranked.items():
         if np.count_nonzero(own.positives) >= FEWEST:
-            found = [weighted_ap(own, weights) for weights in draws[:rounds]]
-            rows = [np.full(10, np.nan) if ap is None else ap for ap in found]
-            out[problem.classes[k - 1]] = np.array(rows)
+            out[problem.classes[k - 1]] = _resampled_ap(own, draws[:rounds])
     return out
+
+
+def _resampled_ap(ranked: Ranked, rounds: NDArray[np.int64]) -> Array:
+    """(rounds, 10) AP of each resample, NaN where it drew no truth."""
+    found = [weighted_ap(ranked, weights) for weights in rounds]
+    return np.array([np.full(10, np.nan) if ap is None else ap for ap in found])
 
 
 def _precision_json(
@@ -159,9 +164,9 @@ def _agreement(name: str, source: str, cases: Sequence[CaseScores], draws: Draws
 
 
 def _why_no_icc(cases: Sequence[CaseScores], some: bool) -> str:
-    told = [c.why["angles"] for c in cases if "angles" in c.why]
-    if told:
-        return told[0]
+    reasons = [c.why["angles"] for c in cases if "angles" in c.why]
+    if reasons:
+        return reasons[0]
     if some:
         return "fewer than 3 cases, or all alike"
     return "no case has this angle in truth and result"
@@ -179,25 +184,31 @@ def _groups(cases: Sequence[CaseScores], precision: Mapping[str, Precision | Non
 
     By plane: of the slices.
     """
-    keys: set[str] = set()
-    for p in precision.values():
-        keys |= set() if p is None else p.groups.keys()
-    for case in cases:
-        for dimension, values in case.groups.items():
-            keys |= {f"{dimension}={value}" for value in values}
+    known = {task: p for task, p in precision.items() if p is not None}
     out: Json = {}
-    for key in sorted(keys):
+    for key in sorted(_group_keys(cases, known.values())):
         dimension, value = key.split("=", 1)
         by_plane = dimension == "plane"
         own = [c for c in cases if by_plane or value in c.groups.get(dimension, ())]
         line: Json = {"n_cases": len(own)}
-        for task, p in precision.items():
-            found = {} if p is None else p.groups.get(key, {})
+        for task, p in known.items():
+            found = p.groups.get(key, {})
             line |= {f"{task}.{name}": number for name, number in found.items()}
         if not by_plane:
             line |= _group_numbers(own)
         out.setdefault(dimension, {})[value] = line
     return out
+
+
+def _group_keys(cases: Sequence[CaseScores], precision: Iterable[Precision]) -> set[str]:
+    """`dimension=value` of every group that any case or score has."""
+    keys: set[str] = set()
+    for p in precision:
+        keys |= p.groups.keys()
+    for case in cases:
+        for dimension, values in case.groups.items():
+            keys |= {f"{dimension}={value}" for value in values}
+    return keys
 
 
 def _group_numbers(cases: Sequence[CaseScores]) -> Json:

@@ -34,4 +34,5 @@ def number(value: float | None, digits: int = 3, ci95: Sequence[float] | None = 
 
 
 def with_interval(row: Json, key: str, digits: int = 3) -> str:
+    """A number with its 95 % interval, where the row has one."""
     return number(row.get(key), digits, row.get(f"{key}_ci95"))

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from footcli.domain import Plane
 from footcli.evaluate.boxes import LESION_ID, SliceBox
-from footcli.evaluate.coco import IOU, Columns, Ranked
-from footcli.evaluate.gather import CaseScores
+from footcli.evaluate.case_scores import CaseScores
+from footcli.evaluate.coco import Columns
+from footcli.evaluate.coco_matches import IOU, Ranked
 from footcli.kinds import ANGLE, ANGLES, BONES
 
 PLANES = tuple(Plane)

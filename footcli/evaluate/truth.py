@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from footcli.dataset.clinical import Clinical, says_something
 from footcli.domain import CaseRef, Plane, Point
 from footcli.errors import ReadError, TruthError
 from footcli.evaluate.boxes import SliceBox
+from footcli.evaluate.slice_index import slice_indices
 from footcli.kinds import BONE_ID, LANDMARKS
 from footcli.read.headers import read_header
 from footcli.read.source import Skip
@@ -112,7 +112,7 @@ def read_truth(
     _check_sizes(ref, shape)
     copies = sum(path.suffix.lower() == ".json" for path in ref.copies)
     truth.unknown["label file that is a copy of another"] = copies
-    for plane, places in slice_places(ref, names, shape).items():
+    for plane, places in slice_indices(ref, names, shape).items():
         truth.unknown["label file that names no slice"] += len(ref.labels[plane]) - len(places)
         _read_slices(truth, ref, plane, places)
     _refuse_other_grid(truth)
@@ -132,9 +132,9 @@ def _read_slices(truth: Truth, ref: CaseRef, plane: Plane, places: Mapping[str, 
             continue
         truth.slices.setdefault(plane, {})[index] = label
         truth.unknown.update(label.unknown)
-        told = label.clinical
-        if truth.clinical is None and told is not None and says_something(told):
-            truth.clinical = told
+        clinical = label.clinical
+        if truth.clinical is None and clinical is not None and says_something(clinical):
+            truth.clinical = clinical
 
 
 def _read_points(truth: Truth, ref: CaseRef) -> None:
@@ -165,71 +165,6 @@ def _refuse_other_grid(truth: Truth) -> None:
             raise TruthError(
                 f"{plane} labels reach beyond the result's image: they belong to another grid"
             )
-
-
-def slice_places(
-    ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]
-) -> dict[Plane, dict[str, int]]:
-    """Plane -> label stem -> slice index.
-
-    By the source's name, else by its place among the plane's images, else by its number. Labels
-    whose name ends in no number, and is none of a slice, are left out. Raises TruthError if a label
-    has no slice, or if its number may count from 0 or from 1.
-    """
-    numbers = {plane: _numbers(files) for plane, files in ref.labels.items()}
-    known = {plane: names.get(plane) or _image_stems(ref, plane, shape) for plane in ref.labels}
-    unnamed = {plane: set(numbers[plane].values()) for plane in ref.labels if not known[plane]}
-    first = _first(unnamed, {plane: shape[plane.array_axis] for plane in ref.labels})
-    out: dict[Plane, dict[str, int]] = {}
-    for plane, files in ref.labels.items():
-        places = {name: index for index, name in enumerate(known[plane])}
-        if not places:
-            places = {stem: number - first for stem, number in numbers[plane].items()}
-        named = [stem for stem in files if stem in places or stem in numbers[plane]]
-        _refuse_lost(named, places, plane, shape[plane.array_axis])
-        out[plane] = {stem: places[stem] for stem in named}
-    return out
-
-
-def _numbers(stems: Iterable[str]) -> dict[str, int]:
-    """Label stem -> the number at its end, of those that have one."""
-    found = {}
-    for stem in stems:
-        if match := re.search(r"(\d+)$", stem):
-            found[stem] = int(match[1])
-    return found
-
-
-def _refuse_lost(stems: Sequence[str], places: Mapping[str, int], plane: Plane, count: int) -> None:
-    """Raises TruthError for a label that has no slice."""
-    for stem in stems:
-        if not 0 <= places.get(stem, -1) < count:
-            raise TruthError(
-                f"label {stem} has no slice among the result's {count} of {plane}: they belong to "
-                "another grid"
-            )
-
-
-def _first(numbers: Mapping[Plane, set[int]], counts: Mapping[Plane, int]) -> int:
-    """Whether slices count from 0 or from 1: some plane must show it.
-
-    One source numbers all its planes alike.
-    """
-    if not any(numbers.values()):
-        return 0
-    if any(0 in found for found in numbers.values()):
-        return 0
-    if any(max(found, default=0) >= counts[plane] for plane, found in numbers.items()):
-        return 1
-    raise TruthError(
-        "the labels' numbers do not tell whether slices count from 0 or from 1: analyse the case "
-        "again, with its images"
-    )
-
-
-def _image_stems(ref: CaseRef, plane: Plane, shape: tuple[int, ...]) -> tuple[str, ...]:
-    stems = tuple(path.stem for path in ref.images.get(plane, ()))
-    return stems if len(stems) == shape[plane.array_axis] else ()
 
 
 def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:

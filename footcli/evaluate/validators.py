@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from footcli.evaluate.agree import mean_known
 from footcli.evaluate.boxes import SliceBox, overlap_2d
-from footcli.evaluate.gather import CaseScores
+from footcli.evaluate.case_scores import CaseScores
 from footcli.evaluate.points import Pose
 from footcli.kinds import ANGLES, BONES, LESIONS
 

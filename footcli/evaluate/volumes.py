@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from footcli.evaluate.agree import macro_interval, mean_interval
-from footcli.evaluate.gather import CaseScores
+from footcli.evaluate.case_scores import CaseScores
 from footcli.evaluate.points import Pose
 from footcli.evaluate.tables import PLANES
 from footcli.kinds import ANGLES, BONES, landmark_names
@@ -61,16 +62,27 @@ def add_volumes(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
             out["per_class"][bone.name] |= mean_json(key, table[:, k], draws)
         out[key], out[f"{key}_ci95"] = macro_mean(table), macro_interval(table, draws)
         if out[key] is None:
-            told = [c.why["distances"] for c in cases if "distances" in c.why]
-            out[f"{key}_why"] = told[0] if told else "no bone is in truth and result"
+            out[f"{key}_why"] = _why_no_distance(cases)
     dice = [f["dice"] for f in found]
     for k, bone in enumerate(BONES, start=1):
-        slices = [np.count_nonzero((c.rows["bone"] == k) & (c.rows["truth"] > 0)) for c in cases]
         out["per_class"][bone.name] |= {
             "n_cases": sum(k in own for own in dice),
             "n_not_found": sum(own.get(k) == 0.0 for own in dice),
-            "n_slices": int(sum(slices)),
+            "n_slices": sum(_labelled_slices(case, k) for case in cases),
         }
+
+
+def _why_no_distance(cases: Sequence[CaseScores]) -> str:
+    for case in cases:
+        if "distances" in case.why:
+            return case.why["distances"]
+    return "no bone is in truth and result"
+
+
+def _labelled_slices(case: CaseScores, bone: int) -> int:
+    """Slices of a case whose labels hold the bone."""
+    of_bone = (case.rows["bone"] == bone) & (case.rows["truth"] > 0)
+    return int(np.count_nonzero(of_bone))
 
 
 def bone_table(found: Sequence[Mapping[int, float]]) -> Array:
@@ -110,6 +122,13 @@ class _Radial:
     missing: Counter[str] = field(default_factory=Counter)
     deep: list[float] = field(default_factory=list)
 
+    def take_case(self, case: CaseScores) -> list[float]:
+        """Add the true points of a case; returns the errors of those that were found."""
+        errors: list[float] = []
+        for pose in case.poses:
+            errors += self.take(pose, "radial" not in case.why)
+        return errors
+
     def take(self, pose: Pose, known: bool) -> list[float]:
         """Add the true points of a pose; returns the errors of those that were found.
 
@@ -139,28 +158,26 @@ def add_radial(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
     And the share of points within some distances, where a missing one fails.
     """
     found = _Radial({kind.name: [] for kind in ANGLES})
-    sums, counts = np.zeros(len(cases)), np.zeros(len(cases))
-    for i, case in enumerate(cases):
-        for pose in case.poses:
-            errors = found.take(pose, "radial" not in case.why)
-            for error in errors:
-                sums[i] += error
-            counts[i] += len(errors)
-    whole: list[float] = []
-    for own in found.errors.values():
-        whole += own
+    per_case = [found.take_case(case) for case in cases]
+    whole = list(chain.from_iterable(found.errors.values()))
     out |= _radial(whole, sum(found.missing[kind.name] for kind in ANGLES))
+    sums = np.array([sum(errors, start=0.0) for errors in per_case])
+    counts = np.array([float(len(errors)) for errors in per_case])
     out["mre_mm_ci95"] = mean_interval(sums, counts, draws)
     out["mre_3d_mm"] = float(np.mean(found.deep)) if found.deep else None
     if out["mre_mm"] is None:
-        known = not cases or any("radial" not in c.why for c in cases)
-        none = "no key point is in truth and result"
-        out["mre_mm_why"] = none if known else "the scan has no millimetres"
+        out["mre_mm_why"] = _why_no_radial(cases)
     for name, own in found.errors.items():
         out["per_class"][name] |= _radial(own, found.missing[name])
     out["per_point"] = {
         name: _radial(own, found.missing[name]) for name, own in found.points.items()
     }
+
+
+def _why_no_radial(cases: Sequence[CaseScores]) -> str:
+    if cases and all("radial" in case.why for case in cases):
+        return "the scan has no millimetres"
+    return "no key point is in truth and result"
 
 
 def _radial(errors: Sequence[float], missing: int) -> Json:

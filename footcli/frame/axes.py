@@ -11,28 +11,11 @@ from typing import Literal
 import numpy as np
 
 from footcli.domain import Side
-from footcli.errors import InferenceError
 from footcli.frame.masks import BoneMask, Inside, Labels, find_bones
+from footcli.frame.register import HEEL, MIDDLE_MM, RAY1, RAY2, RAY5, heel_ends, rough
 from footcli.geometry import Array, apply, unit
-from footcli.kinds import BONE
 from footcli.text.lines import Line
 
-HEEL, RAY1, RAY2, RAY5 = "Calcaneus", "1st Metatarsal", "2nd Metatarsal", "5th Metatarsal"
-# Middle of each bone (medial, forward, up; mm) in the measured mean foot of
-# footcli/anatomy/foot.json, and the calcaneus' two ends
-MIDDLE_MM: dict[str, tuple[float, float, float]] = {
-    "Tibia": (9.8, 37.7, 102.1),
-    "Fibula": (-18.1, 27.7, 87.0),
-    "Talus": (8.6, 40.2, 55.6),
-    HEEL: (-4.3, 14.9, 27.2),
-    "MidFoot": (3.3, 77.7, 31.8),
-    RAY1: (21.2, 130.6, 18.4),
-    RAY2: (0.4, 125.7, 22.6),
-    "3rd Metatarsal": (-12.0, 120.2, 19.2),
-    "4th Metatarsal": (-23.0, 111.7, 15.4),
-    RAY5: (-34.8, 97.1, 11.1),
-}
-HEEL_ENDS_MM = ((-3.3, -14.0, 19.1), (-5.5, 49.6, 36.9))
 # Both ends (medial, forward) of each metatarsal in the same mean foot: where the forefoot points
 # when the 2nd head is out of view
 ENDS_MM: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
@@ -51,7 +34,6 @@ LOW_SHARE = 0.35  # front share of a metatarsal in which the lowest point of its
 PATCH_MM = 0.8  # points this close to the lowest make the lowest patch
 RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment
 FLOOR_TILT_DEG = 15.0  # a plane through heel and heads steeper than this is a fault of the masks
-SIDE_SURE = 1.05  # how much better one side must fit than the other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +70,10 @@ def foot_frame(
     bones = find_bones(labels, affine, inside)
     points = {name: apply(affine, bone.surface) for name, bone in bones.items()}
     middles = {name: apply(affine, bone.inner).mean(0) for name, bone in bones.items()}
-    axes, turned, notices = _rough(middles, _heel_ends(points, middles), orientation_known)
+    axes, turned, notices = rough(middles, heel_ends(points, middles), orientation_known)
     axes, floor, floor_notices = _stand(axes, affine, bones, points)
     notices += floor_notices
-    axes = _look_forward(axes, affine, bones, points)
+    axes = _turn_forward(axes, affine, bones, points)
     if floor == "horizontal" and weight_bearing is None:
         notices.append(Line("floor_assumed"))
     elif floor == "horizontal" and not weight_bearing:
@@ -114,75 +96,6 @@ def low_point(points: Array, patch_mm: float = PATCH_MM) -> Array:
     return np.array([patch[0], patch[1], lowest])
 
 
-def long_axis(points: Array) -> Array:
-    """(3,) first principal axis of (N, 3) points; which of its two directions is left open."""
-    return np.asarray(np.linalg.eigh(np.cov(points.T))[1][:, -1])
-
-
-def _heel_ends(
-    points: Mapping[str, Array], middles: Mapping[str, Array]
-) -> tuple[Array, Array] | None:
-    """Back and front end of the calcaneus, told apart by the other bones: they lie nearer to the
-    front.
-    """
-    others = [middles[n] for n in middles if n != HEEL]
-    if HEEL not in points or not others:
-        return None
-    heel = points[HEEL]
-    along = (heel - heel.mean(0)) @ long_axis(heel)
-    a, b = (
-        heel[chosen].mean(0)
-        for chosen in (along < np.quantile(along, 0.1), along > np.quantile(along, 0.9))
-    )
-    middle = np.mean(others, axis=0)
-    return (b, a) if np.linalg.norm(a - middle) < np.linalg.norm(b - middle) else (a, b)
-
-
-def _rough(
-    middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known: bool
-) -> tuple[Array, bool, list[Line]]:
-    """Rows medial, forward, up in LPS: the mean foot registered to the bones.
-
-    As it is or mirrored, whichever fits better. Second: the bones stand upside down in a volume
-    whose orientation is known.
-    """
-    seen, mean = _paired(middles, ends)
-    rising = float(seen[:, 2] @ mean[:, 2])
-    notices = []
-    turned = known and rising < 0
-    if turned:
-        notices.append(Line("up_disagrees"))
-    flat, model = seen[:, 0] + 1j * seen[:, 1], mean[:, 0] + 1j * mean[:, 1]
-    plain, mirrored = complex(flat @ model.conj()), complex(flat @ model)
-    best, other = (plain, mirrored) if abs(plain) >= abs(mirrored) else (mirrored, plain)
-    if abs(best) < SIDE_SURE * abs(other):
-        notices.append(Line("side_uncertain"))
-    medial = best / abs(best)
-    forward = medial * (1j if best is plain else -1j)
-    rows = [
-        [medial.real, medial.imag, 0.0],
-        [forward.real, forward.imag, 0.0],
-        [0.0, 0.0, np.sign(rising) or 1.0],
-    ]
-    return np.array(rows), turned, notices
-
-
-def _paired(middles: Mapping[str, Array], ends: tuple[Array, Array] | None) -> tuple[Array, Array]:
-    """(N, 3) points of the bones and of the mean foot, both about their middle.
-
-    Of the heel its two ends where they are known. Raises InferenceError for fewer than three.
-    """
-    pairs = [(p, MIDDLE_MM[name]) for name, p in middles.items() if name != HEEL or ends is None]
-    if ends is not None:
-        pairs += list(zip(ends, HEEL_ENDS_MM, strict=True))
-    if len(pairs) < 3:
-        if not middles:
-            raise InferenceError("no_bone_found.none")
-        raise InferenceError("no_bone_found.few", bones=tuple(BONE[name].word for name in middles))
-    seen, mean = np.array([p for p, _ in pairs]), np.array([m for _, m in pairs])
-    return seen - seen.mean(0), mean - mean.mean(0)
-
-
 def _square(forward: Array, up: Array, like: Array) -> Array:
     """Rows medial, forward, up at right angles: `up` is kept, `forward` made level, medial on the
     side where `like` has it.
@@ -203,7 +116,7 @@ def _stand(
 
     Where all three are in view.
     """
-    if not _shows_its_sole(axes, affine, bones, points):
+    if not _has_sole_in_view(axes, affine, bones, points):
         return axes, "horizontal", []
     upright = axes[2]
     for _ in range(3):
@@ -216,7 +129,7 @@ def _stand(
     return axes, "bones", []
 
 
-def _shows_its_sole(
+def _has_sole_in_view(
     axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
 ) -> bool:
     """Whether heel, 1st and 5th metatarsal heads are in view, and the rays no fragments."""
@@ -238,7 +151,7 @@ def _end(points: Array, direction: Array, share: float) -> Array:
     return np.asarray(points[along > along.max() - share * np.ptp(along)])
 
 
-def _look_forward(
+def _turn_forward(
     axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
 ) -> Array:
     """Turn the axes about up until forward runs from the heel contact to the 2nd metatarsal head.

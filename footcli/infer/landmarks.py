@@ -20,16 +20,16 @@ from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import Canonical
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
-from footcli.infer.views import DEPTH, OWNER, Slab, slab, third
+from footcli.infer.views import DEPTH, OWNER, Slab, point_depth, slab
 from footcli.text.lines import Line
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
-# A network's errors differ from look to look, and their mean is smaller (measured:
-# models/landmarks-cor.md). From the side a view is looked at several times, turned (degrees) and
-# scaled; along the foot there are several views instead, of the foot's frame turned about the leg
-# and about the axis across (degrees), which show the talar dome's edges on other rays.
+# Test-time augmentation: a network's errors differ from variant to variant, and their mean is
+# smaller (measured: models/trials.md). From the side a view is turned (degrees) and scaled; along
+# the foot there are several views instead, of the foot's frame turned about the leg and about the
+# axis across (degrees), which show the talar dome's edges on other rays.
 ONCE = (0.0, 1.0)
-LOOKS = {
+AUGMENTATIONS = {
     Plane.SAG: (ONCE, (4.0, 1.05), (4.0, 0.95), (-4.0, 1.05), (-4.0, 0.95)),
     Plane.COR: (ONCE,),
 }
@@ -84,17 +84,22 @@ def locate(
             )
         slabs.append(views[0])
         pixels, tops = zip(
-            *(looked(view.image[: spec.input_channels], session, LOOKS[plane]) for view in views),
+            *(
+                augmented(view.image[: spec.input_channels], session, AUGMENTATIONS[plane])
+                for view in views
+            ),
             strict=True,
         )
         for i, (names, top) in enumerate(
             zip(spec.points, np.mean(tops, axis=0).tolist(), strict=True)
         ):
-            depth = third(views[0], next(name for name in names if name in OWNER), pixels[0][i])
+            depth = point_depth(
+                views[0], next(name for name in names if name in OWNER), pixels[0][i]
+            )
             if depth is None:
                 missing.update(dict.fromkeys(names, OUT_OF_VIEW))
                 continue
-            foot = agreed(
+            foot = robust_mean(
                 np.array(
                     [
                         _to_foot(view, turn, at[i], depth)
@@ -119,28 +124,28 @@ def turned(turn: tuple[float, float]) -> Array:
     return matrix
 
 
-def turning(look: tuple[float, float], shape: tuple[int, ...]) -> Array:
+def turning(variant: tuple[float, float], shape: tuple[int, ...]) -> Array:
     """(2, 3) map of a view's pixels (column, row, 1), rows and columns as in `shape`, to those of
     the turned view.
     """
-    turn, size = np.radians(look[0]), look[1]
+    turn, size = np.radians(variant[0]), variant[1]
     matrix = size * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     middle = (np.array(shape[:-3:-1]) - 1) / 2
     return np.column_stack([matrix, middle - matrix @ middle])
 
 
-def looked(
-    image: NDArray[np.float32], session: Runner, looks: Sequence[tuple[float, float]]
+def augmented(
+    image: NDArray[np.float32], session: Runner, variants: Sequence[tuple[float, float]]
 ) -> tuple[Array, Array]:
     """(K, 2) column, row of each channel's point in a view (C, rows, columns), (K,) heights of
-    their peaks. looks: degrees, size.
+    their peaks. variants: degrees, size.
     """
     found, tops = [], []
-    for look in looks:
-        move = turning(look, image.shape)
+    for variant in variants:
+        move = turning(variant, image.shape)
         back = np.linalg.inv(np.vstack([move, [0, 0, 1]]))[:2]
         seen = image
-        if look != ONCE:
+        if variant != ONCE:
             seen = np.stack(
                 [
                     ndimage.affine_transform(channel, back[::-1, 1::-1], back[::-1, 2], order=1)
@@ -150,10 +155,10 @@ def looked(
         peaks = [peak(channel) for channel in session.run(seen[None])[0][0]]
         found.append(np.array([at for at, _ in peaks]) @ back[:, :2].T + back[:, 2])
         tops.append([top for _, top in peaks])
-    return agreed(np.array(found)), np.asarray(np.mean(tops, axis=0))
+    return robust_mean(np.array(found)), np.asarray(np.mean(tops, axis=0))
 
 
-def agreed(at: Array) -> Array:
+def robust_mean(at: Array) -> Array:
     """(..., D) mean of what was found in several looks (looks, ..., D), without what strays."""
     near = np.linalg.norm(at - np.median(at, axis=0), axis=-1) <= STRAY
     near |= ~near.any(0)  # all stray: all count

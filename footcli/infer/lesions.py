@@ -4,27 +4,23 @@ into lesions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from footcli.domain import Lesion, Plane, Volume
 from footcli.geometry import Array, apply
+from footcli.infer.boxes import F32, detect, iou
 from footcli.infer.prepare import Canonical, neighbours, pad_to, window
+from footcli.infer.search_region import searched, shown
 from footcli.infer.session import Runner
 from footcli.infer.spec import ModelSpec
-from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
+from footcli.kinds import ARCH, LESION
 from footcli.levels import FAINT
-from footcli.text.lines import Line
 
-F32 = NDArray[np.float32]
 STRIDE = 32
-LEAST_SCORE = 0.15  # a fainter box is not looked at
-SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
-MEAN_IOU = 0.6  # the box that stays is the mean, weighted by score, of those that overlap it more
 LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
 LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
 SLICE_MM = (
@@ -69,7 +65,7 @@ def find_lesions(
             score = spec.reported(track.score(step_mm), spec.classes.index(track.label))
             judged = track.label in spec.by_angles
             if (score >= FAINT or judged) and len(track.boxes) >= least:
-                over = _shown(labels) if judged else None
+                over = shown(labels) if judged else None
                 lesions.append(_lesion(track, score, search, over))
     return _distinct(sorted(lesions, key=lambda x: -x.score))
 
@@ -104,7 +100,7 @@ def _tracks(
             out, shift = _answer(search, index, box, session, spec)
             for name in classes:
                 scores = out[:, 4 + spec.classes.index(name)]
-                for xyxy, score in _detect(out[:, :4], scores):
+                for xyxy, score in detect(out[:, :4], scores):
                     _link(tracks, name, index, xyxy + shift, score, LINK_GAP_MM / grid.pixel_mm)
     return tracks
 
@@ -124,38 +120,6 @@ def _touch(one: Lesion, two: Lesion) -> bool:
     return bool(np.all(low < two.box_vox[3:]) and np.all(high > two.box_vox[:3]))
 
 
-def not_assessable(present: Mapping[str, bool]) -> dict[str, Line]:
-    """Lesion name -> why it cannot be judged, from which bones are there (whole enough to be looked
-    at).
-    """
-    return {kind.name: kind.why_not for kind in LESIONS if not present.get(kind.needs, False)}
-
-
-def searched(
-    labels: NDArray[np.uint8], classes: Sequence[str], pixel_mm: float, axis: int
-) -> tuple[slice, slice, slice] | None:
-    """The part of the grid in which these lesions are looked for, in slices along `axis`.
-
-    None where none of their bones is there.
-    """
-    lows, highs = [], []
-    for name in classes:
-        kind = LESION[name]
-        near = np.isin(labels, [BONE_ID[bone] for bone in kind.searched])
-        if near.any():
-            grow = np.full(3, round(kind.beside_mm / pixel_mm))
-            grow[axis] = round(kind.before_mm / pixel_mm)
-            box = ndimage.find_objects(near.astype(np.uint8))[0]
-            lows.append(np.array([s.start for s in box]) - grow)
-            highs.append(np.array([s.stop for s in box]) + grow)
-    if not lows:
-        return None
-    low = np.maximum(np.min(lows, 0), 0).tolist()
-    high = np.minimum(np.max(highs, 0), labels.shape).tolist()
-    z, y, x = (slice(start, stop) for start, stop in zip(low, high, strict=True))
-    return z, y, x
-
-
 def _answer(
     search: _Search, index: int, box: tuple[slice, slice, slice], session: Runner, spec: ModelSpec
 ) -> tuple[F32, F32]:
@@ -168,43 +132,6 @@ def _answer(
     return out, np.array([columns.start, rows.start] * 2, np.float32)
 
 
-def _detect(boxes: F32, scores: F32) -> list[tuple[F32, float]]:
-    """Boxes of one class, (x0, y0, x1, y1), and their scores, after suppressing doubles.
-
-    The box that stays is the mean, weighted by score, of those that overlap it well.
-    """
-    keep = np.flatnonzero(scores >= LEAST_SCORE)
-    boxes, scores = boxes[keep], scores[keep]
-    found = []
-    for i in suppress(boxes, scores):
-        same = iou(boxes[i], boxes) >= MEAN_IOU
-        same[i] = True  # an empty box does not overlap even itself
-        mean = np.average(boxes[same], axis=0, weights=scores[same])
-        found.append((mean.astype(np.float32), float(scores[i])))
-    return found
-
-
-def iou(box: F32, boxes: F32) -> F32:
-    """Overlap of one box (4,) with (n, 4), intersection over union."""
-    inner = np.clip(
-        np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None
-    ).prod(1)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
-    return np.asarray(inner / np.maximum(area - inner, 1e-6), dtype=np.float32)
-
-
-def suppress(boxes: F32, scores: F32) -> list[int]:
-    """Indices of the boxes that stay, best first: each drops the weaker ones it overlaps."""
-    order, keep = list(np.argsort(-scores)), []
-    while order:
-        best = order.pop(0)
-        keep.append(int(best))
-        if order:
-            overlap = iou(boxes[best], boxes[order])
-            order = [o for o, v in zip(order, overlap, strict=True) if v < SAME_BOX_IOU]
-    return keep
-
-
 def _link(
     tracks: list[_Track], label: str, index: int, xyxy: F32, score: float, gap: float
 ) -> None:
@@ -214,16 +141,6 @@ def _link(
         fitting[int(np.argmax(overlaps))].boxes.append((index, xyxy, score))
     else:
         tracks.append(_Track(label, [(index, xyxy, score)]))
-
-
-def _shown(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    """The first and last sagittal slice with a bone of the arch's ends, where it is labelled: the
-    network hardly sees its ends.
-    """
-    shown = np.flatnonzero(
-        np.isin(labels, [BONE_ID[bone] for bone in LESION[ARCH].searched]).any((0, 1))
-    )
-    return int(shown[0]), int(shown[-1])
 
 
 def _lesion(

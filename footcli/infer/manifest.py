@@ -6,11 +6,10 @@ Reads, checks and writes it; never runs a model.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +150,9 @@ def verify(spec: ModelSpec, folder: Path) -> Path:
     except OSError as error:
         raise SetupError(f"{path}: cannot be read ({error.strerror})") from error
     if actual != spec.sha256:
-        told = f"its sha256 is {actual[:12]}..., {NAME} says {spec.sha256[:12]}..."
+        mismatch = f"its sha256 is {actual[:12]}..., {NAME} says {spec.sha256[:12]}..."
         raise SetupError(
-            f"{path}: {told}: restore the file, or correct sha256 if the change was meant"
+            f"{path}: {mismatch}: restore the file, or correct sha256 if the change was meant"
         )
     return path
 
@@ -171,11 +170,13 @@ def write_entry(folder: Path, spec: ModelSpec) -> None:
     The other entries stay; comments in the file do not. The file is replaced whole. Raises
     SetupError for an entry, or a manifest, that load_manifest would refuse.
     """
+    import tomli_w
+
     path = folder / NAME
     known = load_manifest(folder).models if path.exists() else ()
     spec = parse_spec(f"{path}, new entry", _entry(spec))
     kept = [m for m in known if m.file != spec.file and not clash(m, spec)]
-    text = "\n".join(_toml(_entry(m)) for m in (*kept, spec))
+    text = tomli_w.dumps({"model": [_entry(m) for m in (*kept, spec)]})
     beside = folder / f".{NAME}.new"
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
@@ -192,15 +193,13 @@ def clash(a: ModelSpec, b: ModelSpec) -> bool:
 
 
 def _distinct(path: Path, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
-    for i, b in enumerate(models):
-        for a in models[:i]:
-            if clash(a, b):
-                what = (
-                    ", ".join(x for x in a.classes if x in b.classes)
-                    if a.task == "lesions"
-                    else f"{a.task} in the same plane"
-                )
-                raise SetupError(f"{path}: {a.file} and {b.file} are both for {what}: keep one")
+    """The models. Raises SetupError where two answer for the same."""
+    for a, b in combinations(models, 2):
+        if clash(a, b):
+            what = f"{a.task} in the same plane"
+            if a.task == "lesions":
+                what = ", ".join(label for label in a.classes if label in b.classes)
+            raise SetupError(f"{path}: {a.file} and {b.file} are both for {what}: keep one")
     return models
 
 
@@ -218,40 +217,6 @@ def _plain(value: Any) -> Any:
 
 
 def _entry(spec: ModelSpec) -> dict[str, Any]:
-    return {f.name: _plain(getattr(spec, f.name)) for f in fields(spec)}
-
-
-def _toml(entry: dict[str, Any]) -> str:
-    """A [[model]] block; quality last, as a table of its own.
-
-    Empty lists and tables are left out.
-    """
-    rows = [
-        f"{key} = {_value(value)}"
-        for key, value in entry.items()
-        if key != "quality" and value not in ([], {})
-    ]
-    if entry["quality"]:
-        rows += [
-            "",
-            "[model.quality]",
-            *(f"{_key(key)} = {_value(value)}" for key, value in entry["quality"].items()),
-        ]
-    return "\n".join(["[[model]]", *rows, ""])
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):  # JSON's escapes are TOML's, but for DEL, which TOML wants escaped
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list):
-        return f"[{', '.join(_value(x) for x in value)}]"
-    if isinstance(value, dict):
-        inner = ", ".join(f"{_key(key)} = {_value(x)}" for key, x in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    return repr(value)
+    """The keys of an entry; empty lists and tables are left out."""
+    plain = {f.name: _plain(getattr(spec, f.name)) for f in fields(spec)}
+    return {key: value for key, value in plain.items() if value not in ([], {}, None)}

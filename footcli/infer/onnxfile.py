@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 # Message -> field number -> message in that field. Only the ways that lead to tensors.
-_WAYS: dict[str, dict[int, str]] = {
+_WIRE_TYPES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node", 11: "attribute"},
@@ -50,7 +50,7 @@ def _asks_for_files(message: memoryview, kind: str, depth: int) -> bool:
             number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
         ):
             return True
-        inner = _WAYS[kind].get(number)
+        inner = _WIRE_TYPES[kind].get(number)
         if inner and isinstance(value, memoryview) and _asks_for_files(value, inner, depth + 1):
             return True
     return False

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,10 +19,11 @@ from numpy.typing import NDArray
 
 from footcli.errors import InferenceError, SetupError
 from footcli.infer.contract import check_answers, pictures_of
-from footcli.infer.manifest import MAX_MODEL_BYTES, NAME
-from footcli.infer.onnxfile import fault
+from footcli.infer.model_file import bad_model, check_input, read_model
+from footcli.infer.onnx_text import error_line, printable
 from footcli.infer.spec import ModelSpec
 from footcli.system.cores import cpu_count
+from footcli.system.memory import memory_limit
 
 Device = Literal["auto", "cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -31,11 +31,6 @@ _SILENT = 4  # onnxruntime's log level "fatal"
 _TRIAL_PX = (
     64  # edge of the trial image where the model leaves it open; a multiple of every stride in use
 )
-# What onnxruntime says of a file that a newer one may read, with the file's number and its own
-_TOO_NEW = {
-    "IR version": r"IR version: (\d+).*max supported IR version: (\d+)",
-    "opset": r"Opset (\d+) is under .*till opset (\d+)",
-}
 _MAX_INPUT = 2**26  # numbers in one input; 64 channels of 1024 x 1024
 _OPENING_BYTES = (
     3 * 2**30
@@ -93,7 +88,7 @@ class Session:
                 "model_failed.run",
                 model=self.file,
                 shape=str(array.shape),
-                reason=_line(error),
+                reason=error_line(error),
             ) from error
 
 
@@ -123,37 +118,25 @@ def open_session(
             "device cuda: this onnxruntime has no CUDA: pip install onnxruntime-gpu, or use "
             "--device cpu"
         )
-    data = _read(path)
+    data = read_model(path)
     use_cuda = has_cuda and device != "cpu"
-    with _quiet_libraries(ort) if use_cuda else _memory_limit(_OPENING_BYTES):
+    with _quiet_libraries(ort) if use_cuda else memory_limit(_OPENING_BYTES):
         try:
             session = _open(ort, data, threads, [_CUDA, _CPU] if use_cuda else [_CPU])
-            _check(session, path, spec)
+            check_input(session, path, spec)
             opened = Session(session, path.name)
         except SetupError:
             raise
         # onnxruntime has no common root for its errors; names that are no UTF-8 raise as well
         except Exception as error:
-            raise _bad(path, _line(error)) from error
+            raise bad_model(path, error_line(error)) from error
         if device == "cuda" and opened.device != "cuda":
-            told = "device cuda: onnxruntime fell back to the CPU (driver, CUDA or cuDNN missing)"
-            raise SetupError(f"{told}: repair that, or use --device cpu")
+            problem = (
+                "device cuda: onnxruntime fell back to the CPU (driver, CUDA or cuDNN missing)"
+            )
+            raise SetupError(f"{problem}: repair that, or use --device cpu")
         _try(opened, path, spec)
     return opened
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise SetupError(f"{path}: no such model file")
-        if path.stat().st_size > MAX_MODEL_BYTES:
-            raise _bad(path, f"it is larger than {MAX_MODEL_BYTES >> 20} MB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise SetupError(f"{path}: cannot be read ({error.strerror})") from error
-    if reason := fault(data):
-        raise _bad(path, reason)
-    return data
 
 
 def _open(ort: Any, data: bytes, threads: int | None, providers: list[str]) -> Any:
@@ -181,26 +164,6 @@ def _options(ort: Any, threads: int | None) -> Any:
     return options
 
 
-def _check(session: Any, path: Path, spec: ModelSpec | None) -> None:
-    """The input must be one float32 image stack that the spec agrees with."""
-    inputs = session.get_inputs()
-    if len(inputs) != 1:
-        raise _bad(path, f"it has {len(inputs)} inputs, one is wanted")
-    shape = inputs[0].shape
-    if inputs[0].type != "tensor(float)":
-        raise _bad(path, f"its input is {inputs[0].type}, float32 is wanted")
-    if len(shape) != 4:
-        raise _bad(
-            path,
-            f"its input has {len(shape)} dimensions, 4 are wanted (images, channels, rows, "
-            "columns)",
-        )
-    if spec and isinstance(shape[1], int) and shape[1] != spec.input_channels:
-        raise _bad(
-            path, f"its input has {shape[1]} channels, the manifest says {spec.input_channels}"
-        )
-
-
 def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
     """Run it on small pictures and hold its answers against the entry; without one, on an empty
     picture, whatever it answers.
@@ -211,7 +174,7 @@ def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
         for x, free in zip(opened.shape, (1, channels, _TRIAL_PX, _TRIAL_PX), strict=True)
     ]
     if min(sizes) < 1 or math.prod(sizes) > _MAX_INPUT:
-        raise _bad(path, f"its input shape {sizes} makes no sense")
+        raise bad_model(path, f"its input shape {sizes} makes no sense")
     try:
         if spec is None:
             opened._call(np.zeros(sizes, np.float32))
@@ -219,9 +182,9 @@ def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
             _check_sizes(opened, spec)
             check_answers(spec, opened._call, opened.metadata)
     except InferenceError as error:
-        raise _bad(path, _line(error.__cause__ or error)) from error
+        raise bad_model(path, error_line(error.__cause__ or error)) from error
     except ValueError as error:
-        raise _bad(path, _printable(str(error))) from error
+        raise bad_model(path, printable(str(error))) from error
 
 
 def _check_sizes(opened: Session, spec: ModelSpec) -> None:
@@ -249,34 +212,6 @@ def _takes(fixed: Sequence[int | None], picture: Sequence[int]) -> bool:
     return all(size in (None, shown) for size, shown in zip(fixed, picture, strict=True))
 
 
-def _bad(path: Path, reason: str) -> SetupError:
-    return SetupError(
-        f"bad model {path.name}: {reason.rstrip('.')}, export it again or correct its entry in "
-        f"{NAME}"
-    )
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _line(error: BaseException) -> str:
-    """onnxruntime's message on one line, without its codes and not too long; it may quote names
-    from the file, so only what prints.
-    """
-    text = _printable(str(error)) or type(error).__name__
-    if isinstance(error, MemoryError) or re.search(r"bad_alloc|bfc_arena|allocate memory", text):
-        return "it asks for more memory than a model may have"
-    for what, pattern in _TOO_NEW.items():
-        if newer := re.search(pattern, text):
-            found, known = newer.groups()
-            return (
-                f"its {what} {found} is newer than this onnxruntime's {known}: pip install -U "
-                f"onnxruntime, or export it for {known}"
-            )
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", text)[:200]
-
-
 @contextlib.contextmanager
 def _quiet_libraries(ort: Any) -> Iterator[None]:
     """Let onnxruntime find CUDA's libraries in pip packages; it prints what it misses, which the
@@ -286,25 +221,3 @@ def _quiet_libraries(ort: Any) -> Iterator[None]:
         with contextlib.redirect_stdout(io.StringIO()):
             ort.preload_dlls()
     yield
-
-
-@contextlib.contextmanager
-def _memory_limit(extra_bytes: int) -> Iterator[None]:
-    """Let the process's address space grow by no more than that; nothing where the system has no
-    such limit.
-    """
-    try:
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except (ImportError, OSError):
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = pages * resource.getpagesize() + extra_bytes
-    ceiling = min(x for x in (soft, hard, wanted) if x != resource.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_AS, (ceiling, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -13,7 +13,7 @@ from scipy import ndimage
 from footcli.domain import Plane
 from footcli.geometry import AnyFloat, Array, apply
 from footcli.infer.prepare import AIR_HU, window
-from footcli.infer.spec import VIEW_MM
+from footcli.infer.spec_checks import VIEW_MM
 from footcli.kinds import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
@@ -178,7 +178,7 @@ def _reach(
     return float(along.min()) - 3.0, float(along.max()) + 3.0
 
 
-def third(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:
+def point_depth(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:
     """Depth (foot mm) of a point of the view from the masks of the bones it belongs to; None where
     one of them is not in view.
     """

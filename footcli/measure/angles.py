@@ -15,15 +15,8 @@ from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply
 from footcli.kinds import AGREE_DEG, ANGLE, ANGLES, MEASURES, landmark_names
 from footcli.levels import MIN_SCORE
-from footcli.measure.points import (
-    LEAST_ML,
-    UNUSABLE,
-    BonePoints,
-    Found,
-    Toe,
-    bones_in_frame,
-    key_points,
-)
+from footcli.measure.bone_points import LEAST_ML, UNUSABLE, BonePoints, Found, bones_in_frame
+from footcli.measure.points import Toe, key_points
 from footcli.text.lines import Line
 
 # of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
@@ -39,7 +32,7 @@ BEYOND_MM = (
 
 
 def measure_masks(frame: FootFrame) -> tuple[Measurement, ...]:
-    """The five angles from the masks of a frame alone, in names.ANGLES order."""
+    """The five angles from the masks of a frame alone, in kinds.ANGLES order."""
     return measure_both((), mask_points(frame), frame)[len(ANGLES) : 2 * len(ANGLES)]
 
 
@@ -49,7 +42,7 @@ def measure_landmarks(
     *,
     missing: Mapping[str, Line] | None = None,
 ) -> tuple[Measurement, ...]:
-    """The five angles from the network's points, in names.ANGLES order.
+    """The five angles from the network's points, in kinds.ANGLES order.
 
     missing: point name -> why there is none.
     """

@@ -11,7 +11,7 @@ from scipy import ndimage
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply, rotation, unit
 from footcli.kinds import BONE_ID
-from footcli.measure.mean_bone import lay
+from footcli.measure.mean_bone import register_bone
 from footcli.text.lines import Line
 
 BONE = "phalanx_prox1"  # its name in the mean foot's table
@@ -70,10 +70,12 @@ def phalanx(
         return NOT_FOUND
     none, full = float(np.median(soft)), float(np.median(grey[metatarsal]))
     density = np.where(there & (named == 0), (grey - none) / max(full - none, 1.0), 0.0)
-    way = _way(at[ndimage.binary_fill_holes(ndimage.binary_closing(density > DENSE))], head - base)
-    if way is None:
+    direction = _direction(
+        at[ndimage.binary_fill_holes(ndimage.binary_closing(density > DENSE))], head - base
+    )
+    if direction is None:
         return NOT_FOUND
-    along, off = _tube(at, way)
+    along, off = _tube(at, direction)
     if not there[(off < RAY_MM) & (along > RAY_FROM_MM) & (along < RAY_TO_MM)].all():
         return OUTSIDE
     solid = (density > DENSE) & (along > FROM_MM) & (along < TO_MM) & (off < TUBE_MM)
@@ -84,16 +86,19 @@ def phalanx(
     solid = pieces == sizes.argmax() + 1
     if (ndimage.binary_dilation(solid, iterations=RIM_MM) & ~there).any():
         return OUTSIDE
-    turn = _turn(way, np.array([0.0, 1.0, 0.0]))  # as it lies in the mean foot, roughly
-    laid = lay(BONE, at[solid & ~ndimage.binary_erosion(solid)] @ turn.T)
-    ends = laid.point("base_centre") @ turn + head, laid.point("head_centre") @ turn + head
+    turn = _turn(direction, np.array([0.0, 1.0, 0.0]))  # as it lies in the mean foot, roughly
+    registered = register_bone(BONE, at[solid & ~ndimage.binary_erosion(solid)] @ turn.T)
+    ends = (
+        registered.point("base_centre") @ turn + head,
+        registered.point("head_centre") @ turn + head,
+    )
     if np.linalg.norm(ends[1] - ends[0]) < SHORTEST_MM:  # what is left of it, or another toe
         ahead = (at @ unit(head - base) > RAY_FROM_MM) & (np.linalg.norm(at, axis=-1) < RAY_TO_MM)
         return NOT_FOUND if there[ahead].all() else OUTSIDE
     return ends
 
 
-def _way(bone: Array, along: Array) -> Array | None:
+def _direction(bone: Array, along: Array) -> Array | None:
     """The direction from the metatarsal's head in which most bone (N, 3) lies, of those that a toe
     can take, straight ones first.
 
@@ -107,17 +112,17 @@ def _way(bone: Array, along: Array) -> Array | None:
             float(np.exp(-((yaw / STRAIGHT_DEG) ** 2))),
         )
         for pitch in np.radians(PITCH_DEG):
-            way = np.array([*(level[:2] * np.cos(pitch)), np.sin(pitch)])
-            t, off = _tube(bone, way)
+            direction = np.array([*(level[:2] * np.cos(pitch)), np.sin(pitch)])
+            t, off = _tube(bone, direction)
             count = counts * np.count_nonzero((off < RAY_MM) & (t > RAY_FROM_MM) & (t < RAY_TO_MM))
             if count > best:
-                best, found = count, way
+                best, found = count, direction
     return found
 
 
-def _tube(points: Array, way: Array) -> tuple[Array, Array]:
+def _tube(points: Array, direction: Array) -> tuple[Array, Array]:
     """How far along a direction points (..., 3) lie, and how far off it."""
-    along = points @ way
+    along = points @ direction
     return along, np.sqrt(np.maximum((points**2).sum(-1) - along**2, 0.0))
 
 

@@ -1,5 +1,5 @@
-"""The mean foot's bone laid onto a mask: it brings along the points that no extreme of the mask
-tells, a body's or a head's centre.
+"""The mean foot's bone registered to a mask: it brings along the points that no extreme of the
+mask gives, the centre of a body or of a head.
 
 Iterated closest points (Besl and McKay, IEEE TPAMI 1992), both ways, rigid, then similar, then
 affine; last a shift about each point.
@@ -23,14 +23,13 @@ NEAR_MM, SHIFT_STEPS = (
     8.0,
     10,
 )  # sd of the weights of the surface about a point, and steps of its own shift
-TIBIA_END_MM = (
-    20.0  # of the tibia only this much above its plafond is laid: how far up a scan reaches differs
-)
+# Of the tibia only this much above its plafond is registered: how far up a scan reaches differs
+TIBIA_END_MM = 20.0
 FAR_MM = 3.0  # pairs nearer than this always count towards a shift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Laid:
+class Registered:
     """A mean bone on a mask, all in foot mm.
 
     template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: the
@@ -55,9 +54,9 @@ class Laid:
         return np.asarray(at + shift)
 
 
-def lay(name: str, surface: Array) -> Laid:
-    """Lay the bone `name` of the mean foot onto a mask's surface (M, 3), foot frame mm, in which it
-    stands roughly as in the mean foot.
+def register_bone(name: str, surface: Array) -> Registered:
+    """Register the bone `name` of the mean foot to a mask's surface (M, 3), foot frame mm, in which
+    it stands roughly as in the mean foot.
     """
     template, mask = _template(name), _even(surface)
     tree = cKDTree(mask)
@@ -79,7 +78,7 @@ def lay(name: str, surface: Array) -> Laid:
             else:
                 matrix, shift = solve(np.concatenate([template, template[mine]]), wanted, weight)
     marks = reference_foot()[name]
-    return Laid(
+    return Registered(
         template @ matrix.T + shift,
         {k: matrix @ marks.point(k) + shift for k in marks.landmarks},
         tree,

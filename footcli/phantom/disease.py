@@ -11,30 +11,18 @@ from footcli.anatomy.template import Bone, reference_foot
 from footcli.angles import true_angles
 from footcli.geometry import rotation
 from footcli.kinds import FURTHER
-from footcli.phantom.lesions import MAKERS, Lesions, afflicted, ankle_space_mm, mimics
-from footcli.phantom.subject import (
-    Region,
-    Spot,
-    Stance,
-    Subject,
-    bend_shaft,
-    close_ankle,
-    stand,
-    vary,
-)
+from footcli.phantom.lesions import Lesions
+from footcli.phantom.makers import MAKERS
+from footcli.phantom.mimics import mimics
+from footcli.phantom.severity import afflicted, ankle_space_mm
+from footcli.phantom.stance import Stance, close_ankle, stand
+from footcli.phantom.subject import Region, Spot, Subject, bend_shaft, vary
 from footcli.phantom.truth import further, landmarks
 
-DISEASES = (
-    "normal",
-    "flat_foot",
-    "cavus_foot",
-    "hallux_valgus",
-    "ankle_arthritis",
-    "olt",
-    "accessory_navicular",
-    "tarsal_coalition",
-)
-MIX = (0.16, 0.13, 0.11, 0.12, 0.12, 0.12, 0.12, 0.12)
+DISEASES = ("normal", *MAKERS)
+_SHARES = [disease.share for disease in MAKERS.values()]
+MIX = (round(1 - sum(_SHARES), 6), *_SHARES)
+"""The share of the subjects that get each of DISEASES."""
 ARCH = (0.7, 1.6)  # how much flatter, or higher, than a healthy foot's the arch is in disease
 # Angle -> the part of the stance that turns it, and mean, sd, least and largest value (deg) of a
 # foot that is healthy in that angle: within the cut-offs of the general profile. The bones' own
@@ -80,7 +68,9 @@ def draw_subject(
     foot = _bones(rng, more, spread)
     ill = np.random.default_rng([seed, 73])
     severity = _severity(ill, subtle)
-    stance = afflicted(_spread(_stance(disease, rng, subtle), spread, more), disease, severity, ill)
+    stance = afflicted(
+        _widened(_stance(disease, rng, subtle), spread, more), disease, severity, ill
+    )
     for name in ("tibia", "fibula"):
         foot[name] = bend_shaft(foot[name], stance.bend)
     if by_definition:
@@ -89,7 +79,7 @@ def draw_subject(
     close_ankle(foot, ankle_space_mm(disease, severity, ill))
     lesions: Lesions = []
     spots: list[Spot] = []
-    stage = MAKERS[disease](foot, ill, severity, lesions, spots) if disease in MAKERS else ""
+    stage = MAKERS[disease].make(foot, ill, severity, lesions, spots) if disease in MAKERS else ""
     spots += _bone_islands(foot, rng)
     if with_mimics:
         spots += mimics(foot, np.random.default_rng([seed, 74]))
@@ -154,7 +144,7 @@ def _stance(disease: str, rng: np.random.Generator, subtle: bool | None) -> Stan
     )
 
 
-def _spread(stance: Stance, by: float, rng: np.random.Generator) -> Stance:
+def _widened(stance: Stance, by: float, rng: np.random.Generator) -> Stance:
     """A stance further from the mean: a flatter or higher arch with all that goes with it, the heel
     in varus or valgus by itself.
     """

@@ -8,32 +8,30 @@ forward, z up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from footcli.anatomy.template import Bone, Tube, surface_points
-from footcli.geometry import Array, rotation, unit
+from footcli.geometry import rotation, unit
 from footcli.kinds import ARCH
-from footcli.phantom.subject import HEIGHTS, Region, Spot, Stance, inside
+from footcli.phantom.lesion_sites import Foot, arch, bridges, toe_joint
+from footcli.phantom.mimics import pebble
+from footcli.phantom.severity import takakura
+from footcli.phantom.stance import HEIGHTS, inside
+from footcli.phantom.subject import Region, Spot
 
-Foot = dict[str, Bone]
 Lesions = list[tuple[str, Region]]
 Maker = Callable[[Foot, np.random.Generator, float, Lesions, list[Spot]], str]
 """(foot, rng, severity, lesions, spots) -> the stage; adds to what it is given."""
 UP = np.array([0.0, 0.0, 1.0])
-ARCH_BONES = ("Talus", "1st Metatarsal")
-# beyond talus and ray, so that a slice 20 degrees askew of the foot still shows the arch from end
-# to end
-ARCH_BESIDE_MM = 60.0
 
 
 def hallux_valgus(
     foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]
 ) -> str:
     """The joint of the great toe; the stance has turned it."""
-    lesions.append(("Hallux Valgus", Region(_toe_joint(foot), np.array([17.0, 22.0, 13.0]), n=8)))
+    lesions.append(("Hallux Valgus", Region(toe_joint(foot), np.array([17.0, 22.0, 13.0]), n=8)))
     return ""
 
 
@@ -43,7 +41,7 @@ def flat_or_cavus(
     """The arch, which the stance has made; in the lateral view from talus to the head of the 1st
     metatarsal.
     """
-    lesions.append((ARCH, _arch(foot)))
+    lesions.append((ARCH, arch(foot)))
     return ""
 
 
@@ -151,7 +149,7 @@ def tarsal_coalition(
     place = str(
         rng.choice(("middle facet", "posterior facet", "calcaneonavicular"), p=(0.3, 0.25, 0.45))
     )
-    start, end = _bridges(foot)[place]
+    start, end = bridges(foot)[place]
     other = "navicular" if place == "calcaneonavicular" else "talus"
     along = unit(end - start + 0.1 * UP)
     across = unit(
@@ -237,156 +235,3 @@ def ankle_arthritis(
             )
     lesions.append(("Ankle Arthritis", Region(centre, np.array([half + 4, 14.0, 9.0]), n=8)))
     return f"Takakura {stage}"
-
-
-MAKERS: Mapping[str, Maker] = {
-    "hallux_valgus": hallux_valgus,
-    "olt": olt,
-    "accessory_navicular": accessory_navicular,
-    "tarsal_coalition": tarsal_coalition,
-    "ankle_arthritis": ankle_arthritis,
-    "flat_foot": flat_or_cavus,
-    "cavus_foot": flat_or_cavus,
-}
-
-
-def takakura(severity: float) -> int:
-    """Stage 1 (the space is kept) to 4 (contact all over)."""
-    return min(4, 1 + int(4 * severity))
-
-
-def afflicted(stance: Stance, disease: str, severity: float, rng: np.random.Generator) -> Stance:
-    """The stance that goes with a disease of some severity: how far the toe turns, how far the
-    ankle joint tilts.
-    """
-    if disease == "hallux_valgus":
-        return replace(
-            stance,
-            hallux=9 + 26 * severity + rng.normal(0, 1.5),
-            intermetatarsal=1 + 7 * severity + rng.normal(0, 1),
-        )
-    if disease == "ankle_arthritis":
-        tilt = (0.0, 3.0, 5.0, 3.0)[takakura(severity) - 1]
-        return replace(stance, tilt=tilt * rng.uniform(0.7, 1.3) + rng.normal(0, 0.6))
-    return stance
-
-
-def ankle_space_mm(disease: str, severity: float, rng: np.random.Generator) -> float:
-    """Width of the ankle joint; in health about 2.5, sd 0.5; below nothing for contact.
-
-    Source: medial 2.56 (0.50), lateral 2.45 (0.55) mm, PMC2706360.
-    """
-    if disease != "ankle_arthritis":
-        return float(np.clip(rng.normal(2.5, 0.45), 1.6, 3.6))
-    return float(
-        rng.uniform(*((2.0, 3.0), (1.0, 1.6), (-0.2, 0.5), (-2.5, -1.5))[takakura(severity) - 1])
-    )
-
-
-def sites(foot: Mapping[str, Bone]) -> dict[str, tuple[Array, ...]]:
-    """Label -> where such a lesion would lie, in any foot, (3,) each."""
-    talus = foot["talus"]
-    edges = talus.point("dome_medial_edge"), talus.point("dome_lateral_edge")
-    return {
-        "Hallux Valgus": (_toe_joint(foot),),
-        "OLT": edges,
-        "Accessory Navicular": (foot["navicular"].point("medial_most"),),
-        "Tarsal Coalition": tuple((start + end) / 2 for start, end in _bridges(foot).values()),
-        "Ankle Arthritis": ((edges[0] + edges[1]) / 2,),
-        ARCH: (_arch(foot).centre,),
-    }
-
-
-def mimics(foot: Foot, rng: np.random.Generator) -> list[Spot]:
-    """What a healthy foot may have: os trigonum, os peroneum (added to the foot), a heel spur, more
-    vessels and islands of bone.
-    """
-    spots = []
-    like = foot["sesamoid_medial"]
-    if rng.random() < 0.2:
-        radii = rng.uniform(2.0, 4.5) * np.array([1.2, 0.9, 0.8])
-        behind = foot["talus"].point("posterior_point") + np.array(
-            [0, -(radii[1] + rng.uniform(0.8, 2.0)), -1.0]
-        )
-        foot["os_trigonum"] = pebble("os_trigonum", behind, radii, like, rng)
-    if rng.random() < 0.2:
-        radii = rng.uniform(1.5, 3.5) * np.array([1.0, 1.3, 0.8])
-        under = foot["cuboid"].point("lowest") + np.array(
-            [-4.0, rng.normal(0, 4), -(radii[2] + rng.uniform(0.8, 2.0))]
-        )
-        foot["os_peroneum"] = pebble("os_peroneum", under, radii, like, rng)
-    if rng.random() < 0.3:
-        reach = rng.uniform(3, 7)
-        at = foot["calcaneus"].point("lowest_tuberosity") + np.array(
-            [rng.normal(0, 3), 4 + reach, 2.5]
-        )
-        spots.append(
-            Spot("bridge", Region(at, np.array([rng.uniform(2, 5), reach, 1.6])), ("calcaneus",))
-        )
-    for name in rng.choice(
-        ("talus", "tibia", "calcaneus", "navicular", "metatarsal1"), size=int(rng.integers(0, 4))
-    ):
-        bone, turn = foot[str(name)], rotation(rng.normal(size=3), rng.uniform(0, 90))
-        canal = rng.random() < 0.6
-        radii = np.array([0.6, 0.6, rng.uniform(3, 8)]) if canal else rng.uniform(0.8, 2.5, 3)
-        spots.append(
-            Spot(
-                "lucent" if canal else "sclerotic",
-                Region(bone.pos + rng.normal(0, 7, 3), radii, turn),
-                (bone.name,),
-            )
-        )
-    return spots
-
-
-def pebble(name: str, centre: Array, radii: Array, like: Bone, rng: np.random.Generator) -> Bone:
-    """A small round bone of its own, made from a tube that swells and closes."""
-    s = np.linspace(0, 1, 9)
-    width = np.sqrt(np.maximum(1 - (2 * s - 1) ** 2, 0.02))
-    zero = np.zeros_like(s)
-    sections = np.stack(
-        [zero, zero, width * radii[1], width * radii[2], zero, zero + rng.uniform(1.9, 2.6)]
-    )
-    axes = rotation(rng.normal(size=3), rng.uniform(0, 180))
-    return Bone(
-        name, centre, axes, np.ones(3), Tube((-radii[0], radii[0]), s, sections), (), {}, like.bumps
-    )
-
-
-def _toe_joint(foot: Mapping[str, Bone]) -> Array:
-    return np.asarray(
-        (foot["metatarsal1"].point("head_centre") + foot["phalanx_prox1"].point("base_centre")) / 2
-    )
-
-
-def _bridges(foot: Mapping[str, Bone]) -> dict[str, tuple[Array, Array]]:
-    """Where coalitions lie: the calcaneus' and the other bone's point that they join."""
-    calcaneus, middle = (
-        foot["calcaneus"],
-        foot["calcaneus"].point("sustentaculum_medial") + np.array([-5.0, 0, 2.0]),
-    )
-    places = {
-        "middle facet": (middle, "talus"),
-        "posterior facet": ((middle + calcaneus.point("highest_posterior_facet")) / 2, "talus"),
-        "calcaneonavicular": (calcaneus.point("anterior_superior_process"), "navicular"),
-    }
-    found = {}
-    for name, (at, other) in places.items():
-        start = _nearest(surface_points(calcaneus), at)
-        found[name] = start, _nearest(surface_points(foot[other]), start)
-    return found
-
-
-def _nearest(points: Array, at: Array) -> Array:
-    return np.asarray(points[((points - at) ** 2).sum(1).argmin()])
-
-
-def _arch(foot: Mapping[str, Bone]) -> Region:
-    """Around the medial ray, from talus to the head of the 1st metatarsal; it counts in sagittal
-    slices that show one of ARCH_BONES.
-    """
-    back, front = foot["talus"].point("posterior_point"), foot["metatarsal1"].point("head_centre")
-    top = foot["talus"].point("trochlea_top")[2]
-    centre = np.array([(foot["talus"].pos[0] + front[0]) / 2, (back[1] + front[1]) / 2, top / 2])
-    wide = abs(float(foot["talus"].pos[0] - front[0])) / 2 + ARCH_BESIDE_MM
-    return Region(centre, np.array([wide, (front[1] - back[1]) / 2, top / 2]), n=8)

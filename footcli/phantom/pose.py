@@ -11,7 +11,8 @@ import numpy as np
 
 from footcli.anatomy.template import Bone, distance, surface_points
 from footcli.geometry import Array, apply, rotation
-from footcli.phantom.subject import Spot, Subject, X, ankle_axis
+from footcli.phantom.stance import X, ankle_axis
+from footcli.phantom.subject import Spot, Subject
 
 LEG = ("tibia", "fibula")
 LEG_POINTS = ("HAA_Line1", "MTASA_Line1")  # landmarks on the tibia; the others go with the foot

@@ -15,10 +15,11 @@ from scipy import ndimage
 from footcli.angles import SHAFT_RIM_MM, SHAFT_TOP_MM
 from footcli.geometry import Array, rotation
 from footcli.kinds import ARCH, BONE_ID, LESIONS
-from footcli.phantom.lesions import ARCH_BONES
-from footcli.phantom.raster import Raster, make_grid, rasterize
+from footcli.phantom.grid import make_grid
+from footcli.phantom.lesion_sites import ARCH_BONES
+from footcli.phantom.raster import Raster, rasterize
 from footcli.phantom.subject import Subject
-from footcli.phantom.tissue import draw_look, hounsfield
+from footcli.phantom.tissue import draw_appearance, hounsfield
 from footcli.phantom.truth import landmarks
 
 F32 = NDArray[np.float32]
@@ -128,7 +129,7 @@ def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:
 
 
 def _paint(raster: Raster, rng: np.random.Generator) -> F32:
-    look = draw_look(rng, raster.pieces)
+    look = draw_appearance(rng, raster.pieces)
     mm = raster.grid.spacing_mm
     weights = rng.dirichlet(np.ones(3)) * 1.4
     patches = noise(raster.grid.shape, rng.uniform(6, 16) / mm, rng)
@@ -151,7 +152,12 @@ def _paint(raster: Raster, rng: np.random.Generator) -> F32:
             patch_hu=look.patch_hu,
         )
         out[part] = hounsfield(
-            np, here, raster.depth[part], skin[part], raster.tissue[part], texture, patches[part]
+            np,
+            here,
+            raster.depth[part],
+            skin[part],
+            raster.tissue[part],
+            (texture, patches[part]),
         )
     return out
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TEST_SEEDS: tuple[int, ...] = tuple(
     range(101, 125)
-)  # the 24 subjects behind the numbers in README and model cards
+)  # the 24 subjects behind the figures in models/figures.md
 TEST_SHAPED: tuple[int, ...] = TEST_SEEDS[16:]  # of these, the ones that wear TEST_SHAPES
 TUNE_SEEDS: tuple[int, ...] = tuple(
     range(5001, 5013)

@@ -27,7 +27,7 @@ AIR_HU = -1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Appearance:
     """A person's tissue under one scanner.
 
     tables: (5, pieces + 1) cortex mm, cortex HU, marrow HU, hollow mm, hollow HU by piece id.
@@ -41,7 +41,7 @@ class Look:
     patch_hu: float
 
 
-def draw_look(rng: np.random.Generator, pieces: tuple[str, ...]) -> Look:
+def draw_appearance(rng: np.random.Generator, pieces: tuple[str, ...]) -> Appearance:
     """A random look within the ranges of a wide population of people and scanners."""
     base, strength = rng.uniform(20, 420), rng.uniform(600, 1650)
     hollow = rng.uniform(50, 330) if rng.random() < 0.5 else 0.0
@@ -56,7 +56,7 @@ def draw_look(rng: np.random.Generator, pieces: tuple[str, ...]) -> Look:
             rng.uniform(3, 7),
             hollow,
         )
-    return Look(
+    return Appearance(
         tables,
         rng.uniform(20, 90),
         rng.uniform(-140, -50),
@@ -72,14 +72,15 @@ def soft_step(xp: Any, x: Any) -> Any:
 
 
 def hounsfield(
-    xp: Any, look: Any, depth: Any, skin: Any, tissue: Any, texture: Any, patch: Any
+    xp: Any, look: Any, depth: Any, skin: Any, tissue: Any, noise: tuple[Any, Any]
 ) -> Any:
     """HU at points.
 
     look: the rows of Look.tables taken at each point's piece, (5, ...), and the scalars, as a
-    namespace with the same names. depth, skin (mm), tissue (-1..1) as in Raster; texture, patch:
-    noise of unit variance, fine and coarse.
+    namespace with the same names. depth, skin (mm), tissue (-1..1) as in Raster; noise: of unit
+    variance, fine and coarse.
     """
+    texture, patch = noise
     cortex_mm, cortex_hu, marrow_hu, hollow_mm, hollow_hu = look.tables
     wall = soft_step(xp, (cortex_mm * (1 + 0.3 * patch) - depth) / 0.35)
     marrow = (

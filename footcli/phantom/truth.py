@@ -12,7 +12,7 @@ from footcli.anatomy.template import Bone, distance, surface_points
 from footcli.angles import PLACES, SHAFT_TOP_MM, square_to
 from footcli.geometry import Array
 from footcli.kinds import landmark_names
-from footcli.phantom.subject import HEIGHTS, inside
+from footcli.phantom.stance import HEIGHTS, inside
 
 
 def shaft_low_mm(top_mm: float) -> float:
@@ -23,7 +23,8 @@ def shaft_low_mm(top_mm: float) -> float:
 
 
 def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> dict[str, Array]:
-    """The key points of the five angles, foot frame mm, floor z = 0; definitions as in the README.
+    """The key points of the five angles, foot frame mm, floor z = 0; definitions:
+    footcli/measure/ANGLES.md.
 
     shaft_top_mm: height above the plafond of the upper point of the tibial axis (lower where the
     scan ends lower).

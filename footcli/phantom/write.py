@@ -20,29 +20,10 @@ from footcli.dataset.clinical import Clinical, write_clinical
 from footcli.dataset.outlines import polygons_of_mask
 from footcli.domain import Plane
 from footcli.geometry import Array, slice_of
-from footcli.kinds import BONES, LESION, LESIONS
+from footcli.kinds import BONES, FINDING, LESION, LESIONS
 from footcli.phantom.scanner import Scan
 from footcli.system.files import write_atomic
 
-GROUP = {
-    "normal": "N",
-    "flat_foot": "FD",
-    "cavus_foot": "FD",
-    "hallux_valgus": "FD",
-    "ankle_arthritis": "AD",
-    "olt": "AD",
-    "accessory_navicular": "AD",
-    "tarsal_coalition": "AD",
-}
-DETAIL = {
-    "flat_foot": "Flatfoot",
-    "cavus_foot": "Cavus",
-    "hallux_valgus": "Hallux Valgus",
-    "ankle_arthritis": "Ankle Arthritis",
-    "olt": "OLT",
-    "accessory_navicular": "Accessory Navicular",
-    "tarsal_coalition": "Tarsal Coalition",
-}
 INSTITUTION = "S00"  # no institution: synthetic
 # For each plane: array axes (z, y, x) of slice, rows, columns
 AXES = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (2, 0, 1)}
@@ -50,7 +31,7 @@ AXES = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (2, 0, 1)}
 
 def case_name(seed: int, disease: str) -> str:
     """The case id of a synthetic subject."""
-    return f"{GROUP[disease]}{seed:08d}"
+    return f"{FINDING[disease].group}{seed:08d}"
 
 
 def write_case(
@@ -64,7 +45,8 @@ def write_case(
     Raises OSError.
     """
     disease = scan.subject.diseases[0]
-    case, group, side = case_name(seed, disease), GROUP[disease], scan.subject.side
+    case, group, side = case_name(seed, disease), FINDING[disease].group, scan.subject.side
+    written = FINDING[disease].clinical_name
     stem = f"A_{INSTITUTION}_{group}_{seed:010d}_ST01_{side}"
     source, label = root / "1.원천데이터" / group / case, root / "2.라벨링데이터" / group / case
     clinical = Clinical(
@@ -72,7 +54,7 @@ def write_case(
         float(scan.subject.age_years),
         scan.subject.sex,
         (group,),
-        (f"{DETAIL[disease]} (synthetic)",) if disease in DETAIL else (),
+        (f"{written} (synthetic)",) if written else (),
     )
     write_clinical(source / "CLINICALINFO" / f"{stem}.json", clinical)
     top = scan.hu.shape[0] - 1

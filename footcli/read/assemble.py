@@ -29,7 +29,7 @@ JITTER = 0.25
 """Steps that a slice may lie off the regular grid before the stack counts as uneven; rounded
 positions stay well below.
 """
-SAME_PLACE = 1e-3
+SAME_POSITION = 1e-3
 """Slices nearer than this (mm, or slice numbers) are at the same position."""
 LOST = frozenset(("truncated", "corrupt_header", "too_deep", "too_large", "io_error"))
 """Why a file that began like an image was left out."""
@@ -38,7 +38,7 @@ VOLUME_LIMIT = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stack:
+class SliceStack:
     """Slices on a regular grid. hu: int16 (n, rows, columns).
 
     Slice k lies at start + k * step, in the unit of the places given.
@@ -51,8 +51,8 @@ class Stack:
 
 
 def assemble(
-    slices: list[Slice], places: NDArray[np.float64], log: Log, where: Callable[[float], str]
-) -> Stack:
+    slices: list[Slice], positions: NDArray[np.float64], log: Log, where: Callable[[float], str]
+) -> SliceStack:
     """Decode slices and put them on a regular grid, in order of their places (mm along the normal,
     or slice numbers).
 
@@ -60,22 +60,22 @@ def assemble(
     interpolation, both with a notice. Raises ReadError too_few_slices, too_large,
     ambiguous_position, uneven_spacing, missing_slices, and what decoding raises.
     """
-    order = sorted(range(len(slices)), key=lambda i: (places[i], slices[i].name))
-    slices, places = [slices[i] for i in order], places[order]
+    order = sorted(range(len(slices)), key=lambda i: (positions[i], slices[i].name))
+    slices, positions = [slices[i] for i in order], positions[order]
     _enough(len(slices), log)
     hu, good = _decode(slices, log)
-    keep = _without_copies(hu, places, np.flatnonzero(good), slices, log)
+    keep = _without_copies(hu, positions, np.flatnonzero(good), slices, log)
     _enough(len(keep), log)
     _warn_of_lost(log)
-    names, places = [slices[i].name for i in keep], places[keep]
+    names, positions = [slices[i].name for i in keep], positions[keep]
     if len(keep) < len(slices):
         hu = hu[keep]
-    start, step, at = _lattice(places)
+    start, step, at = _lattice(positions)
     total = int(at[-1]) + 1
     if total > len(names):
-        _report_gaps(at, places, total, log, where)
+        _report_gaps(at, positions, total, log, where)
         hu, names = _filled(hu, names, at, total)
-    return Stack(hu, tuple(names), start, step)
+    return SliceStack(hu, tuple(names), start, step)
 
 
 def _enough(number: int, log: Log) -> None:
@@ -126,22 +126,24 @@ def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[n
 def _warn_of_pixels(slices: list[Slice], clipped: int, log: Log) -> None:
     tags = [piece.tags for piece in slices]
     headers = [piece.header for piece in slices]
-    bare = [tag for tag in tags if tag.slope is None or tag.intercept is None]
-    if bare:
-        log.warn("no_rescale", count=len(bare))
-    if clipped:
-        log.warn("hu_clipped", count=clipped)
-    if "MONOCHROME1" in {header.photometric.upper() for header in headers}:
-        log.warn("monochrome1")
-    if any(header.burned_in for header in headers):
-        log.warn("burned_in")
-    if any(header.syntax_guessed for header in headers):
-        log.warn("syntax_guessed")
+    bare = sum(tag.slope is None or tag.intercept is None for tag in tags)
+    counts = {"no_rescale": bare, "hu_clipped": clipped}
+    for code, count in counts.items():
+        if count:
+            log.warn(code, count=count)
+    seen = {
+        "monochrome1": any(header.photometric.upper() == "MONOCHROME1" for header in headers),
+        "burned_in": any(header.burned_in for header in headers),
+        "syntax_guessed": any(header.syntax_guessed for header in headers),
+    }
+    for code, is_so in seen.items():
+        if is_so:
+            log.warn(code)
 
 
 def _without_copies(
     hu: NDArray[np.int16],
-    places: NDArray[np.float64],
+    positions: NDArray[np.float64],
     good: NDArray[np.intp],
     slices: list[Slice],
     log: Log,
@@ -149,7 +151,7 @@ def _without_copies(
     """Indices to keep: one of each set of equal slices at one place."""
     keep: list[int] = []
     for i in good:
-        if keep and places[i] - places[keep[-1]] < SAME_PLACE:
+        if keep and positions[i] - positions[keep[-1]] < SAME_POSITION:
             if not np.array_equal(hu[i], hu[keep[-1]]):
                 first, second = slices[keep[-1]].name, slices[i].name
                 raise ReadError("ambiguous_position", first=first, second=second)
@@ -160,17 +162,17 @@ def _without_copies(
     return np.asarray(keep, np.intp)
 
 
-def _lattice(places: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int64]]:
+def _lattice(positions: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int64]]:
     """Start, step and whole grid indices (first 0) of increasing places.
 
     Raises ReadError uneven_spacing.
     """
-    gaps = np.diff(places)
+    gaps = np.diff(positions)
     step = float(np.median(gaps))
     hops = np.where(gaps <= GAP * step, 1, np.rint(gaps / step)).astype(np.int64)
     at = np.concatenate([[0], np.cumsum(hops)])
-    step, start = (float(v) for v in np.polyfit(at, places, 1))
-    off = float(np.abs(places - (start + step * at)).max()) / step
+    step, start = (float(v) for v in np.polyfit(at, positions, 1))
+    off = float(np.abs(positions - (start + step * at)).max()) / step
     if off > JITTER:
         raise ReadError("uneven_spacing", least=float(gaps.min()), most=float(gaps.max()))
     return round(start, 6), round(step, 6), at
@@ -178,14 +180,14 @@ def _lattice(places: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int6
 
 def _report_gaps(
     at: NDArray[np.int64],
-    places: NDArray[np.float64],
+    positions: NDArray[np.float64],
     total: int,
     log: Log,
     where: Callable[[float], str],
 ) -> None:
     holes = [
         (float(a), float(b), int(j - i - 1))
-        for (i, j), (a, b) in zip(pairwise(at), pairwise(places), strict=True)
+        for (i, j), (a, b) in zip(pairwise(at), pairwise(positions), strict=True)
         if j - i > 1
     ]
     missing = total - len(at)

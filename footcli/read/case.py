@@ -18,8 +18,8 @@ from footcli.read.patient import (
     affine_of,
     axes_of,
     check_tilt,
-    places_along,
     positions,
+    positions_along,
     tags_of,
 )
 
@@ -63,7 +63,7 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
         raise ReadError("no_spacing.needed")
     at = positions(slices)
     check_tilt(at, axes, min(pixel))
-    stack = assemble(slices, places_along(at, axes.normal), log, lambda place: f"{place:.1f} mm")
+    stack = assemble(slices, positions_along(at, axes.normal), log, lambda place: f"{place:.1f} mm")
     affine = affine_of(stack, axes, pixel, axes.normal, at)
     tags = tags_of([piece.header for piece in slices])
     return Volume(

@@ -45,7 +45,7 @@ def decode_frame(data: bytes, header: Header) -> NDArray[Any]:
             continue
         except (KeyboardInterrupt, SystemExit, ReadError):
             raise
-        except BaseException:  # a panic in a Rust codec is no Exception
+        except BaseException:  # noqa: BLE001 - a panic in a Rust codec is no Exception
             raise ReadError("pixel_corrupt.decode", file=header.name) from None
         if values.shape != (header.rows, header.columns):
             raise ReadError("geometry_mismatch.decoded", file=header.name)

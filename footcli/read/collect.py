@@ -13,7 +13,7 @@ from footcli.errors import ReadError
 from footcli.read.frame_tags import FrameTags
 from footcli.read.headers import Header, read_header
 from footcli.read.source import Skip
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 from footcli.text.lines import Line, Value
 
 SAME_DIRECTION = 1e-3
@@ -29,10 +29,12 @@ class Slice:
 
     @property
     def tags(self) -> FrameTags:
+        """The tags of this slice's own frame."""
         return self.header.frames[self.index]
 
     @property
     def name(self) -> str:
+        """The file stem, with the frame where the file holds several."""
         stem = safe_text(self.header.path.stem)
         return stem if len(self.header.frames) == 1 else f"{stem}:{self.index + 1:04d}"
 
@@ -70,8 +72,8 @@ def check_one_patient(headers: Iterable[Header]) -> None:
     """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone
     says little ("0", "ANON").
     """
-    for said in zip(*(header.patient for header in headers), strict=True):
-        if len(set(said) - {""}) > 1:
+    for stated in zip(*(header.patient for header in headers), strict=True):
+        if len(set(stated) - {""}) > 1:
             raise ReadError("mixed_patients.images")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from footcli.errors import ReadError
 from footcli.read import elements as e
 from footcli.read.source import UNDEFINED, PixelSpan
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 
 FRAMES_LIMIT = 20_000
 
@@ -61,12 +61,14 @@ def _frame_count(path: Path, data: Any, pixels: PixelSpan, size: int) -> int:
     return number
 
 
-def _frame_tags(places: list[Any]) -> FrameTags:
+def _frame_tags(positions: list[Any]) -> FrameTags:
     def find(sequence: int, tag: int) -> tuple[float, ...] | None:
         found = None
-        for place in places:
-            if place is not None:
-                inner = place if place is places[0] else first_of(e.items(place, sequence))
+        for position in positions:
+            if position is not None:
+                inner = (
+                    position if position is positions[0] else first_of(e.items(position, sequence))
+                )
                 found = (e.numbers(inner, tag) if inner is not None else None) or found
         return found
 
@@ -96,8 +98,8 @@ def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
     frames = []
     for k in range(number):
         step = k * steps[0]
-        place = (x + step * normal[0], y + step * normal[1], z + step * normal[2])
-        frames.append(replace(first, position=place))
+        position = (x + step * normal[0], y + step * normal[1], z + step * normal[2])
+        frames.append(replace(first, position=position))
     return tuple(frames)
 
 

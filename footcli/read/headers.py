@@ -14,7 +14,7 @@ from footcli.read.frame_tags import FrameTags, first_of, read_frames
 from footcli.read.source import (
     DEFLATED,
     EXPLICIT,
-    FIRST_LOOK,
+    FIRST_BYTES,
     HEADER_LIMIT,
     UNDEFINED,
     Guard,
@@ -26,7 +26,7 @@ from footcli.read.source import (
     load,
     looks_like_dicom,
 )
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 
 FRAME_LIMIT = 256 * 2**20
 """Bytes of one decoded frame."""
@@ -88,6 +88,7 @@ class Header:
 
     @property
     def name(self) -> str:
+        """The file name, harmless to show."""
         return safe_text(self.path.name)
 
 
@@ -98,7 +99,7 @@ def read_header(path: Path, *, any_modality: bool = False) -> Header:
     where tags were removed). Raises Skip with a code; ReadError where the whole case must not be
     trusted (bomb, bad_frames, corrupt_header, bad_rescale).
     """
-    data, size = load(path, FIRST_LOOK)
+    data, size = load(path, FIRST_BYTES)
     if path.name.upper() == "DICOMDIR":
         raise Skip("dicomdir")
     if not looks_like_dicom(data):
@@ -169,11 +170,11 @@ def _syntax(path: Path, data: Any, pixels: PixelSpan) -> str:
 
     Raises ReadError where the file is not written as it says.
     """
-    said = e.text(data.file_meta, e.META_SYNTAX)
-    if said:
-        if pixels.implicit != (said == IMPLICIT):
+    stated = e.text(data.file_meta, e.META_SYNTAX)
+    if stated:
+        if pixels.implicit != (stated == IMPLICIT):
             raise ReadError("corrupt_header", file=safe_text(path.name))
-        return said
+        return stated
     if pixels.implicit:
         return IMPLICIT
     return EXPLICIT if data.original_encoding[1] else BIG_ENDIAN
@@ -220,9 +221,8 @@ def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:
         raise Skip("not_ct")
     if guard.pixels is None:
         raise Skip("corrupt_header" if guard.open_ended else "truncated")
-    if not any_modality and kind.startswith(SECONDARY_CAPTURE) and not _has_place(data):
-        raise Skip("not_ct")
-    if not _is_grey(data):
+    captured = kind.startswith(SECONDARY_CAPTURE) and not _has_position(data)
+    if (captured and not any_modality) or not _is_grey(data):
         raise Skip("not_ct")
 
 
@@ -233,7 +233,7 @@ def _code_of_unnamed(data: Any, guard: Guard) -> str:
     return "not_dicom" if data.preamble is None else "truncated"
 
 
-def _has_place(data: Any) -> bool:
+def _has_position(data: Any) -> bool:
     return e.ORIENTATION in data or e.SHARED_GROUPS in data
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.dataset.clinical import of_this_case, read_clinical
 from footcli.domain import CaseRef, Plane, ScanTags, Side, Volume
 from footcli.errors import ReadError, TruthError
-from footcli.read.assemble import SAME_PLACE, Stack, assemble
+from footcli.read.assemble import SAME_POSITION, SliceStack, assemble
 from footcli.read.collect import Log, Slice, choose, collect
 from footcli.read.patient import (
     Axes,
@@ -21,8 +21,8 @@ from footcli.read.patient import (
     axes_of,
     check_tilt,
     pixel_spacing,
-    places_along,
     positions,
+    positions_along,
     tags_of,
 )
 from footcli.read.planes import compare_plane
@@ -87,8 +87,8 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
     if plane is Plane.AXL:
         for other in (Plane.COR, Plane.SAG):
             compare_plane(ref, other, hu, [piece.header for piece in slices], log)
-    said = tags_of([piece.header for piece in slices])
-    tags = replace(said, side=_side(slices) or said.side, weight_bearing=True)
+    stated = tags_of([piece.header for piece in slices])
+    tags = replace(stated, side=_side(slices) or stated.side, weight_bearing=True)
     return Volume(
         hu,
         affine,
@@ -135,7 +135,7 @@ def _whole_geometry(slices: list[Slice]) -> tuple[Axes, NDArray[np.float64]] | N
         axes, at = axes_of(slices[0]), positions(slices)
     except ReadError:
         return None
-    if axes.spacing is None or np.ptp(at @ axes.normal) < SAME_PLACE:
+    if axes.spacing is None or np.ptp(at @ axes.normal) < SAME_POSITION:
         return None
     return axes, at
 
@@ -146,7 +146,7 @@ def _by_tags(
     axes: Axes,
     at: NDArray[np.float64],
     log: Log,
-) -> tuple[Stack, NDArray[np.float64]]:
+) -> tuple[SliceStack, NDArray[np.float64]]:
     pixel = axes.spacing
     if pixel is None:
         raise ReadError("no_spacing.needed")
@@ -157,22 +157,22 @@ def _by_tags(
     if numbers is not None:
         order = np.argsort(numbers, kind="stable")
         run = np.diff((at @ axes.normal)[order])
-        if (run <= SAME_PLACE).all():
+        if (run <= SAME_POSITION).all():
             direction = -axes.normal
-        elif not (run >= -SAME_PLACE).all():
+        elif not (run >= -SAME_POSITION).all():
             log.warn("names_disagree")
-    stack = assemble(slices, places_along(at, direction), log, lambda place: f"{place:.1f} mm")
+    stack = assemble(slices, positions_along(at, direction), log, lambda place: f"{place:.1f} mm")
     return stack, affine_of(stack, axes, pixel, direction, at)
 
 
 def _by_names(
     slices: list[Slice], numbers: NDArray[np.float64] | None, spacing_mm: float | None, log: Log
-) -> tuple[Stack, NDArray[np.float64], bool]:
+) -> tuple[SliceStack, NDArray[np.float64], bool]:
     if numbers is None:
         raise ReadError("no_geometry.order")
     log.warn("geometry_from_names")
     stack = assemble(slices, numbers, log, lambda place: f"slice {place:.0f}")
-    if abs(stack.step - 1) > SAME_PLACE:
+    if abs(stack.step - 1) > SAME_POSITION:
         raise ReadError("missing_slices.numbers", step=stack.step)
     pixel = pixel_spacing(slices[0]) or (None if spacing_mm is None else (spacing_mm, spacing_mm))
     if pixel is None:
@@ -193,9 +193,8 @@ def _side(slices: list[Slice]) -> Side | None:
 
 def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Line, ...]]:
     """The tags, completed from the clinical files that are about this case by their name."""
-    own = of_this_case(
-        ref.clinical_files, (path.stem for paths in ref.images.values() for path in paths[:1])
-    )
+    firsts = [paths[0].stem for paths in ref.images.values() if paths]
+    own = of_this_case(ref.clinical_files, firsts)
     others = len(ref.clinical_files) - len(own)
     for path in own:
         try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from footcli.domain import ScanTags
 from footcli.errors import ReadError
-from footcli.read.assemble import Stack
+from footcli.read.assemble import SliceStack
 from footcli.read.collect import Slice
 from footcli.read.headers import Header
 
@@ -95,7 +95,7 @@ def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
         raise ReadError("tilt", drift=drift)
 
 
-def places_along(at: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+def positions_along(at: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 3) positions -> (n,) mm along a unit vector, rounded so that the files' order leaves no
     trace in the last digits.
     """
@@ -103,7 +103,7 @@ def places_along(at: NDArray[np.float64], direction: NDArray[np.float64]) -> NDA
 
 
 def affine_of(
-    stack: Stack,
+    stack: SliceStack,
     axes: Axes,
     pixel: tuple[float, float],
     direction: NDArray[np.float64],
@@ -114,8 +114,8 @@ def affine_of(
 
     Raises ReadError bad_spacing for an impossible slice step.
     """
-    first = at[np.lexsort((*at.T, places_along(at, direction)))[0]]
-    first_place = float(places_along(first[None], direction)[0])
+    first = at[np.lexsort((*at.T, positions_along(at, direction)))[0]]
+    first_place = float(positions_along(first[None], direction)[0])
     if not SPACING_MM[0] <= stack.step <= SPACING_MM[1]:
         least, most = SPACING_MM
         raise ReadError("bad_spacing.step", step=stack.step, least=least, most=most)
@@ -130,12 +130,12 @@ def affine_of(
 def tags_of(headers: list[Header]) -> ScanTags:
     """Side, weight bearing, age and sex, each where the headers agree."""
     words = {(h.laterality.upper(), h.words, h.age.upper(), h.sex.upper()) for h in headers}
-    said = [_tags(*own) for own in sorted(words)]
+    values_ = [_tags(*own) for own in sorted(words)]
     return ScanTags(
-        side=_agreed(tags.side for tags in said),
-        weight_bearing=_agreed(tags.weight_bearing for tags in said),
-        age_years=_agreed(tags.age_years for tags in said),
-        sex=_agreed(tags.sex for tags in said),
+        side=_only_value(tags.side for tags in values_),
+        weight_bearing=_only_value(tags.weight_bearing for tags in values_),
+        age_years=_only_value(tags.age_years for tags in values_),
+        sex=_only_value(tags.sex for tags in values_),
     )
 
 
@@ -153,6 +153,6 @@ def _tags(laterality: str, words: str, age: str, sex: str) -> ScanTags:
     )
 
 
-def _agreed(values: Iterable[_T | None]) -> _T | None:
-    said = {value for value in values if value is not None}
-    return said.pop() if len(said) == 1 else None
+def _only_value(values: Iterable[_T | None]) -> _T | None:
+    values_ = {value for value in values if value is not None}
+    return values_.pop() if len(values_) == 1 else None

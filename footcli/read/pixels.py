@@ -68,6 +68,7 @@ def _surplus(header: Header) -> ReadError:
 
 
 def frame_bytes(header: Header) -> int:
+    """Bytes of one uncompressed frame."""
     return header.rows * header.columns * header.bits_allocated // 8
 
 

@@ -53,7 +53,16 @@ def compare_plane(
         size, wanted = (f"{rows} x {columns}" for rows, columns in (picture.shape, cuts.shape[1:]))
         log.warn("planes_disagree.size", plane=plane.value, size=size, wanted=wanted)
         return
-    number, last = int(match[1]), len(cuts) - 1
+    how = _orientation(picture, cuts, int(match[1]))
+    if how is None:
+        log.warn("planes_disagree.other", plane=plane.value)
+    elif how:
+        log.warn("planes_disagree.turned", plane=plane.value, how=Line(f"turned.{how}"))
+
+
+def _orientation(picture: NDArray[np.int16], cuts: NDArray[np.int16], number: int) -> str | None:
+    """How a picture must be turned to be the cut of that number: "" not at all; None: no way."""
+    last = len(cuts) - 1
     for how, turned, counted in (
         ("", picture, number),
         ("upside_down", picture[::-1], number),
@@ -62,16 +71,10 @@ def compare_plane(
         ("other_end", picture, last - number + 1),
     ):
         # Whether slices count from 0 or from 1 is not known: try both.
-        if any(
-            _correlation(turned, cuts[k]) >= AGREEMENT
-            for k in (counted, counted - 1)
-            if 0 <= k <= last
-        ):
-            if how:
-                turn = Line(f"turned.{how}")
-                log.warn("planes_disagree.turned", plane=plane.value, how=turn)
-            return
-    log.warn("planes_disagree.other", plane=plane.value)
+        for k in (counted, counted - 1):
+            if 0 <= k <= last and _correlation(turned, cuts[k]) >= AGREEMENT:
+                return how
+    return None
 
 
 def _headers(paths: Iterable[Path]) -> list[Header]:

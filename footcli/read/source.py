@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from footcli.errors import ReadError
-from footcli.system.files import open_regular, safe_text
+from footcli.system.files import open_regular
+from footcli.system.names import safe_text
 
 HEADER_LIMIT = 64 * 2**20
 """Bytes of header, all that comes before the pixels."""
@@ -27,7 +28,7 @@ or three).
 """
 INFLATED_LIMIT = 256 * 2**20
 """Bytes of a deflated file once inflated."""
-FIRST_LOOK = 2**18
+FIRST_BYTES = 2**18
 """Bytes read at first: nearly every header fits."""
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -67,6 +68,7 @@ class Source(io.BytesIO):
     reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read as any stream does. Raises Skip after too many reads."""
         self.reads += 1
         if self.reads > READ_LIMIT:
             raise Skip("too_large")
@@ -86,6 +88,7 @@ class Guard:
         self.pixels: PixelSpan | None = None
 
     def __call__(self, tag: int, vr: str | None, length: int) -> bool:
+        """Whether pydicom is to stop before this element."""
         start = self.source.tell()
         if tag in PIXEL_TAGS:
             self.pixels = PixelSpan(
@@ -140,6 +143,7 @@ def inflate(path: Path) -> bytes:
 
 
 def looks_like_dicom(data: bytes) -> bool:
+    """Whether the first bytes of a file may begin a DICOM data set, with a preamble or without."""
     if data[128:132] == b"DICM":
         return True
     # A bare data set starts with a low element of group 2 or 8, in either byte order, and a short
@@ -168,7 +172,7 @@ def guarded(step: Callable[[], _T]) -> _T:
         raise Skip("too_deep") from None
     except MemoryError:
         raise Skip("too_large") from None
-    except Exception:  # pydicom raises a dozen kinds on malformed files; see the design's list
+    except Exception:  # noqa: BLE001 - pydicom raises a dozen kinds on malformed files; see the design's list
         raise Skip("corrupt_header") from None
     finally:
         log.disabled = was

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from footcli.domain import CaseResult, Finding, Lesion, Level, View
+from footcli.domain import CaseResult, Finding, Lesion, Level
 from footcli.kinds import FINDING, LESION
 from footcli.report.rows import finding_row, view_of_lesion
+from footcli.store.pictures import View
 from footcli.web.page import term_title
 
 Strings = Mapping[str, str]
@@ -39,14 +40,14 @@ def view_of(f: Finding, lesions: Sequence[Lesion], views: Sequence[View]) -> int
     Its lesion's, else its plane's slab, else its plane's first.
     """
     rule = FINDING.get(f.name)
-    if rule is None or rule.picture is None:
+    if rule is None or rule.shown_lesion is None:
         return None
     for lesion in lesions:
-        if lesion.label == rule.picture:
+        if lesion.label == rule.shown_lesion:
             number = view_of_lesion(lesion, views)
             if number is not None:
                 return number
-    plane = LESION[rule.picture].plane
+    plane = LESION[rule.shown_lesion].plane
     same = [(v.index is not None, n) for n, v in enumerate(views, start=1) if v.plane is plane]
     return min(same)[1] if same else None
 

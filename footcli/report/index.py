@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from footcli.domain import CaseResult, Level
+from footcli.domain import CaseResult, Finding, Level
 from footcli.kinds import FINDINGS
 from footcli.store.journal import JournalLine
 from footcli.system.files import write_atomic
@@ -85,15 +85,25 @@ def _index_row(
     row: dict[str, Any] = {"title": folder, "side": "", "chips": [], "text": "", "found": ""}
     if result is None:
         return {**row, "link": None, "state": "missing", "word": t["unreadable"], "rank": (0, 0)}
-    diseases = [f for f in result.findings if f.name != "normal"]
-    present = [f for f in diseases if f.level is Level.PRESENT]
-    possible = [f for f in diseases if f.level is Level.POSSIBLE]
+    present, possible = _diseases(result, Level.PRESENT), _diseases(result, Level.POSSIBLE)
     chips = [
         (LEVEL_STATE[f.level], term_title("finding", f.name, lang)) for f in (*present, *possible)
     ]
-    said = " ".join(f"{f.name}:{f.level.value}" for f in result.findings)
-    if not chips and f"normal:{Level.PRESENT.value}" in said.split():
+    levels = [f"{f.name}:{f.level.value}" for f in result.findings]
+    if not chips and f"normal:{Level.PRESENT.value}" in levels:
         chips = [("within", term_title("finding", "normal", lang))]
-    rank = (1, -2 * len(present) - len(possible))
-    row |= {"link": report_link(folder), "state": "within", "word": word}
-    return {**row, "side": t[f"side.{result.side}"], "chips": chips, "rank": rank, "found": said}
+    return {
+        **row,
+        "link": report_link(folder),
+        "state": "within",
+        "word": word,
+        "side": t[f"side.{result.side}"],
+        "chips": chips,
+        "rank": (1, -2 * len(present) - len(possible)),
+        "found": " ".join(levels),
+    }
+
+
+def _diseases(result: CaseResult, level: Level) -> list[Finding]:
+    """The findings of this level, `normal` left out."""
+    return [f for f in result.findings if f.level is level and f.name != "normal"]

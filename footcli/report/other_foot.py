@@ -73,7 +73,12 @@ def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str
     rows = []
     for term in MEASURES:
         source = next(
-            (way for way in SOURCES if (term.name, way) in left and (term.name, way) in right), None
+            (
+                source_
+                for source_ in SOURCES
+                if (term.name, source_) in left and (term.name, source_) in right
+            ),
+            None,
         )
         if source is None:
             continue

@@ -10,17 +10,12 @@ import numpy as np
 from markupsafe import Markup
 from skimage.measure import find_contours
 
-from footcli.domain import CaseResult, Landmark, Lesion, Measurement, View
+from footcli.domain import CaseResult, Landmark, Lesion, Measurement
 from footcli.kinds import BONES
+from footcli.report.angle_lines import Array, angle_of, plane_of
 from footcli.report.labels import FONT
-from footcli.report.scene import (
-    Array,
-    Scene,
-    _angle,
-    _box_in,
-    _near,
-    plane_of,
-)
+from footcli.report.scene import Scene, is_near, lesion_box
+from footcli.store.pictures import View
 from footcli.web import svg
 from footcli.web.page import strings
 
@@ -83,14 +78,14 @@ def title(view: View, t: Mapping[str, str]) -> str:
 
 def shows_box(view: View, lesion: Lesion) -> bool:
     """Whether a picture is a slice that holds a lesion's box."""
-    return _box_in(view, lesion) is not None
+    return lesion_box(view, lesion) is not None
 
 
 def _shows(view: View, m: Measurement) -> bool:
     """A slab shows the angles of its plane; a slice only where all four points lie near it."""
     if m.value is None or len(m.points_vox) != 4 or view.plane != plane_of(m):
         return False
-    return all(_near(view, point) for point in m.points_vox)
+    return all(is_near(view, point) for point in m.points_vox)
 
 
 def _measured(result: CaseResult) -> list[Landmark]:
@@ -100,7 +95,7 @@ def _measured(result: CaseResult) -> list[Landmark]:
     angles = {
         m.name for m in result.measurements if m.source == "landmarks" and m.value is not None
     }
-    return [mark for mark in result.landmarks if _angle(mark) in angles]
+    return [mark for mark in result.landmarks if angle_of(mark) in angles]
 
 
 def _bones(view: View) -> Iterable[Markup]:

@@ -12,28 +12,21 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from footcli.domain import (
-    CaseFailure,
-    CaseResult,
-    Finding,
-    Level,
-    Measurement,
-    Plane,
-    Stack,
-    View,
-)
+from footcli.domain import CaseFailure, CaseResult, Finding, Level, Measurement, Plane
 from footcli.errors import CaseError
 from footcli.kinds import ANGLE, BONES, FINDING
 from footcli.report import overlay, viewer
+from footcli.report.angle_lines import angle_colour
 from footcli.report.angle_rows import angle_rows
 from footcli.report.head import head_rows, profile_title, trace_rows
 from footcli.report.impression import impression, view_of
 from footcli.report.other_foot import other_foot, side_rows
 from footcli.report.rows import finding_row, lesion_row, missing_row, said
-from footcli.report.scene import angle_colour
+from footcli.store.pictures import Stack, View
 from footcli.store.result import load_case, load_masks, load_stack
 from footcli.store.signoff import SCHEMA, VERDICTS, SignOff, load_signoff, signs, values_digest
-from footcli.system.files import locked, slug, write_atomic
+from footcli.system.files import locked, write_atomic
+from footcli.system.names import slug
 from footcli.text.wording import text
 from footcli.web import svg
 from footcli.web.page import page, report_link, strings, term_title
@@ -68,11 +61,8 @@ def render(
     """The report as one HTML page. Raises SetupError for an unknown language."""
     t = strings(lang)
     beside = beside or Beside()
-    profile, stack, other = result.provenance.profile, beside.stack, beside.other
+    profile, stack = result.provenance.profile, beside.stack
     places = {} if stack is None else viewer.places(result, stack)
-    scene = None
-    if stack is not None and beside.labels is not None:
-        scene = viewer.scene(result, beside.labels, stack, lang)
     return page(
         "report.html.j2",
         lang,
@@ -92,21 +82,51 @@ def render(
         swatch=_swatch,
         lesions=[lesion_row(lesion, views, t, lang) for lesion in result.lesions],
         findings=[_finding(f, places, beside.signed, lang) for f in result.findings],
-        signed=beside.signed,
-        levels=[(level.value, t[f"level.{level.value}"]) for level in Level],
-        verdicts=[(word, t[f"verdict.{word}"]) for word in VERDICTS],
-        input_sha256=result.provenance.input.sha256,
-        values_sha256=values_digest(result),
-        signoff_schema=SCHEMA,
         missing=[missing_row(m, t, lang) for m in result.measurements if m.value is None],
         trace=trace_rows(result.provenance, t),
-        sides=[] if other is None else side_rows(result, other, lang),
-        other_link="" if other is None else report_link(slug(other.case_id), "../"),
-        scene=scene,
-        sheets=[] if stack is None else [svg.data_uri(sheet) for sheet in stack.sheets],
-        panes=[(str(plane), t[f"plane.{plane}"]) for plane in (Plane.AXL, Plane.COR, Plane.SAG)],
         places=places,
+        **_signing(result, beside.signed, t),
+        **_other_foot(result, beside.other, lang),
+        **_scrolled(result, beside, t, lang),
     )
+
+
+def _signing(result: CaseResult, signed: SignOff | None, t: Strings) -> dict[str, Any]:
+    """What a reader needs to sign the page, and what is signed."""
+    return {
+        "signed": signed,
+        "levels": [(level.value, t[f"level.{level.value}"]) for level in Level],
+        "verdicts": [(word, t[f"verdict.{word}"]) for word in VERDICTS],
+        "input_sha256": result.provenance.input.sha256,
+        "values_sha256": values_digest(result),
+        "signoff_schema": SCHEMA,
+    }
+
+
+def _other_foot(result: CaseResult, other: CaseResult | None, lang: str) -> dict[str, Any]:
+    """Both feet side by side, and the way to the other foot's page."""
+    if other is None:
+        return {"sides": [], "other_link": ""}
+    return {
+        "sides": side_rows(result, other, lang),
+        "other_link": report_link(slug(other.case_id), "../"),
+    }
+
+
+def _scrolled(result: CaseResult, beside: Beside, t: Strings, lang: str) -> dict[str, Any]:
+    """The slices to scroll through, and what is drawn on them."""
+    stack, labels = beside.stack, beside.labels
+    if stack is None:
+        return {"scene": None, "sheets": [], "panes": _panes(t)}
+    return {
+        "scene": None if labels is None else viewer.scene(result, labels, stack, lang),
+        "sheets": [svg.data_uri(sheet) for sheet in stack.sheets],
+        "panes": _panes(t),
+    }
+
+
+def _panes(t: Strings) -> list[tuple[str, str]]:
+    return [(str(plane), t[f"plane.{plane}"]) for plane in (Plane.AXL, Plane.COR, Plane.SAG)]
 
 
 def write_report(
@@ -164,7 +184,7 @@ def _finding(
     t, line, rule = strings(lang), f"finding:{f.name}", FINDING.get(f.name)
     at = None
     if rule is not None:
-        at = places.get(rule.picture or "", places.get(rule.angle or ""))
+        at = places.get(rule.shown_lesion or "", places.get(rule.angle or ""))
     return {**finding_row(f, t, lang), "line": line, "said": said(signed, line, "", t), "at": at}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from footcli.domain import Finding, Lesion, Level, Measurement, View
+from footcli.domain import Finding, Lesion, Level, Measurement
 from footcli.report import overlay
+from footcli.store.pictures import View
 from footcli.store.signoff import SignOff
 from footcli.text.wording import number, text
 from footcli.web.page import LEVEL_STATE, term_title

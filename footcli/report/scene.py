@@ -4,48 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from footcli import geometry
-from footcli.domain import Box, Landmark, Lesion, Measurement, Plane, Point, View
+from footcli.domain import Box, Landmark, Lesion, Measurement, Plane, Point
 from footcli.kinds import ANGLE
 from footcli.levels import MIN_SCORE, SURE
+from footcli.report.angle_lines import (
+    Array,
+    angle_colour,
+    angle_of,
+    angle_shown,
+    mark_colour,
+    short_name,
+)
 from footcli.report.labels import Labels
+from footcli.store.pictures import View
 from footcli.text.wording import number
 from footcli.web import svg
 from footcli.web.page import term_title
 
-OTHER_COLOUR = "#ffffff"
 BOX_COLOUR = "#ff6b6b"
 NEAR_SLICES = 4.0  # a slice shows what lies at most this many slices off it
 DOT = 0.007  # radius of a point as a share of the picture
 MERGE = 0.02  # points nearer than this share of the picture get one label
 BAR_MM = (20, 10, 5, 2)  # the scale bar is the longest of these that fits
-Array = NDArray[np.float64]
 
 
-def angle_colour(name: str) -> str:
-    """The colour of an angle's lines."""
-    kind = ANGLE.get(name)
-    return OTHER_COLOUR if kind is None else kind.colour
-
-
-def plane_of(m: Measurement) -> Plane | None:
-    """The plane that shows a measurement: its kind's own, whatever the result says."""
-    kind = ANGLE.get(m.name)
-    return m.plane if kind is None else kind.plane
-
-
-def _box_in(view: View, lesion: Lesion) -> Box | None:
+def lesion_box(view: View, lesion: Lesion) -> Box | None:
+    """A lesion's box in the slice of a picture; None where the picture shows no slice of it."""
     return (
         None if view.index is None or view.plane is not lesion.plane else lesion.box_in(view.index)
     )
 
 
-def _near(view: View, point: Point) -> bool:
+def is_near(view: View, point: Point) -> bool:
+    """Whether a point lies near enough to a slice to be drawn in it; any point does in a slab."""
     return view.index is None or abs(point[view.plane.axis] - view.index) <= NEAR_SLICES
 
 
@@ -149,8 +146,8 @@ class Scene:
     def _dot(self, mark: Landmark, at: Array) -> Markup:
         hint = svg.tag("title", f"{mark.name}, {mark.score:.2f}")
         place = {"cx": float(at[0]), "cy": float(at[1]), "r": DOT * self.size}
-        dot = svg.tag("circle", hint, **place, fill=_colour(mark), class_="dot")
-        return svg.tag("g", dot, class_=f"angle-{_angle(mark)} source-landmarks")
+        dot = svg.tag("circle", hint, **place, fill=mark_colour(mark), class_="dot")
+        return svg.tag("g", dot, class_=f"angle-{angle_of(mark)} source-landmarks")
 
     def _put(self, spots: list[tuple[Array, list[Landmark]]], at: Array, mark: Landmark) -> None:
         """Add a mark to the spot that it lies on, else as a spot of its own."""
@@ -161,10 +158,10 @@ class Scene:
         spots.append((at, [mark]))
 
     def _spot_label(self, at: Array, marks: Sequence[Landmark]) -> Markup:
-        texts = [_short(mark.name) for mark in marks]
+        texts = [short_name(mark.name) for mark in marks]
         pairs = zip(texts, marks, strict=True)
         spans = [
-            svg.tag("tspan", text, fill=_colour(mark), class_=f"angle-{_angle(mark)}")
+            svg.tag("tspan", text, fill=mark_colour(mark), class_=f"angle-{angle_of(mark)}")
             for text, mark in pairs
         ]
         joined = [Markup(" ").join(spans)]
@@ -172,15 +169,15 @@ class Scene:
 
     def _has(self, mark: Landmark) -> bool:
         return (
-            _angle(mark) in ANGLE
-            and ANGLE[_angle(mark)].plane is self.view.plane
-            and _near(self.view, mark.xyz_vox)
+            angle_of(mark) in ANGLE
+            and ANGLE[angle_of(mark)].plane is self.view.plane
+            and is_near(self.view, mark.xyz_vox)
         )
 
     def boxes(self, lesions: Sequence[Lesion], lang: str) -> Iterable[Markup]:
         """The boxes of this plane whose slices hold this picture's."""
         for lesion in lesions:
-            box, index = _box_in(self.view, lesion), self.view.index
+            box, index = lesion_box(self.view, lesion), self.view.index
             if box is None or index is None:
                 continue
             corners = self.project(_corners(box, lesion.plane, index))
@@ -202,25 +199,10 @@ class Scene:
         """Side, edge letters, slice number and scale bar."""
         rows, columns = self.view.image.shape
         gap = self.size * 0.02
-        if side is not None:
-            yield svg.tag(
-                "text",
-                side,
-                x=gap,
-                y=gap,
-                font_size=self.size * 0.085,
-                dominant_baseline="hanging",
-                class_="side",
-            )
-        else:
-            yield svg.tag(
-                "text",
-                f"{t['side']}: {t['side.None']}",
-                x=gap,
-                y=gap,
-                dominant_baseline="hanging",
-                class_="side",
-            )
+        unknown = f"{t['side']}: {t['side.None']}"
+        size = None if side is None else self.size * 0.085
+        hanging: dict[str, Any] = {"font_size": size, "dominant_baseline": "hanging"}
+        yield svg.tag("text", side or unknown, x=gap, y=gap, **hanging, class_="side")
         left, right, top, bottom = self.view.edges
         for text, x, y, anchor in (
             (left, gap, rows / 2, "start"),
@@ -229,24 +211,11 @@ class Scene:
             (bottom, columns / 2, rows - gap, "middle"),
         ):
             self._labels.block(x, y, 2 * gap, 2 * gap)
-            yield svg.tag(
-                "text",
-                text,
-                x=x,
-                y=y,
-                text_anchor=anchor,
-                dominant_baseline="central",
-                class_="edge",
-            )
+            place: dict[str, Any] = {"x": x, "y": y, "text_anchor": anchor}
+            yield svg.tag("text", text, **place, dominant_baseline="central", class_="edge")
         if self.view.index is not None:
-            yield svg.tag(
-                "text",
-                f"{t['slice']} {self.view.index}",
-                x=columns - gap,
-                y=1.6 * gap,
-                text_anchor="end",
-                class_="edge",
-            )
+            place = {"x": columns - gap, "y": 1.6 * gap, "text_anchor": "end"}
+            yield svg.tag("text", f"{t['slice']} {self.view.index}", **place, class_="edge")
         yield from self._scale_bar(rows, gap)
 
     def _scale_bar(self, rows: int, gap: float) -> Iterable[Markup]:
@@ -258,34 +227,3 @@ class Scene:
                 np.array([gap, y]), np.array([gap + fits[0] / length, y]), class_="bar"
             )
             yield svg.tag("text", f"{fits[0]} mm", x=gap, y=y - 0.6 * gap, class_="edge")
-
-
-def angle_shown(
-    crossing: Array, middle1: Array, middle2: Array, angle_deg: float
-) -> tuple[Array, Array]:
-    """Unit directions of the two arms of the sector whose opening is nearer to the value (lines
-    leave two to choose from).
-    """
-    first, second = svg.towards(crossing, middle1), svg.towards(crossing, middle2)
-    opening = abs(geometry.signed_angle_deg(first, second))
-    return (
-        (first, -second)
-        if abs(180.0 - opening - angle_deg) < abs(opening - angle_deg)
-        else (first, second)
-    )
-
-
-def _angle(mark: Landmark) -> str:
-    return mark.name.split("_")[0]
-
-
-def _colour(mark: Landmark) -> str:
-    return angle_colour(_angle(mark))
-
-
-def _short(landmark: str) -> str:
-    """CPA_Line2_Pt1 -> CPA P3, as the lines' points are numbered."""
-    parts = landmark.split("_")
-    if len(parts) != 3 or not (parts[1][-1:].isdigit() and parts[2][-1:].isdigit()):
-        return landmark
-    return f"{parts[0]} P{2 * (int(parts[1][-1]) - 1) + int(parts[2][-1])}"

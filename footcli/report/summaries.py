@@ -8,49 +8,21 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from footcli import __version__
 from footcli.domain import CaseResult
 from footcli.errors import CaseError
-from footcli.provenance import ModelFacts
 from footcli.report.index import write_index
 from footcli.store.codec import dumps, from_plain
 from footcli.store.contents import union
 from footcli.store.journal import JournalLine
 from footcli.store.result import load_result
+from footcli.store.run_record import RUN, RunRecord
 from footcli.store.table import measurements_csv
 from footcli.system.files import locked, write_atomic
 
-RUN = "run.json"
-RUN_SCHEMA = "footcli-run/2"
 SHARE = 0.05  # of a run's time that the summaries may take while it goes on
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How the cases of the last run were analysed: what results depend on, and what they do not."""
-
-    quality: str
-    spacing_mm: str | None
-    weight_bearing: bool | None
-    profile: str
-    models: tuple[ModelFacts, ...]
-    lang: str
-    device: str
-    polygons: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What run.json holds: the last run's version, device and options; every case of the folder."""
-
-    schema: str = RUN_SCHEMA
-    version: str = __version__
-    device: str | None = None
-    options: RunOptions | None = None
-    cases: tuple[JournalLine, ...] = ()
 
 
 def write_summaries(

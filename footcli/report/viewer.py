@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from footcli.domain import CaseResult, Lesion, Stack
+from footcli.domain import CaseResult, Lesion
 from footcli.geometry import Array, apply
 from footcli.levels import SURE
 from footcli.report import overlay
-from footcli.report.scene import BOX_COLOUR, angle_colour, plane_of
+from footcli.report.angle_lines import angle_colour, plane_of
+from footcli.report.scene import BOX_COLOUR
+from footcli.store.pictures import Stack
 from footcli.text.wording import number
 from footcli.web.page import term_title
 
@@ -36,7 +38,7 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
     voxel; faces uint16 (n, 3).
     """
     masks = on_stack(labels, stack)
-    to_stack = np.linalg.inv(stack.to_vox)
+    to_stack = np.asarray(np.linalg.inv(stack.to_vox), np.float64)
     return {
         "shape": stack.shape,
         "per_sheet": stack.per_sheet,
@@ -54,29 +56,38 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
             {"colour": colour, **_surface(masks == k, stack.voxel_mm)}
             for k, colour in enumerate(overlay.BONE_COLOURS, start=1)
         ],
-        "angles": [
-            {
-                "name": m.name,
-                "source": m.source,
-                "plane": str(plane_of(m)),
-                "unit": m.unit,
-                "value": m.value,
-                "text": number(m.value, m.unit),
-                "colour": angle_colour(m.name),
-                "points": _rounded(apply(to_stack, m.points_vox)),
-            }
-            for m in result.measurements
-            if m.value is not None and len(m.points_vox) == 4
-        ],
-        "boxes": [
-            {
-                "text": f"{term_title('lesion', x.label, lang)} {x.score:.2f}",
-                "sure": x.score >= SURE,
-                "boxes": [_rounded(np.sort(apply(to_stack, box), axis=0)) for box in _boxes(x)],
-            }
-            for x in result.lesions
-        ],
+        "angles": _angles(result, to_stack),
+        "boxes": [_lesion(lesion, to_stack, lang) for lesion in result.lesions],
         "colours": {"box": BOX_COLOUR},
+    }
+
+
+def _angles(result: CaseResult, to_stack: Array) -> list[dict[str, Any]]:
+    """The measured angles that have lines, with their points in stack voxels."""
+    found = []
+    for m in result.measurements:
+        if m.value is None or len(m.points_vox) != 4:
+            continue
+        drawn = {
+            "name": m.name,
+            "source": m.source,
+            "plane": str(plane_of(m)),
+            "unit": m.unit,
+            "value": m.value,
+            "text": number(m.value, m.unit),
+            "colour": angle_colour(m.name),
+            "points": _rounded(apply(to_stack, m.points_vox)),
+        }
+        found.append(drawn)
+    return found
+
+
+def _lesion(lesion: Lesion, to_stack: Array, lang: str) -> dict[str, Any]:
+    """A lesion's boxes, slice by slice, in stack voxels."""
+    return {
+        "text": f"{term_title('lesion', lesion.label, lang)} {lesion.score:.2f}",
+        "sure": lesion.score >= SURE,
+        "boxes": [_rounded(np.sort(apply(to_stack, box), axis=0)) for box in _boxes(lesion)],
     }
 
 
@@ -93,7 +104,11 @@ def places(result: CaseResult, stack: Stack) -> dict[str, str]:
         found.setdefault(
             lesion.label, (np.array(lesion.box_vox[:3]) + lesion.box_vox[3:]) / 2 - 0.5
         )
-    return {name: ",".join(f"{v:.0f}" for v in apply(to_stack, at)) for name, at in found.items()}
+    return {name: _coordinates(apply(to_stack, at)) for name, at in found.items()}
+
+
+def _coordinates(point: Array) -> str:
+    return ",".join(f"{value:.0f}" for value in point)
 
 
 def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
@@ -110,8 +125,9 @@ def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
         ).astype(np.int64)
         index[2 - row], order[2 - axis] = at, 2 - row
     inside = [(at >= 0) & (at < n) for at, n in zip(index, labels.shape, strict=True)]
-    cut = labels[np.ix_(*(np.where(ok, at, 0) for ok, at in zip(inside, index, strict=True)))]
-    cut = np.where(inside[0][:, None, None] & inside[1][:, None] & inside[2], cut, 0)
+    kept = [np.where(ok, at, 0) for ok, at in zip(inside, index, strict=True)]
+    there = inside[0][:, None, None] & inside[1][:, None] & inside[2]
+    cut = np.where(there, labels[np.ix_(*kept)], 0)
     return np.ascontiguousarray(cut.transpose(order))
 
 
@@ -157,4 +173,6 @@ def _packed(array: NDArray[Any]) -> str:
 
 
 def _rounded(points: Array) -> list[list[float]]:
-    return [[round(float(v), 1) for v in point] for point in points]
+    """Points (n, 3) with one decimal."""
+    rounded: list[list[float]] = np.round(points, 1).tolist()
+    return rounded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from footcli.provenance import InputFacts, Settings
 from footcli.run.setup import Options
 from footcli.store.journal import JournalLine
 from footcli.store.result import is_old, load_result
-from footcli.system.files import slug
+from footcli.system.names import slug
 
 
 def held_results(case_id: str, out: Path, earlier: JournalLine | None) -> dict[str, CaseResult]:
@@ -69,7 +69,10 @@ def why_again(earlier: JournalLine, held: Mapping[str, CaseResult], asked: Asked
     found: list[str] = []
     for result in results:
         found = found or differences(result.provenance, asked.settings, asked.facts)
-    folders = [asked.out / name / "polygons" for name in held]
-    if asked.options.polygons and not all(folder.is_dir() for folder in folders):
+    if asked.options.polygons and not _all_have_polygons(asked.out, held):
         found = [*found, "with --polygons"]
     return ", ".join(found) or None
+
+
+def _all_have_polygons(out: Path, folders: Iterable[str]) -> bool:
+    return all((out / name / "polygons").is_dir() for name in folders)

@@ -4,13 +4,11 @@ is left half-written.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from footcli import __version__
@@ -18,7 +16,7 @@ from footcli.domain import CaseRef
 from footcli.errors import SetupError
 from footcli.report.other_foot import partner
 from footcli.report.patient import report_language, write_report
-from footcli.report.summaries import Pace, RunOptions, RunRecord, write_summaries
+from footcli.report.summaries import Pace, write_summaries
 from footcli.run.answered import Task
 from footcli.run.case_job import analyze_to_disk, is_answered
 from footcli.run.setup import Models, Options, fingerprint, load_models
@@ -30,14 +28,24 @@ from footcli.store.journal import (
     open_journal,
     read_journal,
 )
+from footcli.store.run_record import RunOptions, RunRecord
 from footcli.system.cores import cpu_count
-from footcli.system.files import slug
+from footcli.system.names import slug
+from footcli.system.processes import in_processes
 
 _models: Models | None = None  # a worker process's own, opened once
 
 
-def _ignore(said: object) -> None:
+def _ignore(options_: object) -> None:
     """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears how a run goes on: each case's record, and once the models."""
+
+    case: Callable[[JournalLine], None] = _ignore
+    models: Callable[[Models], None] = _ignore
 
 
 def run_batch(
@@ -47,18 +55,17 @@ def run_batch(
     *,
     overwrite: bool = False,
     jobs: int = 1,
-    tell: Callable[[JournalLine], None] = _ignore,
-    opened: Callable[[Models], None] = _ignore,
+    listener: Listener | None = None,
 ) -> RunRecord:
     """Analyse cases into `out`; returns what run.json holds of these cases.
 
-    `tell` hears each case's record, `opened` the models once. The summaries are written as the run
-    goes on and at its end, whatever ends it. Raises SetupError before the first case if a model or
-    the output folder cannot be used.
+    The summaries are written as the run goes on and at its end, whatever ends it. Raises SetupError
+    before the first case if a model or the output folder cannot be used.
     """
+    listener = listener or Listener()
     models = load_models(options)
-    opened(models)
-    run = _Run(out, models, options, tell)
+    listener.models(models)
+    run = _Run(out, models, options, listener.case)
     tasks = _tasks(refs, out, overwrite)
     try:
         waiting = run.skip_finished(tasks)
@@ -89,7 +96,7 @@ class _Run:
     def head(self) -> RunRecord:
         """What run.json says of this run, without its cases."""
         settings, options = fingerprint(self.models, self.options), self.options
-        said = RunOptions(
+        options_ = RunOptions(
             quality=settings.options.quality,
             spacing_mm=settings.options.spacing_mm,
             weight_bearing=settings.options.weight_bearing,
@@ -99,7 +106,7 @@ class _Run:
             device=options.device,
             polygons=options.polygons,
         )
-        return RunRecord(version=__version__, device=self.models.device, options=said)
+        return RunRecord(version=__version__, device=self.models.device, options=options_)
 
     def skip_finished(self, tasks: Iterable[tuple[Task, bool]]) -> list[Task]:
         """Note the cases whose result answers what is asked; returns the others.
@@ -156,7 +163,7 @@ class _Run:
         """Whatever goes wrong in looking, the case is done again."""
         try:
             return is_answered(task, self.out, self.models, self.options)
-        except Exception:
+        except Exception:  # noqa: BLE001
             return False
 
 
@@ -197,33 +204,21 @@ def _check_apart(ref: CaseRef, out: Path) -> None:
 
 def _records(
     tasks: Sequence[Task], out: Path, models: Models, options: Options, jobs: int
-) -> Iterable[JournalLine]:
+) -> Iterator[JournalLine]:
+    """Each case's record, as the cases are done."""
     if jobs <= 1 or len(tasks) <= 1:
         for task in tasks:
             yield analyze_to_disk(task, out, models, options)
         return
-    # a fork would copy onnxruntime's threads half alive
-    context = multiprocessing.get_context("spawn")
     threads = max(1, cpu_count() // jobs)
-    with ProcessPoolExecutor(
-        jobs, context, initializer=_start_worker, initargs=(options, threads)
-    ) as pool:
-        futures = [pool.submit(_work, task, out, options) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool:
-            raise SetupError(
-                "a worker process died, out of memory perhaps: finished cases are kept, go on with "
-                "fewer --jobs"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    start = partial(_start_worker, replace(options, threads=threads))
+    work = partial(_work, out=out, options=options)
+    yield from in_processes(work, tasks, jobs, start=start, ordered=False)
 
 
-def _start_worker(options: Options, threads: int) -> None:
+def _start_worker(options: Options) -> None:
     global _models
-    _models = load_models(replace(options, threads=threads))
+    _models = load_models(options)
 
 
 def _work(task: Task, out: Path, options: Options) -> JournalLine:

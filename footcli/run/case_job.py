@@ -30,7 +30,7 @@ def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> 
     clock = Clock()
     try:
         record = _done(task, out, models, options, clock)
-    except Exception as error:  # whatever it is, the other cases have nothing to do with it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other cases have nothing to do with it
         record = JournalLine(task.ref.case_id, "failed", failure=_failure(error))
     if record.outcome == "skipped":  # which keeps the times of the work itself
         return record
@@ -46,10 +46,10 @@ def _failure(error: Exception) -> Line:
         return Line(code, reason=error.strerror or type(error).__name__)
     if isinstance(error, MemoryError):
         return Line("out_of_memory")
-    return Line("internal", place=_place(error))
+    return Line("internal", place=_where(error))
 
 
-def _place(error: BaseException) -> str:
+def _where(error: BaseException) -> str:
     """Kind and place of a fault. Not its text, which may quote the file."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     own = [

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from footcli.domain import Lesion, Volume
 from footcli.infer.bones import Segmented
-from footcli.infer.lesions import find_lesions, not_assessable
+from footcli.infer.lesions import find_lesions
 from footcli.infer.prepare import alone, canonical
+from footcli.infer.search_region import not_assessable
 from footcli.kinds import BONES, LESIONS
 from footcli.measure.angles import MaskPoints
 from footcli.run.setup import Models

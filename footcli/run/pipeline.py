@@ -1,4 +1,4 @@
-"""The one place that knows the order: read, infer, measure, decide, save."""
+"""The order of a case from reading to the results of its feet; saving: case_job.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from footcli import __version__
 from footcli.dataset.labels_out import all_source_names
 from footcli.decide.boxes import arch_by_angles
 from footcli.decide.findings import decide
-from footcli.domain import CaseRef, CaseResult, Plane, Side, Stack, View, Volume
+from footcli.domain import CaseRef, CaseResult, Plane, Side, Volume
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.identity import FOOT_MARK, input_facts
 from footcli.infer.bones import Segmented, on_input_grid, segment
@@ -26,6 +26,7 @@ from footcli.provenance import InputFacts, Provenance, Settings
 from footcli.read import read_case
 from footcli.run.lesions import not_judged, seek_lesions
 from footcli.run.setup import Clock, Models, Options, fingerprint
+from footcli.store.pictures import Stack, View
 from footcli.text.lines import Line
 from footcli.views.cut import BONE_WINDOW
 from footcli.views.scroll import build_stack
@@ -152,15 +153,15 @@ def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, t
 
     usual: the side of the foot if its slices are shown as usual, see `handedness`.
     """
-    seen, told = frame.side, volume.tags.side
+    seen, tagged = frame.side, volume.tags.side
     if seen is None:
-        if told is None or told == usual:
-            return told, ()
-        return told, (_disagreement("side_disagrees.turned", usual, told),)
-    if told is not None and told != seen:
-        return seen, (_disagreement("side_disagrees", seen, told),)
+        if tagged is None or tagged == usual:
+            return tagged, ()
+        return tagged, (_disagreement("side_disagrees.turned", usual, tagged),)
+    if tagged is not None and tagged != seen:
+        return seen, (_disagreement("side_disagrees", seen, tagged),)
     return seen, ()
 
 
-def _disagreement(code: str, bones: Side, told: Side) -> Line:
-    return Line(code, bones=Line(f"foot_side.{bones}"), file=told)
+def _disagreement(code: str, bones: Side, tagged: Side) -> Line:
+    return Line(code, bones=Line(f"foot_side.{bones}"), file=tagged)

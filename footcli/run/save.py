@@ -15,10 +15,12 @@ from footcli.run.answered import Task, held_results, refuse_other
 from footcli.run.pipeline import Foot
 from footcli.run.setup import Options
 from footcli.store.journal import result_digest
+from footcli.store.pictures import Pictures
 from footcli.store.result import MASKS, RESULT, VIEWS, load_result, save_case
 from footcli.store.signoff import FILE as SIGNED
 from footcli.store.signoff import aside, load_signoff, values_digest
-from footcli.system.files import locked, slug, stage
+from footcli.system.files import locked, stage
+from footcli.system.names import slug
 
 OWN_FILES = ("report.html", MASKS, VIEWS, "polygons")
 """What a case's folder holds of footcli's own beside RESULT: without that one they say nothing."""
@@ -113,9 +115,8 @@ def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> It
             staged = stage(out, home.name)
             ready.append(staged)
             names = all_source_names(foot.volume, task.ref)
-            save_case(
-                staged, foot.result, foot.labels, foot.volume.affine, foot.views, names, foot.stack
-            )
+            pictures = Pictures(foot.views, foot.stack)
+            save_case(staged, foot.result, foot.labels, foot.volume.affine, pictures, names)
             if options.polygons:
                 write_polygons(
                     staged / "polygons", foot.labels, foot.result.lesions, foot.volume, task.ref

@@ -22,12 +22,12 @@ from footcli.dataset.clinical import (
 from footcli.dataset.series import SeriesName, series_name
 from footcli.domain import CaseRef, Plane
 from footcli.errors import TruthError
-from footcli.kinds import ANGLES, FINDINGS, LANDMARKS, landmark_names
+from footcli.kinds import ANGLES, FINDING, FINDINGS, LANDMARKS, landmark_names
 from footcli.names import finding_name
-from footcli.stats.codes import FINDING_GROUP, GROUPS
+from footcli.stats.codes import GROUPS
 from footcli.stats.slices import below, tally_slices
 from footcli.stats.tally import Tally
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 from footcli.walk.tree import CaseHome
 
 
@@ -44,12 +44,12 @@ def tally_case(home: CaseHome, root: Path, max_pixels: int | None = None) -> Tal
         return tally
     refs = home.cases()
     tally.add("cases", "cases")
-    said = _clinical(tally, refs[0], home.name, root)
+    stated = _clinical(tally, refs[0], home.name, root)
     for ref in refs:
         _series(tally, ref, root)
         in_labels = tally_slices(tally, ref, root, max_pixels)
-        said = said or in_labels
-    _person(tally, said or Clinical(), refs[0], Path(home.owner).parent.name)
+        stated = stated or in_labels
+    _person(tally, stated or Clinical(), refs[0], Path(home.owner).parent.name)
     return tally
 
 
@@ -60,14 +60,14 @@ def _clinical(tally: Tally, ref: CaseRef, folder: str, root: Path) -> Clinical |
     found: Clinical | None = None
     for path in ref.clinical_files:
         try:
-            said = read_clinical(path)
+            stated = read_clinical(path)
         except TruthError:
             tally.note("quality", "unreadable_json", "", below(path, root))
             continue
-        if said.case_id is not None and safe_text(said.case_id) != folder:
+        if stated.case_id is not None and safe_text(stated.case_id) != folder:
             tally.note("quality", "case_id_differs", ref.case_id, safe_text(path.stem))
-        if found is None and says_something(said):
-            found = said
+        if found is None and says_something(stated):
+            found = stated
     return found
 
 
@@ -129,26 +129,26 @@ def _named(ref: CaseRef) -> SeriesName | None:
     return None
 
 
-def _person(tally: Tally, said: Clinical, ref: CaseRef, parent: str) -> None:
+def _person(tally: Tally, stated: Clinical, ref: CaseRef, parent: str) -> None:
     """Sex, age, disease groups and diseases of a case."""
     named = _named(ref)
     tally.add("institutions", named.institution if named else "unknown")
-    for topic, value in (("sex", said.sex), ("age", age_band(said.age_years))):
+    for topic, value in (("sex", stated.sex), ("age", age_band(stated.age_years))):
         if value:
             tally.add(topic, value)
         else:
             tally.note("missing", f"{topic}_unknown", ref.case_id, "")
-    groups = _known_groups(said.groups)
+    groups = _known_groups(stated.groups)
     groups = groups or _known_groups((named.group if named else "", safe_text(parent)))
     for group in groups:
         tally.add("group", group)
     tally.add("grouped", "cases", int(bool(groups)))
     if not groups:
         tally.note("missing", "group_unknown", ref.case_id, "")
-    unknown = sum(finding_name(part) is None for part in detail_parts(said))
+    unknown = sum(finding_name(part) is None for part in detail_parts(stated))
     if unknown:
         tally.note("missing", "detail_unknown", ref.case_id, "", unknown)
-    _diseases(tally, replace(said, groups=tuple(groups)), groups)
+    _diseases(tally, replace(stated, groups=tuple(groups)), groups)
 
 
 def _known_groups(texts: Sequence[str]) -> set[str]:
@@ -157,9 +157,9 @@ def _known_groups(texts: Sequence[str]) -> set[str]:
     return {group for group in found if group is not None}
 
 
-def _diseases(tally: Tally, said: Clinical, groups: set[str]) -> None:
+def _diseases(tally: Tally, stated: Clinical, groups: set[str]) -> None:
     """The diseases of a case, and which of them come together."""
-    findings = findings_named(said)
+    findings = findings_named(stated)
     for name in findings:
         tally.add("findings", name)
     ordered = [rule.name for rule in FINDINGS if rule.name in findings]
@@ -171,4 +171,7 @@ def _diseases(tally: Tally, said: Clinical, groups: set[str]) -> None:
 
 def _group(text: str) -> str | None:
     code = text.strip().upper()
-    return code if code in GROUPS else FINDING_GROUP.get(finding_name(text) or "")
+    if code in GROUPS:
+        return code
+    name = finding_name(text)
+    return None if name is None else FINDING[name].group

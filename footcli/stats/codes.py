@@ -44,16 +44,6 @@ NOTES: tuple[str, ...] = (
     "counts in both.",
 )
 
-FINDING_GROUP: dict[str, str] = {
-    "flat_foot": "FD",
-    "cavus_foot": "FD",
-    "hallux_valgus": "FD",
-    "ankle_arthritis": "AD",
-    "olt": "AD",
-    "accessory_navicular": "AD",
-    "tarsal_coalition": "AD",
-    "normal": "N",
-}
 GROUPS = ("FD", "AD", "N")
 
 # code -> what it means and what to do

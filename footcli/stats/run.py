@@ -12,7 +12,7 @@ from footcli.stats.case import tally_case
 from footcli.stats.slices import below
 from footcli.stats.tally import Tally
 from footcli.system.cores import cpu_count
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 from footcli.system.processes import in_processes
 from footcli.walk.tree import CaseHome, find_homes
 

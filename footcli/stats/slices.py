@@ -25,7 +25,7 @@ from footcli.read.headers import read_header
 from footcli.read.source import Skip
 from footcli.stats import shapes
 from footcli.stats.tally import Tally
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 
 
 def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None) -> Clinical | None:
@@ -34,7 +34,7 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
     root: the tree, which unreadable files are named relative to. max_pixels: edge of an image whose
     size no header tells.
     """
-    said: Clinical | None = None
+    stated: Clinical | None = None
     bones: set[str] = set()
     lesions: set[str] = set()
     for plane in Plane:
@@ -47,8 +47,8 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
             label = _label(tally, files, root)
             if label is None:
                 continue
-            if said is None and label.clinical is not None and says_something(label.clinical):
-                said = label.clinical
+            if stated is None and label.clinical is not None and says_something(label.clinical):
+                stated = label.clinical
             _contents(tally, label, plane)
             bones |= label.polygons.keys()
             lesions |= label.boxes.keys()
@@ -57,7 +57,7 @@ def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None)
         tally.add("bone_series", name)
     for name in sorted(lesions):
         tally.add("lesion_series", name)
-    return said
+    return stated
 
 
 def _note_faults(tally: Tally, ref: CaseRef, stem: str, faults: Mapping[str, int]) -> None:
@@ -139,13 +139,13 @@ def _contents(tally: Tally, label: SliceLabel, plane: Plane) -> None:
 
 def _faults(label: SliceLabel, plane: Plane, size: shapes.Size, folder: str) -> dict[str, int]:
     """Quality code -> how often in this label."""
-    said = label.clinical.case_id if label.clinical else None
+    stated = label.clinical.case_id if label.clinical else None
     drawn = label.polygons or label.boxes or label.lines or label.unknown
     return {
         "empty_label": int(not drawn),
         **_polygon_faults(label, size),
         **_box_faults(label, plane, size),
-        "case_id_differs": int(said is not None and safe_text(said) != folder),
+        "case_id_differs": int(stated is not None and safe_text(stated) != folder),
     }
 
 

@@ -14,14 +14,6 @@ from numpy.typing import NDArray
 
 from footcli.errors import CaseError
 
-_ZIP_TIME = (
-    1980,
-    1,
-    1,
-    0,
-    0,
-    0,
-)  # the zip format's zero: the same result gives the same bytes on any day
 _T = TypeVar("_T")
 
 
@@ -46,12 +38,8 @@ def read_npz(path: Path, use: Callable[[Any], _T]) -> _T:
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An .npz file whose bytes depend on the arrays alone (numpy.savez writes the time)."""
+    """An .npz file whose bytes depend on the arrays alone: numpy dates every member 1980."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(member, "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+    ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    np.savez_compressed(buffer, allow_pickle=False, **ordered)
     return buffer.getvalue()

@@ -52,9 +52,9 @@ def line_from(data: Any) -> Line:
     return line
 
 
-def as_written(code: str, said: Any) -> dict[str, Any]:
+def as_written(code: str, stated: Any) -> dict[str, Any]:
     """The JSON object of a line of which only its English is known."""
-    return {"code": code, "values": {AS_WRITTEN: str(said)}, "text": str(said)}
+    return {"code": code, "values": {AS_WRITTEN: str(stated)}, "text": str(stated)}
 
 
 def dumps(value: Any) -> str:

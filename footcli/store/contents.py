@@ -42,7 +42,7 @@ def union(out: Path, journal: Sequence[JournalLine] | None = None) -> list[Journ
         owner |= dict.fromkeys(record.folders, record.case_id)
     folders: dict[str, list[str]] = {}
     for name in _results(out):
-        case_id = owner.get(name) or _said_id(out / name)
+        case_id = owner.get(name) or _stated_id(out / name)
         folders.setdefault(case_id, []).append(name)
     cases = []
     for case_id in sorted(records.keys() | folders.keys()):
@@ -59,7 +59,7 @@ def _results(out: Path) -> list[str]:
     return sorted(f.name for f in found if not f.is_symlink() and (f / RESULT).is_file())
 
 
-def _said_id(folder: Path) -> str:
+def _stated_id(folder: Path) -> str:
     """The id of the scan that a folder's result is of, as the result says."""
     try:
         return scan_id(load_result(folder).case_id)

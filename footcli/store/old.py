@@ -39,7 +39,7 @@ def _measurement(m: Mapping[str, Any]) -> dict[str, Any]:
 
 def _finding(f: Mapping[str, Any]) -> dict[str, Any]:
     level = "POSSIBLE" if f["level"] == "BORDERLINE" else f["level"]
-    evidence = [as_written("evidence", said) for said in f["evidence"]]
+    evidence = [as_written("evidence", stated) for stated in f["evidence"]]
     return {**f, "level": level, "evidence": evidence, "probability": None}
 
 

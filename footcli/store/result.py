@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import CaseResult, Plane, Stack, View
+from footcli.domain import CaseResult, Plane
 from footcli.errors import CaseError
 from footcli.store.arrays import npz_bytes, read_npz
 from footcli.store.codec import dumps, from_plain, to_plain
 from footcli.store.old import SCHEMA_1, upgraded
+from footcli.store.pictures import Pictures, Stack, View
 from footcli.store.views import read_stack, read_views, views_npz
 from footcli.system.files import write_atomic
 
@@ -53,15 +54,14 @@ def save_case(
     result: CaseResult,
     labels: NDArray[np.uint8],
     affine: NDArray[np.float64],
-    views: Sequence[View],
+    pictures: Pictures,
     slice_names: Mapping[Plane, Sequence[str]] | None = None,
-    stack: Stack | None = None,
 ) -> None:
     """Write masks.npz, views.npz and, last, result.json: where that file is, the others are whole.
 
     labels: uint8 (z, y, x) on the input's grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
     slice_names: source name of each slice of a plane, in index order, so that labels of those
-    slices find their place again. stack: the slices to scroll through, kept beside the views.
+    slices find their place again.
     Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or
     labels of another type.
     """
@@ -82,7 +82,7 @@ def save_case(
         folder / MASKS,
         npz_bytes({"labels": labels, "affine": np.asarray(affine, dtype=np.float64), **named}),
     )
-    write_atomic(folder / VIEWS, views_npz(views, stack))
+    write_atomic(folder / VIEWS, views_npz(pictures.views, pictures.stack))
     write_atomic(folder / RESULT, text.encode("utf-8"))
 
 

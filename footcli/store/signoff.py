@@ -16,7 +16,8 @@ from footcli.errors import CaseError, SetupError, TruthError
 from footcli.kinds import FINDINGS, MEASURES
 from footcli.store.codec import dumps
 from footcli.store.result import is_old, load_result, to_json
-from footcli.system.files import read_json, slug, write_json
+from footcli.system.files import read_json, write_json
+from footcli.system.names import slug
 
 SCHEMA = "footcli-signoff/1"
 FILE = "signoff.json"

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.domain import Plane, Stack, View
+from footcli.domain import Plane
 from footcli.store.arrays import npz_bytes
 from footcli.store.codec import line_from, line_json
+from footcli.store.pictures import Stack, View
 from footcli.text.lines import Line
 
 
@@ -36,14 +37,14 @@ def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
     # not rounded as results are: that would move what is drawn by the projection
     text = json.dumps(rest, allow_nan=False, sort_keys=True)
     if stack is not None:
-        told = {
+        head = {
             "per_sheet": stack.per_sheet,
             "shape": stack.shape,
             "curve": stack.curve,
             "voxel_mm": stack.voxel_mm,
         }
         arrays["stack"] = np.array(
-            json.dumps(told | {"to_vox": stack.to_vox.tolist()}, allow_nan=False, sort_keys=True)
+            json.dumps(head | {"to_vox": stack.to_vox.tolist()}, allow_nan=False, sort_keys=True)
         )
         arrays |= {
             f"sheet_{i:03d}": np.frombuffer(sheet, np.uint8) for i, sheet in enumerate(stack.sheets)
@@ -58,16 +59,16 @@ def read_stack(arrays: Any) -> Stack | None:
     """
     if "stack" not in arrays:
         return None
-    told = json.loads(str(arrays["stack"]))
+    head = json.loads(str(arrays["stack"]))
     names = sorted(name for name in arrays.files if name.startswith("sheet_"))
-    slices, rows, columns = (int(n) for n in told["shape"])
+    slices, rows, columns = (int(n) for n in head["shape"])
     return Stack(
         tuple(arrays[name].astype(np.uint8).tobytes() for name in names),
-        int(told["per_sheet"]),
+        int(head["per_sheet"]),
         (slices, rows, columns),
-        tuple((float(a), float(b)) for a, b in told["curve"]),
-        np.asarray(told["to_vox"], np.float64).reshape(4, 4),
-        None if told["voxel_mm"] is None else float(told["voxel_mm"]),
+        tuple((float(a), float(b)) for a, b in head["curve"]),
+        np.asarray(head["to_vox"], np.float64).reshape(4, 4),
+        None if head["voxel_mm"] is None else float(head["voxel_mm"]),
     )
 
 
@@ -92,8 +93,8 @@ def read_views(arrays: Any) -> tuple[View, ...]:
     return tuple(views)
 
 
-def _caption(said: Any) -> Line | None:
+def _caption(head_: Any) -> Line | None:
     """Of a view that an earlier version wrote: a text, empty where there is none."""
-    if isinstance(said, str):
-        return Line("view_above", text=said) if said else None
-    return None if said is None else line_from(said)
+    if isinstance(head_, str):
+        return Line("view_above", text=head_) if head_ else None
+    return None if head_ is None else line_from(head_)

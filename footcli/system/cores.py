@@ -25,12 +25,11 @@ def _cgroup_quota(root: Path, membership: Path) -> float | None:
         rows = [row.split(":", 2) for row in membership.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return None
-    quotas = []
+    quotas: list[float | None] = []
     for row in rows:
         if len(row) == 3 and (not row[1] or "cpu" in row[1].split(",")):
-            base = root / row[1] if row[1] else root
-            quotas += [_quota_of(folder) for folder in _folders(base, row[2])]
-    return min((quota for quota in quotas if quota), default=None)
+            quotas += map(_quota_of, _folders(root / row[1], row[2]))
+    return min(filter(None, quotas), default=None)
 
 
 def _folders(base: Path, inside: str) -> list[Path]:

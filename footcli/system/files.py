@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import stat
 import time
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from footcli.errors import SetupError, TruthError
+from footcli.system.names import safe_text
 
 JSON_LIMIT = 256 * 2**20
 """Bytes. No annotation file of one slice or case comes near; a larger one is a mistake or an
 attack.
 """
-SLUG_LIMIT = 100
-"""Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes.
-"""
 
-_SUMMARIES = {
-    "index.html",
-    "run.json",
-    "measurements.csv",
-    "journal.jsonl",
-    "evaluation.json",
-    "evaluation.html",
-}
 UNFINISHED = ".tmp"
 """How the name of a file ends while it is written."""
-
-_NUMBERED = [f"com{n}" for n in range(1, 10)] + [f"lpt{n}" for n in range(1, 10)]
-_RESERVED = {"con", "prn", "aux", "nul", *_NUMBERED}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -209,57 +193,3 @@ def check_folders(cases: Path, out: Path) -> None:
         raise SetupError(
             f"{out}: lies inside the input {cases}; name a folder outside of it with -o"
         )
-
-
-def safe_text(name: str) -> str:
-    """A file name as text that can be written and shown anywhere: NFC, UTF-8, no control
-    characters.
-
-    Names in other encodings arrive as surrogates; those that are legal CP949 (Korean Windows) are
-    read as such.
-    """
-    if name.isascii() and name.isprintable():
-        return name  # nearly every file name
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        name = _decoded(name)
-    name = unicodedata.normalize("NFC", name)
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
-
-
-def _decoded(name: str) -> str:
-    """A name with surrogates as the text that it stands for, as far as one can tell."""
-    try:
-        raw = os.fsencode(name)
-    except UnicodeEncodeError:  # no file name: half a character, written as such in JSON
-        return name.encode("utf-8", "backslashreplace").decode()
-    try:
-        return raw.decode("cp949")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "backslashreplace")
-
-
-def slug(case_id: str) -> str:
-    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`; anything else
-    becomes `_` and a short hash is added.
-
-    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden, a reserved Windows name or that of a
-    file beside the results; equal ids give equal slugs.
-    """
-    wanted = unicodedata.normalize("NFC", case_id)
-    kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
-    kept = re.sub(r"\.{2,}", "_", kept).strip(".")
-    if kept.split(".")[0].casefold() in _RESERVED or kept.casefold() in _SUMMARIES:
-        kept = f"_{kept}"
-    short = kept.encode()[: SLUG_LIMIT if kept == wanted else SLUG_LIMIT - 9].decode(
-        errors="ignore"
-    )
-    if short == wanted and short:
-        return short
-    mark = hashlib.sha256(wanted.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return (
-        f"{short.encode()[: SLUG_LIMIT - 9].decode(errors='ignore')}-{mark}"
-        if short
-        else f"case-{mark}"
-    )

@@ -11,12 +11,13 @@ import torch
 from torch.nn import functional as F
 
 from footcli.phantom.tissue import AIR_HU
-from footcli.train.view import FLOORS, RAW, View, blur, noise, shifted
+from footcli.train.metal import metal
+from footcli.train.view import FLOORS, RAW, FootView, blur, noise, shifted
 
-Artefact = Callable[[torch.Tensor, View], torch.Tensor]
+Artefact = Callable[[torch.Tensor, FootView], torch.Tensor]
 
 
-def strands(image: torch.Tensor, view: View) -> torch.Tensor:
+def strands(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """Fat between and within the muscles, tendons along them."""
     c, h, w = image.shape
     soft = torch.sigmoid(-2 * view.depth - 2) * torch.sigmoid(2 * view.skin - 4)
@@ -45,7 +46,7 @@ def strands(image: torch.Tensor, view: View) -> torch.Tensor:
     return image
 
 
-def dressing(image: torch.Tensor, view: View) -> torch.Tensor:
+def dressing(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """Bandage, sock, cast or shoe: thin layers round the skin."""
     out = -view.skin / view.pixel_mm + 1.0 * noise(
         (1, *image.shape[1:]), view.generator, image.device, 16
@@ -63,14 +64,13 @@ def dressing(image: torch.Tensor, view: View) -> torch.Tensor:
     return image
 
 
-def support(image: torch.Tensor, view: View) -> torch.Tensor:
-    """The plate under the foot, or the table behind a lying leg: a slab or a thin bright line, air
-    beyond.
+def support(image: torch.Tensor, view: FootView) -> torch.Tensor:
+    """The plate under the foot, or the table behind a lying leg; air beyond.
+
+    A slab or a thin bright line.
     """
-    thin = view.rng.random() < 0.4
-    thick, hu = (
-        view.pick("support", f"{'line' if thin else 'slab'}_{unit}") for unit in ("mm", "hu")
-    )
+    kind = "line" if view.rng.random() < 0.4 else "slab"
+    thick, hu = view.pick("support", f"{kind}_mm"), view.pick("support", f"{kind}_hu")
     if view.plane == "AXL" and view.rng.random() < 0.5:  # slices through the plate itself
         level = view.pick("support", "level_mm")
         hit = (view.offsets_px < level) & (view.offsets_px > level - max(thick, 4.0))
@@ -83,103 +83,15 @@ def support(image: torch.Tensor, view: View) -> torch.Tensor:
     along, across = view.at()[axis], view.at()[1 - axis]
     edge = float(seen[-1] if behind else seen[0])
     tilt = float(np.tan(np.radians(view.pick("support", "tilt_deg"))))
-    out = (
-        (along - edge) * (1 if behind else -1)
-        + tilt * (across - image.shape[2 - axis] / 2)
-        - view.pick("support", "gap_mm")
-    )
+    beyond = (along - edge) * (1 if behind else -1)
+    leaning = tilt * (across - image.shape[2 - axis] / 2)
+    out = beyond + leaning - view.pick("support", "gap_mm")
     free = torch.sigmoid(-4 * view.depth - 8)
     image = image + torch.sigmoid(4 * out) * free * (AIR_HU - image)
     return image + torch.sigmoid(4 * out) * torch.sigmoid(4 * (thick - out)) * free * (hu - image)
 
 
-def metal(image: torch.Tensor, view: View) -> torch.Tensor:
-    """Screws, wires and nails in the bones with their streaks and dark bands: rays in AXL, along
-    the rows in COR and SAG.
-    """
-    rows, columns = view.at()
-    places = torch.nonzero(view.depth > 0)
-    if not len(places):
-        return image
-    solid, faults = torch.zeros_like(image), torch.zeros_like(image)
-    centres: list[tuple[float, float]] = []
-    hu, reach = view.pick("metal", "hu"), view.pick("metal", "reach_mm")
-    direction = view.rng.normal(size=3)
-    for _ in range(int(view.pick("metal", "pieces"))):
-        channel, r, q = (int(v) for v in places[int(view.rng.integers(len(places)))])
-        if view.rng.random() < 0.6:
-            direction = view.rng.normal(size=3)
-        piece = _rod(
-            view, (float(view.offsets_px[channel]), r, q), direction / np.linalg.norm(direction)
-        )
-        shown = piece.amax((1, 2), keepdim=True)
-        faults = (
-            faults + view.pick("metal", "streak_hu") * _streaks(view, piece, (r, q), reach) * shown
-        )
-        if view.plane == "AXL" and centres:
-            faults = faults - view.pick("metal", "dark_hu") * shown * _band(
-                rows, columns, centres[-1], (r, q), 4.0
-            )
-        centres.append((r, q))
-        solid = torch.maximum(solid, piece)
-    spoilt = image + faults * torch.where(image > -900, 1.0, 0.4)
-    return spoilt + solid * (hu - spoilt)
-
-
-def _rod(view: View, centre: tuple[float, float, float], direction: np.ndarray) -> torch.Tensor:
-    """(C, H, W) 1 inside a rod about centre (offset, row, column) in pixels, 0 outside, soft at its
-    surface.
-    """
-    rows, columns = view.at()
-    o, r, q = (
-        a - b
-        for a, b in zip(
-            (view.offsets_px[:, None, None], rows[None], columns[None]), centre, strict=True
-        )
-    )
-    u = [float(v) for v in direction]
-    half = view.pick("metal", "length_mm") / 2
-    t = (o * u[0] + r * u[1] + q * u[2]).clamp(-half, half)
-    away = ((o - t * u[0]) ** 2 + (r - t * u[1]) ** 2 + (q - t * u[2]) ** 2).sqrt()
-    return torch.sigmoid((view.pick("metal", "radius_mm") - away) * 4)
-
-
-def _streaks(
-    view: View, piece: torch.Tensor, centre: tuple[int, int], reach: float
-) -> torch.Tensor:
-    """Bright and dark by turns, about -2..2, fading away from a piece of metal."""
-    rows, columns = view.at()
-    r, q = rows - centre[0], columns - centre[1]
-    if view.plane == "AXL":
-        angle = torch.atan2(*torch.broadcast_tensors(r, q))
-        rays = torch.zeros_like(angle)
-        for k, phase in zip(view.rng.integers(1, 28, 4), view.rng.uniform(0, 6.3, 4), strict=True):
-            rays = rays + torch.sin(angle * int(k) + float(phase))
-        return rays * torch.exp(-torch.hypot(*torch.broadcast_tensors(r, q)) / reach)[None]
-    lines = torch.randn(rows.shape[0], 1, generator=view.generator, device=rows.device) - 0.3
-    return (
-        F.max_pool2d(piece, (5, 1), 1, (2, 0)).amax(2, keepdim=True)
-        * lines
-        * torch.exp(-q.abs() / reach)
-    )
-
-
-def _band(
-    rows: torch.Tensor,
-    columns: torch.Tensor,
-    a: tuple[float, float],
-    b: tuple[float, float],
-    width: float,
-) -> torch.Tensor:
-    """1 on the line between two places (row, column), fading beside it over `width` pixels."""
-    d = np.subtract(b, a)
-    t = (((rows - a[0]) * d[0] + (columns - a[1]) * d[1]) / max(float(d @ d), 1.0)).clamp(0, 1)
-    return torch.exp(
-        -((rows - a[0] - t * d[0]) ** 2 + (columns - a[1] - t * d[1]) ** 2) / (2 * width**2)
-    )
-
-
-def motion(image: torch.Tensor, view: View) -> torch.Tensor:
+def motion(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """A faint second contour, or smear along one direction; the anatomy itself stays in place."""
     angle = view.rng.uniform(0, 2 * np.pi)
     along = np.array([np.sin(angle), np.cos(angle)])
@@ -189,11 +101,14 @@ def motion(image: torch.Tensor, view: View) -> torch.Tensor:
             shifted(image, int(rows), int(columns)) - image
         )
     steps = np.linspace(-0.5, 0.5, 5) * view.pick("motion", "blur_mm")
-    copies = [shifted(image, *(int(v) for v in np.round(along * s))) for s in steps]
+    copies = []
+    for step in steps:
+        rows, columns = np.round(along * step).astype(int)
+        copies.append(shifted(image, int(rows), int(columns)))
     return torch.stack(copies).mean(0)
 
 
-def rings(image: torch.Tensor, view: View) -> torch.Tensor:
+def rings(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """Rings or arcs about the scanner's axis, strongest near it."""
     radius = view.radius()
     size = int(2 * max(image.shape[1:])) + 2
@@ -212,7 +127,7 @@ def rings(image: torch.Tensor, view: View) -> torch.Tensor:
     return image + view.pick("rings", "hu") * lines * arcs / (1 + radius / 40)
 
 
-def shading(image: torch.Tensor, view: View) -> torch.Tensor:
+def shading(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """Cupping about the axis, and what a cone beam loses or gains towards its ends."""
     h, w = image.shape[1:]
     body = torch.sigmoid((image + 700) / 60)
@@ -228,7 +143,7 @@ def shading(image: torch.Tensor, view: View) -> torch.Tensor:
     )
 
 
-def coarse(image: torch.Tensor, view: View) -> torch.Tensor:
+def coarse(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """Larger pixels and thick slices, resampled to ours; slices mostly axial, along the rows of COR
     and SAG.
     """
@@ -246,7 +161,7 @@ def coarse(image: torch.Tensor, view: View) -> torch.Tensor:
     return F.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)[0]
 
 
-def sharp(image: torch.Tensor, view: View) -> torch.Tensor:
+def sharp(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """A bone kernel of a clinical CT: edges overshoot, white noise."""
     edges = image - blur(image, view.pick("sharp", "sigma_px"))
     return (
@@ -257,7 +172,7 @@ def sharp(image: torch.Tensor, view: View) -> torch.Tensor:
     )
 
 
-def uncalibrated(image: torch.Tensor, view: View) -> torch.Tensor:
+def uncalibrated(image: torch.Tensor, view: FootView) -> torch.Tensor:
     """HU of a scanner nobody calibrated, about water or about air, cut off below."""
     zero, gain = (0.0, "gain") if view.rng.random() < 0.5 else (AIR_HU, "gain_from_air")
     image = (
@@ -269,7 +184,7 @@ def uncalibrated(image: torch.Tensor, view: View) -> torch.Tensor:
     return image.clamp(min=-1024.0) + 1024.0 if view.rng.random() < RAW else image.clamp(min=floor)
 
 
-def field(image: torch.Tensor, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+def field(image: torch.Tensor, view: FootView) -> tuple[torch.Tensor, torch.Tensor]:
     """A round field of view, constant outside.
 
     Returns the picture and the bool (C, H, W) of what it shows.
@@ -297,7 +212,7 @@ BY_NAME: Mapping[str, Artefact] = {
 }
 
 
-def spoil(image: torch.Tensor, view: View, chances: Mapping[str, float]) -> torch.Tensor:
+def spoil(image: torch.Tensor, view: FootView, chances: Mapping[str, float]) -> torch.Tensor:
     """The picture with each artefact of AROUND or SCANNER at its chance, in their order."""
     for name, chance in chances.items():
         if view.rng.random() < chance:

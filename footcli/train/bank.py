@@ -17,9 +17,10 @@ import torch
 from footcli.anatomy.template import surface_points
 from footcli.kinds import ARCH, BONE_ID, BONES, LESIONS
 from footcli.phantom.disease import draw_subject
-from footcli.phantom.lesions import ARCH_BONES, sites
+from footcli.phantom.grid import make_grid
+from footcli.phantom.lesion_sites import ARCH_BONES, sites
 from footcli.phantom.pose import flexed
-from footcli.phantom.raster import CLASS_OF, Raster, make_grid, rasterize
+from footcli.phantom.raster import CLASS_OF, Raster, rasterize
 from footcli.phantom.subject import Subject
 
 SPACING_MM = 0.8  # fine enough that joints of 0.7 mm stay open after interpolation of the distance
@@ -36,7 +37,7 @@ SITE = -101  # key of Entry.points from which on the places of lesions stand, pr
 SITE_SD_MM = 3.0
 # feet from which lesions are learnt vary less than others: a flat one that is not called flat would
 # mislead
-LESION_SPREAD = 0.3
+LESION_VARIETY = 0.3
 LYING_SWAY_DEG = (
     12.0,
     6.0,
@@ -78,12 +79,14 @@ def subject_box(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     return low, np.array([*high[:2], top])
 
 
-def together(volumes: list[np.ndarray]) -> torch.Tensor:
+def interleaved(volumes: list[np.ndarray]) -> torch.Tensor:
     """(C, z, y, x) whose channels lie side by side in memory: a point's values are read at once."""
     return torch.from_numpy(np.stack(volumes, -1)).permute(3, 0, 1, 2)
 
 
-def somewhere(where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
+def random_voxels(
+    where: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+) -> torch.Tensor:
     """(400, 3) voxels (z, y, x), float32, drawn from flat indices."""
     picked = rng.choice(where, size=400)
     return torch.from_numpy(np.stack(np.unravel_index(picked, shape), -1).astype(np.float32))
@@ -102,25 +105,22 @@ def to_entry(
     for c in range(1, len(BONES) + 1):
         where = np.flatnonzero(labels == c)
         if where.size:
-            points[c] = somewhere(where, labels.shape, rng)
-    for bit, term in enumerate(LESIONS):
+            points[c] = random_voxels(where, labels.shape, rng)
+    arch = np.isin(labels, [BONE_ID[name] for name in ARCH_BONES])
+    for bit, kind in enumerate(LESIONS):
         there = raster.lesion & (1 << bit) > 0
-        if term.name == ARCH:
-            there &= np.isin(labels, [BONE_ID[name] for name in ARCH_BONES])
-        where = np.flatnonzero(there)
+        where = np.flatnonzero(there & arch if kind.name == ARCH else there)
         if where.size:
-            points[-1 - bit] = somewhere(where, labels.shape, rng)
-    for bit, term in enumerate(LESIONS):
-        if near := [raster.grid.voxels(at)[::-1] for at in where_lesions_lie.get(term.name, ())]:
-            some = np.stack(near)[rng.integers(len(near), size=400)] + rng.normal(
-                0, SITE_SD_MM / SPACING_MM, (400, 3)
-            )
+            points[-1 - bit] = random_voxels(where, labels.shape, rng)
+    for bit, kind in enumerate(LESIONS):
+        near = [raster.grid.voxels(at)[::-1] for at in where_lesions_lie.get(kind.name, ())]
+        if near:
+            chosen = np.stack(near)[rng.integers(len(near), size=400)]
+            some = chosen + rng.normal(0, SITE_SD_MM / SPACING_MM, (400, 3))
             points[SITE - bit] = torch.from_numpy(some.astype(np.float32))
     classes = torch.tensor([0, *(CLASS_OF.get(name, 0) for name in raster.pieces)])
-    fields, ids = (
-        together([raster.depth, raster.skin, raster.tissue]),
-        together([raster.piece, raster.lesion]),
-    )
+    fields = interleaved([raster.depth, raster.skin, raster.tissue])
+    ids = interleaved([raster.piece, raster.lesion])
     return Entry(seed, raster.pieces, fields, ids, classes, points, sway_deg)
 
 
@@ -135,7 +135,7 @@ def wide_subject(seed: int) -> Subject:
 
 def lesion_subject(seed: int) -> Subject:
     """A subject of the population that lesions are learnt from."""
-    return draw_subject(seed, spread=LESION_SPREAD, with_mimics=True, by_definition=True)
+    return draw_subject(seed, spread=LESION_VARIETY, with_mimics=True, by_definition=True)
 
 
 def make_entry(

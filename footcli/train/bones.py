@@ -13,10 +13,12 @@ from footcli.infer.prepare import window
 from footcli.kinds import BONES, RAYS
 from footcli.phantom.tissue import AIR_HU
 from footcli.train.bank import Bank, Entry, SamplePoints
-from footcli.train.cases import Scan, scan_picture
-from footcli.train.draw import Cut, picture
-from footcli.train.loop import Judge, Plan, quick, train_from
+from footcli.train.banked_scans import BankedScan, scan_picture
+from footcli.train.cut import Cut
+from footcli.train.draw import picture
+from footcli.train.loop import Course, bf16_autocast, train_from
 from footcli.train.unet import UNet
+from footcli.train.watch import Judge, Plan
 
 PIXEL_MM = 1.0
 WINDOW = (-500.0, 1500.0)
@@ -52,7 +54,7 @@ def _centre(points: SamplePoints, rng: np.random.Generator) -> torch.Tensor:
 
 
 def draw_batch(
-    bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device
+    bank: Bank[Entry | BankedScan], size: int, rng: np.random.Generator, device: torch.device
 ) -> Batch:
     """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as
     the centre of a picture.
@@ -64,8 +66,11 @@ def draw_batch(
         entries = bank.entries  # another thread may put a new list in its place
         entry = entries[int(rng.integers(len(entries)))]
         centre = _centre(entry.points, rng)
-        show = scan_picture if isinstance(entry, Scan) else picture
-        image, target = show(entry, str(rng.choice(PLANES)), centre, cut, rng)  # type: ignore[arg-type]
+        plane = str(rng.choice(PLANES))
+        if isinstance(entry, BankedScan):
+            image, target = scan_picture(entry, plane, centre, cut, rng)
+        else:
+            image, target = picture(entry, plane, centre, cut, rng)
         if rng.random() < 0.15:  # the scan ends here: no neighbours on one side
             image[slice(0, middle) if rng.random() < 0.5 else slice(middle + 1, None)] = AIR_HU
         targets.append(target)
@@ -76,7 +81,7 @@ def draw_batch(
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross entropy plus soft Dice over the bones that the batch shows."""
     images, target = batch
-    with quick(images.device):
+    with bf16_autocast(images.device):
         half = net(images)
     logits = half.float()
     probability = logits.softmax(1)
@@ -93,8 +98,11 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 
 
 def run(
-    plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None
+    plan: Plan,
+    say: Callable[[str], None],
+    bank: Bank[Entry | BankedScan],
+    judge: Judge | None = None,
 ) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
     net = UNet(len(OFFSETS_MM), CLASSES).to(memory_format=torch.channels_last)
-    return train_from(net, plan, bank, draw_batch, loss, say, judge)
+    return train_from(net, plan, Course(bank, draw_batch, loss), say, judge)

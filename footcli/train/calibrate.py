@@ -17,10 +17,10 @@ from footcli.infer.spec import ModelSpec
 from footcli.train.cases import Labelled, on_canonical_grid
 
 LOWEST, HIGHEST = 0.05, 0.95
-# of the feet without it, so many at most may be said to have a lesion: of six kinds together, every
-# fourth foot
+# Highest false-positive rate per class among unaffected feet, of boxes that make a finding PRESENT
+# (six classes together: every fourth foot), and of boxes that make it POSSIBLE
 FALSE_RATE = 0.04
-LOOK_RATE = 0.12  # so many may get a box that is worth a look
+POSSIBLE_RATE = 0.12
 
 
 def calibrate(
@@ -52,12 +52,14 @@ def chosen(
     sure = tuple(
         float(np.clip(round(_above(*scores[name]), 3), LOWEST, HIGHEST)) for name in spec.classes
     )
-    look = tuple(
-        min(_reached(scores[name][1], LOOK_RATE), t - 0.01)
+    possible = tuple(
+        min(_reached(scores[name][1], POSSIBLE_RATE), t - 0.01)
         for name, t in zip(spec.classes, sure, strict=True)
     )
     return replace(
-        spec, thresholds=sure, suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in look)
+        spec,
+        thresholds=sure,
+        suspicious=tuple(round(max(value, LOWEST / 2), 3) for value in possible),
     )
 
 

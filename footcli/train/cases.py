@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from footcli.dataset.labels_out import source_names
 from footcli.dataset.outlines import mask_of_polygons
 from footcli.domain import Plane, Point, Volume
-from footcli.errors import CaseError, SetupError, TruthError
+from footcli.errors import SetupError, TruthError
 from footcli.evaluate.boxes import LESION_ID
 from footcli.evaluate.truth import Truth, read_truth
 from footcli.infer.bones import on_input_grid, segment
@@ -26,19 +24,14 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import Canonical, canonical, orientation, oriented
 from footcli.infer.session import Session, open_session
 from footcli.infer.spec import ModelSpec
-from footcli.kinds import BONE_ID, LESIONS, RAYS
-from footcli.phantom.tissue import AIR_HU
+from footcli.kinds import BONE_ID, RAYS
 from footcli.read import read_case
 from footcli.system.assets import models_dir
-from footcli.train.bank import SITE, SPACING_MM, SamplePoints, somewhere, together
-from footcli.train.draw import Cut, cut_field_of_view, place
-from footcli.walk.tree import CasePlace, find_places
+from footcli.walk.tree import CaseEntry, list_cases
 
 HELD_OUT = 5  # one patient in so many is kept for judging
 LEAST_PATIENTS = 2
-GAIN, OFFSET_HU, NOISE_HU = (0.75, 1.3), 60.0, (0.0, 60.0)
 Labels = NDArray[np.uint8]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,27 +61,12 @@ class Labelled:
         return canonical(self.volume, pixel_mm, turned)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scan:
-    """A labelled scan in the bank.
-
-    fields: float32 (1, z, y, x) HU; ids: uint8 (2, z, y, x) classes, lesion bits; both SPACING_MM,
-    canonical order.
-
-    points: as in Entry; a lesion that is not there would lie at the bone that it needs.
-    """
-
-    fields: torch.Tensor
-    ids: torch.Tensor
-    points: SamplePoints
-
-
-def find_labelled(tree: Path) -> list[CasePlace]:
+def find_labelled(tree: Path) -> list[CaseEntry]:
     """The tree's cases that hold labels.
 
     Raises SetupError without any, or with labels of one patient alone.
     """
-    found = [place for place in find_places(tree) if place.labelled]
+    found = [place for place in list_cases(tree) if place.labelled]
     if not found:
         raise SetupError(
             f"{tree}: holds no labelled case of the data set's layout; name the folder with images "
@@ -102,7 +80,7 @@ def find_labelled(tree: Path) -> list[CasePlace]:
     return found
 
 
-def split(places: Sequence[CasePlace]) -> tuple[list[CasePlace], list[CasePlace]]:
+def split(places: Sequence[CaseEntry]) -> tuple[list[CaseEntry], list[CaseEntry]]:
     """Cases to learn from and to judge by: one patient in HELD_OUT, always the same ones, at least
     one on each side.
     """
@@ -115,7 +93,7 @@ def split(places: Sequence[CasePlace]) -> tuple[list[CasePlace], list[CasePlace]
     ]
 
 
-def read_labelled(place_: CasePlace, outline: Callable[[Volume], Labels] | None = None) -> Labelled:
+def read_labelled(place_: CaseEntry, outline: Callable[[Volume], Labels] | None = None) -> Labelled:
     """A case's volume, bones and key points, cropped to the slices whose bones are labelled.
 
     outline: finds the bones where no plane is labelled without gaps. Raises ReadError for its
@@ -168,11 +146,10 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, plane.axis] * first
     less = np.eye(3)[plane.axis] * first
-    points = {
-        name: (float(x), float(y), float(z))
-        for name, at in truth.points.items()
-        for x, y, z in [np.subtract(at, less)]
-    }
+    points = {}
+    for name, at in truth.points.items():
+        x, y, z = np.subtract(at, less).tolist()
+        points[name] = (x, y, z)
     cropped = Volume(
         hu,
         affine,
@@ -190,14 +167,11 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
 
 def _boxed(truth: Truth) -> dict[Plane, frozenset[int]]:
     """Slices in which all boxes are known; none of those where one was left out."""
-    boxes = {
-        plane: {i: label.void & LESION_ID.keys() for i, label in slices.items()}
-        for plane, slices in truth.slices.items()
-    }
-    return {
-        plane: frozenset(i for i, void in slices.items() if not void)
-        for plane, slices in boxes.items()
-    }
+    found = {}
+    for plane, slices in truth.slices.items():
+        whole = [i for i, label in slices.items() if label.void.isdisjoint(LESION_ID)]
+        found[plane] = frozenset(whole)
+    return found
 
 
 def _lesion_bits(truth: Truth) -> Labels:
@@ -224,29 +198,6 @@ def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels
     return np.ascontiguousarray(view[np.ix_(*at)])
 
 
-def to_scan(case: Labelled, rng: np.random.Generator) -> Scan:
-    """A labelled volume as an entry of the bank."""
-    grid = case.canonical(SPACING_MM)
-    ids = on_canonical_grid(case.labels, grid, case.volume)
-    points = {
-        k: somewhere(np.flatnonzero(ids == k), ids.shape, rng)
-        for k in BONE_ID.values()
-        if (ids == k).any()
-    }
-    bits = (
-        np.zeros_like(ids)
-        if case.lesions is None
-        else on_canonical_grid(case.lesions, grid, case.volume)
-    )
-    for bit, term in enumerate(LESIONS if case.lesions is not None else ()):
-        where = np.flatnonzero(bits & (1 << bit))
-        if where.size:
-            points[-1 - bit] = somewhere(where, ids.shape, rng)
-        elif (owner := BONE_ID[term.needs]) in points:
-            points[SITE - bit] = points[owner]
-    return Scan(torch.from_numpy(grid.hu)[None], together([ids, bits]), points)
-
-
 def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
     """Whether up and down, front and back are to be turned for the leg to be on top and the toes in
     front, by the bones themselves.
@@ -262,52 +213,3 @@ def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
     upside = leg is not None and heel is not None and bool(leg[0] < heel[0])
     backwards = toes is not None and heel is not None and bool(toes[1] > heel[1])
     return upside, backwards
-
-
-def from_any(
-    places: Sequence[CasePlace], seed: int, make: Callable[[CasePlace, np.random.Generator], T]
-) -> T:
-    """What `make` makes of a random case among those that can be used.
-
-    Raises SetupError where none can.
-    """
-    rng = np.random.default_rng([seed, 8])
-    last = ""
-    for number in rng.permutation(len(places)):
-        try:
-            return make(places[int(number)], rng)
-        except (CaseError, TruthError) as error:
-            last = f"{places[int(number)].case_id}: {error}"
-    raise SetupError(f"none of the {len(places)} labelled cases can be used; the last one, {last}")
-
-
-def scan_picture(
-    entry: Scan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """HU (C, H, W) of a slice with neighbours, turned, stretched and changed a little, and the
-    classes (H, W) of the middle one.
-    """
-    image, ids, keep = scan_slice(entry, plane, centre, cut, rng)
-    target = ids[0, len(cut.offsets_mm) // 2]
-    return image, torch.where(keep, target, torch.zeros_like(target))
-
-
-def scan_slice(
-    entry: Scan,
-    plane: str,
-    centre: torch.Tensor,
-    cut: Cut,
-    rng: np.random.Generator,
-    chance: float = 0.3,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As scan_picture: HU, the ids (2, C, H, W), and what a field of view cut smaller now and then
-    (chance) leaves, bool (H, W).
-    """
-    fields, ids = place(entry.fields, entry.ids, (AIR_HU,), plane, centre, cut, rng)
-    g = torch.Generator(device=entry.fields.device).manual_seed(int(rng.integers(1 << 62)))
-    image = fields[0] * rng.uniform(*GAIN) + rng.normal(0, OFFSET_HU)
-    image = image + rng.uniform(*NOISE_HU) * torch.randn(
-        image.shape, generator=g, device=image.device
-    )
-    image, keep = cut_field_of_view(image, rng, chance)
-    return image, ids, keep

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from footcli.domain import Plane
 from footcli.infer.manifest import write_entry
-from footcli.infer.spec import VIEW_IMAGES, VIEW_MM, ModelSpec
+from footcli.infer.spec import ModelSpec
+from footcli.infer.spec_checks import VIEW_IMAGES, VIEW_MM
 from footcli.infer.views import CHANNELS, view_geometry
 from footcli.kinds import BONES
-from footcli.train import bones, hindfoot, lesions
+from footcli.train import bones, hindfoot_region, lesions
 from footcli.train.calibrate import calibrate
 from footcli.train.cases import Labelled
-from footcli.train.export import WithSoftmax, export, write_card
+from footcli.train.export import Account, WithSoftmax, export, write_card
 from footcli.train.gu2net import GU2Net, OneDomain
 from footcli.train.samples import PLANES, WINDOW
 from footcli.train.yolo import Decoded, Detector
@@ -63,30 +63,18 @@ def bone_spec(data: str) -> ModelSpec:
 
 
 def export_bones(
-    net: nn.Module,
-    models: Path,
-    data: str,
-    facts: dict[str, str | int | float],
-    say: Say,
-    curve: Sequence[Mapping[str, float]] = (),
-    who: str = "",
+    net: nn.Module, models: Path, data: str, account: Account, say: Say
 ) -> tuple[Path, ...]:
-    """Export a bone U-Net.
-
-    curve: its judgements, whose best one becomes the entry's quality; who: whom it was judged on.
-    """
+    """Export a bone U-Net; its best judgement becomes the entry's quality."""
     spec = bone_spec(data)
-    if curve:
-        best = max(curve, key=lambda point: point["score"])
-        quality: dict[str, Any] = {"measured_on": who, "mean_dice": round(best["score"], 3)}
-        spec = replace(
-            spec,
-            quality=quality
-            | {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best},
-        )
+    if account.curve:
+        best = account.best
+        each = {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best}
+        quality = {"measured_on": account.who, "mean_dice": round(best["score"], 3), **each}
+        spec = replace(spec, quality=quality)
     example = torch.rand(1, spec.input_channels, 96, 128)
     spec, difference = export(WithSoftmax(net), spec, models, example, FREE_SIZE)
-    card = write_card(models, spec, "Bones: U-Net", _count(net), facts, difference, curve)
+    card = write_card(models, spec, "Bones: U-Net", _count(net), account, difference)
     return _done(spec, models, card, difference, say)
 
 
@@ -110,42 +98,24 @@ def landmark_spec(plane: Plane, data: str) -> ModelSpec:
 
 
 def export_landmarks(
-    net: nn.Module,
-    models: Path,
-    data: str,
-    facts: dict[str, str | int | float],
-    say: Say,
-    curve: Sequence[Mapping[str, float]] = (),
-    who: str = "",
+    net: nn.Module, models: Path, data: str, account: Account, say: Say
 ) -> tuple[Path, ...]:
-    """Export a GU2Net, one file a view. curve, who: as for bones."""
+    """Export a GU2Net, one file a view."""
     written: tuple[Path, ...] = ()
     if not isinstance(net, GU2Net):
         raise TypeError("the landmark network must be a GU2Net")
     for domain, plane in enumerate(PLANES):
         spec = landmark_spec(plane, data)
-        if curve:
-            best = max(curve, key=lambda point: point["score"])
-            spec = replace(
-                spec, quality={"measured_on": who, "mean_radial_error_mm": round(best["mre_mm"], 2)}
-            )
+        if account.curve:
+            error = round(account.best["mre_mm"], 2)
+            quality = {"measured_on": account.who, "mean_radial_error_mm": error}
+            spec = replace(spec, quality=quality)
         (rows, columns), _ = view_geometry(plane)
-        spec, difference = export(
-            OneDomain(net, domain),
-            spec,
-            models,
-            torch.rand(1, spec.input_channels, rows, columns),
-            {"image": {0: "n"}, "out": {0: "n"}},
-        )
-        card = write_card(
-            models,
-            spec,
-            f"Landmarks, {plane.value} view: GU2Net",
-            _count(net),
-            facts,
-            difference,
-            curve,
-        )
+        example = torch.rand(1, spec.input_channels, rows, columns)
+        axes = {"image": {0: "n"}, "out": {0: "n"}}
+        spec, difference = export(OneDomain(net, domain), spec, models, example, axes)
+        title = f"Landmarks, {plane.value} view: GU2Net"
+        card = write_card(models, spec, title, _count(net), account, difference)
         written += _done(spec, models, card, difference, say)
     return written
 
@@ -171,8 +141,8 @@ def lesion_spec(data: str) -> ModelSpec:
 
 
 def part_spec(task: str, data: str) -> ModelSpec:
-    """The entry of the detector of one of hindfoot.PARTS before it has a file."""
-    part = hindfoot.PARTS[task]
+    """The entry of the detector of one of hindfoot_region.PARTS before it has a file."""
+    part = hindfoot_region.PARTS[task]
     return replace(
         lesion_spec(data),
         file=f"lesions-{task}.onnx",
@@ -187,38 +157,30 @@ def export_lesions(
     net: nn.Module,
     models: Path,
     spec: ModelSpec,
-    facts: dict[str, str | int | float],
+    account: Account,
     say: Say,
     tuned: Iterable[Labelled] = (),
-    curve: Sequence[Mapping[str, float]] = (),
-    who: str = "",
 ) -> tuple[Path, ...]:
     """Export a lesion detector with its decoding inside; suppression of doubles stays outside.
 
-    net: a Detector, or several as Decoded. spec: lesion_spec or part_spec. curve, who: as for
-    bones. tuned: subjects on which the classes' thresholds are chosen; none leave the scores as
-    they are.
+    net: a Detector, or several as Decoded. spec: lesion_spec or part_spec. tuned: subjects on which
+    the classes' thresholds are chosen; none leave the scores as they are.
     """
     decoded = Decoded(net) if isinstance(net, Detector) else net
     if not isinstance(decoded, Decoded):
         raise TypeError("a lesion network must be a Detector")
-    if curve:
-        best = max(curve, key=lambda point: point["score"])
-        spec = replace(spec, quality={"measured_on": who, "map50": round(best["score"], 3)})
+    if account.curve:
+        quality = {"measured_on": account.who, "map50": round(account.best["score"], 3)}
+        spec = replace(spec, quality=quality)
     example = torch.rand(1, spec.input_channels, 128, 160)
     axes = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 1: "cells"}}
     spec, difference = export(decoded, spec, models, example, axes)
     if tuned:
         spec = calibrate(spec, models, say, tuned)
         write_entry(models, spec)
-        facts = {
-            **facts,
-            **{
-                f"threshold {name}": value
-                for name, value in zip(spec.classes, spec.thresholds, strict=True)
-            },
-        }
-    card = write_card(
-        models, spec, "Lesions: anchor-free detector", _count(decoded), facts, difference, curve
-    )
+        chosen = zip(spec.classes, spec.thresholds, strict=True)
+        thresholds = {f"threshold {name}": value for name, value in chosen}
+        account = replace(account, facts={**account.facts, **thresholds})
+    title = "Lesions: anchor-free detector"
+    card = write_card(models, spec, title, _count(decoded), account, difference)
     return _done(spec, models, card, difference, say)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +93,29 @@ def export(
     return spec, difference
 
 
-def write_card(
-    folder: Path,
-    spec: ModelSpec,
-    title: str,
-    parameters: int,
-    facts: dict[str, Any],
-    difference: float,
-    curve: Sequence[Mapping[str, float]] = (),
-) -> Path:
-    """The model's card, Markdown, beside its file.
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a training has to say of itself.
 
-    curve: judgements in training, of which some are shown.
+    facts: of the training. curve: its judgements, of which some are shown; who: whom it was judged
+    on.
     """
+
+    facts: Mapping[str, Any]
+    curve: Sequence[Mapping[str, float]] = ()
+    who: str = ""
+
+    @property
+    def best(self) -> Mapping[str, float]:
+        """The judgement of the weights that are exported."""
+        return max(self.curve, key=lambda point: point["score"])
+
+
+def write_card(
+    folder: Path, spec: ModelSpec, title: str, parameters: int, account: Account, difference: float
+) -> Path:
+    """The model's card, Markdown, beside its file. difference: of torch and ONNX, at most."""
+    low, high = spec.window
     lines = [
         f"# {title}",
         "",
@@ -113,32 +123,38 @@ def write_card(
         "",
         "Research use only; not a medical device.",
         "",
-        f"- Input: {spec.input_channels} channels, {spec.pixel_mm} mm pixels, HU "
-        f"{spec.window[0]:g}..{spec.window[1]:g} as 0..1.",
+        f"- Input: {spec.input_channels} channels, {spec.pixel_mm} mm pixels, HU {low:g}..{high:g} "
+        "as 0..1.",
         f"- Trained on: {spec.trained_on}.",
         f"- Exported by footcli {spec.exported_by}; torch and ONNX differ by {difference:.1e} at "
         "most.",
         "",
         "| what | value |",
         "|---|---|",
-        *(f"| {key} | {value} |" for key, value in facts.items()),
+        *(f"| {key} | {value} |" for key, value in account.facts.items()),
         "",
     ]
-    if curve:
-        lines += [
-            "## While it learnt",
-            "",
-            f"On {spec.quality.get('measured_on', 'held-out subjects')}; the best was exported.",
-            "",
-        ]
-        lines += ["| step | score | loss |", "|---|---|---|"]
-        shown = curve[:: max(1, -(-len(curve) // CURVE_ROWS))]
-        best = max(curve, key=lambda point: point["score"])
-        points = sorted({p["step"]: p for p in (*shown, curve[-1], best)}.items())
-        lines += [
-            f"| {p['step']:.0f} | {p['score']:.3f} | {p.get('training loss', float('nan')):.3f} |"
-            for _, p in points
-        ] + [""]
+    if account.curve:
+        lines += _curve_lines(spec, account)
     path = folder / f"{Path(spec.file).stem}.md"
     write_atomic(path, "\n".join(lines).encode())
     return path
+
+
+def _curve_lines(spec: ModelSpec, account: Account) -> list[str]:
+    """Some of the judgements as a table; the best and the last one are among them."""
+    judged = spec.quality.get("measured_on", "held-out subjects")
+    every = max(1, -(-len(account.curve) // CURVE_ROWS))
+    shown = (*account.curve[::every], account.curve[-1], account.best)
+    lines = [
+        "## Training curve",
+        "",
+        f"On {judged}; the best was exported.",
+        "",
+        "| step | score | loss |",
+        "|---|---|---|",
+    ]
+    for step, point in sorted({point["step"]: point for point in shown}.items()):
+        loss = point.get("training loss", float("nan"))
+        lines.append(f"| {step:.0f} | {point['score']:.3f} | {loss:.3f} |")
+    return [*lines, ""]

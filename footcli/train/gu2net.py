@@ -28,6 +28,14 @@ class _Separable(nn.Module):
         return out
 
 
+def _conv(channels: int, width: int, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(channels, width, 3, padding=1, bias=bias)
+
+
+def _dilated(width: int) -> nn.ModuleList:
+    return nn.ModuleList(nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in DILATIONS)
+
+
 class _Pair(nn.Module):
     def __init__(self, inputs: int, outputs: int, domains: int) -> None:
         super().__init__()
@@ -55,24 +63,15 @@ class GU2Net(nn.Module):
     ) -> None:
         super().__init__()
         n = len(points)
-        self.stem = nn.ModuleList(
-            nn.Conv2d(channels, widths[0], 3, padding=1, bias=False) for _ in range(n)
-        )
-        self.down = nn.ModuleList(
-            _Pair(a, b, n) for a, b in zip((widths[0], *widths[:-1]), widths, strict=True)
-        )
-        self.up = nn.ModuleList(
-            _Pair(a + b, b, n) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
+        down = zip((widths[0], *widths[:-1]), widths, strict=True)
+        up = zip(widths[:0:-1], widths[-2::-1], strict=True)
+        self.stem = nn.ModuleList(_conv(channels, widths[0], bias=False) for _ in points)
+        self.down = nn.ModuleList(_Pair(a, b, n) for a, b in down)
+        self.up = nn.ModuleList(_Pair(a + b, b, n) for a, b in up)
         self.local = nn.ModuleList(nn.Conv2d(widths[0], k, 1) for k in points)
-        self.look = nn.ModuleList(nn.Conv2d(channels, inner, 3, padding=1) for _ in range(n))
-        self.recall = nn.ModuleList(nn.Conv2d(k, inner, 3, padding=1) for k in points)
-        self.wide = nn.ModuleList(
-            nn.ModuleList(
-                nn.Conv2d(2 * inner, 2 * inner, 3, padding=d, dilation=d) for d in DILATIONS
-            )
-            for _ in range(n)
-        )
+        self.look = nn.ModuleList(_conv(channels, inner) for _ in points)
+        self.recall = nn.ModuleList(_conv(k, inner) for k in points)
+        self.wide = nn.ModuleList(_dilated(2 * inner) for _ in points)
         self.globe = nn.ModuleList(nn.Conv2d(2 * inner, k, 1) for k in points)
         for head in (*self.local, *self.globe):
             nn.init.constant_(head.bias, -2.0)  # most of a heat map is nothing

@@ -5,8 +5,7 @@ slice to slice does so in training too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,26 +15,16 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
-from footcli.domain import Plane, Volume
-from footcli.errors import TruthError
-from footcli.infer.lesions import searched
+from footcli.domain import Plane
 from footcli.infer.prepare import AIR_HU, neighbours, window
-from footcli.phantom.disease import draw_subject
-from footcli.phantom.scanner import scan
-from footcli.train.bank import LESION_SPREAD, Bank, Change
-from footcli.train.cases import GAIN, NOISE_HU, OFFSET_HU, Labelled, on_canonical_grid
-from footcli.train.draw import faults
-from footcli.train.lesions import CLASSES, PIXEL_MM, WINDOW, Batch, boxes_of, loss
-from footcli.train.loop import Judge, Plan, train_from
-from footcli.train.yolo import Detector
+from footcli.train.bank import Bank
+from footcli.train.banked_scans import GAIN, NOISE_HU, OFFSET_HU
+from footcli.train.hindfoot_region import Part, SearchRegion
+from footcli.train.lesions import PIXEL_MM, WINDOW, Batch, loss
+from footcli.train.loop import Course, train_from
+from footcli.train.paint import faults
+from footcli.train.watch import Judge, Plan
 
-AXIS = Plane.COR.array_axis
-SPACINGS_MM = (
-    0.4,
-    0.4,
-    0.6,
-    0.8,
-)  # of drawn scans; scores are lower in those of a spacing that was never learnt
 ILL, WITHIN, NEAR_END = (
     0.7,
     0.66,
@@ -54,203 +43,66 @@ FAULTY, BLURRED, NOISED, TILTED = (
     0.15,
 )  # how often a scanner's faults, blur, more noise, shading from top to bottom
 BLUR_PX, TILT_HU = (0.4, 0.9), 150.0
-CLOSER, ASPECT = (
+RESCALED, ASPECT = (
     (0.82, 1.2),
     (0.93, 1.07),
 )  # pictures are drawn larger or smaller, and by so much more along each axis
 NEIGHBOURS = (0.8, 1.0, 1.0, 1.25)  # the neighbouring slices nearer or farther
-Box = tuple[int, int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a detector looks at. kinds: disease -> share of the drawn subjects.
-
-    widths, neck: of its Detector.
-    """
-
-    classes: tuple[str, ...]
-    kinds: dict[str, float]
-    side_px: int
-    offsets_mm: tuple[float, ...]
-    widths: tuple[int, ...]
-    neck: int
-
-    def detector(self) -> Detector:
-        """An untrained one."""
-        return Detector(len(self.offsets_mm), len(self.classes), self.widths, self.neck)
-
-
-PARTS = {
-    "dome": Part(
-        ("OLT",),
-        {
-            "olt": 0.55,
-            "ankle_arthritis": 0.2,
-            "normal": 0.1,
-            "tarsal_coalition": 0.05,
-            "flat_foot": 0.05,
-            "cavus_foot": 0.05,
-        },
-        96,
-        (-3.0, -1.2, 0.0, 1.2, 3.0),
-        (24, 48, 64, 96),
-        48,
-    ),
-    "hindfoot": Part(
-        ("Tarsal Coalition", "Ankle Arthritis"),
-        {
-            "tarsal_coalition": 0.38,
-            "ankle_arthritis": 0.28,
-            "normal": 0.14,
-            "olt": 0.1,
-            "flat_foot": 0.05,
-            "cavus_foot": 0.05,
-        },
-        128,
-        (-10.2, -2.4, 0.0, 2.4, 10.2),
-        (16, 32, 64, 96, 128),
-        64,
-    ),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """The part of a scan that analysis would search.
-
-    hu: int16 (z, y, x), canonical order, PIXEL_MM.
-
-    slices: those that may be shown. boxes: slice -> x0, y0, x1, y1 in pixels, half-open, and class.
-    """
-
-    hu: NDArray[np.int16]
-    slices: tuple[int, ...]
-    boxes: dict[int, tuple[Box, ...]]
-
-    @cached_property  # asked for each picture, of all regions
-    def classes(self) -> set[int]:
-        """Those that have a box."""
-        return {box[4] for found in self.boxes.values() for box in found}
-
-
-def draw_region(part: Part, seed: int, change: Change | None = None) -> Region:
-    """The region in the scan of a subject drawn by the part's mix of diseases.
-
-    change: measured surfaces for those without a disease of the hindfoot; a lesion lies where the
-    parametric bone has its surface.
-    """
-    rng = np.random.default_rng([seed, 33])
-    disease = str(rng.choice(list(part.kinds), p=list(part.kinds.values())))
-    subject = draw_subject(
-        seed,
-        disease,
-        LESION_SPREAD,
-        subtle=bool(rng.random() < 0.6),
-        with_mimics=True,
-        by_definition=True,
-    )
-    if change is not None and not subject.lesions:
-        subject = change(subject, rng)
-    seen = scan(subject, float(rng.choice(SPACINGS_MM)), seed, "hindfoot")
-    return region(
-        part,
-        Labelled(
-            Volume(seen.hu, seen.raster.grid.affine, (), ""),
-            seen.raster.labels,
-            lesions=seen.raster.lesion,
-        ),
-    )
-
-
-def region(part: Part, case: Labelled) -> Region:
-    """The region in a labelled scan.
-
-    Raises TruthError where the bones are not there, or nobody looked for lesions.
-    """
-    grid = case.canonical(PIXEL_MM)
-    labels = on_canonical_grid(case.labels, grid, case.volume)
-    box = searched(labels, part.classes, PIXEL_MM, AXIS)
-    if box is None or case.lesions is None:
-        raise TruthError("no hindfoot with boxes of lesions in it")
-    looked = np.ones(case.labels.shape, bool)
-    if case.boxed is not None:
-        looked[:] = False
-        np.moveaxis(looked, Plane.COR.array_axis, 0)[sorted(case.boxed.get(Plane.COR, ()))] = True
-    slices = np.flatnonzero(
-        on_canonical_grid(looked.astype(np.uint8), grid, case.volume)[box].any((0, 2))
-    )
-    if not len(slices):
-        raise TruthError("no coronal slice that anybody looked at for lesions")
-    bits = on_canonical_grid(case.lesions, grid, case.volume)[box]
-    boxes = {
-        int(y): found
-        for y in slices
-        if (found := _boxes(np.ascontiguousarray(bits[:, y]), part.classes))
-    }
-    return Region(
-        np.clip(grid.hu[box], -32768, 32767).astype(np.int16), tuple(map(int, slices)), boxes
-    )
-
-
-def _boxes(bits: NDArray[np.uint8], classes: Sequence[str]) -> tuple[Box, ...]:
-    """The boxes of these classes in a slice of lesion bits."""
-    found, which = boxes_of(
-        torch.from_numpy(bits), torch.ones(bits.shape, dtype=torch.bool), Plane.COR.value
-    )
-    pairs = [(box, CLASSES[i]) for box, i in zip(found.int().tolist(), which.tolist(), strict=True)]
-    return tuple(
-        (box[0], box[1], box[2], box[3], classes.index(name))
-        for box, name in pairs
-        if name in classes
-    )
 
 
 def draw_one(
-    part: Part, regions: Sequence[Region], rng: np.random.Generator
+    part: Part, regions: Sequence[SearchRegion], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One windowed picture (C, side, side) with its boxes (n, 5): x0, y0, x1, y1 in pixels and
-    class.
+    """One windowed picture (C, side, side) with its boxes (n, 5).
+
+    x0, y0, x1, y1 in pixels and class.
     """
-    wanted = (
-        int(rng.integers(len(part.classes))) if rng.random() < ILL else None
-    )  # each class as often
-    fitting = [
-        r for r in regions if (wanted in r.classes if wanted is not None else not r.boxes)
-    ] or regions
-    chosen = fitting[int(rng.integers(len(fitting)))]
-    at, roll, shown = int(rng.choice(chosen.slices)), rng.random(), sorted(chosen.boxes)
-    if shown and roll < WITHIN:
-        at = int(rng.choice(shown))
-    elif shown and roll < WITHIN + NEAR_END:
-        beyond = int(rng.choice(BEYOND))
-        at = int(
-            np.clip(
-                rng.choice([shown[0] - beyond, shown[-1] + beyond]),
-                chosen.slices[0],
-                chosen.slices[-1],
-            )
-        )
+    chosen = _choose(part, regions, rng)
+    at = _slice(chosen, rng)
     boxes = np.array(chosen.boxes.get(at, ()), np.float32).reshape(-1, 5)
     apart = float(rng.choice(NEIGHBOURS))
-    stack = neighbours(
-        chosen.hu, Plane.COR, at, tuple(apart * mm for mm in part.offsets_mm), PIXEL_MM
-    )
+    offsets = tuple(apart * mm for mm in part.offsets_mm)
+    stack = neighbours(chosen.hu, Plane.COR, at, offsets, PIXEL_MM)
     middle, sd = np.array(stack.shape[1:]) / 2, BESIDE_MM
     if len(boxes) and rng.random() < AT_LESION:
         middle, sd = np.array([boxes[0, [1, 3]].mean(), boxes[0, [0, 2]].mean()]), AWAY_MM
     image, boxes = _cut(stack, boxes, middle + rng.normal(0, sd / PIXEL_MM, 2), part.side_px)
     if rng.random() < 0.5:  # left and right feet alike
-        image, boxes = (
-            image[:, :, ::-1],
-            np.stack(
-                [part.side_px - boxes[:, 2], boxes[:, 1], part.side_px - boxes[:, 0], *boxes.T[3:]],
-                1,
-            ),
-        )
+        image, boxes = image[:, :, ::-1], _mirrored(boxes, part.side_px)
     if rng.random() < 0.5:  # from behind as from before
         image = image[::-1]
     return window(np, _spoilt(image, rng), *WINDOW).astype(np.float32), boxes
+
+
+def _choose(part: Part, regions: Sequence[SearchRegion], rng: np.random.Generator) -> SearchRegion:
+    """A region with a lesion, each class as often, or one without any."""
+    wanted = int(rng.integers(len(part.classes))) if rng.random() < ILL else None
+    if wanted is None:
+        fitting = [region for region in regions if not region.boxes]
+    else:
+        fitting = [region for region in regions if wanted in region.classes]
+    fitting = fitting or list(regions)
+    return fitting[int(rng.integers(len(fitting)))]
+
+
+def _slice(chosen: SearchRegion, rng: np.random.Generator) -> int:
+    """A slice of a region: within its lesion, near to its ends, or any."""
+    at, roll, shown = int(rng.choice(chosen.slices)), rng.random(), sorted(chosen.boxes)
+    if not shown:
+        return at
+    if roll < WITHIN:
+        return int(rng.choice(shown))
+    if roll < WITHIN + NEAR_END:
+        beyond = int(rng.choice(BEYOND))
+        near = rng.choice([shown[0] - beyond, shown[-1] + beyond])
+        return int(np.clip(near, chosen.slices[0], chosen.slices[-1]))
+    return at
+
+
+def _mirrored(boxes: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Boxes (n, 5) of a picture whose columns run the other way."""
+    left, right = side - boxes[:, 2], side - boxes[:, 0]
+    return np.stack([left, boxes[:, 1], right, *boxes.T[3:]], 1)
 
 
 def _spoilt(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[Any]:
@@ -268,14 +120,14 @@ def _spoilt(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[Any
     return hu
 
 
-def closer(
+def rescaled(
     images: torch.Tensor, boxes: Sequence[NDArray[np.float32]], rng: np.random.Generator
 ) -> tuple[torch.Tensor, list[NDArray[np.float32]]]:
     """Square pictures (N, C, side, side) larger or smaller about their middle, each by its own
     measure, and their boxes.
     """
     side, n = images.shape[-1], len(images)
-    by = rng.uniform(*CLOSER, (n, 1)) * rng.uniform(*ASPECT, (n, 2))
+    by = rng.uniform(*RESCALED, (n, 1)) * rng.uniform(*ASPECT, (n, 2))
     turn = torch.zeros(n, 2, 3)
     turn[:, [0, 1], [0, 1]] = torch.from_numpy(1 / by).float()
     grid = F.affine_grid(turn, list(images.shape), align_corners=False)
@@ -310,11 +162,11 @@ def _cut(
 
 
 def draw_batch(
-    part: Part, bank: Bank[Region], size: int, rng: np.random.Generator, device: torch.device
+    part: Part, bank: Bank[SearchRegion], size: int, rng: np.random.Generator, device: torch.device
 ) -> Batch:
     """(N, C, side, side) windowed pictures, and for each its boxes (n, 4) and classes (n,)."""
     drawn = [draw_one(part, bank.entries, rng) for _ in range(size)]
-    images, shown = closer(
+    images, shown = rescaled(
         torch.from_numpy(np.stack([image for image, _ in drawn])),
         [found for _, found in drawn],
         rng,
@@ -327,9 +179,10 @@ def run(
     part: Part,
     plan: Plan,
     say: Callable[[str], None],
-    bank: Bank[Region],
+    bank: Bank[SearchRegion],
     judge: Judge | None = None,
 ) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
     net = part.detector().to(memory_format=torch.channels_last)
-    return train_from(net, plan, bank, partial(draw_batch, part), loss, say, judge, refresh=20)
+    course = Course(bank, partial(draw_batch, part), loss, refresh=20)
+    return train_from(net, plan, course, say, judge)

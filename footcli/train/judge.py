@@ -24,7 +24,8 @@ from footcli.geometry import slice_of
 from footcli.infer.bones import on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.lesions import find_lesions
-from footcli.infer.spec import VIEW_MM, ModelSpec
+from footcli.infer.spec import ModelSpec
+from footcli.infer.spec_checks import VIEW_MM
 from footcli.kinds import BONES
 from footcli.phantom.scanner import scan
 from footcli.phantom.subject import Subject
@@ -35,7 +36,7 @@ from footcli.train.cases import Labelled, on_canonical_grid, read_labelled
 from footcli.train.export import WithSoftmax
 from footcli.train.gu2net import OneDomain
 from footcli.train.yolo import Decoded, Detector
-from footcli.walk.tree import CasePlace
+from footcli.walk.tree import CaseEntry
 
 PHANTOM_MM = (
     1.2  # spacing of held-out phantoms: coarse, so that judging takes little of the training's time
@@ -76,8 +77,8 @@ def held_phantoms(
 
 
 def held_cases(
-    places: Sequence[CasePlace],
-    read: Callable[[CasePlace], Labelled] = read_labelled,
+    places: Sequence[CaseEntry],
+    read: Callable[[CaseEntry], Labelled] = read_labelled,
     most: int = 8,
 ) -> list[Labelled]:
     """Labelled cases, at most so many. Raises SetupError where none can be used."""
@@ -115,42 +116,42 @@ def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Ma
 
 
 def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
-    """score: mean over classes of AP at IoU 0.5 over the slices of each lesion's own plane, as
-    evaluation counts it; and each class's.
+    """score: mean over classes of AP at IoU 0.5, as evaluation counts it; and each class's.
+
+    Over the slices of each lesion's own plane.
     """
-    runner, real, seen = TorchRunner(Decoded(net)), [], []
+    runner = TorchRunner(Decoded(net))
+    real, seen = [], []
     for item in held:
         grid = item.canonical(spec.pixel_mm)
-        found = find_lesions(
-            item.volume, grid, on_canonical_grid(item.labels, grid, item.volume), runner, spec
-        )
-        looked = item.boxed or {
-            plane: frozenset(range(item.volume.hu.shape[plane.array_axis])) for plane in Plane
-        }
-        seen.append(
-            found_boxes(
-                found,
-                {plane: dict.fromkeys(indices, frozenset()) for plane, indices in looked.items()},
-            )
-        )
-        bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
-        real.append(
-            [
-                SliceBox(name, plane, index, box)
-                for plane, indices in looked.items()
-                for index in sorted(indices)
-                for name, boxes in lesion_boxes(
-                    slice_of(bits, plane.array_axis, index), plane
-                ).items()
-                for box in boxes
-            ]
-        )
+        labels = on_canonical_grid(item.labels, grid, item.volume)
+        found = find_lesions(item.volume, grid, labels, runner, spec)
+        judged = item.boxed or _all_slices(item.volume.hu.shape)
+        known: dict[Plane, dict[int, frozenset[str]]] = {}
+        for plane, indices in judged.items():
+            known[plane] = dict.fromkeys(indices, frozenset())
+        seen.append(found_boxes(found, known))
+        real.append(_true_boxes(item, judged))
     precision, _ = average_precision(box_columns(real), box_columns(seen), tuple(LESION_ID))
     numbers = {name: precision.of(name)["ap50"] for name in LESION_ID}
-    return {
-        "score": precision.mean()["map50"] or 0.0,
-        **{name: value for name, value in numbers.items() if value is not None},
-    }
+    each = {name: value for name, value in numbers.items() if value is not None}
+    return {"score": precision.mean()["map50"] or 0.0, **each}
+
+
+def _all_slices(shape: tuple[int, ...]) -> dict[Plane, frozenset[int]]:
+    return {plane: frozenset(range(shape[plane.array_axis])) for plane in Plane}
+
+
+def _true_boxes(item: Labelled, judged: Mapping[Plane, frozenset[int]]) -> list[SliceBox]:
+    """The boxes of a labelled case in the slices that are judged."""
+    bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
+    out = []
+    for plane, indices in judged.items():
+        for index in sorted(indices):
+            picture = slice_of(bits, plane.array_axis, index)
+            for name, boxes in lesion_boxes(picture, plane).items():
+                out += [SliceBox(name, plane, index, box) for box in boxes]
+    return out
 
 
 def judge_landmarks(

@@ -10,13 +10,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from footcli.geometry import Array
-from footcli.infer.spec import VIEW_IMAGES
+from footcli.infer.spec_checks import VIEW_IMAGES
 from footcli.infer.views import CHANNELS
 from footcli.train.bank import Bank
 from footcli.train.gu2net import GU2Net
-from footcli.train.loop import Judge, Plan, quick, train_from
-from footcli.train.samples import LOOKS, PLANES, Sample
+from footcli.train.loop import Course, bf16_autocast, train_from
+from footcli.train.samples import AUGMENTATIONS, PLANES, Sample
 from footcli.train.view import blur
+from footcli.train.watch import Judge, Plan
 
 SIGMA_PX = 3.0
 BLURRED, BLUR_PX = 0.5, (0.4, 1.2)
@@ -40,7 +41,7 @@ def draw_batch(
     images, heats = [], []
     for _ in range(size):
         sample = bank.entries[int(rng.integers(len(bank.entries)))]
-        look = int(rng.integers(LOOKS))
+        look = int(rng.integers(AUGMENTATIONS))
         image, points = _augment(
             sample.images[domain][look].to(device), sample.points[domain][look], rng
         )
@@ -144,7 +145,7 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     are made of, hardly change the first.
     """
     domain, images, wanted = batch
-    with quick(images.device):
+    with bf16_autocast(images.device):
         near, far = net.both(images, domain)
     near, far = near.float(), far.float()
     known = wanted.isfinite()
@@ -171,13 +172,5 @@ def run(
     plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None
 ) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
-    return train_from(
-        GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in PLANES)),
-        plan,
-        bank,
-        draw_batch,
-        loss,
-        say,
-        judge,
-        refresh=12,
-    )
+    net = GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in PLANES))
+    return train_from(net, plan, Course(bank, draw_batch, loss, refresh=12), say, judge)

@@ -4,7 +4,7 @@ same place without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,11 +15,13 @@ from torch.nn import functional as F
 
 from footcli.infer.prepare import window
 from footcli.kinds import ARCH, BONE_ID, LESION, LESIONS
-from footcli.phantom.lesions import ARCH_BONES
+from footcli.phantom.lesion_sites import ARCH_BONES
 from footcli.train.bank import SITE, Bank, Entry
-from footcli.train.cases import Scan, scan_slice
-from footcli.train.draw import Cut, cut_field_of_view, paint, sample
-from footcli.train.loop import Judge, Plan, quick, train_from
+from footcli.train.banked_scans import BankedScan, scan_slice
+from footcli.train.cut import Cut, sample
+from footcli.train.loop import Course, bf16_autocast, train_from
+from footcli.train.paint import cut_field_of_view, paint
+from footcli.train.watch import Judge, Plan
 from footcli.train.yolo import Detector, assign, flatten, giou, points
 
 PIXEL_MM = 0.6  # an osteochondral lesion of 3 mm still has 5 pixels
@@ -49,36 +51,19 @@ Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
 
 
 def draw_one(
-    bank: Bank[Entry | Scan], rng: np.random.Generator, wide: bool = False
+    bank: Bank[Entry | BankedScan], rng: np.random.Generator, wide: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,); `wide` for
-    the classes of WIDE.
+    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,).
+
+    wide: for the classes of WIDE.
     """
     entries = bank.entries  # another thread may put a new list in its place
-    names, cut = (
-        [c for c in CLASSES if (c in WIDE) == wide],
-        replace(CUT, side_px=WIDE_PX) if wide else CUT,
-    )
-    bit, roll = CLASSES.index(names[int(rng.integers(len(names)))]), rng.random()
-    key = -1 - bit if roll < ILL else SITE - bit
-    fitting = [
-        e for e in entries if key in e.points and (key == -1 - bit or -1 - bit not in e.points)
-    ]
-    if fitting and roll < ILL + SITES:
-        entry, plane = fitting[int(rng.integers(len(fitting)))], LESION[CLASSES[bit]].plane.value
-    else:
-        entry, plane = (
-            entries[int(rng.integers(len(entries)))],
-            str(rng.choice(sorted({LESION[name].plane.value for name in names}))),
-        )
-        key = int(
-            rng.choice(
-                [k for k in NEAR[plane] if k in entry.points] or [k for k in entry.points if k > 0]
-            )
-        )
+    names = [name for name in CLASSES if (name in WIDE) == wide]
+    cut = replace(CUT, side_px=WIDE_PX) if wide else CUT
+    entry, plane, key = _choose(entries, names, rng)
     centre = entry.points[key][int(rng.integers(len(entry.points[key])))]
     middle = len(cut.offsets_mm) // 2
-    if isinstance(entry, Scan):
+    if isinstance(entry, BankedScan):
         image, ids, keep = scan_slice(entry, plane, centre, cut, rng, CUT_OFF)
         bits = ids[1, middle]
     else:
@@ -86,12 +71,38 @@ def draw_one(
         image, keep = cut_field_of_view(paint(entry, fields, ids, cut.pixel_mm, rng), rng, CUT_OFF)
         bits = ids[1, middle]
         shown = torch.where(fields[0, middle] > 0, entry.classes[ids[0, middle]], 0)
-        if not torch.isin(
-            shown, torch.tensor([BONE_ID[name] for name in ARCH_BONES], device=shown.device)
-        ).any():
+        arch = torch.tensor([BONE_ID[name] for name in ARCH_BONES], device=shown.device)
+        if not torch.isin(shown, arch).any():
             bits = bits & ~(1 << CLASSES.index(ARCH))
     boxes, classes = boxes_of(bits, keep, plane)
     return window(torch, image, *WINDOW), boxes, classes
+
+
+def _choose(
+    entries: Sequence[Entry | BankedScan], names: Sequence[str], rng: np.random.Generator
+) -> tuple[Entry | BankedScan, str, int]:
+    """A subject, a plane and the key of the points that the picture is cut around.
+
+    A lesion, the place where one could be, or any bone.
+    """
+    bit, roll = CLASSES.index(names[int(rng.integers(len(names)))]), rng.random()
+    ill, site = -1 - bit, SITE - bit
+    key = ill if roll < ILL else site
+    fitting = [e for e in entries if key in e.points and (key == ill or ill not in e.points)]
+    if fitting and roll < ILL + SITES:
+        entry = fitting[int(rng.integers(len(fitting)))]
+        return entry, LESION[CLASSES[bit]].plane.value, key
+    return _any_bone(entries, names, rng)
+
+
+def _any_bone(
+    entries: Sequence[Entry | BankedScan], names: Sequence[str], rng: np.random.Generator
+) -> tuple[Entry | BankedScan, str, int]:
+    """A subject, a plane of these lesions, and the key of a bone near them, or of any bone."""
+    entry = entries[int(rng.integers(len(entries)))]
+    plane = str(rng.choice(sorted({LESION[name].plane.value for name in names})))
+    near = [k for k in NEAR[plane] if k in entry.points]
+    return entry, plane, int(rng.choice(near or [k for k in entry.points if k > 0]))
 
 
 def boxes_of(
@@ -125,7 +136,7 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     cell.
     """
     images, truths = batch
-    with quick(images.device):
+    with bf16_autocast(images.device):
         halves = net(images)
     outputs = [(box.float(), cls.float()) for box, cls in halves]
     across = tuple(images.shape[-1] // box.shape[-1] for box, _ in outputs)
@@ -152,7 +163,7 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 
 
 def draw_batch(
-    bank: Bank[Entry | Scan], size: int, rng: np.random.Generator, device: torch.device
+    bank: Bank[Entry | BankedScan], size: int, rng: np.random.Generator, device: torch.device
 ) -> Batch:
     """(N, C, H, W) windowed pictures, and for each its boxes and classes.
 
@@ -167,8 +178,11 @@ def draw_batch(
 
 
 def run(
-    plan: Plan, say: Callable[[str], None], bank: Bank[Entry | Scan], judge: Judge | None = None
+    plan: Plan,
+    say: Callable[[str], None],
+    bank: Bank[Entry | BankedScan],
+    judge: Judge | None = None,
 ) -> nn.Module:
     """Train and return the averaged network, the best one where it is judged, ready for export."""
     net = Detector(len(OFFSETS_MM), len(CLASSES)).to(memory_format=torch.channels_last)
-    return train_from(net, plan, bank, draw_batch, loss, say, judge, refresh=20)
+    return train_from(net, plan, Course(bank, draw_batch, loss, refresh=20), say, judge)

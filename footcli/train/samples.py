@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -16,17 +17,17 @@ from footcli.errors import TruthError
 from footcli.frame.axes import foot_frame
 from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import canonical
-from footcli.infer.spec import VIEW_MM
+from footcli.infer.spec_checks import VIEW_MM
 from footcli.infer.views import CHANNELS, slab, view_geometry
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.train.cases import Labelled, by_shipped_model, on_canonical_grid, read_labelled
-from footcli.walk.tree import CasePlace
+from footcli.walk.tree import CaseEntry
 
 WINDOW = (-500.0, 1500.0)
 SPACING_MM = 1.0  # of the scans that the views are projected from
 PLANES = (Plane.SAG, Plane.COR)
-LOOKS = 2  # views of each subject, from frames that err as frames from masks do
+AUGMENTATIONS = 2  # views of each subject, from frames that err as frames from masks do
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,18 +60,14 @@ def drawn(seed: int) -> Sample:
     return _views(seen.hu.astype(np.float32), labels, frame.to_foot, seen.points, rng)
 
 
-def pointed(place: CasePlace) -> Labelled:
+def pointed(place: CaseEntry) -> Labelled:
     """A case with key points; its bones from outlines, or from the shipped network.
 
     Raises ReadError, InferenceError, TruthError.
     """
     case = read_labelled(place, by_shipped_model)
-    if not any(
-        name in case.points
-        for channels in CHANNELS.values()
-        for names in channels
-        for name in names
-    ):
+    known = chain.from_iterable(chain.from_iterable(CHANNELS.values()))
+    if case.points.keys().isdisjoint(known):
         raise TruthError("no key point is labelled")
     return case
 
@@ -103,18 +100,18 @@ def _views(
     """hu, labels: (z, y, x) on one grid; to_foot: (4, 4) from its voxels; points: in its voxels."""
     images: list[list[torch.Tensor]] = [[] for _ in PLANES]
     pixels: list[list[Array]] = [[] for _ in PLANES]
-    for _ in range(LOOKS):
+    for _ in range(AUGMENTATIONS):
         shaken = _shaken(to_foot, rng)
         for i, plane in enumerate(PLANES):
-            images[i].append(
-                torch.from_numpy(slab(hu, labels, np.linalg.inv(shaken), plane, WINDOW).image)
-            )
+            image = slab(hu, labels, np.linalg.inv(shaken), plane, WINDOW).image
+            images[i].append(torch.from_numpy(image))
             pixels[i].append(_pixels(points, shaken, plane))
-    known = tuple(
-        np.array([any(name in points for name in names) for names in CHANNELS[plane]])
-        for plane in PLANES
-    )
-    return Sample(tuple(torch.stack(x) for x in images), tuple(np.stack(x) for x in pixels), known)
+    known = []
+    for plane in PLANES:
+        there = [not points.keys().isdisjoint(names) for names in CHANNELS[plane]]
+        known.append(np.array(there))
+    stacks = tuple(torch.stack(own) for own in images)
+    return Sample(stacks, tuple(np.stack(own) for own in pixels), tuple(known))
 
 
 def _rough(labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

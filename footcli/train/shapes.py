@@ -61,8 +61,8 @@ def _surface(points: Array, faces: np.ndarray) -> tuple[Array, Array]:
         [[1, 1, 1], [4, 1, 1], [1, 4, 1], [1, 1, 4], [3, 3, 0.5], [0.5, 3, 3], [3, 0.5, 3]]
     )
     weights /= weights.sum(1, keepdims=True)
-    spread = np.concatenate([w[0] * a + w[1] * b + w[2] * c for w in weights])
-    return spread, np.tile(normal, (len(weights), 1))
+    sampled = np.concatenate([w[0] * a + w[1] * b + w[2] * c for w in weights])
+    return sampled, np.tile(normal, (len(weights), 1))
 
 
 def _align(points: Array, target: Array, long: bool) -> tuple[Array, Array, float]:
@@ -104,9 +104,9 @@ def sampled(path: Path) -> SampledField:
     bone = reference_foot()[match["bone"]]
     points, faces = read_ply(path)
     points = points * np.array([-1.0 if match["side"] == "L" else 1.0, -1.0, 1.0])
-    spread, normal = _surface(points, faces)
-    turn, shift, size = _align(spread, surface_points(bone), bone.name in LONG)
-    local = ((size * spread @ turn.T + shift) - bone.pos) @ bone.axes.T
+    sampled, normal = _surface(points, faces)
+    turn, shift, size = _align(sampled, surface_points(bone), bone.name in LONG)
+    local = ((size * sampled @ turn.T + shift) - bone.pos) @ bone.axes.T
     normal = normal @ turn.T @ bone.axes.T
     low, high = local.min(0) - MARGIN_MM, local.max(0) + MARGIN_MM
     shape = np.ceil((high - low) / STEP_MM).astype(int) + 1
@@ -135,10 +135,10 @@ class ShapeSwap:
         if not files:
             raise SetupError(f"--shapes {folder.name}: no file named like leg01R_talus.ply in it")
         self._chance = chance
-        self._by_bone: Mapping[str, list[Path]] = {
-            bone: [p for p in files if p.stem.endswith(f"_{bone}")]
-            for bone in ("tibia", "fibula", "talus", "calcaneus")
-        }
+        by_bone: dict[str, list[Path]] = {}
+        for bone in ("tibia", "fibula", "talus", "calcaneus"):
+            by_bone[bone] = [p for p in files if p.stem.endswith(f"_{bone}")]
+        self._by_bone: Mapping[str, list[Path]] = by_bone
 
     def __call__(self, subject: Subject, rng: np.random.Generator) -> Subject:
         """The subject with some bones' shapes measured ones.

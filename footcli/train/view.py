@@ -69,7 +69,7 @@ RAW = 0.06  # of uncalibrated pictures: stored values, 1024 above their HU
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class FootView:
     """A picture to spoil. depth, skin: (C, H, W) mm as in Raster.
 
     offsets_px: (C,) of the channels along the slice's normal.

@@ -49,10 +49,10 @@ class Detector(nn.Module):
         super().__init__()
         self.strides = tuple(2 ** (len(widths) - i) for i in (2, 1, 0))
         repeats = (0, 1, 2, 2, 1)[: len(widths)]
-        self.stages = nn.ModuleList(
-            nn.Sequential(_conv(a, b, 3, 2), *(_Residual(b) for _ in range(repeat)))
-            for a, b, repeat in zip((channels, *widths[:-1]), widths, repeats, strict=True)
-        )
+        self.stages = nn.ModuleList()
+        for a, b, repeat in zip((channels, *widths[:-1]), widths, repeats, strict=True):
+            blocks = [_Residual(b) for _ in range(repeat)]
+            self.stages.append(nn.Sequential(_conv(a, b, 3, 2), *blocks))
         self.sides = nn.ModuleList(_conv(w, neck, 1) for w in widths[-3:])
         self.mix = nn.ModuleList(_conv(neck, neck) for _ in self.strides)
         self.down = nn.ModuleList(_conv(neck, neck, 3, 2) for _ in self.strides[1:])
@@ -119,10 +119,10 @@ class Decoded(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, channels, H, W) -> (N, A, 4 + K)."""
-        told = [(net(x), net.strides) for net in self.nets]
+        answers = [(net(x), net.strides) for net in self.nets]
         if self.mirrored:
-            told += [(_turned_back(net(x.flip(-1))), net.strides) for net in self.nets]
-        boxes, logits = zip(*(flatten(levels, strides) for levels, strides in told), strict=True)
+            answers += [(_turned_back(net(x.flip(-1))), net.strides) for net in self.nets]
+        boxes, logits = zip(*(flatten(levels, strides) for levels, strides in answers), strict=True)
         return torch.cat(
             [torch.stack(boxes).mean(0), torch.sigmoid(torch.stack(logits).mean(0))], -1
         )

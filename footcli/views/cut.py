@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from footcli.domain import Plane, Side, View, Volume
+from footcli.domain import Plane, Side, Volume
 from footcli.geometry import Array
 from footcli.infer.prepare import window
+from footcli.store.pictures import View
 
 BONE_WINDOW = (-500.0, 1500.0)
 MARGIN_MM = 14.0  # of soft tissue kept around the bones

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.domain import Stack, Volume
+from footcli.domain import Volume
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply
 from footcli.infer.prepare import canonical
 from footcli.kinds import BONES
+from footcli.store.pictures import Stack
 from footcli.web.svg import jpeg_file
 
 MARGIN_MM, TOES_MM = (

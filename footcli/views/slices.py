@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.domain import Lesion, Plane, Side, View, Volume
+from footcli.domain import Lesion, Plane, Side, Volume
 from footcli.frame.axes import FootFrame
 from footcli.infer.prepare import orientation
-from footcli.infer.spec import VIEW_MM
+from footcli.infer.spec_checks import VIEW_MM
 from footcli.infer.views import Slab
 from footcli.kinds import BONE_ID
+from footcli.store.pictures import View
 from footcli.text.lines import Line
 from footcli.views.cut import (
     Cutter,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from footcli.domain import CaseRef
-from footcli.system.files import safe_text
+from footcli.system.names import safe_text
 from footcli.walk.home import CaseHome
 
 SPLIT_FRAGMENTS = ("원천데이터", "라벨링데이터")
@@ -57,12 +57,18 @@ def _claims(whole: list[CaseHome], apart: list[CaseHome]) -> list[list[CaseHome]
     """
     if len(whole) == 1:
         return [apart]
-    stems, ways = [home.part().stems() for home in whole], [_way(home.owner) for home in whole]
+    stems, all_names = (
+        [home.part().stems() for home in whole],
+        [_path_names(home.owner) for home in whole],
+    )
     claims: list[list[CaseHome]] = [[] for _ in whole]
     for home in apart:
-        mine, way = home.part().stems(), _way(home.owner)
+        mine, names = home.part().stems(), _path_names(home.owner)
         claims[
-            max(range(len(whole)), key=lambda i: (len(mine & stems[i]), (way & ways[i]).total()))
+            max(
+                range(len(whole)),
+                key=lambda i: (len(mine & stems[i]), (names & all_names[i]).total()),
+            )
         ].append(home)
     return claims
 
@@ -71,19 +77,25 @@ def _displaces(other: CaseHome, home: CaseHome, owner: CaseHome) -> bool:
     """Whether the owner's labels are the other's: both label the same slices, in different places,
     and the other's is nearer.
     """
-    way, others, owners = _way(home.owner), _way(other.owner), _way(owner.owner)
-    nearer = (others & owners).total() > (way & owners).total()
-    return nearer and not way <= others and not home.part().stems().isdisjoint(other.part().stems())
+    names, others, owners = (
+        _path_names(home.owner),
+        _path_names(other.owner),
+        _path_names(owner.owner),
+    )
+    nearer = (others & owners).total() > (names & owners).total()
+    return (
+        nearer and not names <= others and not home.part().stems().isdisjoint(other.part().stems())
+    )
 
 
 def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
     """Homes without images: one goes to another where its way is part of the other's and of no
     third one's.
     """
-    ways = {id(home): _way(home.owner) for home in homes}
+    all_names = {id(home): _path_names(home.owner) for home in homes}
     cases: list[CaseHome] = []
-    for home in sorted(homes, key=lambda home: -ways[id(home)].total()):
-        within = [case for case in cases if ways[id(home)] <= ways[id(case)]]
+    for home in sorted(homes, key=lambda home: -all_names[id(home)].total()):
+        within = [case for case in cases if all_names[id(home)] <= all_names[id(case)]]
         if len(within) == 1:
             within[0].folders.update(home.folders)
         else:
@@ -91,16 +103,16 @@ def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
     return cases
 
 
-def _way(folder: str) -> Counter[str]:
+def _path_names(folder: str) -> Counter[str]:
     """The folder names on the way and how often each.
 
     Without what tells images from labels (`TS_`/`TL_`, split folders).
     """
-    way: Counter[str] = Counter()
+    names: Counter[str] = Counter()
     for name in map(safe_text, Path(folder).parts):
         if not any(fragment in name for fragment in SPLIT_FRAGMENTS):
-            way[re.sub(r"^([TV])[SL]_", r"\1_", name)] += 1
-    return way
+            names[re.sub(r"^([TV])[SL]_", r"\1_", name)] += 1
+    return names
 
 
 def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:

@@ -13,20 +13,12 @@ from pathlib import Path
 from footcli.domain import CaseRef, Plane
 from footcli.errors import SetupError
 from footcli.identity import id_from_path
-from footcli.system.files import safe_text
-from footcli.walk.home import (
-    CaseHome,
-    is_image,
-    listed,
-    never_image,
-    plane_of,
-    role_of,
-    standing,
-    tells_of_slices,
-)
+from footcli.system.names import safe_text
+from footcli.walk.file_names import is_image, never_image, plane_of, role_of, tells_of_slices
+from footcli.walk.home import CaseHome, listed, standing
 from footcli.walk.join import joined, with_unique_ids
 
-__all__ = ["CaseHome", "CasePlace", "find_cases", "find_homes", "find_places"]
+__all__ = ["CaseEntry", "CaseHome", "find_cases", "find_homes", "list_cases"]
 
 
 def find_cases(root: Path) -> tuple[CaseRef, ...]:
@@ -49,7 +41,7 @@ def find_cases(root: Path) -> tuple[CaseRef, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class CasePlace:
+class CaseEntry:
     """A case that is known by id and place alone.
 
     case_id: unique in the tree, as `find_cases` gives it.
@@ -71,15 +63,15 @@ class CasePlace:
         return replace(case, case_id=self.case_id)
 
 
-def find_places(root: Path) -> list[CasePlace]:
+def list_cases(root: Path) -> list[CaseEntry]:
     """The cases of `find_cases` without their file names: memory grows with cases, not with slices.
     Raises SetupError as it does.
     """
-    places, bare = [], []
+    entries, bare = [], []
     for home in find_homes(root):
         for case in home.cases():
-            places.append(
-                CasePlace(case.case_id, home, bool(case.labels or case.angle_files), case.case_id)
+            entries.append(
+                CaseEntry(case.case_id, home, bool(case.labels or case.angle_files), case.case_id)
             )
             images = dict.fromkeys(case.images, ())  # whether there are any decides about ids
             bare.append(
@@ -89,7 +81,9 @@ def find_places(root: Path) -> list[CasePlace]:
             )
     order = sorted(range(len(bare)), key=lambda i: (str(bare[i].folder), bare[i].case_id))
     unique = with_unique_ids([bare[i] for i in order])
-    return [replace(places[i], case_id=case.case_id) for i, case in zip(order, unique, strict=True)]
+    return [
+        replace(entries[i], case_id=case.case_id) for i, case in zip(order, unique, strict=True)
+    ]
 
 
 def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
@@ -111,7 +105,7 @@ def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
             home.folders[folder] = kept
             home.has_images = home.has_images or _holds_images(files, plane)
         elif not folders or (files and not all(map(never_image, files))):
-            plain.append(CaseHome(folder, "plain", {folder: kept}, way=_way(folder, root)))
+            plain.append(CaseHome(folder, "plain", {folder: kept}, way=_path_names(folder, root)))
     return sorted(joined(list(homes.values())) + plain, key=lambda home: home.owner)
 
 
@@ -133,7 +127,7 @@ def _holds_images(files: list[str], plane: Plane | None) -> bool:
     return any(is_image(path) and plane_of(path, plane) for path in files)
 
 
-def _way(folder: str, root: Path) -> tuple[str, ...]:
+def _path_names(folder: str, root: Path) -> tuple[str, ...]:
     names = Path(folder).relative_to(root).parts or (root.name,)
     return tuple(safe_text(name) for name in names)
 

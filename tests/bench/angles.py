@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import table, write_table
 from numpy.typing import NDArray
 from scipy import signal
 
@@ -196,8 +197,8 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     }
 
 
-def report(cases: list[dict[str, Any]]) -> None:
-    """Tables of angles and of the points' scores."""
+def report(cases: list[dict[str, Any]], write: bool) -> None:
+    """Tables of angles and of the points' scores; `write` puts that of angles into figures.md."""
     heads = (
         "angle",
         "from",
@@ -209,7 +210,7 @@ def report(cases: list[dict[str, Any]]) -> None:
         "cases",
         "not measured",
     )
-    print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    rows = []
     for term in (*ANGLES, *FURTHER):
         for source in ("landmarks", "masks", "both"):
             pairs = [(c["truth"][term.name], c["found"][source].get(term.name)) for c in cases]
@@ -218,14 +219,22 @@ def report(cases: list[dict[str, Any]]) -> None:
             both = np.array([p for p in pairs if p[1] is not None], np.float64).reshape(-1, 2)
             gap = both[:, 1] - both[:, 0]
             bounds, icc = limits_of_agreement(gap), icc21(both[:, 0], both[:, 1])
-            print(
-                f"| {term.name} | {source} | {both[:, 0].min():.0f} … {both[:, 0].max():.0f} | "
-                f"{np.abs(gap).mean():.2f} | {gap.mean():.2f} "
-                f"| {'–' if bounds is None else f'{bounds[0]:.1f}, {bounds[1]:.1f}'} | "
-                f"{'–' if icc is None else f'{icc:.3f}'} "
-                f"| {len(both)} | {len(pairs) - len(both)} |"
+            row = (
+                term.name,
+                source,
+                f"{both[:, 0].min():.0f} … {both[:, 0].max():.0f}",
+                f"{np.abs(gap).mean():.2f}",
+                f"{gap.mean():.2f}",
+                "–" if bounds is None else f"{bounds[0]:.1f}, {bounds[1]:.1f}",
+                "–" if icc is None else f"{icc:.3f}",
+                str(len(both)),
+                str(len(pairs) - len(both)),
             )
-    print()
+            rows.append([cell.replace("-", "\N{MINUS SIGN}") for cell in row])
+    text = table(heads, rows)
+    print(f"\n{text}\n")
+    if write:
+        write_table("angles", text)
     for how in dict.fromkeys(c["how"] for c in cases):
         own = [p for c in cases if c["how"] == how for p in c["points"]]
         off, space, sure = (np.array([p[k] for p in own]) for k in ("off_mm", "off_3d_mm", "score"))
@@ -283,6 +292,7 @@ def main() -> None:
     args.add_argument("--jobs", type=int, default=2)
     args.add_argument("--points", type=Path, default=None)
     args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
+    args.add_argument("--write", action="store_true", help="write the table into models/figures.md")
     given = args.parse_args()
     seeds = given.seeds or list(SETS[given.set])
     began = time.perf_counter()
@@ -295,7 +305,7 @@ def main() -> None:
         given.points.write_text(json.dumps(cases), "utf-8")
     if given.record:
         record(given.models or models_dir(), cases)
-    report(cases)
+    report(cases, given.write)
     print(f"{len(cases)} subjects in {time.perf_counter() - began:.0f} s")
 
 

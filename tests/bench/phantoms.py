@@ -27,12 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import table, write_table
 from scipy import ndimage
 from skimage.segmentation import watershed
 
 from footcli.domain import Level
 from footcli.evaluate.listing import listings
-from footcli.evaluate.run import evaluate
+from footcli.evaluate.run import Work, evaluate
 from footcli.evaluate.scores import dice
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.kinds import BONES
@@ -42,7 +43,7 @@ from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.seeds import CLEAR_SEEDS, LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
 from footcli.phantom.subject import Subject
 from footcli.phantom.write import case_name, write_case
-from footcli.run.batch import run_batch
+from footcli.run.batch import Listener, run_batch
 from footcli.run.setup import Options
 from footcli.store.result import load_result
 from footcli.system.assets import models_dir
@@ -126,6 +127,18 @@ def told(out: Path, case: str) -> tuple[set[str], set[str]]:
     result = load_result(out / case)
     present = {f.name for f in result.findings if f.level is Level.PRESENT and f.name != "normal"}
     return {x.label for x in result.lesions if x.score >= SURE}, present
+
+
+def bone_figures(bones: dict[str, Any]) -> str:
+    """The table of models/figures.md."""
+    heads = ("bone", "Dice (95 %)", "HD95, mm", "surface, mm", "AP")
+    rows = []
+    for name, own in (*bones["per_class"].items(), ("mean", {**bones, "ap": bones["map"]})):
+        low, high = own["dice_ci95"]
+        dice = f"{own['dice']:.3f} ({low:.3f}, {high:.3f})"
+        far = (f"{own['hd95_mm']:.2f}", f"{own['surface_mm']:.2f}", f"{own['ap']:.3f}")
+        rows.append((name, dice, *far))
+    return table(heads, rows)
 
 
 def healthy(out: Path, seeds: list[int]) -> dict[str, dict[str, float]]:
@@ -215,6 +228,7 @@ def main() -> None:
     args.add_argument("--draw", action="store_true", help="draw the cases into --out, and no more")
     args.add_argument("--baseline", action="store_true")
     args.add_argument("--record", action="store_true", help="write the numbers into manifest.toml")
+    args.add_argument("--write", action="store_true", help="write the table into models/figures.md")
     given = args.parse_args()
     if given.record and given.set == "clear":
         args.error(
@@ -252,10 +266,10 @@ def main() -> None:
             out,
             options,
             jobs=2,
-            tell=lambda case: print(case["case_id"], case["outcome"], flush=True),
+            listener=Listener(lambda case: print(case.case_id, case.outcome, flush=True)),
         )
         print(f"all done in {time.perf_counter() - began:.0f} s", flush=True)
-        found = evaluate(out, tree, jobs=2)
+        found = evaluate(out, tree, work=Work(jobs=2))
         false = healthy(out, seeds)
         if given.set == "clear":
             for seed in seeds:
@@ -280,6 +294,8 @@ def main() -> None:
         record_lesions(models, found, false, who) if given.set == "lesions" else record(
             models, found, who
         )
+    if given.write:
+        write_table("phantoms", bone_figures(found["bones"]))
     for listing in listings(found):
         sys.stdout.write(
             f"\n**{listing.title}**\n\n| {' | '.join(listing.columns)} "

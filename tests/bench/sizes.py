@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import table, write_table
 
 from footcli.domain import Plane, Volume
 from footcli.evaluate.scores import dice
@@ -104,6 +105,7 @@ def main() -> None:
     )
     args.add_argument("--models", type=Path, default=None)
     args.add_argument("--more", nargs="*", default=[], help="NAME=FOLDER of further exports")
+    args.add_argument("--write", action="store_true", help="write the table into models/figures.md")
     given = args.parse_args()
     folders = {"": given.models or models_dir()} | {
         name: Path(folder) for name, folder in (m.split("=") for m in given.more)
@@ -136,7 +138,7 @@ def main() -> None:
                 began = time.perf_counter()
                 bones.segment(timed, session, spec, quality)
                 seconds[title].append(time.perf_counter() - began)
-        print("| network | MB | s, segmentation | Dice | worst class |\n|---|---|---|---|---|")
+        rows = []
         for title, session, spec, quality, size in runs:
             scores: dict[int, list[float]] = {}
             for volume, truth in subjects:
@@ -147,12 +149,18 @@ def main() -> None:
                     scores.setdefault(k, []).append(v)
             means = {k: float(np.mean(v)) for k, v in scores.items()}
             worst = min(means, key=lambda k: means[k])
-            print(
-                f"| {title} | {size / 2**20:.1f} | {statistics.median(seconds[title]):.1f} | "
-                f"{np.mean(list(means.values())):.3f} | "
-                f"{means[worst]:.3f} ({BONES[worst - 1].name}) |",
-                flush=True,
+            row = (
+                title,
+                f"{size / 2**20:.1f}",
+                f"{statistics.median(seconds[title]):.1f}",
+                f"{np.mean(list(means.values())):.3f}",
+                f"{means[worst]:.3f} ({BONES[worst - 1].name})",
             )
+            print(*row, sep="  ", flush=True)
+            rows.append(row)
+        text = table(("precision, quality", "MB", "s", "Dice", "worst bone"), sorted(rows))
+        if given.write:
+            write_table("sizes", text)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from footcli.kinds import FINDING
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
-from footcli.phantom.write import GROUP, case_name, write_case
+from footcli.phantom.write import case_name, write_case
 
 SPACING_MM = 1.2
 """Outlines then have a corner about every 1.2 mm, three pixels of the real 0.4 mm grid, as the data
@@ -58,7 +59,7 @@ def _draw(folder: Path, seed: int, disease: str) -> Path:
 
 def _copy(model: Path, root: Path, seed: int, number: int, disease: str, with_images: bool) -> int:
     """One case under a new number; returns its slice labels."""
-    group = GROUP[disease]
+    group = FINDING[disease].group
     old = (case_name(seed, disease), f"A_S00_{group}_{seed:010d}_")
     new = (case_name(number, disease), f"A_S{number % 5:02d}_{group}_{number:010d}_")
     labels = 0

@@ -1,0 +1,48 @@
+"""Boxes of one slice: overlap, doubles, and what a detector's answer holds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+LEAST_SCORE = 0.15  # a fainter box is not looked at
+SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
+MEAN_IOU = 0.6  # the box that stays is the mean, weighted by score, of those that overlap it more
+
+
+def detect(boxes: F32, scores: F32) -> list[tuple[F32, float]]:
+    """Boxes of one class, (x0, y0, x1, y1), and their scores, after suppressing doubles.
+
+    The box that stays is the mean, weighted by score, of those that overlap it well.
+    """
+    keep = np.flatnonzero(scores >= LEAST_SCORE)
+    boxes, scores = boxes[keep], scores[keep]
+    found = []
+    for i in suppress(boxes, scores):
+        same = iou(boxes[i], boxes) >= MEAN_IOU
+        same[i] = True  # an empty box does not overlap even itself
+        mean = np.average(boxes[same], axis=0, weights=scores[same])
+        found.append((mean.astype(np.float32), float(scores[i])))
+    return found
+
+
+def iou(box: F32, boxes: F32) -> F32:
+    """Overlap of one box (4,) with (n, 4), intersection over union."""
+    inner = np.clip(
+        np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None
+    ).prod(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
+    return np.asarray(inner / np.maximum(area - inner, 1e-6), dtype=np.float32)
+
+
+def suppress(boxes: F32, scores: F32) -> list[int]:
+    """Indices of the boxes that stay, best first: each drops the weaker ones it overlaps."""
+    order, keep = list(np.argsort(-scores)), []
+    while order:
+        best = order.pop(0)
+        keep.append(int(best))
+        if order:
+            overlap = iou(boxes[best], boxes[order])
+            order = [o for o, v in zip(order, overlap, strict=True) if v < SAME_BOX_IOU]
+    return keep

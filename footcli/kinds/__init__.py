@@ -1,0 +1,39 @@
+"""The tables of nouns: one row for each bone, lesion, angle and finding."""
+
+from footcli.kinds.angles import (
+    AGREE_DEG,
+    ANGLE,
+    ANGLES,
+    FURTHER,
+    LANDMARKS,
+    MEASURES,
+    AngleKind,
+    landmark_names,
+)
+from footcli.kinds.bones import BONE, BONE_ID, BONES, RAYS
+from footcli.kinds.findings import FINDING, FINDINGS, FindingRule
+from footcli.kinds.lesions import ARCH, LESION, LESIONS, LesionKind
+from footcli.kinds.terms import Term
+
+__all__ = [
+    "AGREE_DEG",
+    "ANGLE",
+    "ANGLES",
+    "ARCH",
+    "BONE",
+    "BONES",
+    "BONE_ID",
+    "FINDING",
+    "FINDINGS",
+    "FURTHER",
+    "LANDMARKS",
+    "LESION",
+    "LESIONS",
+    "MEASURES",
+    "RAYS",
+    "AngleKind",
+    "FindingRule",
+    "LesionKind",
+    "Term",
+    "landmark_names",
+]
