@@ -19,7 +19,7 @@ from footcli.infer.manifest import load_manifest, write_entry
 from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import scan
 from footcli.system.assets import models_dir
-from footcli.train import hindfoot, judge, run
+from footcli.train import hindfoot, hindfoot_region, judge, run
 from footcli.train.bank import Bank
 from footcli.train.cases import Labelled
 from footcli.train.entries import export_lesions, lesion_spec, part_spec
@@ -53,9 +53,9 @@ def olt() -> Labelled:
 
 
 def test_a_region_has_the_boxes_of_its_own_lesions_at_their_size(olt: Labelled) -> None:
-    found = hindfoot.region(PARTS["dome"], olt)
+    found = hindfoot_region.region(PARTS["dome"], olt)
     assert found.classes == {0}
-    assert hindfoot.region(PARTS["hindfoot"], olt).boxes == {}
+    assert hindfoot_region.region(PARTS["hindfoot"], olt).boxes == {}
     assert olt.lesions is not None
     size = [
         int(np.ptp(np.flatnonzero(olt.lesions.any(tuple(a for a in range(3) if a != axis)))) + 1)
@@ -75,13 +75,13 @@ def test_slices_that_nobody_looked_at_are_not_shown(olt: Labelled) -> None:
     assert olt.lesions is not None
     there = np.flatnonzero(olt.lesions.any((0, 2)))
     augmented = frozenset(range(int(there[0]) - 2, int(there[-1]) + 1))
-    some = hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.COR: augmented}))
-    assert 0 < len(some.slices) < len(hindfoot.region(PARTS["dome"], olt).slices)
+    some = hindfoot_region.region(PARTS["dome"], replace(olt, boxed={Plane.COR: augmented}))
+    assert 0 < len(some.slices) < len(hindfoot_region.region(PARTS["dome"], olt).slices)
     assert set(some.boxes) < set(some.slices)
     with pytest.raises(TruthError, match="that anybody looked at"):
-        hindfoot.region(PARTS["dome"], replace(olt, boxed={Plane.SAG: augmented}))
+        hindfoot_region.region(PARTS["dome"], replace(olt, boxed={Plane.SAG: augmented}))
     with pytest.raises(TruthError, match="no hindfoot"):
-        hindfoot.region(PARTS["dome"], replace(olt, lesions=None))
+        hindfoot_region.region(PARTS["dome"], replace(olt, lesions=None))
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -141,7 +141,7 @@ def test_a_scanners_faults_leave_a_picture_that_is_finite_and_in_its_window(
 @pytest.mark.parametrize("part", SMALL.values(), ids=SMALL)
 def test_the_loss_falls_at_both_sets_of_strides(part: Part, olt: Labelled) -> None:
     torch.manual_seed(3)
-    rng, regions = np.random.default_rng(3), [hindfoot.region(PARTS["dome"], olt)]
+    rng, regions = np.random.default_rng(3), [hindfoot_region.region(PARTS["dome"], olt)]
     drawn = [hindfoot.draw_one(replace(part, classes=("OLT",)), regions, rng) for _ in range(10)]
     images = torch.from_numpy(np.stack([image for image, _ in drawn]))
     truths = [
@@ -165,7 +165,7 @@ def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PARTS, "dome", SMALL["dome"])
-    monkeypatch.setattr(hindfoot, "SPACINGS_MM", (1.6,))
+    monkeypatch.setattr(hindfoot_region, "SPACINGS_MM", (1.6,))
     monkeypatch.setattr(run, "CALIBRATED_ON", 1)
     monkeypatch.setattr(run, "CALIBRATION_MM", 2.0)
     monkeypatch.setattr(run, "DISEASES", ("olt",))
@@ -275,9 +275,9 @@ def test_a_stopped_training_goes_on_without_the_file(
 ) -> None:
     part, said = SMALL["dome"], []
     plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=two[0])
-    hindfoot.run(part, plan, said.append, Bank(1, lambda seed: hindfoot.region(part, olt)))
+    hindfoot.run(part, plan, said.append, Bank(1, lambda seed: hindfoot_region.region(part, olt)))
     later = replace(plan, steps=2, start=tmp_path / "moved.onnx")
-    hindfoot.run(part, later, said.append, Bank(1, lambda seed: hindfoot.region(part, olt)))
+    hindfoot.run(part, later, said.append, Bank(1, lambda seed: hindfoot_region.region(part, olt)))
     assert [line.split()[1] for line in said if line.startswith("step")] == ["1/1", "2/2"]
 
 

@@ -30,7 +30,7 @@ from footcli.phantom.disease import draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.write import lesion_boxes, write_case
 from footcli.system.assets import models_dir
-from footcli.train import bones, cases, judge, landmarks, lesions, run, samples
+from footcli.train import banked_scans, bones, cases, judge, landmarks, lesions, run, samples
 from footcli.train.bank import SITE, TRAIN_SEEDS, Bank
 from footcli.train.gu2net import GU2Net
 from footcli.train.unet import UNet
@@ -99,7 +99,7 @@ def test_a_labelled_case_comes_back_as_it_was_written(tree: Path) -> None:
     assert set(case.points) == set(LANDMARKS)
     for name, (x, y, z) in _scanned(seed).points.items():
         np.testing.assert_allclose(case.points[name], (x, y, len(truth) - 1 - z), atol=1e-3)
-    entry = cases.to_scan(case, np.random.default_rng(1))
+    entry = banked_scans.to_scan(case, np.random.default_rng(1))
     ids = entry.ids[0].numpy()
     for k in BONE_ID.values():
         assert (ids == k).sum() * 0.8**3 == pytest.approx((labels == k).sum() * MM**3, rel=0.05)
@@ -133,7 +133,7 @@ def test_a_scan_without_directions_is_turned_by_its_bones(tree: Path) -> None:
     flipped = Volume(
         np.ascontiguousarray(case.volume.hu[::-1, ::-1]), plain, (), "", orientation_known=False
     )
-    entry = cases.to_scan(
+    entry = banked_scans.to_scan(
         cases.Labelled(flipped, np.ascontiguousarray(case.labels[::-1, ::-1])),
         np.random.default_rng(1),
     )
@@ -149,16 +149,16 @@ def test_a_scan_without_directions_is_turned_by_its_bones(tree: Path) -> None:
 
 
 def test_pictures_of_a_scan_show_the_bone_asked_for_with_its_class(tree: Path) -> None:
-    entry = cases.from_any(
+    entry = banked_scans.from_any(
         cases.find_labelled(tree),
         3,
-        lambda place, rng: cases.to_scan(cases.read_labelled(place), rng),
+        lambda place, rng: banked_scans.to_scan(cases.read_labelled(place), rng),
     )
     rng = np.random.default_rng(2)
-    cut = cases.Cut(MM, 64, (-8.0, 0.0, 8.0))
+    cut = banked_scans.Cut(MM, 64, (-8.0, 0.0, 8.0))
     hit = 0
     for _ in range(20):
-        image, target = cases.scan_picture(
+        image, target = banked_scans.scan_picture(
             entry, "SAG", entry.points[BONE_ID["Calcaneus"]][0], cut, rng
         )
         assert image.shape == (3, 64, 64)
@@ -361,7 +361,7 @@ def test_boxes_of_a_labelled_case_are_the_lesions_of_the_subject(tmp_path: Path)
         np.flatnonzero(case.lesions.any(tuple(a for a in range(3) if a != axis)))[[0, -1]].tolist()
         for axis in range(3)
     ] == [b.tolist() for b in box]
-    entry = cases.to_scan(case, np.random.default_rng(1))
+    entry = banked_scans.to_scan(case, np.random.default_rng(1))
     flat = [term.name for term in LESIONS].index("Flatfoot or Cavus")
     z, y, x = entry.points[-1 - flat].long().unbind(-1)
     assert (entry.ids[1, z, y, x] == 1 << flat).all()
