@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import footcli
+
 PACKAGE = Path(__file__).resolve().parent.parent / "footcli"
 # The ground: modules right below footcli/, of which the package's own __init__.py and __main__.py
 # are no wings
@@ -248,8 +250,19 @@ def test_no_package_holds_logic_in_its_face() -> None:
     ] == []
 
 
-def test_the_package_itself_imports_nothing() -> None:
-    assert [m for m, _ in _imports(PACKAGE / "__init__.py") if m != "__future__"] == []
+def test_the_package_itself_imports_nothing_of_its_own() -> None:
+    code = "import footcli, sys; print([m for m in sys.modules if m.startswith('footcli.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_there_and_others_are_not() -> None:
+    assert sorted(footcli.__all__) == footcli.__all__
+    assert all(getattr(footcli, name) is not None for name in footcli.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'draw_conclusions'"):
+        footcli.draw_conclusions  # noqa: B018
 
 
 def test_only_the_command_line_imports_training_and_only_inside_a_function() -> None:

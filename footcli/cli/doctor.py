@@ -29,7 +29,6 @@ NEEDED = (
     "pyjpegls",
 )
 OPTIONAL = {
-    "pyjpegls": "JPEG-LS slices",
     "imagecodecs": "JPEG Lossless and 12-bit JPEG slices",
     "torch": "footcli train",
     "onnx": "footcli train",

@@ -44,8 +44,11 @@ class Foot:
     volume: Volume
 
 
-def analyze_case(ref: CaseRef, models: Models, options: Options, clock: Clock) -> tuple[Foot, ...]:
+def analyze_case(
+    ref: CaseRef, models: Models, options: Options, clock: Clock | None = None
+) -> tuple[Foot, ...]:
     """Read and analyse one case: one Foot, or two where the volume holds two. Raises CaseError."""
+    clock = clock or Clock()
     return analyze_volume(ref, read_volume(ref, options, clock), models, options, clock)
 
 

@@ -16,6 +16,7 @@ from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.session import Device, Session, open_session
 from footcli.infer.spec import ModelSpec
 from footcli.provenance import ModelFacts, OptionFacts, Settings
+from footcli.system.assets import models_dir
 
 Quality = Literal["fast", "standard", "best"]
 
@@ -24,7 +25,7 @@ Quality = Literal["fast", "standard", "best"]
 class Options:
     """What the command line says about how cases are analysed."""
 
-    models: Path
+    models: Path = field(default_factory=models_dir)
     device: Device = "auto"
     quality: Quality = "standard"
     profile: str = "general"
