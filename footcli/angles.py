@@ -1,6 +1,4 @@
-"""The angles as a table: four points each in the foot frame, and one rule that turns them into
-degrees.
-"""
+"""Table of the angles: the rule that turns an angle's four foot-frame points into its value."""
 
 from __future__ import annotations
 
@@ -12,15 +10,16 @@ import numpy as np
 from footcli.geometry import Array, line_angle_deg, signed_angle_deg, unit
 from footcli.kinds import ANGLES, Term, landmark_names
 
+# Position of each joint space width, as a fraction from the dome's medial to its lateral edge
 PLACES = {
     "JSW_M": 0.15,
     "JSW_C": 0.5,
     "JSW_L": 0.85,
-}  # share of the way from the dome's medial edge to the lateral one
-SHAFT_TOP_MM = (
-    70.0  # upper level of the tibial axis above the plafond, where the scan reaches that far
-)
-SHAFT_RIM_MM = 5.0  # else this far below the tibia's end in the scan, which may be a slanted one
+}
+# Upper point of the tibial axis: this height above the plafond, if the scan shows so much tibia
+SHAFT_TOP_MM = 70.0
+# In a shorter scan, this far below the upper end of the tibia, which may be cut at a slant
+SHAFT_RIM_MM = 5.0
 Rule = Callable[[Array, Array], float]
 LATERAL = (1, 2)  # foot frame axes of the lateral view: forward, up
 CORONAL = (0, 2)  # of the hindfoot view: medial, up
@@ -28,46 +27,49 @@ AXIAL = (0, 1)  # from above: medial, forward
 
 
 def _rise(line1: Array, line2: Array) -> float:
-    """How much steeper the front end of line 1 rises than that of line 2; plus is up.
+    """How much steeper line 1 rises towards the front than line 2, deg; plus is up.
 
-    Lines, not arrows: -90..90.
+    The lines have no direction: -90..90.
     """
     turn = signed_angle_deg(line2, line1)
     return turn - 180.0 * round(turn / 180.0)
 
 
 def _fall(line1: Array, line2: Array) -> float:
-    """How much steeper line 1 falls towards the front than line 2."""
+    """How much steeper line 1 falls towards the front than line 2, deg."""
     return signed_angle_deg(line1, line2)
 
 
 def _heel_lateral(shaft: Array, heel: Array) -> float:
-    """Turn of the heel's line away from the shaft's, both pointing down; plus is lateral."""
+    """Angle from the shaft line to the heel line, both pointing down, deg; plus is lateral."""
     return -signed_angle_deg(shaft, heel)
 
 
 def _medial_angle(shaft: Array, dome: Array) -> float:
-    """Angle on the medial side between the shaft, upwards, and the dome, towards medial; below 90
-    the dome's medial edge stands higher.
+    """Medial angle between the tibial shaft and the dome, deg.
+
+    Below 90 the dome's medial edge is the higher one.
     """
     return float(np.degrees(np.arccos(np.clip(unit(-shaft) @ unit(-dome), -1, 1))))
 
 
 def _opens_laterally(roof: Array, dome: Array) -> float:
-    """Turn of the dome away from the plafond, both medial -> lateral; plus: the joint is wider
-    laterally.
+    """Angle from the plafond to the dome, both medial -> lateral, deg.
+
+    Plus: the joint is wider laterally.
     """
     return signed_angle_deg(roof, dome)
 
 
 def _more_medial(line1: Array, line2: Array) -> float:
-    """How much further medially line 1 points than line 2, both forward."""
+    """How much further medially line 1 points than line 2, both pointing forward, deg."""
     return signed_angle_deg(line1, line2)
 
 
 def _offset_percent(length: Array, back_to_line: Array) -> float:
-    """How far medial of the heel-forefoot line a point lies, in percent of the line's length; line
-    2 runs from the point to the line.
+    """Distance of a point medial of the heel-forefoot line, in percent of the line's length.
+
+    Line 2 runs from the point to that line.
     """
     return float(
         100 * (length[0] * back_to_line[1] - length[1] * back_to_line[0]) / (length @ length)
@@ -80,8 +82,8 @@ def _length(across: Array, _: Array) -> float:
 
 
 def square_to(medial: Array, lateral: Array) -> Array:
-    """(3,) unit direction upwards in the coronal view, square to the line between the dome's edges
-    (3,).
+    """(3,) upward unit vector in the coronal view, perpendicular to the line between the dome's
+    medial and lateral edges, (3,) each; foot frame.
     """
     along = lateral - medial
     return unit(np.array([-along[2], 0.0, along[0]]) * np.sign(along[0] or 1.0))
@@ -89,9 +91,10 @@ def square_to(medial: Array, lateral: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class AngleRule:
-    """view: the two foot frame axes of the picture.
+    """How one angle is computed.
 
-    rule: (2,) directions P1->P2 and P3->P4 -> degrees, percent or mm (the unit of its AngleKind).
+    view: the two foot frame axes of the projection. rule: (2,) vectors P1->P2 and P3->P4, mm ->
+    degrees, percent or mm (the unit of its AngleKind).
     """
 
     view: tuple[int, int]
@@ -115,9 +118,9 @@ RULES: dict[str, AngleRule] = {
 
 
 def angle_deg(name: str, points: Array) -> float:
-    """Value of an angle from its four points (4, 3), foot frame.
+    """Value of an angle, in its unit, from its points P1..P4: (4, 3), foot frame mm.
 
-    Raises ValueError where a line's points coincide in the view.
+    Raises ValueError if the two points of a line coincide in the view.
     """
     rule = RULES[name]
     flat = np.asarray(points, dtype=np.float64)[:, list(rule.view)]
@@ -125,9 +128,9 @@ def angle_deg(name: str, points: Array) -> float:
 
 
 def true_angles(points: Mapping[str, Array], terms: Iterable[Term] = ANGLES) -> dict[str, float]:
-    """All angles of `terms` from named points in the foot frame.
+    """All angles of `terms`, in their units, from named points, (3,) foot frame mm each.
 
-    For subjects whose points are all known.
+    For subjects whose points are all known. Raises KeyError for a missing point.
     """
     found = {}
     for term in terms:

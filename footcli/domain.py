@@ -1,4 +1,4 @@
-"""The nouns of footcli. Frozen; arrays are never changed in place once they are here.
+"""The types of a case. All are frozen; their arrays are never changed in place.
 
 Frames: voxel points are (x, y, z) indices of the input volume's grid, arrays are indexed [z, y, x];
 millimetres are DICOM patient space, LPS (x to the patient's left, y posterior, z up).
@@ -44,7 +44,7 @@ class Plane(StrEnum):
 
 
 class Level(StrEnum):
-    """How a finding stands."""
+    """The level of a finding."""
 
     PRESENT = "PRESENT"
     POSSIBLE = "POSSIBLE"
@@ -58,9 +58,9 @@ class CaseRef:
 
     `layout` "dataset": `images` is keyed by plane. "plain": one key, None, with every regular file
     of the folder. `labels` maps plane -> slice stem -> its JSON files, sorted: outlines and boxes
-    may lie apart. `copies`: files left out because another one of the same name lies beside, but
-    for the mark of a second download. `several_patients`: the folder's file names hold several case
-    numbers.
+    may be in separate files. `copies`: files left out because their name is that of another file
+    plus the mark of a second download. `several_patients`: the folder's file names hold several
+    case numbers.
     """
 
     case_id: str
@@ -76,7 +76,7 @@ class CaseRef:
 
 @dataclass(frozen=True, slots=True)
 class ScanTags:
-    """What the file headers or clinical JSON say, as second opinion only. None: not said."""
+    """What the file headers or the clinical JSON state, used as a second opinion. None: unknown."""
 
     side: Side | None = None
     weight_bearing: bool | None = None
@@ -88,13 +88,13 @@ class ScanTags:
 class Volume:
     """One scan as a voxel grid.
 
-    hu: int16 (z, y, x), Hounsfield units as the file's rescale gives them. affine: float64 (4, 4),
-    voxel (x, y, z, 1) -> LPS mm. Its columns may point any way; see `spacing_mm`. slice_names:
-    source name of each slice along `stack.axis`, in index order. spacing_known: False where no
-    pixel size was to be had; then the affine's unit is the pixel, not mm. orientation_known: False
-    where up / down and front / back must be read from the anatomy. input_sha256: hash over the
-    pixel data and the affine, the same whatever the files' order. pixels_sha256: over the pixels
-    alone.
+    hu: int16 (z, y, x), Hounsfield units by the file's rescale. affine: float64 (4, 4), voxel (x,
+    y, z, 1) -> LPS mm. Its columns may point in any direction; see `spacing_mm`. slice_names:
+    source name of each slice along `stack.axis`, in index order. spacing_known: False if no pixel
+    size is known; the affine's unit is then the pixel, not mm. orientation_known: False if up /
+    down and front / back must be found from the anatomy. input_sha256: hash of the pixel data and
+    the affine, independent of the order of the files. pixels_sha256: of the pixels alone. skipped:
+    why a file was left out -> number of files.
     """
 
     hu: NDArray[np.int16]
@@ -111,7 +111,7 @@ class Volume:
 
     @property
     def spacing_mm(self) -> NDArray[np.float64]:
-        """(3,) voxel edge lengths along x, y, z."""
+        """(3,) voxel edge lengths along x, y, z, in mm (in pixels if not spacing_known)."""
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
     def to_mm(self, xyz_vox: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,7 +121,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Landmark:
-    """A named key point. xyz_mm is None where the scan has no millimetres. score in 0..1."""
+    """A named landmark. xyz_mm is None if the voxel spacing is unknown. score in 0..1."""
 
     name: str
     xyz_vox: Point
@@ -131,13 +131,13 @@ class Landmark:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """A box linked over slices.
+    """A bounding box linked over slices. score in 0..1.
 
     box_vox is (x0, y0, z0, x1, y1, z1), half-open; slices is first..last, inclusive.
 
-    boxes: for each of the slices (x0, y0, x1, y1), half-open, on the two axes that the slice shows;
-    empty where only the whole is known. scores: how sure the box of each of the slices is, 0..1;
-    empty where all are as sure as the whole.
+    boxes: one (x0, y0, x1, y1), half-open, for each slice, on the two axes that the slice shows;
+    empty if only box_vox is known. scores: confidence of the box in each slice, 0..1; empty if all
+    equal `score`. Raises ValueError if boxes or scores do not match the number of slices.
     """
 
     label: str
@@ -159,7 +159,7 @@ class Lesion:
         return self.scores[index - self.slices[0]] if self.scores else self.score
 
     def box_in(self, index: int) -> Box | None:
-        """Its box in a slice of its plane, None where it is not."""
+        """Its box in a slice of its plane, voxels; None if the lesion does not reach that slice."""
         if not self.slices[0] <= index <= self.slices[1]:
             return None
         if self.boxes:
@@ -170,11 +170,12 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One angle from one source, or why it has no value.
+    """One angle from one source, or the reason why it has no value.
 
-    points_vox: the four points P1..P4 that the two lines run through, voxel frame; empty without a
-    value. slice: number of the slice that shows the angle best, in the input grid along `plane`.
-    note: how it was taken where that can differ (which floor, for one).
+    value: in `unit` (deg, percent or mm). confidence: 0..1. points_vox: the four points P1..P4 that
+    define the two lines, voxel frame; empty without a value. slice: index of the slice that shows
+    the angle best, in the input grid along `plane`. note: how it was measured, if there is more
+    than one method (for example, which floor).
     """
 
     name: str
@@ -193,7 +194,7 @@ class Measurement:
 class Finding:
     """One of the seven findings, or `normal`.
 
-    evidence: worst first. probability: 0..1, None where none is known.
+    evidence: worst first. probability: 0..1, None if unknown.
     """
 
     name: str
@@ -205,10 +206,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """All that one foot of one case gave; what result.json holds.
+    """The result of one foot of one case; the content of result.json.
 
-    faint_lesions: too unsure to be shown or to count for a finding; evaluation's curves go down to
-    them.
+    faint_lesions: below the score from which a lesion is shown or counts for a finding; kept for
+    the curves of the evaluation.
     """
 
     case_id: str
@@ -224,7 +225,7 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class CaseFailure:
-    """A case that could not be done, and the line that says why and what to do."""
+    """A case that could not be processed, and the line that states why and what to do."""
 
     case_id: str
     line: Line

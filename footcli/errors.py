@@ -7,7 +7,7 @@ FootcliError
 ├── SetupError            a model, device, option or template is wrong: stop before the first case
 └── TruthError            ground truth and results do not line up
 
-A message says what is wrong, which value or file, and what to do. It never holds a patient's data.
+A message states what is wrong, which value or file, and what to do. It never holds patient data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class FootcliError(Exception):
 
 
 class CaseError(FootcliError):
-    """One case cannot be processed: a line of `text/lines.toml`, by its code and values."""
+    """One case cannot be processed: code and values of a line of `text/lines.toml`."""
 
     def __init__(self, code: str, /, **values: Value) -> None:
         self.line = Line(code, **values)
@@ -31,7 +31,7 @@ class CaseError(FootcliError):
 
     @property
     def code(self) -> str:
-        """A stable word for programs: the line's family."""
+        """Stable error code for programs: the line's family."""
         return self.line.family
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Points, lines, angles. No anatomy here."""
+"""Geometry of points, lines and angles, without anatomy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AnyFloat = NDArray[np.floating[Any]]
 
 
 def unit(vector: ArrayLike) -> Array:
-    """(..., n) -> same direction, length 1. Raises ValueError for a vector of no length."""
+    """(..., n) -> same direction, length 1. Raises ValueError for a vector of length 0."""
     v = np.asarray(vector, dtype=np.float64)
     length = np.linalg.norm(v, axis=-1, keepdims=True)
     if not np.all(length > 0):
@@ -21,13 +21,16 @@ def unit(vector: ArrayLike) -> Array:
 
 
 def signed_angle_deg(a: ArrayLike, b: ArrayLike) -> float:
-    """Turn from 2D direction a to b, counter-clockwise plus, -180..180 deg."""
+    """Angle from 2D direction a to b, counter-clockwise plus, -180..180 deg.
+
+    Raises ValueError for a vector of length 0.
+    """
     u, v = unit(a), unit(b)
     return float(np.degrees(np.arctan2(u[0] * v[1] - u[1] * v[0], u @ v)))
 
 
 def line_angle_deg(a: ArrayLike, b: ArrayLike) -> float:
-    """Angle between two undirected 2D lines, 0..90 deg."""
+    """Angle between two undirected 2D lines, 0..90 deg. Raises ValueError for length 0."""
     turn = abs(signed_angle_deg(a, b))
     return min(turn, 180.0 - turn)
 
@@ -41,14 +44,14 @@ def rotation(axis: ArrayLike, angle_deg: float) -> Array:
 
 
 def apply(matrix: AnyFloat, points: ArrayLike) -> Array:
-    """(m, 4) or (4, 4) affine on (..., 3) points -> (..., m or 3)."""
+    """Apply an affine, (3, 4) or (4, 4), to points (..., 3) -> float64 (..., 3)."""
     p = np.asarray(points, dtype=np.float64)
     return np.asarray(p @ matrix[:3, :3].T + matrix[:3, 3])
 
 
 def slice_of(volume: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
-    """One slice across an array axis of a volume, contiguous.
+    """One slice of a volume, across an array axis, as a contiguous array.
 
-    np.take would first copy all of a volume that is turned or flipped.
+    np.take would first copy the whole of a transposed or flipped volume.
     """
     return np.ascontiguousarray(np.moveaxis(volume, axis, 0)[index])

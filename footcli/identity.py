@@ -1,7 +1,4 @@
-"""What a result belongs to: its input, its models and its options.
-
-Tells whether a finished result answers what is asked now.
-"""
+"""Identity of cases and results: ids, and whether a stored result matches a new request."""
 
 from __future__ import annotations
 
@@ -14,21 +11,20 @@ from itertools import chain
 from footcli.dataset.clinical import ADULT_YEARS, age_band
 from footcli.domain import CaseRef, Plane, Volume
 from footcli.provenance import InputFacts, ModelFacts, Provenance, Settings
+from footcli.text.lines import Line
 
 ALGORITHM = 1
-"""Raised whenever the same input, models and options may give other numbers: results of another one
-are done again.
+"""Version of the algorithm. Raise it if the same input, models and options may give other numbers:
+results of another version are recomputed.
 """
 FOOT_MARK = "+"
-"""Stands between the id of a scan that shows two feet and the foot's side or number: `P1+L`.
+"""Separates the id of a scan that shows two feet from the foot's side or number: `P1+L`.
 
-No case id of its own ends so.
+No other case id ends in this mark and a foot.
 """
 FEET = ("L", "R", "1", "2")
 
-_LABEL = {"weight_bearing": "weight bearing", "spacing_mm": "spacing"}
-_WORDED = {True: "yes", False: "no", None: "as the files say"}
-# What of the input a result rests on or repeats
+# Fields of the input that a result depends on or repeats
 _REPEATED = (
     "sha256",
     "pixels_sha256",
@@ -39,14 +35,14 @@ _REPEATED = (
     "warnings",
     "names_sha256",
 )
-# Option -> what of the input it decides: a difference there is the option's, and not the files'
+# Option -> the input field that it sets: a difference in it comes from the option, not the files
 _DECIDES = {"spacing_mm": "sha256", "weight_bearing": "weight_bearing"}
 
 
 def input_facts(volume: Volume, names: Mapping[Plane, Sequence[str]]) -> InputFacts:
-    """What a result keeps of its input.
+    """What a result records of its input.
 
-    names: of the slices of each plane where the result keeps them, as for masks.npz.
+    names: slice names of each plane, if the result stores them, as masks.npz does.
     """
     age = volume.tags.age_years
     return InputFacts(
@@ -81,11 +77,10 @@ def _spacing(volume: Volume) -> tuple[float, ...]:
 
 
 def source_digest(ref: CaseRef) -> str:
-    """A hash over place, size and times of the files behind a case: where it is the same the files
-    need not be read again.
+    """Hash of path, size and times of a case's files: if it is unchanged, they need no re-reading.
 
-    The change time is in it: names, sizes and modification times of two patients can be the same in
-    exports from archives.
+    It includes the change time: files of two patients can have equal names, sizes and modification
+    times in exports from archives.
     """
     digest = hashlib.sha256()
     for path in sorted(chain(ref.clinical_files, *ref.images.values())):
@@ -93,51 +88,51 @@ def source_digest(ref: CaseRef) -> str:
         try:
             found = path.stat(follow_symlinks=False)
         except OSError:
-            continue  # that it cannot be read is found, and said, on reading
+            continue  # reading the file will report it
         digest.update(f"\0{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}\0".encode())
     return digest.hexdigest()
 
 
 def same_scan(provenance: Provenance, volume: Volume) -> bool:
-    """Whether a result's pixels are the volume's, whatever their geometry: --spacing is part of
-    that.
-    """
+    """Whether a result has the volume's pixels; geometry may differ, since --spacing changes it."""
     held = provenance.input
     return volume.input_sha256 == held.sha256 or volume.pixels_sha256 == held.pixels_sha256
 
 
 def differences(
     provenance: Provenance, wanted: Settings, facts: InputFacts | None = None
-) -> list[str]:
-    """In what a finished result differs from what is asked for now; empty where it answers it.
+) -> list[Line]:
+    """How a finished result differs from the one requested now; empty if it can be kept.
 
-    wanted: as the new result's provenance would hold it. facts: of the input as it is now; None
-    where its files are the same as they were.
+    wanted: the settings that the new result's provenance would hold. facts: those of the present
+    input; None if its files are unchanged.
     """
     if provenance.algorithm != wanted.algorithm:
-        return ["made by another version of footcli"]
-    found = [
-        f"{name} or its entry has changed" for name in _changed(provenance.models, wanted.models)
-    ]
+        return [Line("redone.algorithm")]
+    changed = _changed(provenance.models, wanted.models)
+    found = [Line("redone.model", file=name) for name in changed]
     old, new = provenance.profile, wanted.profile
     if old.name != new.name:
-        found.append(f"profile {new.name} instead of {old.name}")
+        found.append(_option("profile", new.name, old.name))
     elif old.sha256 != new.sha256:
-        found.append(f"profile {new.name} has changed")
+        found.append(Line("redone.profile", profile=new.name))
     before, asked = asdict(provenance.options), asdict(wanted.options)
     other = [key for key, value in asked.items() if before[key] != value]
-    for key in other:
-        now, then = _worded(asked[key]), _worded(before[key])
-        found.append(f"{_LABEL.get(key, key)} {now} instead of {then}")
+    found += [_option(key, asked[key], before[key]) for key in other]
     if facts is not None and _says_else(provenance.input, facts, other):
-        found.append("the files say something else of the scan or the patient")
+        found.append(Line("redone.files"))
     return found
 
 
-def _says_else(held: InputFacts, facts: InputFacts, options: Sequence[str]) -> bool:
-    """Whether the input is another one in what a result rests on or repeats.
+def _option(name: str, now: str | bool | None, before: str | bool | None) -> Line:
+    option = Line(f"option.{name}")
+    return Line("redone.option", option=option, now=_worded(now), before=_worded(before))
 
-    options: those that have changed; what they decide is no news.
+
+def _says_else(held: InputFacts, facts: InputFacts, options: Sequence[str]) -> bool:
+    """Whether the input differs in a field that a result depends on or repeats.
+
+    options: those that have changed; the fields that they set are not compared.
     """
     decided = {_DECIDES.get(key) for key in options}
     return any(
@@ -146,7 +141,7 @@ def _says_else(held: InputFacts, facts: InputFacts, options: Sequence[str]) -> b
 
 
 def _changed(old: Sequence[ModelFacts], new: Sequence[ModelFacts]) -> list[str]:
-    """File names of models that changed, came or went."""
+    """File names of models that were changed, added or removed."""
 
     def known(models: Sequence[ModelFacts]) -> set[tuple[str, str, str]]:
         return {(model.name, model.sha256, model.entry_sha256) for model in models}
@@ -154,12 +149,12 @@ def _changed(old: Sequence[ModelFacts], new: Sequence[ModelFacts]) -> list[str]:
     return sorted({name for name, *_ in known(old) ^ known(new)})
 
 
-def _worded(value: str | bool | None) -> str:
-    return _WORDED[value] if value is None or isinstance(value, bool) else str(value)
+def _worded(value: str | bool | None) -> Line | str:
+    return value if isinstance(value, str) else Line(f"option_value.{value}")
 
 
 def scan_id(foot_id: str) -> str:
-    """The id of the scan that a foot's result belongs to: `P1` for `P1+L`, and for `P1`."""
+    """The id of the scan that a foot's result belongs to: `P1` for `P1+L` and for `P1`."""
     scan, mark, foot = foot_id.rpartition(FOOT_MARK)
     return scan if mark and foot in FEET else foot_id
 
@@ -170,11 +165,10 @@ def foot_ids(case_id: str) -> tuple[str, ...]:
 
 
 def id_from_path(parts: Iterable[str]) -> str:
-    """The id of a case from the names on the way to its folder: the same whatever lies beside it,
-    another for another way.
+    """The id of a case from the folder names of its path, whatever other folders there are.
 
-    Names are joined by `--`. A way whose names would make the id of another way, or of one foot,
-    gets a hash at its end.
+    Names are joined by `--`. A path whose id could be that of another path, or of one foot, gets a
+    hash at its end, so that different paths have different ids.
     """
     names = list(parts)
     text = "--".join(names)

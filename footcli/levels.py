@@ -1,10 +1,11 @@
-"""What a score means: from where on something is said, shown, kept or used. The only place."""
+"""Thresholds of the reported scores: from which score something is shown, stored or used."""
 
 from __future__ import annotations
 
-SURE = 0.5  # from here on a box is a finding that is present, and is drawn solid
-SUSPICIOUS = 0.3  # from here on a box makes a finding possible
-FAINT = 0.1  # from here on it is written down, for the curves of an evaluation
-MIN_SCORE = 0.3  # a key point that the network is less sure of is not used
-# What the score of a model's threshold becomes: 95 of 100 points at 0.8 and more lie within 3 mm.
+SURE = 0.5  # from this score a box makes its finding PRESENT and is drawn solid
+SUSPICIOUS = 0.3  # from this score a box makes its finding POSSIBLE
+FAINT = 0.1  # from this score a box is stored, for the curves of an evaluation
+MIN_SCORE = 0.3  # landmarks of a lower score are not used
+# Task -> the score that a model's threshold is mapped to: 95 of 100 landmarks of score 0.8 or more
+# lie within 3 mm.
 REPORTED = {"lesions": SURE, "landmarks": 0.8}

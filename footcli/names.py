@@ -1,4 +1,4 @@
-"""Spellings that are met in data -> the name that footcli uses."""
+"""Spellings found in data -> the names that footcli uses."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from footcli.kinds import BONES, FINDINGS, LESIONS, Term
 
 
 def bone_name(text: str) -> str | None:
-    """The bone's own name for any known spelling, case and spaces ignored; None if unknown."""
+    """The bone's name for any known spelling, ignoring case and spaces; None if unknown."""
     return _BONES.get(_fold(text))
 
 
 def lesion_name(comment: str) -> str | None:
-    """The lesion class of a rectangle's comment; None if unknown.
+    """The lesion class that a rectangle's comment names; None if unknown.
 
-    It is the text before `(`, cut at the first `)`.
+    Only the text before the first `(` or `)` counts.
     """
     return _LESIONS.get(_fold(comment.split("(")[0].split(")")[0]))
 
 
 def finding_name(text: str) -> str | None:
-    """The finding that a line of DiseaseDetail, or a disease group, stands for; None if unknown.
+    """The finding that a line of DiseaseDetail, or a disease group, names; None if unknown.
 
-    It is the text before `(` or `;`.
+    Only the text before the first `(`, `)` or `;` counts.
     """
     return _FINDINGS.get(_fold(re.split(r"[(;)]", text, maxsplit=1)[0]))
 

@@ -1,4 +1,4 @@
-"""What a result keeps of where it came from: models, profile, options, input. No times."""
+"""Provenance of a result: models, profile, options and input, without times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from footcli.text.lines import Line
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """A model file: its name, what it does, the hash of the file and of its entry."""
+    """A model file: its name, its task, the hashes of the file and of its manifest entry."""
 
     name: str
     task: str = ""
@@ -21,9 +21,9 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What counts as normal; None: no limit on that side.
+    """Normal range of an angle, in its unit; None: no limit at that end.
 
-    origins: citations, and which end they are for.
+    origins: citations, and the end that each is for.
     """
 
     low: float | None
@@ -33,7 +33,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class ProfileFacts:
-    """The profile of cut-offs. sha256: over all that it says. guard_band: angle -> its unit."""
+    """The profile of cut-offs. sha256: of its content. guard_band: angle -> width in its unit."""
 
     name: str = ""
     version: str = ""
@@ -46,7 +46,7 @@ class ProfileFacts:
 class OptionFacts:
     """The options that a result depends on.
 
-    spacing_mm: as text, for written numbers are rounded, and another spacing is another result.
+    spacing_mm: as text, because stored numbers are rounded and each spacing gives another result.
     """
 
     quality: str = ""
@@ -56,7 +56,7 @@ class OptionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All but the input that a result depends on."""
+    """Everything that a result depends on, except the input."""
 
     algorithm: int
     models: tuple[ModelFacts, ...]
@@ -66,11 +66,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class InputFacts:
-    """What the input was.
+    """Facts about the input.
 
-    sha256: over pixels and geometry, pixels_sha256: over the pixels alone, names_sha256: over the
-    names of the slices. shape: (z, y, x). spacing_mm: along x, y, z; empty if unknown. skipped: why
-    a file was left out -> how many. warnings: codes of what was said about the scan on reading.
+    sha256: of pixels and geometry, pixels_sha256: of the pixels alone, names_sha256: of the names
+    of the slices. shape: (z, y, x). spacing_mm: along x, y, z; empty if unknown. skipped: why a
+    file was left out -> number of files. warnings: codes of the notices given on reading.
     """
 
     sha256: str = ""
@@ -90,9 +90,9 @@ class InputFacts:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """All that a result rests on.
+    """Everything that a result depends on.
 
-    bone_confidence: bone name -> 0..1. drawn_as: the side as which the slices were drawn.
+    bone_confidence: bone name -> 0..1. drawn_as: the side assumed for drawing the slices.
     """
 
     version: str = ""
@@ -106,5 +106,5 @@ class Provenance:
 
     @property
     def settings(self) -> Settings:
-        """What it depends on beside its input."""
+        """What the result depends on, except its input."""
         return Settings(self.algorithm, self.models, self.profile, self.options)

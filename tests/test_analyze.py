@@ -18,7 +18,6 @@ from footcli.angles import true_angles
 from footcli.cli import app
 from footcli.domain import Lesion, Level, Plane
 from footcli.errors import SetupError
-from footcli.evaluate.scores import dice
 from footcli.infer.spec import ModelSpec
 from footcli.levels import SUSPICIOUS
 from footcli.phantom.disease import draw_subject
@@ -28,6 +27,7 @@ from footcli.run.pipeline import analyze_case
 from footcli.run.setup import Clock, Options, load_models
 from footcli.store.result import load_masks
 from footcli.system.assets import models_dir
+from footcli.train.scores import dice
 from footcli.walk.tree import find_cases
 
 pytestmark = pytest.mark.slow

@@ -1,1 +1,1 @@
-"""The mean foot: each bone as a shape from a table of measured sizes."""
+"""The parametric mean foot: each bone is a shape built from a table of measured sizes."""

@@ -1,4 +1,4 @@
-"""A bone with other sections and blobs in place of its own; its landmarks go along."""
+"""Change the shape of a bone and move its landmarks accordingly."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from footcli.geometry import Array
 
 
 def reshaped(bone: Bone, tube: Tube, blobs: tuple[Blob, ...]) -> Bone:
-    """The bone with other sections and blobs in place of its own, one for one; each landmark goes
-    with the part it lies deepest in.
+    """The bone with `tube` and `blobs` instead of its own, which they must match one to one.
+
+    Each landmark moves with the part in which it lies deepest.
     """
     marks = {}
     for name, point in bone.landmarks.items():
@@ -28,7 +29,7 @@ def reshaped(bone: Bone, tube: Tube, blobs: tuple[Blob, ...]) -> Bone:
 
 
 def _with_tube(point: Array, old: Tube, new: Tube) -> Array:
-    """A local point after its section has moved, turned and grown."""
+    """A local point after its section was moved, rotated and scaled."""
     s = (point[0] - old.t[0]) / (old.t[1] - old.t[0])
     before, after = _section_at(old, s), _section_at(new, s)
     turn = np.radians(after[4] - before[4])
@@ -43,12 +44,12 @@ def _with_tube(point: Array, old: Tube, new: Tube) -> Array:
 
 
 def _section_at(tube: Tube, s: float) -> Array:
-    """(5,) a tube's section at a station of 0..1, between those it has."""
+    """(5,) section (u, v, a, b, rot) of a tube, interpolated at a station s in 0..1."""
     return np.array([np.interp(s, tube.s, row) for row in tube.sections[:5]])
 
 
 def _with_blob(point: Array, old: Blob, new: Blob) -> Array:
-    """A local point after its blob has moved and grown along its axes."""
+    """A local point after its blob was moved and scaled along its axes."""
     from_centre = point - old.centre
     return np.asarray(
         new.centre + from_centre + (old.axes @ from_centre * (new.radii / old.radii - 1)) @ old.axes

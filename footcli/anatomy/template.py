@@ -1,6 +1,4 @@
-"""One bone as a shape: a tube of superelliptic sections joined with superellipsoid blobs, from the
-table foot.json.
-"""
+"""Shape of a bone from foot.json: a tube of superelliptic sections and superellipsoid blobs."""
 
 from __future__ import annotations
 
@@ -17,15 +15,15 @@ from scipy import ndimage
 
 from footcli.geometry import Array, unit
 
-AT_ONCE = 32768  # points whose distances fit a processor's cache: half the time of all at once
-BLEND_MM = 1.2  # radius of the smooth union of a bone's parts; the table's own fit allows 1-2 mm
+AT_ONCE = 32768  # points in a batch: fits the processor cache, half the time of a single batch
+BLEND_MM = 1.2  # radius of the smooth union of a bone's parts; the fit of foot.json allows 1-2 mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tube:
-    """Sections at stations s in 0..1 between t[0] and t[1] mm along e1.
+    """Sections at stations s in 0..1, (S,), between t[0] and t[1] mm along e1.
 
-    sections: (6, S) rows u, v, a, b, rot (deg), n.
+    sections: (6, S) rows: centre u, v (mm), semi-axes a, b (mm), rot (deg), exponent n.
     """
 
     t: tuple[float, float]
@@ -35,7 +33,7 @@ class Tube:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blob:
-    """A superellipsoid: centre (3,), semi-axes (3,), rows of its axes (3, 3), exponent."""
+    """A superellipsoid: centre (3,) mm, semi-axes (3,) mm, axes as rows (3, 3), exponent n."""
 
     centre: Array
     radii: Array
@@ -45,10 +43,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampledField:
-    """Distances (mm, minus inside) on a local grid: low (3,) its first corner, step mm, values (n1,
-    n2, n3) along e1, e2, e3.
+    """Distances to the surface (mm, minus inside) on a local grid.
 
-    top: the surface was measured up to here along e1 only; above, the tube goes on.
+    low: (3,) first corner, mm. step: mm. values: float32 (n1, n2, n3) along e1, e2, e3. top: the
+    surface was measured only up to here along e1 (mm); above it the tube continues.
     """
 
     low: Array
@@ -59,10 +57,11 @@ class SampledField:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bone:
-    """A bone placed in the foot frame (x medial, y anterior, z up, mm).
+    """A bone positioned in the foot frame (x medial, y anterior, z up, mm).
 
     foot point = pos + (local * scale) @ axes, with rows of axes = e1, e2, e3 in the foot frame.
-    bumps: (K, 5) rows kx, ky, kz (rad/mm), phase, amplitude (mm): the unevenness of a real surface.
+    landmarks: name -> (3,) local mm. bumps: (K, 5) rows kx, ky, kz (rad/mm), phase, amplitude (mm)
+    that model the unevenness of a real surface.
     """
 
     name: str
@@ -80,17 +79,17 @@ class Bone:
         return np.asarray(self.pos + (local * self.scale) @ self.axes)
 
     def point(self, landmark: str) -> Array:
-        """A landmark of the table in the foot frame, (3,)."""
+        """A landmark in the foot frame, (3,) mm. Raises KeyError for an unknown name."""
         return self.to_foot(self.landmarks[landmark])
 
     def moved(self, turn: Array, centre: Array, shift: Array | float = 0.0) -> Bone:
-        """The bone after rotating by (3, 3) `turn` about `centre`, then shifting (mm)."""
+        """The bone rotated by `turn` (3, 3) about `centre` (3,), then shifted; foot frame mm."""
         return replace(
             self, pos=centre + turn @ (self.pos - centre) + shift, axes=self.axes @ turn.T
         )
 
     def centre_line(self, t: float) -> Array:
-        """Centre of the tube's section at t mm along e1, in the foot frame."""
+        """Centre of the tube's section at t mm along e1, (3,) foot frame mm."""
         s = (t - self.tube.t[0]) / (self.tube.t[1] - self.tube.t[0])
         u, v = (float(np.interp(s, self.tube.s, row)) for row in self.tube.sections[:2])
         return self.to_foot(np.array([t, u, v]))
@@ -105,9 +104,7 @@ def _table() -> Mapping[str, Any]:
 
 
 def reference_foot() -> dict[str, Bone]:
-    """The measured mean foot, left, loaded, at a foot length of 179.3 mm heel to 2nd metatarsal
-    head.
-    """
+    """The measured mean foot: left, loaded, 179.3 mm long from heel to 2nd metatarsal head."""
     table = _table()
     stations = np.array(table["stations_s"])
     foot = {}
@@ -133,7 +130,7 @@ def reference_foot() -> dict[str, Bone]:
 
 
 def section_sd(name: str) -> Array:
-    """(3, S) sd over people of u, v and mean radius at the stations, mm."""
+    """(3, S) standard deviation over people of u, v and mean radius at the stations, mm."""
     sd = _table()["bones"][name]["section_sd"]
     return np.array([sd[k] for k in ("u", "v", "r")], dtype=np.float64)
 
@@ -146,8 +143,9 @@ def _smooth_min(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.fl
 def _gauge(
     p: NDArray[np.float32], radii: NDArray[np.float32], n: NDArray[np.float32] | float
 ) -> NDArray[np.float32]:
-    """Approximate distance (mm) from points (k, m) to a superellipsoid with semi-axes (k, m): minus
-    inside.
+    """Approximate distance (mm, minus inside) of points (k, m) to a superellipsoid.
+
+    radii: its semi-axes, (k, m) or (k, 1).
     """
     reach = np.sqrt((p * p).sum(0)) + 1e-6
     norm = (np.abs(p / radii) ** n).sum(0) ** (1 / n) + 1e-6
@@ -155,11 +153,10 @@ def _gauge(
 
 
 def distance(bone: Bone, local: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Approximate distance of local points (3, m) to the bone's surface, minus inside; mm before
-    `scale`.
+    """(m,) float32 approximate distance of local points (3, m) to the bone's surface.
 
-    Near the surface its sign is exact; divide by the gradient's length for a distance (see
-    raster.py).
+    Minus inside; mm before `scale`. The sign is exact near the surface; divide by the length of the
+    gradient for a distance (see phantom/raster.py).
     """
     out = np.empty(local.shape[1], np.float32)
     for at in range(0, len(out), AT_ONCE):
@@ -204,7 +201,7 @@ def _measured(
 
 
 def from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(m,) approximate distance (mm) of local points (3, m) to a blob, minus inside."""
+    """(m,) float32 approximate distance (mm, minus inside) of local points (3, m) to a blob."""
     q = (blob.axes.astype(np.float32) @ (local - blob.centre.astype(np.float32)[:, None])).astype(
         np.float32
     )
@@ -212,7 +209,7 @@ def from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def surface_points(bone: Bone) -> Array:
-    """(N, 3) points spread over the bone's surface, foot frame mm."""
+    """(N, 3) points distributed over the bone's surface, foot frame mm."""
     tube = bone.tube
     s = np.linspace(0, 1, 80)
     turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)
@@ -239,7 +236,6 @@ def surface_points(bone: Bone) -> Array:
         length = ((np.abs(ball / blob.radii)) ** blob.n).sum(1) ** (-1 / blob.n)
         pieces.append(blob.centre + (ball * length[:, None]) @ blob.axes)
     points = np.concatenate(pieces)
-    outer = (
-        distance(bone, points.T.astype(np.float32)) > -0.8
-    )  # points of one part buried in another are no surface
+    # points of one part inside another part are not on the surface
+    outer = distance(bone, points.T.astype(np.float32)) > -0.8
     return bone.to_foot(points[outer])

@@ -1,4 +1,6 @@
-"""The command line: parse, call, print, exit. Results go to stdout, talk and progress to stderr."""
+"""The command line: parse, call, print, exit. Results go to stdout, messages and progress to
+stderr.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ __all__ = ["analyze", "app", "data", "main", "models", "report", "say"]
 
 def main() -> None:
     """The console script."""
-    completing = "_FOOTCLI_COMPLETE" in os.environ  # the shell asks, and gives no words
+    completing = "_FOOTCLI_COMPLETE" in os.environ  # the shell asks, without arguments
     if len(sys.argv) == 1 and not completing:
         app(["--help"], standalone_mode=False)
         raise SystemExit(2)

@@ -1,4 +1,4 @@
-"""Commands about a scan: analyze, and report again."""
+"""The command analyze: results and reports of a folder of scans."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def analyze(
 def _check_demo(
     *, demo: bool, cases: Path | None, out: Path | None, case: list[str] | None
 ) -> None:
-    """Raises BadParameter where --demo and a folder of cases are both given, or neither."""
+    """Raise BadParameter where --demo, CASES, --case and -o do not fit."""
     if not demo and cases is None:
         raise typer.BadParameter("give a folder of cases, or --demo")
     if demo and cases is not None:
@@ -156,7 +156,7 @@ def _chosen(refs: tuple[CaseRef, ...], wanted: list[str] | None, root: Path) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How a batch is gone through, and what of it is said."""
+    """How a batch runs, and what it prints."""
 
     overwrite: bool
     jobs: int
@@ -166,9 +166,7 @@ class _Run:
 
 
 def _analyze(refs: tuple[CaseRef, ...], out: Path, options: Options, how: _Run) -> None:
-    """Run the batch with progress, print where the results are, and exit by the table of exit
-    codes.
-    """
+    """Run the batch with progress, print the paths of the results, and exit with the exit code."""
     from footcli.cli.terminal import progress
     from footcli.run.batch import Listener, run_batch
 
@@ -210,7 +208,7 @@ def _print_pages(run: RunRecord, out: Path) -> None:
 
 
 def _lines(record: JournalLine, *, quiet: bool, verbose: bool) -> list[str]:
-    """What is to be said of a case that is through."""
+    """The messages about a finished case."""
     from footcli.text.wording import text
 
     case_id = record.case_id
@@ -218,7 +216,7 @@ def _lines(record: JournalLine, *, quiet: bool, verbose: bool) -> list[str]:
         return [f"FAILED {case_id}: {text(record.failure)} [{record.failure.family}]"]
     lines = []
     if record.outcome == "redone" and not quiet:
-        lines.append(f"redone {case_id}: {record.redone}")
+        lines.append(f"redone {case_id}: {', '.join(map(text, record.redone))}")
     if record.outcome != "skipped":
         lines += [
             f"{case_id}: its values have changed, the reader's sign-off is kept as {name}"

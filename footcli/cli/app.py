@@ -1,4 +1,4 @@
-"""What the commands share: the application, and the options that name one of a few things."""
+"""Shared by the commands: the application, and options with a fixed set of values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ app = typer.Typer(
 
 
 def checked(allowed: Callable[[], Sequence[str]]) -> Callable[[str | None], str | None]:
-    """A callback for an option of a few words that a module tells; that module is imported once a
-    word is given, not for --help.
+    """A callback for an option whose allowed values a module defines; it imports the module only
+    once a value is given, not for --help.
     """
 
     def check(value: str | None) -> str | None:
@@ -59,7 +59,7 @@ class Device(StrEnum):
 
 
 class Quality(StrEnum):
-    """fast: one plane votes; standard and best: three."""
+    """fast: bones from one plane; standard: from three; best: also test-time augmentation."""
 
     fast = "fast"
     standard = "standard"
@@ -88,7 +88,7 @@ class Protocol(StrEnum):
 
 
 class Task(StrEnum):
-    """The networks; dome and hindfoot are detectors of some lesions alone."""
+    """The networks; dome and hindfoot are detectors of some lesions only."""
 
     bones = "bones"
     landmarks = "landmarks"

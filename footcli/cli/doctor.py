@@ -1,4 +1,4 @@
-"""Is this installation whole? Versions, codecs, devices, model files."""
+"""Check of an installation: versions, codecs, devices, model files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OPTIONAL = {
 
 
 def check(models: Path) -> Iterator[tuple[bool, str]]:
-    """(good, line) for each thing looked at; lines are for people."""
+    """(good, line) for each check; lines are for people."""
     yield True, f"footcli {__version__}, Python {platform.python_version()}, {cpu_count()} cores"
     for name in NEEDED:
         try:

@@ -1,4 +1,4 @@
-"""The command report: pages and summaries again from what is saved."""
+"""The command report: rewrites pages and summaries from saved results."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Talk with whoever sits at the terminal: lines and progress on stderr, exit codes for what went
-wrong.
-"""
+"""Terminal output: lines and progress on stderr, tables on stdout, exit codes for errors."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ import typer
 from footcli.errors import FootcliError
 
 FAILED_SOME, COULD_NOT, TOO_LOW, INTERRUPTED, TERMINATED = 3, 1, 4, 130, 143
-_FILE_COLUMNS = (
-    160  # width of a table that goes to a file or a pipe, where nobody says how wide it may be
-)
+_FILE_COLUMNS = 160  # width of a table in a file or a pipe, which have no terminal width
 
 
 class Terminated(BaseException):
@@ -26,7 +22,7 @@ class Terminated(BaseException):
 
 
 def say(text: str) -> None:
-    """One line to people, on stderr; control characters are taken out."""
+    """Print one line on stderr, without control characters."""
     from footcli.text.clean import clean
 
     typer.echo(clean(text), err=True)
@@ -34,7 +30,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turn what goes wrong in a with-block into one line and an exit code."""
+    """Turn an error in a with-block into one line and an exit code."""
 
     def stop(signum: int, stack: FrameType | None) -> None:
         raise Terminated
@@ -46,7 +42,7 @@ def exits() -> Iterator[None]:
         say(f"footcli: {error}")
         raise typer.Exit(COULD_NOT) from None
     except BrokenPipeError:
-        raise  # who reads stdout has gone; click ends quietly
+        raise  # the reader of stdout has gone; click ends quietly
     except OSError as error:
         say(
             f"footcli: {error.filename or 'a file'}: "
@@ -64,13 +60,13 @@ def exits() -> Iterator[None]:
 
 
 class Bar:
-    """Counts finished cases; does nothing where nobody looks."""
+    """Counts finished cases; does nothing without a terminal."""
 
     def __init__(self, bar: Any = None, task: Any = None) -> None:
         self._bar, self._task = bar, task
 
     def advance(self) -> None:
-        """One case more is finished."""
+        """Count one more finished case."""
         if self._bar is not None:
             self._bar.advance(self._task)
 
@@ -98,10 +94,8 @@ def table(
 ) -> None:
     """Print a table to stdout, cells as plain text: no markup, no controls.
 
-    None is shown as a dash, numbers stand to the right.
-
-    A whole number is printed as it is, a float with three decimals at most; for any other form give
-    text.
+    None is shown as a dash; numbers are right-aligned. An integer is printed as it is, a float with
+    three decimals at most; for any other form give text.
     """
     from rich import box
     from rich.console import Console

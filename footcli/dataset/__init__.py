@@ -1,1 +1,1 @@
-"""The data set's own files: annotations, clinical information, names."""
+"""The data set's file formats: annotations, clinical information, file names."""

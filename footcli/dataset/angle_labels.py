@@ -1,4 +1,4 @@
-"""The key points of a series <-> the data set's angle JSON."""
+"""Read and write the landmarks of a series as the data set's angle JSON."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ _SPELLING = {name.casefold(): name for name in LANDMARKS}
 
 
 def read_angle_label(path: Path) -> dict[str, Point]:
-    """Key points of a series: name -> (x, y, z) voxels.
+    """Landmarks of a series: name -> (x, y, z) voxels.
 
-    Known names in their usual spelling, others as written.
-
-    Points without three finite numbers are left out. Raises TruthError if the file is no annotation
-    JSON, or names a point twice at different places.
+    Known names get their standard spelling, others stay as written. Points without three finite
+    numbers are left out. Raises TruthError if the file is not an annotation JSON, or gives a point
+    twice at different positions.
     """
     return read_angle_points(path)[0]
 
 
 def read_angle_points(path: Path) -> tuple[dict[str, Point], int]:
-    """What `read_angle_label` gives, and how many entries were left out.
+    """The result of `read_angle_label`, and the number of entries left out.
 
-    Left out is what has no name, or no three finite numbers. Raises TruthError.
+    Entries without a name or without three finite numbers are left out. Raises TruthError.
     """
     points: dict[str, Point] = {}
     left_out = 0
@@ -57,7 +56,7 @@ def read_angle_points(path: Path) -> tuple[dict[str, Point], int]:
 
 
 def _point(entry: dict[str, object]) -> tuple[str, Point] | None:
-    """A point in its usual spelling, None where it has no name or no place."""
+    """Name, in its standard spelling, and position; None if an entry lacks one of them."""
     name, at = entry.get("pt_name"), numbers(as_dict(entry.get("pt_pos")), "X", "Y", "Z")
     if not isinstance(name, str) or at is None:
         return None
@@ -65,7 +64,7 @@ def _point(entry: dict[str, object]) -> tuple[str, Point] | None:
 
 
 def write_angle_label(path: Path, points: Mapping[str, Point]) -> None:
-    """Write the key points of a series. Raises OSError, ValueError for NaN."""
+    """Write the landmarks of a series, (x, y, z) voxels. Raises OSError, ValueError for NaN."""
     entries = [
         {
             "pt_name": name,

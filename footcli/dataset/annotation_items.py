@@ -1,4 +1,4 @@
-"""The items of an annotation JSON, in either export form: outlines, boxes and lines."""
+"""Parse the items of an annotation JSON, in either export form: outlines, boxes and lines."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from footcli.names import bone_name, lesion_name
 from footcli.system.files import read_json
 from footcli.system.names import safe_text
 
-LOST_SHARE = 0.1  # of an outline's points; where more have no numbers it is another outline
+LOST_SHARE = 0.1  # an outline is dropped if a larger fraction of its points has no numbers
 FEW_POINTS, BOX_TWICE = "outline of fewer than three points", "box given twice"
 _NUMBER_TYPES = frozenset((int, float))
 
 
 @dataclass(slots=True, eq=False)
 class Items:
-    """What the items of one file say.
+    """The content of the items of one file, in pixels.
 
-    specks, void: bones with an outline of too few points, or one that has lost too many; in void
-    lesions too. unknown: what was not understood -> how often.
+    lines: (x0, y0, x1, y1), start to end. specks: bones with an outline of too few points. void:
+    bones with an outline that lost too many points, and lesions with a box without corners.
+    unknown: kind of problem -> number of occurrences.
     """
 
     polygons: dict[str, list[Polygon]] = field(default_factory=dict)
@@ -99,8 +100,8 @@ class Items:
 
 
 def _polygon(points: list[Any]) -> tuple[Polygon, int]:
-    """The points that have two numbers, and how many have not."""
-    try:  # as nearly every file is written; the careful way takes five times as long
+    """The points that have two numbers, and the number of points that do not."""
+    try:  # fast path for nearly every file; the tolerant path below takes five times as long
         xs, ys = [point["X"] for point in points], [point["Y"] for point in points]
         if {*map(type, xs), *map(type, ys)} <= _NUMBER_TYPES:
             whole = np.column_stack([np.array(xs, np.float64), np.array(ys, np.float64)])
@@ -120,7 +121,7 @@ def _ends(item: dict[str, Any], old: dict[str, Any]) -> Box | None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object of a label file. Raises TruthError."""
+    """The JSON object of a label file. Raises TruthError if it cannot be read or is no object."""
     content = read_json(path)
     if not isinstance(content, dict):
         raise TruthError(
@@ -131,7 +132,10 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def annotations_of(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """The items of a label in the newer export form. Raises TruthError where they are none."""
+    """The objects in a label's list of items. Raises TruthError if the list is missing or no list.
+
+    An empty (null) list is allowed.
+    """
     if "ArrayOfannotation_info" not in content:
         raise TruthError(
             f"{safe_text(path.name)} holds no ArrayOfannotation_info: it is of another tool; "
@@ -147,7 +151,7 @@ def annotations_of(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
 
 
 def numbers(place: dict[str, Any], *keys: str) -> tuple[float, ...] | None:
-    """The values of some keys as finite numbers; None where one is missing or no number."""
+    """The values of some keys as finite numbers; None if one is missing or not a number."""
     values = [place.get(key, place.get(key.lower())) for key in keys]
     try:
         found = tuple(float(value) for value in values if _may_be_number(value))
@@ -161,15 +165,15 @@ def _may_be_number(value: object) -> TypeGuard[int | float | str]:
 
 
 def word(value: object, most: int = 40) -> str:
-    """A value of a label as harmless text, not too long."""
+    """A value of a label as text that is safe to show, at most `most` characters."""
     return safe_text(value.strip())[:most] or "(empty)" if isinstance(value, str) else "(none)"
 
 
 def as_dict(value: object) -> dict[str, Any]:
-    """The value if it is an object, else an empty one."""
+    """The value if it is a JSON object, else an empty dict."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
-    """The value if it is a list, else an empty one."""
+    """The value if it is a list, else an empty list."""
     return value if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The label of one slice <-> the data set's annotation JSON."""
+"""Read and write the label of one slice as the data set's annotation JSON."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ BEYOND = "outline beyond the image"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceLabel:
-    """The truth of one slice.
+    """The ground truth of one slice, in pixels.
 
     polygons: bone name -> its pieces. boxes: lesion name -> boxes. lines: start and end points of
-    LabelLine items. unknown: what was not understood -> how often; keys hold at most 40 characters
-    of the file's own words, never a comment, which is free text. void: bones and lesions of which
-    an outline or box was left out, so that what is left (of specks: where nothing is left) does not
-    say where they are not.
+    LabelLine items. unknown: kind of problem -> number of occurrences; keys quote at most 40
+    characters of the file, never a comment, which is free text. void: bones and lesions of which an
+    outline or box was left out, so that the absence of a label does not mean absence in the slice.
+    A bone with a speck left out is void only if it has no other outline.
     """
 
     polygons: Mapping[str, tuple[Polygon, ...]] = field(default_factory=dict)
@@ -57,18 +57,17 @@ class SliceLabel:
 
 
 def read_slice_label(path: Path, *more: Path) -> SliceLabel:
-    """The label of one slice, in either export form; of all its files together where there are
-    several.
+    """The label of one slice, in either export form, merged from all its files.
 
-    Raises TruthError if any file is no annotation JSON at all.
+    Raises TruthError if any file is not an annotation JSON.
     """
     return joined_label([_read(file) for file in (path, *more)])
 
 
 def joined_label(labels: Sequence[SliceLabel]) -> SliceLabel:
-    """Several labels of one slice as one; a box or line that two of them hold counts once.
+    """Merge the labels of one slice, at least one; a box or line that two of them have counts once.
 
-    clinical: the first that says something.
+    clinical: the first that states anything.
     """
     if len(labels) == 1:
         return labels[0]
@@ -100,9 +99,9 @@ def _first_clinical(labels: Sequence[SliceLabel]) -> Clinical | None:
 
 
 def _joined_void(labels: Sequence[SliceLabel], polygons: Mapping[str, object]) -> frozenset[str]:
-    """Bones and lesions of which one file left something out.
+    """Bones and lesions of which something was left out in a file.
 
-    But for bones of which it had a speck alone and another an outline.
+    Bones of which that file had only a speck, and another file an outline, do not count.
     """
     found: set[str] = set()
     for label in labels:
@@ -130,9 +129,9 @@ def _read(path: Path) -> SliceLabel:
 
 
 def inside_image(label: SliceLabel, size: tuple[int, int]) -> SliceLabel:
-    """The label without outlines and boxes that reach more than a pixel beyond an image.
+    """The label without outlines and boxes that reach more than a pixel beyond the image.
 
-    size: (rows, columns). Boxes without an area are left out too. All are counted.
+    size: (rows, columns). Boxes without area are left out too. `unknown` counts all of them.
     """
     unknown = Counter(label.unknown)
     polygons: dict[str, tuple[Polygon, ...]] = {}
@@ -155,7 +154,7 @@ def inside_image(label: SliceLabel, size: tuple[int, int]) -> SliceLabel:
 
 
 def _lessened(before: Mapping[str, Sized], after: Mapping[str, Sized]) -> set[str]:
-    """Names of which something was left out."""
+    """Names that have fewer entries after than before."""
     return {name for name, found in before.items() if len(after[name]) < len(found)}
 
 
@@ -165,10 +164,10 @@ def write_slice_label(
     boxes: Mapping[str, Sequence[Box]],
     clinical: Clinical | None = None,
 ) -> None:
-    """Write the label of one slice in the newer export form: one item a bone, one a box.
+    """Write the label of one slice in the newer export form: one item per bone and per box.
 
-    A piece of one pixel, or of a straight row of them, gets an outline with an area. Raises
-    OSError, ValueError for NaN.
+    polygons, boxes: in pixels. A piece that is one pixel or a straight row of pixels gets an
+    outline with an area. Raises OSError, ValueError for NaN.
     """
     items = [_outlines(name, pieces) for name, pieces in polygons.items() if pieces]
     for name, boxes_there in boxes.items():

@@ -1,4 +1,4 @@
-"""The clinical information of a case, JSON <-> Clinical."""
+"""Read and write the clinical information of a case, JSON <-> Clinical."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from footcli.system.files import read_json, write_json
 from footcli.system.names import safe_text
 
 OLDEST_YEARS = 130.0
-"""An age beyond this is a typing mistake and taken as not given."""
+"""A greater age is a typing error and counts as not given."""
 ADULT_YEARS = 18.0
-"""The cut-offs and grades were taken from adults."""
+"""Adults are at least this old; the cut-offs and grades were derived from adults."""
 AGE_BANDS = ((0, 20), (20, 40), (40, 60), (60, 200))
-"""The data set's age bands, years: from, up to but not including. Published target: a quarter each.
-"""
+"""The data set's age bands in years, end excluded. Published target: a quarter of cases each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clinical:
-    """What the data set says about a case. groups: AD, FD, N; details: free text as written.
+    """The data set's clinical information on a case. None or empty: not given.
 
-    None: not said.
+    groups: AD, FD, N; details: free text as written.
     """
 
     case_id: str | None = None
@@ -38,8 +37,8 @@ class Clinical:
 
 
 def parse_clinical(content: Any) -> Clinical | None:
-    """Clinical of a JSON object in either form (`Disease` list or `DiseaseMajorCode`); None if it
-    is no object.
+    """Parse a JSON object in either form (`Disease` list or `DiseaseMajorCode`); None if `content`
+    is not an object.
     """
     if not isinstance(content, dict):
         return None
@@ -54,9 +53,9 @@ def parse_clinical(content: Any) -> Clinical | None:
 
 
 def read_clinical(path: Path) -> Clinical:
-    """The clinical JSON of a case.
+    """Read the clinical JSON of a case.
 
-    Raises TruthError if the file is malformed or holds no object.
+    Raises TruthError if the file cannot be read, is malformed or holds no object.
     """
     content = read_json(path)
     nested = content.get("ClinicalInfo") if isinstance(content, dict) else None
@@ -70,13 +69,14 @@ def read_clinical(path: Path) -> Clinical:
 
 
 def says_something(clinical: Clinical) -> bool:
-    """Whether it says anything of the person or the disease; an id alone does not."""
+    """Whether it states anything about the person or the disease; an id alone does not count."""
     return replace(clinical, case_id=None) != Clinical()
 
 
 def of_this_case(paths: Iterable[Path], stems: Iterable[str]) -> tuple[Path, ...]:
-    """Clinical files without those whose name is of another case number than the slices' (`stems`);
-    where names say nothing, all.
+    """Drop clinical files whose name has another case number than the slices (`stems`).
+
+    All are kept if the names contain no case numbers.
     """
     numbers = {named.number for stem in stems if (named := series_name(stem))}
     return tuple(
@@ -87,8 +87,8 @@ def of_this_case(paths: Iterable[Path], stems: Iterable[str]) -> tuple[Path, ...
 
 
 def first_stated(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
-    """The first clinical file that says something, None without one; and how many of the files
-    cannot be read.
+    """The content of the first clinical file that states anything, else None; and the number of
+    files that cannot be read.
     """
     found: Clinical | None = None
     unreadable = 0
@@ -104,7 +104,7 @@ def first_stated(paths: Iterable[Path]) -> tuple[Clinical | None, int]:
 
 
 def detail_parts(clinical: Clinical) -> tuple[str, ...]:
-    """The single diseases of DiseaseDetail, as written: an entry may hold several between `;`."""
+    """The single diseases of DiseaseDetail, as written: `;` separates several in one entry."""
     parts: list[str] = []
     for detail in clinical.details:
         parts += [part.strip() for part in detail.split(";")]
@@ -112,11 +112,10 @@ def detail_parts(clinical: Clinical) -> tuple[str, ...]:
 
 
 def findings_named(clinical: Clinical) -> frozenset[str]:
-    """The findings, names.FINDINGS, that a case's details name; empty where they name nothing
-    known.
+    """The findings of kinds.FINDINGS that a case's details name; empty if they name none.
 
-    {"normal"} where they say so, or where no detail is given and every group is the normal one;
-    never beside a disease: of two feet one may be normal, the case is not.
+    {"normal"} if the details state it, or if there are no details and every group is normal. Never
+    with a disease: one of two feet may be normal, but then the case is not.
     """
     details = detail_parts(clinical)
     if (
@@ -135,7 +134,7 @@ def write_clinical(path: Path, clinical: Clinical) -> None:
 
 
 def clinical_content(clinical: Clinical) -> dict[str, Any]:
-    """The keys that the clinical file and the block in every label share."""
+    """The keys common to the clinical file and the clinical block of every label."""
     age = clinical.age_years
     return {
         "Case_ID": clinical.case_id or "",
@@ -170,7 +169,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def age_band(years: float | None) -> str | None:
-    """The name of the age band: "0-20", "20-40", "40-60", "60 and over"."""
+    """The age band of an age: "0-20", "20-40", "40-60", "60 and over"; None if unknown."""
     return next(
         (
             f"{a}-{b}" if b < 200 else f"{a} and over"

@@ -1,6 +1,4 @@
-"""A result as labels in the data set's own format: one JSON a slice and plane, polygons of bones
-and boxes of lesions.
-"""
+"""Export a result as labels in the data set's format: bone polygons and lesion boxes per slice."""
 
 from __future__ import annotations
 
@@ -24,10 +22,10 @@ def write_polygons(
     volume: Volume,
     ref: CaseRef,
 ) -> None:
-    """Write folder/<plane>/<slice>.json for every slice that shows something.
+    """Write folder/<plane>/<slice>.json for every slice that shows a bone or a lesion.
 
-    labels: uint8 (z, y, x) on the input's grid. A slice is named as its source where that is known,
-    else PLANE_NUMBER.
+    labels: uint8 (z, y, x) on the input's grid. A slice has the name of its source if known, else
+    PLANE_NUMBER. Raises OSError.
     """
     for plane in Plane:
         count = labels.shape[plane.array_axis]
@@ -52,8 +50,9 @@ def _boxes(lesions: tuple[Lesion, ...], plane: Plane, index: int) -> dict[str, l
 
 
 def all_source_names(volume: Volume, ref: CaseRef) -> dict[Plane, tuple[str, ...]]:
-    """`source_names` of each plane of a data set's case; empty for a plain folder, whose file names
-    may tell who the patient is.
+    """`source_names` of each plane of a case in the data set's layout.
+
+    Empty for a plain folder, whose file names may identify the patient.
     """
     return (
         {plane: source_names(plane, volume.hu.shape, volume, ref) for plane in Plane}
@@ -65,8 +64,9 @@ def all_source_names(volume: Volume, ref: CaseRef) -> dict[Plane, tuple[str, ...
 def source_names(
     plane: Plane, shape: tuple[int, ...], volume: Volume, ref: CaseRef
 ) -> tuple[str, ...]:
-    """File stems of a plane's slices, one for each index of the grid (z, y, x); empty where that is
-    not known.
+    """File stems of a plane's slices, one per slice index; empty if unknown.
+
+    shape: of the grid, (z, y, x).
     """
     if plane is volume.stack:
         return volume.slice_names

@@ -1,4 +1,4 @@
-"""Masks of a slice <-> outlines, in pixels."""
+"""Convert masks of a slice to outlines in pixels and back."""
 
 from __future__ import annotations
 
@@ -11,38 +11,40 @@ from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
 Polygon = NDArray[np.float64]
-"""(n, 2) pixel centres, X the column and Y the row; the last point joins the first."""
+"""(n, 2) pixel centres, X the column and Y the row; the last point connects to the first."""
 
 FEWEST_POINTS = 3
-"""An outline of fewer has no area."""
+"""An outline of fewer points has no area."""
 BEYOND_PX = 1.0
-"""An outline may reach so far out of the image, by rounding."""
+"""Rounding may move an outline this far out of the image."""
 THIN_PX = 0.25
 """Half the width of an outline around a row of pixels."""
-_FARTHEST = 1e6  # pixels; what lies farther out is cut off there
+_FARTHEST = 1e6  # coordinates are clipped to this many pixels
 # An interpolated contour at this height of a 0/1 mask runs through the centres of its outermost
 # pixels.
 _CONTOUR_LEVEL = 0.999
 
 
 def is_beyond(points: Polygon, size: tuple[int, int]) -> bool:
-    """Whether points (n, 2), n > 0, reach more than BEYOND_PX out of an image of (rows, columns);
-    box edges may run up to its size.
+    """Whether points (n, 2), n > 0, reach more than BEYOND_PX out of an image.
+
+    size: (rows, columns). A coordinate equal to the size is inside, as box edges may have it.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     return bool((low < -BEYOND_PX).any() or high[0] > size[1] or high[1] > size[0])
 
 
 def has_area(polygon: Polygon) -> bool:
-    """Whether an outline has three different points, as one that encloses anything must."""
+    """Whether an outline has at least three different points."""
     return len(polygon) >= FEWEST_POINTS and (
         len(polygon) > 2 * FEWEST_POINTS or len(np.unique(polygon, axis=0)) >= FEWEST_POINTS
     )
 
 
 def with_area(polygon: Polygon) -> Polygon:
-    """The polygon; one of a single point or two gets four, THIN_PX to the sides, which round to the
-    same pixels.
+    """The polygon; if it has one or two points, four points THIN_PX around them.
+
+    The four points round to the same pixels.
     """
     if len(polygon) >= FEWEST_POINTS:
         return polygon
@@ -63,10 +65,9 @@ def with_area(polygon: Polygon) -> Polygon:
 
 
 def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
-    """Outer contours of a 2D mask through the centres of its outermost pixels, corners only; holes
-    are left out.
+    """Outer contours, corners only, of a mask (rows, columns), through its outermost pixel centres.
 
-    Filled again by `mask_of_polygons`, a mask without holes comes back.
+    Holes are left out. `mask_of_polygons` restores a mask that has no holes.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -80,20 +81,21 @@ def polygons_of_mask(mask: NDArray[Any]) -> list[Polygon]:
         part, _CONTOUR_LEVEL, fully_connected="high", positive_orientation="high"
     ):
         x, y = contour[:-1, 1], contour[:-1, 0]
-        # Contours wind one way round a piece and the other way round a hole.
+        # Contours of pieces and of holes wind in opposite directions.
         if x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0:
             found.append(_corners(np.rint(contour[:-1, ::-1])) + np.array([left - 1, top - 1]))
     return found
 
 
 def mask_of_polygons(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(rows, columns) mask of filled polygons, their outlines included; points outside the image
-    are cut off by it.
+    """(rows, columns) mask of filled polygons, outlines included, clipped to the image.
+
+    shape: (rows, columns).
     """
     image = Image.new("L", (shape[1], shape[0]))
     draw = ImageDraw.Draw(image)
     for polygon in polygons:
-        # to the nearest pixel centre: Pillow itself would take the one to the left and above
+        # round to the nearest pixel centre: Pillow itself would round down
         points = [
             (int(x), int(y)) for x, y in np.floor(np.clip(polygon, -_FARTHEST, _FARTHEST) + 0.5)
         ]
@@ -107,7 +109,7 @@ def mask_of_polygons(polygons: Sequence[Polygon], shape: tuple[int, int]) -> NDA
 
 
 def _corners(points: Polygon) -> Polygon:
-    """Drop repeated points and those in the middle of a straight run."""
+    """Drop repeated points and points in the middle of a straight run."""
     different = points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
     points = different if len(different) else points[:1]
     before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
@@ -118,5 +120,5 @@ def _corners(points: Polygon) -> Polygon:
 
 
 def plain_number(value: float) -> int | float:
-    """Whole numbers without a decimal point, as the data set writes them."""
+    """A number as the data set writes it: whole without a decimal point, else 4 decimals."""
     return int(value) if float(value).is_integer() else round(float(value), 4)

@@ -1,4 +1,4 @@
-"""The grammar of the data set's file names: what a name says of institution, case and side."""
+"""Parse the data set's file names into institution, group, case number and side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SERIES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SeriesName:
-    """What a file name of the data set says, as written."""
+    """The parts of a file name of the data set, as written."""
 
     institution: str
     group: str
@@ -22,7 +22,7 @@ class SeriesName:
 
 
 def series_name(stem: str) -> SeriesName | None:
-    """Read `A_H07_N_9999999999_ST01_L_AXL_0295` and its like; None for any other name."""
+    """Parse names such as `A_H07_N_9999999999_ST01_L_AXL_0295`; None for any other name."""
     match = _SERIES.match(stem)
     if match is None:
         return None

@@ -1,1 +1,1 @@
-"""Measurements and boxes -> findings, by profiles of cut-offs."""
+"""Decide findings from measurements and lesion boxes, by profiles of cut-offs."""

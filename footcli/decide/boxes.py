@@ -1,4 +1,4 @@
-"""What the boxes of lesions say for a finding."""
+"""Evidence for a finding from lesion boxes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from footcli.text.lines import Line
 
 
 def found(label: str, lesions: Sequence[Lesion]) -> list[Lesion]:
-    """Boxes of a kind of lesion from SUSPICIOUS on, best first."""
+    """Boxes of a kind of lesion that score at least SUSPICIOUS, best first."""
     own = [x for x in lesions if lesion_name(x.label) == label and x.score >= SUSPICIOUS]
     return sorted(own, key=lambda x: -x.score)
 
 
 def box_line(lesion: Lesion) -> Line:
-    """A box in words: which, how sure, where."""
+    """Describe a box: kind, score, plane and slices."""
     first, last = lesion.slices
     return Line(
         "box" if first == last else "box.several",
@@ -41,9 +41,9 @@ def _word(lesion: Lesion) -> Line | str:
 
 
 def by_boxes(rule: FindingRule, lesions: Sequence[Lesion], unseen: Mapping[str, Line]) -> Verdict:
-    """PRESENT from a sure box, POSSIBLE from a suspicious one.
+    """PRESENT for a box of at least SURE, POSSIBLE for one of at least SUSPICIOUS.
 
-    A box wins over the reason why none could be looked for.
+    unseen: lesion name -> why it could not be searched; a box takes precedence over it.
     """
     assert rule.lesion is not None
     kind = LESION[rule.lesion]
@@ -68,29 +68,29 @@ def by_boxes(rule: FindingRule, lesions: Sequence[Lesion], unseen: Mapping[str, 
 def arch_by_angles(
     lesions: Sequence[Lesion], measurements: Sequence[Measurement], profile: Profile
 ) -> tuple[Lesion, ...]:
-    """The lesions, boxes of the arch scored by how far the angles lie beyond a cut-off.
+    """Score the best arch box by how far the angles lie beyond a cut-off; drop other arch boxes.
 
-    As for the findings: both angles for a flat foot, any one for a cavus foot; a box is sure where
-    they lie beyond by the guard band. For models whose entry says so (ModelSpec.by_angles): the
-    shipped one sees the arch and hardly its degrees (numbers: its card). Where one of two that must
-    both lie beyond is not measured, the other makes a box suspicious at most; where both are not,
-    the box keeps its score.
+    The rules are those of the findings: both angles for a flat foot, either one for a cavus foot.
+    The score is SURE at one guard band beyond the cut-off. For models with ModelSpec.by_angles: the
+    shipped one detects the arch but hardly measures it (numbers: its model card). If one of two
+    angles that must both lie beyond is missing, that rule makes the box at most suspicious; if both
+    are missing, the arch boxes keep their scores. Returns all lesions, best first.
     """
     angles = Angles.of(measurements, profile)
     flat, cavus = FINDING["flat_foot"], FINDING["cavus_foot"]
     both = [angles.beyond(name, flat.cutoff) for name in flat.all_of]
     either = [angles.beyond(name, cavus.cutoff) for name in cavus.any_of]
-    # one that is missing may lie at its cut-off
+    # a missing angle counts as lying at its cut-off
     least = min(0.0 if gap is None else gap for gap in both)
     known = [gap for gap in either if gap is not None]
     arches = [x for x in lesions if lesion_name(x.label) == ARCH]
     others = [x for x in lesions if lesion_name(x.label) != ARCH]
-    if known and arches:  # a foot has one arch: the network's best box
+    if known and arches:  # a foot has one arch: keep the network's best box
         best = max(arches, key=lambda x: x.score)
         arches = [replace(best, score=_arch_score(max(least, *known)))]
     return tuple(sorted((*arches, *others), key=lambda x: -x.score))
 
 
 def _arch_score(gap: float) -> float:
-    """0.5 at a guard band beyond the cut-off, falling and rising with a logistic curve."""
+    """Logistic in `gap` (guard bands beyond the cut-off): 0.5 at gap 1; 0..1."""
     return 1 / (1 + math.exp((1 - gap) / 2))

@@ -1,4 +1,4 @@
-"""An angle against a profile: which value counts, on which side of a cut-off it lies, its grade."""
+"""Compare angles with a profile: the value used, its side of a cut-off, its range, its grade."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from footcli.text.lines import Line, Value
 
 
 class CutOffSide(Enum):
-    """Where a value lies with regard to a cut-off; NEAR is within the guard band on either side.
+    """Position of a value relative to a cut-off; NEAR is within the guard band on either side.
 
-    In the order in which evidence is listed.
+    The order of the members is the order of the evidence.
     """
 
     BEYOND = "beyond"
@@ -29,10 +29,10 @@ class CutOffSide(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Angle:
-    """An angle as the rules see it.
+    """The value of an angle that the rules use.
 
-    source: code of where the value is from. why: reasons where there is none. differ: the line that
-    says that landmarks and masks disagree.
+    value: in the angle's unit. source: landmarks, masks or both. why: the reasons if there is no
+    value. differ: the line that states that landmarks and masks disagree, if they do.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Angle:
 
     @property
     def missing(self) -> Line:
-        """The line that says why there is no value."""
+        """The line that states why there is no value."""
         return Line("angle_missing", angle=self.name, why=self.why)
 
     def line(self, code: str, **values: Value) -> Line:
@@ -81,7 +81,10 @@ class Angles:
         return self.profile.guard_band.get(name, 0.0)
 
     def compare(self, name: str, cutoff_name: str) -> tuple[CutOffSide, Line]:
-        """The side of the profile's cut-off that the angle lies on, and the evidence."""
+        """The side of the profile's cut-off on which the angle lies, and the evidence.
+
+        Raises KeyError if the profile has no such cut-off.
+        """
         angle, cutoff = self[name], self.profile.cutoffs[name][cutoff_name]
         if angle.value is None:
             return CutOffSide.MISSING, angle.missing
@@ -94,9 +97,9 @@ class Angles:
         return CutOffSide.SHORT, angle.line("angle_short", **limit)
 
     def beyond(self, name: str, cutoff_name: str) -> float | None:
-        """How far beyond the profile's cut-off the angle lies, in guard bands; minus: short of it.
+        """Distance of the angle beyond the profile's cut-off, in guard bands; minus: short of it.
 
-        None where it is not measured.
+        None if the angle is not measured. Raises KeyError if the profile has no such cut-off.
         """
         value, cutoff = self[name].value, self.profile.cutoffs[name][cutoff_name]
         if value is None:
@@ -105,7 +108,7 @@ class Angles:
         return apart if cutoff.op.startswith(">") else -apart
 
     def in_range(self, name: str) -> tuple[Position, Line]:
-        """Where the angle lies with regard to the profile's range, and the evidence."""
+        """Position of the angle relative to the profile's range, and the evidence."""
         angle, limits = self[name], self.profile.shown.get(name)
         if angle.value is None:
             return Position.MISSING, angle.missing
@@ -122,14 +125,14 @@ class Angles:
         return found, angle.line("angle_in_range" if inside else "angle_out_of_range", **stated)
 
     def is_beyond_range(self, name: str) -> bool:
-        """Whether the angle lies outside its range, near to its end or not."""
+        """Whether the angle lies outside its range, including within the guard band."""
         value, limits = self[name].value, self.profile.shown.get(name)
         return (
             value is not None and limits is not None and excess(value, limits.low, limits.high) > 0
         )
 
     def grade(self, finding: str) -> tuple[str | None, tuple[Line, ...]]:
-        """The first grade of the profile's list, worst first, that a value reaches, and why."""
+        """The first grade in the profile's list, worst first, that a value reaches; and why."""
         for grade in self.profile.grades.get(finding, ()):
             angle = self[grade.angle]
             if angle.value is not None and grade.cutoff.reached(angle.value):
@@ -153,10 +156,10 @@ def _range_line(limits: Range, unit: str) -> Line:
 
 
 def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
-    """The mean of the landmarks' value and the masks', or the one there is.
+    """The mean of the values from landmarks and from masks, or the only one.
 
-    The two err apart: on feet of the whole range their mean agrees with the truth as well as the
-    better one, or better (ICC; models/trials.md).
+    Their errors differ: over the full range of feet, their mean agrees with the truth at least as
+    well as the better of the two (ICC; models/trials.md).
     """
     found: dict[Source, float] = {}
     for m in measured:
@@ -171,7 +174,7 @@ def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
 
 
 def _difference(name: str, found: Mapping[Source, float]) -> Line | None:
-    """The line that says that the two ways disagree; None where they do not."""
+    """The line that states that landmarks and masks disagree; None if they agree."""
     if len(found) < 2:
         return None
     first, second = found["landmarks"], found["masks"]

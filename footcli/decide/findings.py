@@ -1,6 +1,6 @@
-"""Measurements and boxes -> findings, by the profile's cut-offs.
+"""Decide the findings of one foot from measurements and boxes, by the profile's cut-offs.
 
-Says what values are consistent with; a reader decides.
+A finding states what the values are consistent with; the reader makes the diagnosis.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def decide(
     age_years: float | None,
     lesion_not_assessable: Mapping[str, Line] | None = None,
 ) -> tuple[Finding, ...]:
-    """One Finding for each of kinds.FINDINGS, in that order, of one foot.
+    """One Finding of one foot for each of kinds.FINDINGS, in that order.
 
-    A value within the guard band of its cut-off makes a finding POSSIBLE; an angle without a value
-    is never taken for normal; landmarks and masks that disagree turn PRESENT into POSSIBLE; adult
-    grades are given from 18 years on.
+    A value within the guard band of its cut-off makes a finding POSSIBLE. An angle without a value
+    never counts as normal. If landmarks and masks disagree, PRESENT becomes POSSIBLE. Adult grades
+    are given from ADULT_YEARS.
 
-    lesion_not_assessable: lesion name -> why its boxes could not be looked for. Raises ValueError
-    for a key there that is no lesion name.
+    age_years: None if unknown. lesion_not_assessable: lesion name -> why it could not be searched.
+    Raises ValueError for a key that is not a lesion name.
     """
     unseen = dict(lesion_not_assessable or {})
     if strange := sorted(unseen.keys() - LESION.keys()):
@@ -46,7 +46,10 @@ def decide(
 
 
 class _Judge:
-    """All that the findings of one foot are decided from."""
+    """The inputs and rules for the findings of one foot.
+
+    child: the line that states why adult grades are not given; None for an adult.
+    """
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class _Judge:
         return Finding(rule.name, level, tuple(dict.fromkeys(lines)), grade)
 
     def _verdict(self, rule: FindingRule) -> Verdict:
-        """The level from the finding's angles, its boxes, or the stronger of both."""
+        """The level from the finding's angles, from its boxes, or the higher of both."""
         if rule.all_of:
             return rules.all_of(rule, self.angles)
         if rule.lesion is None:
@@ -94,7 +97,7 @@ class _Judge:
         return Verdict(first.level, [*first.lines, *second.lines], first.angles)
 
     def _with_joint_space(self, rule: FindingRule, found: Verdict) -> Verdict:
-        """A narrow joint makes a suspicious box sure; narrow and tilted, possible without a box."""
+        """A narrow joint raises POSSIBLE to PRESENT; if also tilted, NOT_SEEN to POSSIBLE."""
         narrow = rules.beyond_range(rule.narrow, self.angles)
         tilted = rules.beyond_range(rule.tilted, self.angles)
         if found.level is Level.POSSIBLE and narrow:
@@ -104,7 +107,7 @@ class _Judge:
         return found
 
     def _beside(self, rule: FindingRule, level: Level) -> list[Line]:
-        """Lines that never change a level: other angles, and the box of flat and cavus feet."""
+        """Evidence that never changes a level: other angles, and boxes of the arch."""
         lines = []
         if rule.lesion is None:
             for lesion in boxes.found(ARCH, self.lesions):
@@ -118,16 +121,16 @@ class _Judge:
     def _grade(
         self, rule: FindingRule, level: Level, by_angles: bool
     ) -> tuple[str | None, tuple[Line, ...]]:
-        """The grade of a finding that is present, or why an adult's cannot be given."""
+        """The grade of a finding that is PRESENT, or why no adult grade can be given."""
         grade, reasons = self.angles.grade(rule.name)
         if self.child is not None and (by_angles or grade):
             return None, (self.child,)
         return (grade, reasons) if level is Level.PRESENT else (None, ())
 
     def normal(self, findings: Sequence[Finding]) -> Finding:
-        """PRESENT only where all was looked at and nothing stands out.
+        """`normal`: PRESENT only if everything was assessed and nothing is abnormal.
 
-        evidence: what stands out, or what was not seen, or what was.
+        Its evidence is what is abnormal, else what could not be assessed, else what was checked.
         """
         raised = [f for f in findings if f.level in RAISED]
         if raised:
@@ -144,7 +147,7 @@ class _Judge:
         return Finding("normal", level, (*lines, *child))
 
     def _blind(self, findings: Sequence[Finding]) -> list[Line]:
-        """What could not be judged or measured."""
+        """Lines for the findings that could not be assessed and the angles without a value."""
         lines = []
         for f in findings:
             if f.level is Level.NOT_MEASURABLE:
@@ -154,7 +157,7 @@ class _Judge:
         return lines + [angle.missing for angle in every if angle.value is None]
 
     def _remarks(self) -> tuple[Level, list[Line]]:
-        """What stands out without being a finding, worst first, and what it makes of normal."""
+        """The level of `normal`, and the abnormalities that are not findings, worst first."""
         names = [kind.name for kind in ANGLES]
         clear = rules.beyond_range(names, self.angles)
         slight = []
@@ -177,7 +180,7 @@ def _level_line(f: Finding) -> Line:
 
 
 def _age_line(age_years: float | None) -> Line | None:
-    """Why an adult grade cannot be given; None for an adult."""
+    """The line that states why an adult grade cannot be given; None for an adult."""
     if age_years is None or not math.isfinite(age_years):
         return Line("age_unknown")
     return Line("age_below", years=ADULT_YEARS) if age_years < ADULT_YEARS else None

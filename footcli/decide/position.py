@@ -1,4 +1,4 @@
-"""Where a value lies with regard to its normal range: one rule, for evidence and tables."""
+"""Position of a value relative to its normal range: the one rule for evidence and tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Position(StrEnum):
-    """NEAR is nearer than the guard band to an end of the range, on either side of it."""
+    """Position relative to a range. NEAR: within the guard band of an end, on either side of it."""
 
     WITHIN = "within"
     NEAR = "near"
@@ -16,14 +16,17 @@ class Position(StrEnum):
 
 
 def is_near(value: float, limit: float, band: float) -> bool:
-    """Whether a value is too near to a limit for the method's error to say on which side it is."""
+    """Whether a value is so near to a limit that measurement error may put it on either side."""
     return abs(value - limit) < band
 
 
 def position(
     value: float | None, low: float | None, high: float | None, band: float = 0.0
 ) -> Position:
-    """low, high: ends of the range, None where it is open. All in the value's unit."""
+    """Position of a value relative to a range and its guard band, all in the value's unit.
+
+    value: None if missing. low, high: ends of the range, None if open.
+    """
     if value is None:
         return Position.MISSING
     limits = [limit for limit in (low, high) if limit is not None]
@@ -35,7 +38,7 @@ def position(
 
 
 def excess(value: float, low: float | None, high: float | None) -> float:
-    """How far a value lies beyond its range; 0 or less inside."""
+    """Distance of a value beyond its range, in its unit; 0 or less inside."""
     beyond = [low - value] if low is not None else []
     beyond += [value - high] if high is not None else []
     return max(beyond, default=0.0)

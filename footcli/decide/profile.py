@@ -1,9 +1,9 @@
-"""Profiles: named sets of cut-offs, each with its source, read from the TOML files beside this one.
+"""Load profiles: named sets of cut-offs with their sources, from the TOML files in this folder.
 
-A file holds `version`, `basis`, [sources] code -> citation, [guard_band] angle -> deg,
-[cutoff.ANGLE] name -> {op, value, source}, [[grade.FINDING]] worst first, [range.ANGLE] for the
-report and [caveat] finding -> {line, source}. `extends = "NAME"` takes what the file does not say
-from another profile. `source` is a list of codes, or UNSOURCED.
+A file holds `version`, `basis`, [sources] code -> citation, [guard_band] angle -> width in its
+unit, [cutoff.ANGLE] name -> {op, value, source}, [[grade.FINDING]] worst first, [range.ANGLE] for
+the report and [caveat] finding -> {line, source}. `extends = "NAME"` takes what the file does not
+define from another profile. `source` is a list of codes, or UNSOURCED.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _OPERATORS: dict[str, tuple[Callable[[float, float], bool], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """A limit with the profile file it stands in and its citation. op is one of < > >= <=."""
+    """A limit, in its angle's unit, with its citation and the name of the profile file it is in.
+
+    op is one of < > >= <=.
+    """
 
     op: str
     value: float
@@ -46,12 +49,12 @@ class CutOff:
 
     @property
     def word(self) -> str:
-        """Its side as `text/words.toml` names it: `op.below`."""
+        """Name of its side in `text/words.toml`, without `op.`: `below`."""
         return _OPERATORS[self.op][1]
 
     @property
     def origin(self) -> str:
-        """For people: "general; S4 pacs.de, ..."."""
+        """Citation for display: "general; S4 pacs.de, ..."."""
         return f"{self.profile}; {self.source}"
 
 
@@ -68,9 +71,8 @@ class Grade:
 class Profile:
     """A set of cut-offs. cutoffs: angle -> name -> CutOff. grades: finding -> worst first.
 
-    guard_band: angle -> deg.
-
-    shown: angle -> the report's range. caveats: finding -> one line. sources: code -> citation.
+    guard_band: angle -> width in its unit. shown: angle -> the report's range. caveats: finding ->
+    one line. sources: code -> citation.
     """
 
     name: str
@@ -84,7 +86,7 @@ class Profile:
     sources: Mapping[str, str]
 
     def facts(self) -> ProfileFacts:
-        """What a result keeps of the profile."""
+        """What a result records of the profile."""
         content = {**asdict(self), "caveats": {k: repr(line) for k, line in self.caveats.items()}}
         text = json.dumps(content, sort_keys=True, ensure_ascii=True, default=repr)
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -94,15 +96,12 @@ class Profile:
 
 
 def profile_names() -> tuple[str, ...]:
-    """The profiles there are, in alphabetical order."""
+    """Names of the available profiles, in alphabetical order."""
     return tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
 
 
 def load_profile(name: str) -> Profile:
-    """The profile of that name.
-
-    Raises SetupError for an unknown name or a file that cannot be used.
-    """
+    """Load a profile. Raises SetupError for an unknown name or a file that cannot be used."""
     if name not in profile_names():
         raise SetupError(f"no profile {name!r}: choose one of {', '.join(profile_names())}")
     try:
@@ -114,8 +113,9 @@ def load_profile(name: str) -> Profile:
 
 
 def _read(name: str) -> dict[str, Any]:
-    """The file's tables, laid over those of the profile it extends; each cut-off learns the profile
-    it stands in.
+    """The file's tables merged over those of the profile it extends.
+
+    Each cut-off is given the name of the profile file that it comes from.
     """
     own = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     rules: list[dict[str, Any]] = []
@@ -129,9 +129,9 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _overlay(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`own` over `base`, table by table.
+    """Merge `own` over `base`, table by table.
 
-    A cut-off or caveat ({.., source}) is replaced whole, so that limits and sources stay together.
+    A cut-off or caveat ({.., source}) is replaced as a whole, so that its source always matches it.
     """
     merged = dict(base)
     for key, value in own.items():
@@ -182,7 +182,10 @@ def _build(name: str, tables: Mapping[str, Any]) -> Profile:
 
 
 def _cite(source: str | list[str], sources: Mapping[str, str]) -> str:
-    """ "S4 pacs.de, ...; S16 ..." for codes, the mark itself for what has no source."""
+    """Citations of a list of codes: "S4 pacs.de, S16 ..."; UNSOURCED stays as it is.
+
+    Raises ValueError for any other source, KeyError for an unknown code.
+    """
     if source == UNSOURCED:
         return UNSOURCED
     if isinstance(source, str) or not source:
@@ -193,7 +196,7 @@ def _cite(source: str | list[str], sources: Mapping[str, str]) -> str:
 def _range(
     table: Mapping[str, Any], cutoffs: Mapping[str, CutOff], sources: Mapping[str, str]
 ) -> Range:
-    """An end is the name of one of the angle's cut-offs, or a number of the table's own source."""
+    """A range. Each end is the name of one of the angle's cut-offs, or a number with `source`."""
     ends: dict[str, float | None] = {"low": None, "high": None}
     origins = []
     if "source" in table:

@@ -1,4 +1,4 @@
-"""What the angles say for a finding: all of them together, or any one."""
+"""Evidence for a finding from its angles: all of them beyond the cut-off, or any one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Sides = Mapping[str, CutOffSide]
 
 
 def all_of(rule: FindingRule, angles: Angles) -> Verdict:
-    """PRESENT where all angles are beyond their cut-offs.
+    """PRESENT if all angles of rule.all_of are beyond their cut-offs.
 
-    A lone one is a conflict; a missing one leaves the matter open.
+    One beyond and one short is a conflict, POSSIBLE. With one missing, the level is POSSIBLE if the
+    other is beyond or near, else NOT_MEASURABLE.
     """
     by_angle, lines = _sides(rule, rule.all_of, angles)
     sides = set(by_angle.values())
@@ -31,7 +32,7 @@ def all_of(rule: FindingRule, angles: Angles) -> Verdict:
         needed = Line("angles_needed", finding=rule.word, angles=rule.all_of)
         return Verdict(Level.POSSIBLE, [*lines, needed], rule.all_of)
     if sides == {CutOffSide.NEAR, CutOffSide.SHORT}:
-        # the one that is clearly short rules it out, whatever the other would be
+        # the angle that is clearly short rules the finding out
         return Verdict(Level.NOT_SEEN, lines, rule.all_of)
     if CutOffSide.SHORT in sides:
         against = [a for a, side in by_angle.items() if side is CutOffSide.SHORT]
@@ -40,7 +41,7 @@ def all_of(rule: FindingRule, angles: Angles) -> Verdict:
 
 
 def any_of(rule: FindingRule, angles: Angles) -> Verdict:
-    """PRESENT where one angle is beyond its cut-off and none of the others says the opposite."""
+    """PRESENT if one angle is beyond its cut-off and none is beyond the opposite cut-off."""
     by_angle, lines = _sides(rule, rule.any_of, angles)
     sides = set(by_angle.values())
     if CutOffSide.BEYOND in sides:
@@ -56,12 +57,12 @@ def any_of(rule: FindingRule, angles: Angles) -> Verdict:
 
 
 def is_measured(rule: FindingRule, angles: Angles) -> bool:
-    """Whether one of the angles of a rule of the `any_of` kind has a value."""
+    """Whether at least one angle of rule.any_of has a value."""
     return any(angles[name].value is not None for name in rule.any_of)
 
 
 def beyond_range(names: Sequence[str], angles: Angles) -> list[Line]:
-    """The evidence of those angles that lie outside their range by the guard band or more."""
+    """Evidence lines of the angles that lie outside their range by the guard band or more."""
     lines = []
     for name in names:
         value, limits = angles[name].value, angles.profile.shown.get(name)
@@ -74,7 +75,7 @@ def beyond_range(names: Sequence[str], angles: Angles) -> list[Line]:
 
 
 def supporting(rule: FindingRule, angles: Angles) -> list[Line]:
-    """A line for each further angle that lies beyond the finding's cut-off."""
+    """A line for each angle of rule.supports that lies beyond the finding's cut-off."""
     lines = []
     for name in rule.supports:
         if rule.cutoff not in angles.profile.cutoffs.get(name, {}):
@@ -88,7 +89,7 @@ def supporting(rule: FindingRule, angles: Angles) -> list[Line]:
 def _sides(
     rule: FindingRule, wanted: Sequence[str], angles: Angles
 ) -> tuple[dict[str, CutOffSide], list[Line]]:
-    """Each angle's side, and the evidence in the order of CutOffSide, worst first."""
+    """Angle -> its side, and the evidence in the order of CutOffSide, worst first."""
     compared = {name: angles.compare(name, rule.cutoff) for name in wanted}
     order = list(CutOffSide)
     ranked = sorted(compared.values(), key=lambda pair: order.index(pair[0]))

@@ -1,4 +1,4 @@
-"""A finding in the making."""
+"""Intermediate result of a decision: a level with its evidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RANK = (Level.NOT_MEASURABLE, Level.NOT_SEEN, Level.POSSIBLE, Level.PRESENT)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A level with its evidence. angles: those that the level rests on."""
+    """A level with its evidence. angles: those that determined the level."""
 
     level: Level
     lines: Sequence[Line]

@@ -1,4 +1,4 @@
-"""Two runs on the same truth: differences of each number, case by case, with intervals over
+"""Comparison of two runs on the same truth: paired differences of each number, with intervals over
 patients.
 """
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 def case_details(case: CaseScores) -> dict[str, dict[Any, float]]:
-    """metric -> what it is made of (bone, key point, the angle itself) -> value of one case."""
+    """metric -> component (bone, landmark, the angle itself) -> value of one case."""
     volumes = case_volumes(case)
     out: dict[str, dict[Any, float]] = {}
     for key in ("dice", "hd95_mm"):
@@ -39,16 +39,16 @@ def case_details(case: CaseScores) -> dict[str, dict[Any, float]]:
 
 
 def case_numbers(case: CaseScores) -> dict[str, float]:
-    """What one case scores by itself; numbers that it has not are left out."""
+    """metric -> mean over its components in one case; absent metrics are left out."""
     return {key: float(np.mean(list(found.values()))) for key, found in case_details(case).items()}
 
 
 def compare(first: Sequence[CaseScores], second: Sequence[CaseScores]) -> Json:
-    """metric -> a, b, difference (a - b), ci95, n, and how many bones, points or values only one of
-    the two has.
+    """metric -> a, b, difference (a - b), ci95, n, only_a, only_b: the number of bones, points or
+    values that only one run has.
 
-    Over the cases that both runs have; of a case only over what both found, so that a run gains
-    nothing by finding less. Raises TruthError without a common case.
+    Over the cases of both runs, and in a case over what both found, so that a run gains nothing by
+    finding less. Raises TruthError without a common case.
     """
     other = {c.case_id: c for c in second}
     ours = [c for c in first if c.case_id in other]
@@ -65,7 +65,7 @@ def compare(first: Sequence[CaseScores], second: Sequence[CaseScores]) -> Json:
 
 
 def _details(ours: Sequence[CaseScores], theirs: Sequence[CaseScores], draws: Draws) -> Json:
-    """What single cases give, metric by metric, compared case by case."""
+    """Compare the metrics of single cases, metric by metric."""
     one, two = [case_details(c) for c in ours], [case_details(c) for c in theirs]
     metrics: set[str] = set()
     for details in (*one, *two):
@@ -77,7 +77,7 @@ def _details(ours: Sequence[CaseScores], theirs: Sequence[CaseScores], draws: Dr
 
 
 def _paired(one: Sequence[dict[Any, float]], two: Sequence[dict[Any, float]], draws: Draws) -> Json:
-    """Means of both over what both have, case by case."""
+    """Means of both runs over what both have in each case."""
     common = [sorted(a.keys() & b.keys(), key=str) for a, b in zip(one, two, strict=True)]
     p, q = _means(one, common), _means(two, common)
     both = np.isfinite(p)
@@ -95,7 +95,7 @@ def _paired(one: Sequence[dict[Any, float]], two: Sequence[dict[Any, float]], dr
 
 
 def _means(cases: Sequence[dict[Any, float]], keys: Sequence[Sequence[Any]]) -> Array:
-    """(cases,) mean of some of each case's values, NaN where there are none."""
+    """(cases,) mean of the values at `keys` of each case, NaN where there are none."""
     out = []
     for own, wanted in zip(cases, keys, strict=True):
         out.append(np.mean([own[k] for k in wanted]) if wanted else np.nan)

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 ROUNDS = 1000
 """Bootstrap rounds: enough for the ends of a 95 % interval to two digits."""
 FEWEST = 5
-"""Fewer patients than this give no interval: resampling them shows only their own few values."""
+"""Fewer patients than this give no interval: resampling them shows only their few values."""
 SEED = 20
 
 
@@ -45,8 +45,8 @@ def limits_of_agreement(differences: Array) -> tuple[float, float] | None:
 
 
 def resamples(patients: Sequence[str], rounds: int = ROUNDS) -> NDArray[np.int64] | None:
-    """(rounds, cases) how often each case is drawn when patients are drawn with replacement; cases
-    of one patient go together.
+    """(rounds, cases) how often each case is drawn when patients are drawn with replacement; all
+    cases of a patient are drawn at once.
 
     None for fewer than FEWEST patients. The same patients give the same draws.
     """
@@ -67,10 +67,7 @@ def mean_known(values: Iterable[float | None]) -> float | None:
 
 
 def interval(values: Array) -> tuple[float, float] | None:
-    """The middle 95 % of resampled values.
-
-    None where more than half of them are undefined (NaN).
-    """
+    """The middle 95 % of resampled values; None where half of them or more are undefined (NaN)."""
     good = values[np.isfinite(values)]
     if 2 * len(good) <= len(values):
         return None
@@ -81,9 +78,7 @@ def interval(values: Array) -> tuple[float, float] | None:
 def mean_interval(
     sums: Array, counts: Array, draws: NDArray[np.int64] | None
 ) -> tuple[float, float] | None:
-    """Interval of sum / count, both given for each case (cases,); None where fewer than FEWEST
-    cases count.
-    """
+    """Interval of sum / count, both per case (cases,); None if fewer than FEWEST cases count."""
     if draws is None or np.count_nonzero(counts) < FEWEST:
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -94,7 +89,7 @@ def macro_interval(table: Array, draws: NDArray[np.int64] | None) -> tuple[float
     """Interval of the mean over columns of the means over cases: table (cases, columns), NaN where
     a case has no value.
 
-    None where a column has fewer than FEWEST cases, unless it has none at all and is left out.
+    None if a column has fewer than FEWEST cases; columns without any are left out.
     """
     there = np.isfinite(table)
     used = there.any(0)
@@ -108,7 +103,7 @@ def macro_interval(table: Array, draws: NDArray[np.int64] | None) -> tuple[float
 
 
 def rate_interval(hits: int, of: int) -> tuple[float, float] | None:
-    """Wilson's 95 % interval of a share of independent patients; None of none.
+    """Wilson's 95 % interval of a proportion of independent patients; None if `of` is 0.
 
     Source: Journal of the ASA 1927;22:209-212.
     """
@@ -123,7 +118,7 @@ def rate_interval(hits: int, of: int) -> tuple[float, float] | None:
 def any_interval(
     statistic: Callable[[NDArray[np.int64]], float | None], draws: NDArray[np.int64] | None
 ) -> tuple[float, float] | None:
-    """Interval of a statistic of how often each case counts (cases,)."""
+    """Interval of a statistic, which takes how often each case counts (cases,)."""
     if draws is None:
         return None
     found = [statistic(weights) for weights in draws]

@@ -29,7 +29,7 @@ class Axes:
         self.inside: list[Markup] = []
 
     def px(self, x: float, y: float) -> tuple[float, float]:
-        """Where a value stands, clipped to the frame."""
+        """Position of a value in user units, clipped to the frame."""
         u = (min(max(x, self.x[0]), self.x[1]) - self.x[0]) / (self.x[1] - self.x[0])
         v = (min(max(y, self.y[0]), self.y[1]) - self.y[0]) / (self.y[1] - self.y[0])
         return LEFT + u * (self.width - LEFT - RIGHT), H - BOTTOM - v * (H - TOP - BOTTOM)
@@ -51,12 +51,12 @@ class Axes:
         )
 
     def word(self, x: float, y: float, text: str) -> None:
-        """Text at a value, at the right edge."""
+        """Text that ends just above a value."""
         a, b = self.px(x, y)
         self.inside.append(svg.tag("text", text, x=a, y=b - 3, text_anchor="end"))
 
     def svg(self, note: str) -> Markup:
-        """The whole picture; `note` says for those who cannot see it what it shows."""
+        """The whole picture; `note` describes it for screen readers."""
         return svg.tag(
             "svg",
             svg.tag("title", f"{self.title}. {note}"),
@@ -70,7 +70,7 @@ class Axes:
         )
 
     def _frame(self) -> list[Markup]:
-        """The frame with its ticks and the words at its two sides."""
+        """The frame with its ticks and the titles of both axes."""
         inner = self.width - LEFT - RIGHT
         box = {"x": LEFT, "y": TOP, "width": inner, "height": H - TOP - BOTTOM}
         parts = [svg.tag("rect", **box, class_="frame")]
@@ -89,7 +89,7 @@ class Axes:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round values that cut a range into about four."""
+    """Round values that divide a range into about four parts."""
     raw = (high - low) / 4
     step = 10.0 ** np.floor(np.log10(raw))
     step *= next(f for f in (1, 2, 5, 10) if f * step >= raw * 0.99)

@@ -1,4 +1,4 @@
-"""Bones of one case: areas and overlaps of each slice, and distances of surfaces in millimetres."""
+"""Bones of one case: areas and overlap in each slice, surface distances in millimetres."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ ROW = np.dtype(
 )
 """One bone of one labelled slice: pixels of the truth, of the result, of both.
 
-Planes by their place in `Plane`, bones by id.
+plane: index in `Plane`; bone: id.
 """
 N = len(BONES)
 
 
 @dataclass(slots=True)
 class SliceCounter:
-    """Takes the slices of a case one by one; remembers numbers, and the truth as a volume where a
-    plane is labelled throughout.
+    """Counts the slices of a case one by one, and keeps only the numbers.
 
-    shape: (z, y, x) of the result's grid.
+    found: uint8 (z, y, x) bone labels of the result.
     """
 
     found: Labels
@@ -47,9 +46,9 @@ class SliceCounter:
     _areas: dict[Plane, NDArray[np.int64]] = field(default_factory=dict)
 
     def take(self, plane: Plane, index: int, label: SliceLabel, volume: Labels | None) -> None:
-        """Count one slice, but for bones of which an outline was left out.
+        """Count one slice, except bones with an outline left out of its label.
 
-        volume: uint8 (z, y, x), if given, gets its bones.
+        volume: uint8 (z, y, x) or None; the slice's true bones are drawn in it.
         """
         areas = self._found_areas(plane)[index]
         number = tuple(Plane).index(plane)
@@ -85,9 +84,9 @@ class SliceCounter:
 def _overlap(
     pieces: tuple[Polygon, ...], bone: int, picture: Labels, into: Labels | None
 ) -> tuple[int, int] | None:
-    """Pixels of a bone's outlines, and of these those that the picture has too.
+    """Pixels of a bone's outlines, and how many of them the picture has too.
 
-    None where the outlines cover nothing of the image. into: a picture that the bone is drawn in.
+    None where the outlines lie outside the image. into: a picture in which the bone is drawn.
     """
     box = _box(pieces, picture.shape)
     if box is None:
@@ -102,7 +101,7 @@ def _overlap(
 
 
 def _box(pieces: tuple[Polygon, ...], shape: tuple[int, ...]) -> tuple[slice, slice] | None:
-    """The part of the image that polygons cover, None if none of it."""
+    """The part of the image that polygons cover, None if they lie outside."""
     points = np.concatenate(pieces)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     rows = slice(max(0, floor(y0)), min(shape[0], ceil(y1) + 1))
@@ -116,9 +115,9 @@ def surface_distances(
     """Bone id -> (HD95, mean surface distance), mm, of each bone that both label volumes hold.
 
     truth, found: (z, y, x). spacing_mm: (3,) x, y, z. Surfaces are the outermost voxels (6
-    neighbours). HD95 is the larger of the two directed 95th percentiles, the mean is over both
-    directions' distances together. Source: Maier-Hein et al., Nature Methods 2024;21:195-212
-    (Metrics Reloaded).
+    neighbours). HD95 is the larger of the two directed 95th percentiles; the mean pools the
+    distances of both directions. Source: Maier-Hein et al., Nature Methods 2024;21:195-212 (Metrics
+    Reloaded).
     """
     true_boxes = ndimage.find_objects(truth, max_label=N)
     found_boxes = ndimage.find_objects(found, max_label=N)
@@ -137,7 +136,7 @@ def surface_distances(
 def _surface(
     mask: NDArray[np.bool_], box: tuple[slice, ...], spacing_mm: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(n, 3) mm places (z, y, x) of a mask's outermost voxels.
+    """(n, 3) mm positions (z, y, x) of a mask's outermost voxels.
 
     The edge of the grid counts as outside.
     """

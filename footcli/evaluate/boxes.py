@@ -1,4 +1,4 @@
-"""Lesions of one case: boxes of each slice, and whole lesions linked over slices."""
+"""Lesions of one case: boxes in each slice, and whole lesions linked over slices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from footcli.kinds import LESION, LESIONS
 
 LESION_ID = {term.name: i for i, term in enumerate(LESIONS, start=1)}
 SAME_LESION_IOU = 0.1
-"""Overlap in 3D from which a found lesion is the true one: to find it counts, not its rim.
+"""3D IoU from which a found lesion matches a true one: detection counts, not the outline.
 
 Source: nnDetection (MICCAI 2021).
 """
@@ -24,7 +24,7 @@ Box3D = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class SliceBox:
-    """A box in a slice: plane and index say where, score is 1 for truth."""
+    """A box in slice `index` of `plane`; the score is 1 for truth."""
 
     label: str
     plane: Plane
@@ -34,14 +34,14 @@ class SliceBox:
 
     @property
     def in_own_plane(self) -> bool:
-        """Whether it lies in the plane that its lesion is labelled in."""
+        """Whether it lies in the plane in which its lesion is labelled."""
         return self.plane is LESION[self.label].plane
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A found lesion, and the place of the true one that it is among the case's true lesions of its
-    class; None: a false one.
+    """A found lesion. truth: index of the matching true lesion among the case's lesions of its
+    class; None for a false positive.
     """
 
     label: str
@@ -72,10 +72,10 @@ class _Track:
 def found_boxes(
     lesions: Sequence[Lesion], labelled: Mapping[Plane, Mapping[int, frozenset[str]]]
 ) -> list[SliceBox]:
-    """What a result shows in each labelled slice: the box of every lesion whose range holds it.
+    """Boxes of a result in each labelled slice, from every lesion whose range includes it.
 
-    labelled: slice -> lesions of which a box of the truth was left out there: of those nobody can
-    tell what is right.
+    labelled: plane -> slice -> lesions with a true box left out there; found boxes of these are
+    skipped, since they cannot be judged.
     """
     out = []
     for lesion in lesions:
@@ -87,9 +87,9 @@ def found_boxes(
 
 
 def link(boxes: Sequence[SliceBox]) -> dict[str, list[Box3D]]:
-    """True boxes of slices -> true lesions in 3D.
+    """True boxes of slices -> label -> true lesions in 3D.
 
-    Overlapping boxes of neighbouring slices are one.
+    Overlapping boxes of neighbouring slices are one lesion.
     """
     tracks: list[_Track] = []
     for item in sorted(boxes, key=lambda b: (b.label, b.index)):
@@ -111,8 +111,8 @@ def link(boxes: Sequence[SliceBox]) -> dict[str, list[Box3D]]:
 
 
 def hits(lesions: Sequence[Lesion], truth: Mapping[str, Sequence[Box3D]]) -> list[Hit]:
-    """Each found lesion with the true one that it is; best first, each true lesion once, further
-    finds of the same one are left out.
+    """Found lesions matched to true ones, highest score first; each true lesion matches once, and
+    further finds of it are left out.
     """
     out: list[Hit] = []
     taken: set[tuple[str, int]] = set()

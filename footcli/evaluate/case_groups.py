@@ -1,4 +1,4 @@
-"""What a case belongs to: institution, side, disease, age band, sex."""
+"""Groups of a case: institution, side, disease, age band, sex."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def groups(
 
 
 def _series(truth: CaseRef) -> SeriesName | None:
-    """What the first file name that follows the data set's grammar says."""
+    """Fields of the first file name that follows the data set's grammar."""
     stems: list[str] = []
     for files in truth.labels.values():
         stems += list(files)[:1]

@@ -1,4 +1,4 @@
-"""Lesions and boxes of one case, as far as the scores can use them."""
+"""Lesions and boxes of one case that can be scored."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def void(truth: Truth) -> dict[Plane, dict[int, frozenset[str]]]:
 
 
 def known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]:
-    """The results' lesions, faint ones too, of known classes with real numbers.
+    """The results' lesions, faint ones too, of known classes and with finite numbers.
 
-    The others are counted.
+    The others are counted in `unknown`.
     """
     lesions: list[Lesion] = []
     for result in results:
@@ -40,11 +40,11 @@ def known(results: Sequence[CaseResult], unknown: Counter[str]) -> list[Lesion]:
 
 
 def own_plane(truth: Truth, unknown: Counter[str]) -> list[SliceBox]:
-    """True boxes in their lesion's own plane; the others are counted."""
+    """True boxes in their lesion's plane; the others are counted in `unknown`."""
     out = []
     for box in truth.boxes():
         if box.label in truth.slices[box.plane][box.index].void:
-            continue  # another box of it was left out there, and counted
+            continue  # another box of this lesion was left out here, and counted
         if not box.in_own_plane:
             unknown["lesion box in another plane than its lesion's"] += 1
         else:
@@ -53,9 +53,9 @@ def own_plane(truth: Truth, unknown: Counter[str]) -> list[SliceBox]:
 
 
 def untold(hit: Hit, truth: Truth) -> bool:
-    """Whether a find without a true lesion may be of a kind that was left out of the labels.
+    """Whether a find without a true lesion is of a class that was left out of some label.
 
-    Nobody knows then if it is false.
+    It may then be true.
     """
     if hit.truth is not None:
         return False

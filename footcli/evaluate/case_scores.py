@@ -1,4 +1,4 @@
-"""What one case gives to the scores."""
+"""Contribution of one case to the scores."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseScores:
-    """What one case gives. folder: its first result folder's name.
+    """Contribution of one case to the scores. folder: the name of its first result folder.
 
-    patient: cases of one patient share it. feet: results it has.
-
-    rows: bones.ROW, of the planes that hold outlines; labelled: those planes -> number of labelled
-    slices. boxed: planes that hold any label. volume_plane: the plane whose slices leave no gap.
-    volumes: bone id -> (HD95, mean distance) mm. findings_truth: None where no clinical file says.
-    groups: dimension -> values. unknown: what was left out of the labels. why: topic (distances,
-    radial, angles) -> the reason why it has no numbers.
+    patient: common to a patient's cases. feet: number of results. rows: bones.ROW, of the planes
+    with outlines; labelled: those planes -> number of labelled slices. boxed: planes with any
+    label. volume_plane: the plane whose slices have no gap. volumes: bone id -> (HD95, mean
+    distance) mm. angles: (angle, source) -> (true, found) degrees. findings_truth: None if no
+    clinical file names any. groups: dimension -> values. unknown: what was left out of the labels.
+    why: topic (distances, radial, angles) -> why it has no numbers.
     """
 
     case_id: str

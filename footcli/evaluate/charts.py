@@ -1,5 +1,5 @@
-"""The evaluation's pictures as inline SVG: precision over recall, FROC, differences over means, who
-is taken for whom.
+"""The evaluation's charts as inline SVG: precision over recall, FROC, Bland-Altman, confusion
+matrix.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TITLES = {rule.name: rule.en for rule in FINDINGS}
 
 
 def precision_charts(curves: Json, task: str) -> list[Markup]:
-    """One small picture a class: precision over recall at 0.50 and 0.75."""
+    """One small chart per class: precision over recall at 0.50 and 0.75."""
     out = []
     recall = curves["precision"]["recall"]
     for name, lines in curves["precision"].get(task, {}).items():
@@ -36,7 +36,7 @@ def precision_charts(curves: Json, task: str) -> list[Markup]:
 
 
 def froc_charts(lesions: Json) -> list[Markup]:
-    """Sensitivity over false finds a foot, each class that has lesions, and all."""
+    """Sensitivity over false positives per foot, for all lesions and each class that has any."""
     every = {"all lesions": lesions["froc"]}
     every |= {name: own["froc"] for name, own in lesions["per_class"].items()}
     out = []
@@ -52,9 +52,9 @@ def froc_charts(lesions: Json) -> list[Markup]:
 
 
 def agreement_charts(curves: Json, angles: Json) -> list[Markup]:
-    """Bland and Altman: difference over mean of found and true angle, with bias and limits.
+    """Bland-Altman: difference over mean of found and true angle, with bias and limits.
 
-    One picture an angle and source.
+    One chart per angle and source.
     """
     out = []
     for name, sources in curves["agreement"].items():
@@ -87,9 +87,9 @@ def _agreement_chart(title: str, pairs: Sequence[Sequence[Any]], found: Json) ->
 
 
 def matrix_chart(findings: Json) -> Markup | None:
-    """Rows: what the clinical file names; columns: findings PRESENT.
+    """Rows: diseases that the clinical files name; columns: findings PRESENT.
 
-    Darker with the share of the row. None where no clinical file names a disease.
+    The shade is the share of the row. None where no clinical file names a disease.
     """
     rows = {name: row for name, row in findings["matrix"].items() if row["n_cases"]}
     if not rows:
@@ -116,7 +116,7 @@ def matrix_chart(findings: Json) -> Markup | None:
 
 
 def _matrix_row(name: str, row: Json, columns: Sequence[str], y: float) -> list[Markup]:
-    """A row's title, its cells and their numbers."""
+    """A row's title, cells and numbers."""
     base = y + CELL / 2 + 4
     title = f"{_TITLES[name]} ({row['n_cases']})"
     parts = [svg.tag("text", title, x=MATRIX_LEFT - 6, y=base, text_anchor="end")]

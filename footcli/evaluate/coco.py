@@ -1,7 +1,7 @@
-"""Average precision by COCO's definitions. The only file that touches hotcoco.
+"""Average precision by COCO's definitions. The only file that imports hotcoco.
 
-hotcoco was chosen over faster-coco-eval: equal to pycocotools to 1e-6 on randomised cases
-(tests/test_coco.py), faster, columns in, MIT licence, numpy its only dependency.
+Why hotcoco and not faster-coco-eval: equal to pycocotools to 1e-6 on randomised cases
+(tests/test_coco.py), faster, takes columns, MIT licence, depends on numpy alone.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from footcli.evaluate.agree import mean_known
 from footcli.evaluate.coco_matches import Array
 
 OKS_SIGMA = 0.025
-"""Spread of every key point as a share of the root of the foot's area, in COCO's sense (the
-smallest of COCO's own: the eyes).
+"""Sigma of every landmark in COCO's sense, as a share of the root of the foot's area (COCO's
+smallest, that of the eyes).
 """
 _AT = {"ap50": 0, "ap75": 5}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """Truth or detections as columns, one row an object; image and class ids start at 1.
+    """Truth or detections as columns, one row per object; image and class ids start at 1.
 
     boxes: float64 (n, 4), x, y, width, height, px; or points: float64 (n, k, 2), column and row,
-    px, NaN where a point is missing. areas: float64 (n,), px; of the truth alone. scores: float64
-    (n,), of detections alone.
+    px, NaN where a point is missing. areas: float64 (n,), px, for truth. scores: float64 (n,), for
+    detections.
     """
 
     image: NDArray[np.int64]
@@ -117,7 +117,7 @@ def average_precision(
 def _groups(
     run: Any, groups: Mapping[str, Sequence[int]] | None, ids: NDArray[np.int64]
 ) -> dict[str, dict[str, float | None]]:
-    """slice_by refuses images it does not know: those without truth or detection do not matter."""
+    """AP of groups of images; slice_by rejects unknown images, which have no truth or detection."""
     known = set(ids.tolist())
     wanted: dict[str, list[int]] = {}
     for name, members in (groups or {}).items():
@@ -132,9 +132,9 @@ def _groups(
 
 
 def _poses(columns: Columns) -> list[dict[str, Any]]:
-    """COCO's dicts of key points.
+    """COCO's dicts of keypoints.
 
-    A missing point of the truth is not labelled; one that was not found lies far from everywhere.
+    A missing point of the truth is unlabelled; one that was not found lies far outside the image.
     """
     out: list[dict[str, Any]] = []
     points = columns.points if columns.points is not None else np.zeros((0, 0, 2))

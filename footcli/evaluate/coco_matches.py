@@ -1,4 +1,4 @@
-"""What COCO's evaluator matched, image by image, and AP with weighted cases."""
+"""Matches of COCO's evaluator, image by image, and AP with weighted cases."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ RECALL = np.linspace(0.0, 1.0, 101)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Detections of one class after matching, best first.
+    """Detections of one class after matching, highest score first.
 
-    hit: bool (n, 10), at each threshold; owner: (n,) case of each.
-
-    positives: (cases,) number of true objects.
+    hit: bool (n, 10), at each threshold; owner: (n,) case index of each. positives: (cases,) number
+    of true objects.
     """
 
     hit: NDArray[np.bool_]
@@ -31,9 +30,9 @@ class Ranked:
 def matched(
     run: Any, classes: Sequence[int], case_of: Callable[[int], int], cases: int
 ) -> dict[int, Ranked]:
-    """What the evaluator matched for each class (ids), over all sizes.
+    """Matches of each class (ids), over all sizes.
 
-    case_of: image id -> place of its case. Small sets only: it makes Python objects of every image.
+    case_of: image id -> case index. For small sets only: it makes Python objects of every image.
     """
     found = {k: _Matches(np.zeros(cases, np.int64)) for k in classes}
     for entry in run.eval_imgs:
@@ -43,7 +42,7 @@ def matched(
 
 
 def _all_sizes(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry is about objects of every size, and not of small or large ones alone."""
+    """Whether an entry covers objects of every size, not small or large ones alone."""
     low, high = entry["aRng"]
     return bool(high >= 1e9 and low <= 0)
 
@@ -66,18 +65,16 @@ class _Matches:
             self.owners += [owner] * len(entry["dtScores"])
 
     def ranked(self) -> Ranked:
-        """All of them, best first."""
+        """All matches, highest score first."""
         order = np.argsort(-np.array(self.scores), kind="stable")
         hit = np.concatenate(self.hits) if self.hits else np.zeros((0, len(IOU)), bool)
         return Ranked(hit[order], np.array(self.owners, np.int64)[order], self.positives)
 
 
 def weighted_ap(ranked: Ranked, weights: NDArray[np.int64]) -> Array | None:
-    """(10,) AP at each threshold where each case counts as often as its weight says; None without
-    truth.
+    """(10,) AP at each threshold with cases counted by their weights; None without truth.
 
-    With weights of one this is COCO's AP (tested): precision made falling from the right, read at
-    101 recalls.
+    With unit weights this is COCO's AP (tested): monotone precision, read at 101 recalls.
     """
     total = float(ranked.positives @ weights)
     if total == 0:

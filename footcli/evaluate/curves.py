@@ -1,4 +1,4 @@
-"""What the page draws beyond the numbers: precision over recall, differences over means."""
+"""Data of the page's curves: precision over recall, pairs of true and found angles."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ AT = {"0.50": 0, "0.75": 5}
 
 
 def curves(cases: Sequence[CaseScores], found: Mapping[str, Precision | None]) -> Json:
-    """What the page draws.
+    """Data of the page's curves.
 
     precision: task -> class -> IoU or OKS -> precision at 101 recalls. agreement: angle -> source
-    -> [case id, true, found].
+    -> [case id, true, found], degrees.
     """
     precision: Json = {"recall": RECALL.round(2).tolist()}
     for task, own in found.items():

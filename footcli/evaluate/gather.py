@@ -1,6 +1,6 @@
-"""One pair of truth and result -> all that it contributes to the scores.
+"""One pair of truth and result -> its contribution to the scores.
 
-Bounded by one case; never runs a model, never opens pixels.
+Memory is bounded by one case; never runs a model, never reads pixels.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _SEVERITY = (Level.PRESENT, Level.POSSIBLE, Level.NOT_MEASURABLE, Level.NOT_SEEN
 def gather(pair: Pair) -> CaseScores:
     """Score one case.
 
-    Raises TruthError where truth and result show different grids, CaseError for a result that
-    cannot be read.
+    Raises TruthError where truth and result have different grids, CaseError for an unreadable
+    result.
     """
     results, found, affine = _results(pair)
     ref = pair.truth.open()
@@ -78,9 +78,9 @@ def gather(pair: Pair) -> CaseScores:
 
 
 def _count(truth: Truth, found: Labels, volume: Labels | None) -> NDArray[np.void]:
-    """bones.ROW of every labelled slice; fills the volume with the truth of the whole plane."""
+    """bones.ROW of every labelled slice; draws the truth of the gap-free plane in the volume."""
     counter = SliceCounter(found)
-    whole = truth.whole  # looked for among all slices: once, not for each of them
+    whole = truth.whole  # a property that searches all slices: read it once
     for plane in truth.outlined:
         into = volume if plane is whole else None
         for index, label in truth.slices[plane].items():
@@ -99,7 +99,9 @@ def _spacing(
 
 
 def _clinical(ref: CaseRef, truth: Truth, unknown: Counter[str]) -> Clinical | None:
-    """What the case's own clinical files, or its labels, say; files of other cases are counted."""
+    """The statement of the case's clinical files, else of its labels; files of other cases count as
+    left out.
+    """
     stems: list[str] = []
     for files in ref.labels.values():
         stems += list(files)[:1]
@@ -109,9 +111,9 @@ def _clinical(ref: CaseRef, truth: Truth, unknown: Counter[str]) -> Clinical | N
 
 
 def _results(pair: Pair) -> tuple[list[CaseResult], Labels, NDArray[np.float64]]:
-    """The case's results, their masks together and the affine.
+    """The case's results, their masks merged, and the affine.
 
-    Raises CaseError where they do not fit each other.
+    Raises CaseError where they do not match each other.
     """
     results = [load_result(folder) for folder in pair.folders]
     masks = [load_masks(folder) for folder in pair.folders]
@@ -128,7 +130,7 @@ def _results(pair: Pair) -> tuple[list[CaseResult], Labels, NDArray[np.float64]]
 
 
 def _volume(truth: Truth, shape: tuple[int, ...]) -> tuple[Labels | None, tuple[slice, ...]]:
-    """An empty volume for the truth of its whole plane, and the part of the grid that its slices
+    """An empty volume for the truth of the gap-free plane, and the part of the grid that its slices
     cover.
     """
     if truth.whole is None:
@@ -168,9 +170,9 @@ def _distances(
 def _frame(
     labels: Labels, affine: NDArray[np.float64], results: Sequence[CaseResult], why: dict[str, str]
 ) -> FootFrame | None:
-    """The foot's axes, from the true bones where all are there.
+    """The foot's axes, from the true bones where they are complete.
 
-    True angles are read in the foot's own views, as measured ones are.
+    True angles are measured along the foot's axes, as in analysis.
     """
     known = not any(notice.code == "geometry_from_names" for notice in results[0].warnings)
     standing = results[0].provenance.input.weight_bearing
@@ -182,7 +184,7 @@ def _frame(
 
 
 def _levels(results: Sequence[CaseResult]) -> dict[str, Level]:
-    """The worst level of each finding over the feet of a case; normal only if every foot is."""
+    """The worst level of each finding over a case's feet; normal only if every foot is normal."""
     found: dict[str, list[Level]] = {}
     for result in results:
         for f in result.findings:
@@ -196,7 +198,7 @@ def _levels(results: Sequence[CaseResult]) -> dict[str, Level]:
 
 
 def _bone_scores(results: Sequence[CaseResult]) -> dict[int, float]:
-    """Bone id -> its confidence, the larger one of two feet; 1 where none is said."""
+    """Bone id -> its confidence, the larger one of two feet; 1 where a result gives none."""
     out = {}
     for name, bone in BONE_ID.items():
         given = [r.provenance.bone_confidence.get(name) for r in results]

@@ -17,7 +17,7 @@ from footcli.web.page import page
 
 Json = Mapping[str, Any]
 WORST = 20
-# What a case is ranked by, and whether more is worse
+# Metric that ranks the cases, title, whether more is worse, digits
 _RANKS = (
     ("bones.dice", "Dice", False, 3),
     ("bones.hd95_mm", "HD95, mm", True, 2),
@@ -77,7 +77,7 @@ def write_html(path: Path, evaluation: Json, out: Path) -> None:
 
 
 def _worst(cases: list[Json], out: Path) -> list[dict[str, Any]]:
-    """The worst cases by each rank in turn, each case once."""
+    """The worst cases by each metric in turn, each case once."""
     orders = []
     for key, _, more, _ in _RANKS:
         known = [case for case in cases if key in case]

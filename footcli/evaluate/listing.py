@@ -1,7 +1,4 @@
-"""The evaluation's numbers as tables for people.
-
-The terminal prints the first ones, the page all.
-"""
+"""The evaluation's numbers as tables for people; the terminal prints the first, the page all."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ _METRICS = {
 
 
 def listings(evaluation: Json) -> list[Listing]:
-    """All tables of an evaluation, the most telling first."""
+    """All tables of an evaluation, the most important first."""
     against = [_against(evaluation["against"]["metrics"])] if "against" in evaluation else []
     if evaluation["protocol"] == "validators":
         return [*against, _validators(evaluation)]
@@ -55,14 +52,14 @@ def listings(evaluation: Json) -> list[Listing]:
 
 
 def left_out_lines(evaluation: Json) -> list[str]:
-    """What of labels and cases did not count, in lines for the terminal."""
+    """Labels and cases that did not count, as lines for the terminal."""
     lines = [f"left out: {name} ({why})" for name, why in evaluation["left_out"].items()]
     found = [f"{number} x {name}" for name, number in evaluation["unknown_labels"].items()]
     return lines + ([f"left out of the labels: {', '.join(found)}"] if found else [])
 
 
 def below(evaluation: Json, least: float) -> str | None:
-    """Why an evaluation does not reach a least mAP in all three tasks; None where it does."""
+    """Why a task of an evaluation misses the mAP `least`; None if all three reach it."""
     maps = {
         task: evaluation[task].get("map", evaluation[task].get("score"))
         for task in ("bones", "landmarks", "lesions")
@@ -79,7 +76,7 @@ def below(evaluation: Json, least: float) -> str | None:
 
 
 def _group(groups: Json, dimension: str, title: str) -> Listing:
-    """Numbers down, the group's values across.
+    """Table with numbers in rows and the group's values in columns.
 
     A page is wide enough for the values, seldom for the numbers.
     """

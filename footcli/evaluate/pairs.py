@@ -1,4 +1,4 @@
-"""A results folder and a tree of truth -> pairs of the same case, and what stands alone."""
+"""A results folder and a tree of truth -> pairs of the same case, and the unpaired cases."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ SHOWN = 10  # ids that one message names
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One case: where its truth lies, and the folders of its results, two where the scan shows two
-    feet.
-    """
+    """One case: its truth and its result folders, two where the scan shows two feet."""
 
     truth: CaseEntry
     folders: tuple[Path, ...]
@@ -33,7 +31,7 @@ class LineUp:
 
 
 def line_up(out: Path, truth: Path) -> LineUp:
-    """Match results with truth by case id. Raises TruthError if either holds nothing to compare."""
+    """Match results to truth by case id. Raises TruthError if either has nothing to compare."""
     found = results_in(out)
     if not found:
         raise TruthError(
@@ -58,7 +56,7 @@ def line_up(out: Path, truth: Path) -> LineUp:
 
 
 def refuse(left_out: Mapping[str, str]) -> None:
-    """Raises TruthError that lists cases by id, unless there are none."""
+    """Raise TruthError that lists cases by id, unless there are none."""
     if left_out:
         shown = ", ".join(
             f"{safe_text(name)} ({why})" for name, why in list(left_out.items())[:SHOWN]
@@ -71,10 +69,10 @@ def refuse(left_out: Mapping[str, str]) -> None:
 
 
 def results_in(out: Path) -> dict[str, tuple[Path, ...]]:
-    """Case id -> its result folders, empty where the analysis failed; from what the folder holds
-    and its journal.
+    """Case id -> its result folders, none where the analysis failed; from the folder's contents and
+    its journal.
 
-    The earlier result of a case that failed since is another scan's, or other options': it is not
+    An earlier result of a case that failed later has another scan or other options: it is not
     scored.
     """
     found = {}

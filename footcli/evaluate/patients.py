@@ -1,4 +1,4 @@
-"""Whole lesions and findings: FROC, sensitivity and specificity of patients, confusion."""
+"""Whole lesions and findings: FROC, sensitivity and specificity over patients, confusion."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from footcli.kinds import FINDINGS, LESION, LESIONS
 from footcli.levels import SURE
 
 FALSE_PER_FOOT = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""False finds a foot at which FROC sensitivity is read: those of the LUNA16 challenge (Medical
-Image Analysis 2017;42:1-13).
+"""False positives per foot at which FROC sensitivity is read: those of the LUNA16 challenge
+(Medical Image Analysis 2017;42:1-13).
 """
 Json = dict[str, Any]
 
 
 def add_patients(out: Json, cases: Sequence[CaseScores]) -> None:
-    """Of each class: sensitivity and specificity of patients at the score from which a finding is
-    PRESENT, and FROC. Of all: FROC.
+    """Add FROC of each class and of all, and each class's sensitivity and specificity over patients
+    at the score from which a finding is PRESENT.
     """
     out["score_of_a_finding"] = SURE
     for term in LESIONS:
@@ -51,7 +51,7 @@ def _any(cases: Sequence[CaseScores], test: Any) -> dict[str, bool]:
 
 
 def _rates(real: Mapping[str, bool], seen: Mapping[str, bool]) -> Json:
-    """Sensitivity and specificity over patients; None without ill or without healthy ones."""
+    """Sensitivity and specificity over patients; None without affected or unaffected ones."""
     out: Json = {}
     for key, ill in (("sensitivity", True), ("specificity", False)):
         of = [p for p, value in real.items() if value is ill]
@@ -61,10 +61,10 @@ def _rates(real: Mapping[str, bool], seen: Mapping[str, bool]) -> Json:
 
 
 def froc(cases: Sequence[CaseScores], labels: Sequence[str]) -> Json | None:
-    """Sensitivity over false finds a foot: at some rates, their mean, and the curve.
+    """Sensitivity over false positives per foot: at FALSE_PER_FOOT, their mean, and the curve.
 
-    None without true lesions. A point of the curve is a score that all finds of that score pass:
-    equal scores cannot be told apart.
+    None without true lesions. Each point of the curve is a score threshold: equal scores cannot be
+    separated.
     """
     total, feet = 0, 0
     scores: list[float] = []
@@ -88,7 +88,7 @@ def froc(cases: Sequence[CaseScores], labels: Sequence[str]) -> Json | None:
 def _froc_curve(
     scores: NDArray[np.float64], right: NDArray[np.bool_], feet: int, total: int
 ) -> list[tuple[float, float]]:
-    """(false finds a foot, sensitivity) at each score, the highest first."""
+    """(false positives per foot, sensitivity) at each score, the highest first."""
     curve = [(0.0, 0.0)]
     for score in np.unique(scores)[::-1]:
         passed = scores >= score
@@ -98,9 +98,9 @@ def _froc_curve(
 
 
 def findings(cases: Sequence[CaseScores]) -> Json:
-    """Levels against what the clinical files name.
+    """Levels against the diseases that the clinical files name.
 
-    Only PRESENT counts as positive, and what could not be measured counts neither way.
+    Only PRESENT counts as positive; NOT_MEASURABLE counts neither as positive nor as negative.
     """
     named = [c for c in cases if c.findings_truth is not None]
     return {
@@ -112,7 +112,7 @@ def findings(cases: Sequence[CaseScores]) -> Json:
 
 
 def _finding(name: str, named: Sequence[CaseScores]) -> Json:
-    """Of patients: right and wrong, sensitivity and specificity."""
+    """Confusion counts over patients, sensitivity and specificity."""
     levels = [c.findings.get(name) for c in named]
     used = [c for c in named if c.findings.get(name) not in (None, Level.NOT_MEASURABLE)]
     real = _any(used, lambda c: name in (c.findings_truth or ()))
@@ -130,7 +130,7 @@ def _finding(name: str, named: Sequence[CaseScores]) -> Json:
 
 
 def _matrix_row(row: str, named: Sequence[CaseScores]) -> dict[str, int]:
-    """Of the cases whose clinical file names a finding: how many have each one PRESENT.
+    """Of the cases whose clinical file names the finding `row`: how many have each one PRESENT.
 
     A case with several diseases counts in several rows.
     """

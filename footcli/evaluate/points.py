@@ -1,4 +1,4 @@
-"""Key points of one case: truth beside what was found, in pixels, millimetres and degrees."""
+"""Landmarks of one case: true and found, in pixels, millimetres and degrees."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ NOWHERE = (np.nan, np.nan, np.nan)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """The four points of one angle in its own plane.
+    """The four points of one angle in its plane.
 
-    truth, found: float64 (4, 2), px (column, row), NaN where missing.
-
-    errors_mm: (4,) distance in the plane; deep_mm: (4,) in space; NaN where a point is missing or
-    the scan has no millimetres. area_px: of the foot's bones seen along the plane's axis. score:
-    mean of the found points' scores, 0 where none was found.
+    truth, found: float64 (4, 2), px (column, row), NaN where missing. errors_mm: (4,) distance in
+    the plane; deep_mm: (4,) in space; NaN where a point is missing or the scan has no spacing.
+    area_px: of the foot's bones projected along the plane's axis. score: mean of the found points'
+    scores, 0 where none was found.
     """
 
     angle: str
@@ -45,7 +44,7 @@ def poses(
     spacing_mm: Array | None,
     labels: NDArray[np.uint8],
 ) -> tuple[Pose, ...]:
-    """One pose for each angle that the truth has points of.
+    """One pose for each angle with points in the truth.
 
     labels: uint8 (z, y, x), whose bones give the area. spacing_mm: (3,) x, y, z, None where the
     scan has none.
@@ -67,7 +66,7 @@ def poses(
 
 
 def _nearest(truth: Mapping[str, Point], results: Sequence[CaseResult]) -> CaseResult:
-    """Of two feet the one whose points lie nearer to the truth's."""
+    """Of two feet the one whose points are nearer to the truth's."""
     return min(results, key=lambda r: _apart(truth, r)) if len(results) > 1 else results[0]
 
 
@@ -78,7 +77,7 @@ def _pose(
     spacing_mm: Array | None,
     area_px: float,
 ) -> Pose:
-    """real: (4, 3) voxels. own: what was found of the four points."""
+    """real: (4, 3) voxels. own: the found points, None where missing."""
     axes = [axis for axis in range(3) if axis != kind.plane.axis]
     seen = np.array([NOWHERE if p is None else p.xyz_vox for p in own], np.float64)
     apart = (seen - real) * (np.nan if spacing_mm is None else spacing_mm)
@@ -108,7 +107,7 @@ def angle_pairs(
 ) -> dict[tuple[str, str], tuple[float, float | None]]:
     """(angle, source) -> (true, found) degrees; found is None where the result has no value.
 
-    True angles are read in the foot's own views, as the measured ones are.
+    True angles are measured along the foot's axes, as in analysis.
     """
     measured = _nearest(truth, results).measurements
     found = {(m.name, str(m.source)): m.value for m in measured}
@@ -122,7 +121,7 @@ def angle_pairs(
 
 
 def _true_angle(name: str, truth: Mapping[str, Point], frame: FootFrame) -> float | None:
-    """An angle of the truth's points, degrees; None where one is missing or two fall together."""
+    """An angle of the true points, degrees; None where a point is missing or two coincide."""
     points = [truth[point] for point in landmark_names(name) if point in truth]
     if len(points) < 4:
         return None

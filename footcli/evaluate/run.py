@@ -1,6 +1,4 @@
-"""A results folder and its truth -> the evaluation as JSON: line up, gather case by case,
-summarise.
-"""
+"""A results folder and its truth -> the evaluation as JSON: pair cases, score each, summarise."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How cases are gone through: processes, and what is called after each case."""
+    """How cases are processed: number of processes, and a callback after each case."""
 
     jobs: int = 1
     tell: Callable[[], None] = lambda: None
@@ -45,8 +43,8 @@ def evaluate(
 ) -> Json:
     """The evaluation of a results folder.
 
-    Raises TruthError where truth and results do not line up, unless allow_missing, and where
-    nothing is left to compare.
+    Raises TruthError where truth and results do not match, unless allow_missing, and where no case
+    is left to compare.
     """
     work = work or Work()
     cases, left_out = _scores(out, truth, allow_missing, work)
@@ -92,19 +90,18 @@ def _scores(
 
 
 def _safe(pair: Pair) -> CaseScores | str:
-    """The case's scores, or one line why there are none."""
+    """The case's scores, or one line that says why there are none."""
     try:
         return gather(pair)
     except (TruthError, CaseError) as error:
         return str(error)
-    # one bad case must not take the others along; only the kind of the fault, its text may hold
-    # values
+    # one bad case must not stop the others; show only the error's type, as its text may hold values
     except Exception as error:  # noqa: BLE001
         return f"cannot be scored ({type(error).__name__}): look at its labels and analyse it again"
 
 
 def plain(value: Any) -> Any:
-    """Python numbers only, NaN as None."""
+    """Python numbers only; NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

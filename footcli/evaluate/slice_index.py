@@ -1,4 +1,4 @@
-"""Which slice of the result a label belongs to, by the names of both."""
+"""The slice of the result to which a label belongs, by the names of both."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def slice_indices(
 ) -> dict[Plane, dict[str, int]]:
     """Plane -> label stem -> slice index.
 
-    By the source's name, else by its place among the plane's images, else by its number. Labels
-    whose name ends in no number, and is none of a slice, are left out. Raises TruthError if a label
-    has no slice, or if its number may count from 0 or from 1.
+    By the source's name, else by position among the plane's images, else by the label's number.
+    Labels without a number that match no slice name are left out. Raises TruthError if a label has
+    no slice, or if numbers may count from 0 or from 1.
     """
     numbers = {plane: _numbers(files) for plane, files in ref.labels.items()}
     counts = {plane: shape[plane.array_axis] for plane in ref.labels}
@@ -46,7 +46,7 @@ def _numbers(stems: Iterable[str]) -> dict[str, int]:
 
 
 def _refuse_lost(stems: Sequence[str], places: Mapping[str, int], plane: Plane, count: int) -> None:
-    """Raises TruthError for a label that has no slice."""
+    """Raise TruthError for a label that has no slice."""
     for stem in stems:
         if not 0 <= places.get(stem, -1) < count:
             raise TruthError(
@@ -56,9 +56,9 @@ def _refuse_lost(stems: Sequence[str], places: Mapping[str, int], plane: Plane, 
 
 
 def _first(numbers: Mapping[Plane, set[int]], counts: Mapping[Plane, int]) -> int:
-    """Whether slices count from 0 or from 1: some plane must show it.
+    """The number of the first slice, 0 or 1, equal for all planes of one source.
 
-    One source numbers all its planes alike.
+    Raises TruthError if no plane shows which.
     """
     if not any(numbers.values()):
         return 0

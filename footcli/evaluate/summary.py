@@ -1,5 +1,5 @@
 """All cases' scores -> the evaluation: bones, landmarks, angles, lesions, findings, groups, each
-number with its interval or its reason.
+number with its interval or the reason for its absence.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from footcli.evaluate.volumes import (
 from footcli.kinds import ANGLES
 
 AP_ROUNDS, AP_WORK = 200, 2e7
-"""Bootstrap rounds of AP: each walks through all detections, so large sets, whose intervals are
-narrow, get fewer; 40 at least.
+"""Bootstrap rounds of AP: each visits all detections, so large sets, whose intervals are narrow,
+get fewer, at least 40.
 """
 WHY = {
     "bones": "the truth holds no bones",
@@ -54,7 +54,7 @@ Json = dict[str, Any]
 
 
 def summarise(cases: Sequence[CaseScores]) -> Json:
-    """Every section of evaluation.json but `cases` and what was left out."""
+    """Every section of evaluation.json except `cases` and what was left out."""
     draws = resamples([c.patient for c in cases])
     out: Json = {"n_cases": len(cases), "n_patients": len({c.patient for c in cases})}
     if draws is None:
@@ -135,7 +135,7 @@ def _precision_json(
 
 
 def _angle(name: str, cases: Sequence[CaseScores], draws: Draws) -> Json:
-    """Agreement of an angle with the truth, the landmarks' values first, then of each source."""
+    """Agreement of an angle with the truth, that of the landmarks, and of each source."""
     by_source = {source: _agreement(name, source, cases, draws) for source in SOURCES}
     return {**by_source["landmarks"], "by_source": by_source}
 
@@ -182,7 +182,7 @@ def _resampled_icc(
 def _groups(cases: Sequence[CaseScores], precision: Mapping[str, Precision | None]) -> Json:
     """dimension -> value -> key numbers of the cases in that group, defined as for all cases.
 
-    By plane: of the slices.
+    The groups of `plane` are slices.
     """
     known = {task: p for task, p in precision.items() if p is not None}
     out: Json = {}
@@ -212,7 +212,7 @@ def _group_keys(cases: Sequence[CaseScores], precision: Iterable[Precision]) -> 
 
 
 def _group_numbers(cases: Sequence[CaseScores]) -> Json:
-    """Numbers of a group of cases beside its AP."""
+    """Numbers of a group of cases besides its AP."""
     volumes = [case_volumes(c) for c in cases]
     out: Json = {}
     for name in ("dice", "hd95_mm"):

@@ -1,4 +1,4 @@
-"""One table for people, and how its numbers are written."""
+"""One table for people, and the format of its numbers."""
 
 from __future__ import annotations
 

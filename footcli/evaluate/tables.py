@@ -1,4 +1,4 @@
-"""All cases' scores -> columns for AP: images numbered, each image's case known, groups as sets of
+"""All cases' scores -> columns for AP: numbered images, each with its case, and groups as sets of
 images.
 """
 
@@ -22,10 +22,10 @@ PLANES = tuple(Plane)
 T = TypeVar("T", int, NDArray[np.int64])
 ANGLE_ID = {term.name: i for i, term in enumerate(ANGLES, start=1)}
 SMALLER_LAST = 1e-4
-"""A bone has one confidence a case; among its slices the larger sections come first, since a bone's
-ends are what is least sure.
+"""A bone has one confidence per case; of its slices the larger sections come first, since a bone's
+ends are least certain.
 """
-_MOST_SLICES = 1 << 16  # a slice's number within its plane; scans have fewer
+_MOST_SLICES = 1 << 16  # upper bound of the slices in a plane
 
 
 @dataclass(slots=True, eq=False)
@@ -39,21 +39,21 @@ class Problem:
 
 
 def image_ids(case: int, plane: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ids from 1 that tell case, plane and slice."""
+    """Ids from 1 that encode case, plane and slice."""
     return np.asarray(((case * len(PLANES) + plane) * _MOST_SLICES + index) + 1)
 
 
 def case_of(image: T) -> T:
-    """The place of an image's case: of one id or an array of them."""
+    """Case index of an image id, or of an array of them."""
     return (image - 1) // (_MOST_SLICES * len(PLANES))
 
 
 def bone_problem(cases: Sequence[CaseScores]) -> Problem:
     """Bones as boxes that score as their masks do.
 
-    One slice holds at most one mask of a bone in truth and result, so AP needs only both areas and
-    their overlap. Intervals on a line of the same lengths and overlap say just that: truth [0, T],
-    result [T - C, T - C + F]; masks are never kept.
+    A slice holds at most one mask of a bone in truth and result, so AP needs only both areas and
+    their overlap. Intervals on a line with the same lengths and overlap give the same IoU: truth
+    [0, T], result [T - C, T - C + F]; masks are never kept.
     """
     parts = []
     for number, case in enumerate(cases):
@@ -86,8 +86,8 @@ def bone_problem(cases: Sequence[CaseScores]) -> Problem:
 
 
 def ranked_bones(problem: Problem, bone: int, cases: int) -> Ranked:
-    """What `coco.matched` gives, straight from the intervals: there is nothing to match where each
-    image holds one of each.
+    """As `coco.matched`, straight from the intervals: with one object per class and image there is
+    nothing to match.
     """
     truth, found = problem.truth, problem.found
     own_truth, own = truth.label == bone, found.label == bone
@@ -102,13 +102,13 @@ def ranked_bones(problem: Problem, bone: int, cases: int) -> Ranked:
     common = np.clip(np.minimum(t, boxes[there, 0] + boxes[there, 2]) - boxes[there, 0], 0, None)
     overlap[there] = common / (t + boxes[there, 2] - common)
     scores = found.scores[own] if found.scores is not None else np.zeros(0)
-    # images in ascending order first: what COCO does with equal scores
+    # equal scores keep ascending image order, as in COCO
     order = np.lexsort((found.image[own], -scores))
     return Ranked((overlap[:, None] >= IOU)[order], case_of(found.image[own])[order], positives)
 
 
 def pose_problem(cases: Sequence[CaseScores]) -> Problem:
-    """Key points: an image for each case and angle, its four points one object."""
+    """Landmarks: one image per case and angle, with its four points as one object."""
     image, label, real, seen, areas, scores = [], [], [], [], [], []
     for number, case in enumerate(cases):
         for pose in case.poses:
@@ -136,7 +136,7 @@ def pose_problem(cases: Sequence[CaseScores]) -> Problem:
 
 
 def box_problem(cases: Sequence[CaseScores]) -> Problem:
-    """Lesion boxes of the labelled slices of each lesion's own plane."""
+    """Lesion boxes in the labelled slices of each lesion's plane."""
     true, found = (
         box_columns([case.true_boxes for case in cases]),
         box_columns([case.found_boxes for case in cases]),
@@ -145,7 +145,7 @@ def box_problem(cases: Sequence[CaseScores]) -> Problem:
 
 
 def box_columns(cases: Sequence[Sequence[SliceBox]]) -> Columns:
-    """The boxes of each case that lie in their lesion's own plane."""
+    """The boxes of each case that lie in their lesion's plane."""
     image, label, boxes, scores = [], [], [], []
     for number, items in enumerate(cases):
         for item in items:
@@ -173,7 +173,7 @@ PROBLEMS: dict[str, Callable[[Sequence[CaseScores]], Problem]] = {
 
 
 def _grouped(problem: Problem, cases: Sequence[CaseScores]) -> Problem:
-    """Fill in the groups: planes, and what the cases say of themselves."""
+    """Fill in the groups: planes, and the cases' groups."""
     images = np.unique(np.concatenate([problem.truth.image, problem.found.image]))
     number, plane = case_of(images), (images - 1) // _MOST_SLICES % len(PLANES)
     members: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The tables of each task: bones, key points, angles, lesions, findings."""
+"""The tables of each task: bones, landmarks, angles, lesions, findings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _bone_cells(row: Json, ap: str) -> tuple[str, ...]:
 
 
 def landmarks_listing(found: Json) -> Listing:
-    """Errors of the key points of each angle."""
+    """Errors of the landmarks of each angle."""
     shares = tuple(next(iter(found["per_class"].values()))["success"])
     within = [f"within {mm} mm" for mm in shares]
     columns = ("angle", "AP", "AP50", "error, mm", *within, "points", "missing")
@@ -94,7 +94,7 @@ def angles_listing(angles: Json) -> Listing:
 
 
 def lesions_listing(lesions: Json) -> Listing:
-    """AP, patients and FROC of each kind of lesion."""
+    """AP, rates over patients and FROC of each lesion class."""
     columns = (
         "lesion",
         "AP",
@@ -125,7 +125,7 @@ def _froc_score(row: Json) -> str:
 
 
 def findings_listing(findings: Json) -> Listing:
-    """Right and wrong of each finding, over patients."""
+    """Confusion counts and rates of each finding, over patients."""
     columns = (
         "finding",
         "sensitivity",

@@ -1,4 +1,4 @@
-"""The labels of one case, each at its slice of the result's grid."""
+"""The labels of one case, each assigned to its slice of the result's grid."""
 
 from __future__ import annotations
 
@@ -19,20 +19,17 @@ from footcli.read.headers import read_header
 from footcli.read.source import Skip
 
 OTHER_GRID = 0.05
-"""Share of labelled slices with outlines beyond the result's image from which both are taken to
-show different grids.
+"""Share of labelled slices with outlines beyond the result's image above which the grids are taken
+to differ.
 """
 
 
 @dataclass(slots=True, eq=False)
 class Truth:
-    """slices: plane -> slice index -> label, of what could be read.
+    """Labels of one case. slices: plane -> slice index -> label, of what could be read.
 
-    shape: the grid's (z, y, x). points: key points, voxels.
-
-    outlined: planes that hold any outline; a plane with boxes alone says nothing of bones. whole:
-    the first of them whose readable slices leave no gap. unknown: what was not understood or not
-    read -> how often.
+    shape: the grid's (z, y, x). points: landmark -> voxel (x, y, z). unknown: what was not
+    understood or not read -> how often. clinical: the first clinical statement of the labels.
     """
 
     shape: tuple[int, ...]
@@ -43,7 +40,7 @@ class Truth:
 
     @property
     def outlined(self) -> tuple[Plane, ...]:
-        """The planes that hold any outline."""
+        """The planes that hold any outline; boxes alone say nothing about bones."""
         found = []
         for plane in Plane:
             labels = self.slices.get(plane, {}).values()
@@ -62,15 +59,12 @@ class Truth:
 
     @property
     def complete(self) -> bool:
-        """Whether the whole plane's slices hold every bone from end to end, and nothing of them was
-        left out.
-        """
+        """Whether the gap-free plane holds every bone from end to end, with no outline left out."""
         return self.whole is not None and not self.cut_bones() and not self.void_bones()
 
     def cut_bones(self) -> set[int]:
-        """Bones (ids) that the first or last labelled slice of the whole plane still shows.
-
-        But for slices at the grid's own ends.
+        """Bones (ids) that the first or last labelled slice of the gap-free plane still shows,
+        except at the grid's ends.
         """
         if self.whole is None:
             return set()
@@ -82,9 +76,9 @@ class Truth:
         return found
 
     def void_bones(self) -> set[int]:
-        """Bones (ids) of the whole plane of which an outline was left out.
+        """Bones (ids) of the gap-free plane with an outline left out.
 
-        Nobody can tell their distances.
+        Their distances are unknown.
         """
         found: set[int] = set()
         if self.whole is not None:
@@ -103,10 +97,10 @@ class Truth:
 def read_truth(
     ref: CaseRef, names: Mapping[Plane, tuple[str, ...]], shape: tuple[int, ...]
 ) -> Truth:
-    """All labels of a case. names: source names of the result's slices, where it knows them.
+    """All labels of a case. names: source names of the result's slices, where known.
 
-    Raises TruthError where labels have no slice of the grid, or images are there and have another
-    size.
+    Raises TruthError where labels have no slice of the grid or exceed its image, or where images
+    exist and have another size.
     """
     truth = Truth(shape)
     _check_sizes(ref, shape)
@@ -158,7 +152,7 @@ def _picture_size(shape: tuple[int, ...], plane: Plane) -> tuple[int, int]:
 
 
 def _refuse_other_grid(truth: Truth) -> None:
-    """Raises TruthError where too many slices of a plane had outlines beyond the result's image."""
+    """Raise TruthError where too many slices of a plane have outlines beyond the result's image."""
     for plane, slices in truth.slices.items():
         beyond = sum(BEYOND in label.unknown for label in slices.values())
         if beyond > max(1, OTHER_GRID * len(slices)):
@@ -168,10 +162,7 @@ def _refuse_other_grid(truth: Truth) -> None:
 
 
 def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:
-    """Where the truth's tree holds images, the header of one a plane must fit the grid.
-
-    Raises TruthError.
-    """
+    """Raise TruthError where the header of a plane's middle image does not fit the grid."""
     for plane, images in ref.images.items():
         if plane is None or not images:
             continue
@@ -185,7 +176,7 @@ def _check_sizes(ref: CaseRef, shape: tuple[int, ...]) -> None:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """(rows, columns) of an image by its header; None where that cannot be read."""
+    """(rows, columns) from an image's header; None if it cannot be read."""
     try:
         header = read_header(path, any_modality=True)
     except (Skip, ReadError, OSError):

@@ -1,12 +1,9 @@
-"""The protocol of the data set's own validators, quirks included.
+"""The protocol of the data set's own validators, quirks included, to compare with their published
+numbers.
 
-Only for comparing with their published numbers.
-
-Bones: share of slices with IoU >= 0.5; a class absent and not predicted counts as right. Key
-points: share with OKS > 0.5 at sigmas of
-0.25, area the extent of the points themselves. Lesions: AP at IoU 0.5, confidence from 0.001, NMS
-  at 0.65, precision read off by linear
-interpolation at 101 recalls.
+Bones: share of slices with IoU >= 0.5; a class absent and not predicted counts as right. Landmarks:
+share with OKS > 0.5 at sigmas of 0.25, with the extent of the points as area. Lesions: AP at IoU
+0.5, confidence from 0.001, NMS at 0.65, precision interpolated linearly at 101 recalls.
 """
 
 from __future__ import annotations
@@ -31,7 +28,7 @@ Json = dict[str, Any]
 def validate(cases: Sequence[CaseScores]) -> Json:
     """bones, landmarks, lesions: the mean over classes as `score`, and `per_class`.
 
-    None for a class that nothing is known of.
+    None for a class without data.
     """
     bones = {bone.name: bone_share(cases, k) for k, bone in enumerate(BONES, start=1)}
     poses: dict[str, list[Pose]] = {kind.name: [] for kind in ANGLES}
@@ -48,9 +45,8 @@ def validate(cases: Sequence[CaseScores]) -> Json:
 
 
 def bone_share(cases: Sequence[CaseScores], bone: int) -> float | None:
-    """Share of labelled slices where truth and result overlap by half, or both lack the bone.
-
-    Over all planes.
+    """Share of labelled slices of all planes in which truth and result overlap by half (IoU) or
+    both lack the bone.
     """
     slices, wrong = 0, 0
     for case in cases:
@@ -63,9 +59,9 @@ def bone_share(cases: Sequence[CaseScores], bone: int) -> float | None:
 
 
 def pose_share(poses: Sequence[Pose]) -> float | None:
-    """Share of poses with OKS above 0.5.
+    """Share of poses with OKS above 0.5; None without poses.
 
-    Points not in the truth are left out, those not found count as infinitely far.
+    Points missing in the truth are left out; points not found count as infinitely far.
     """
     return float(np.mean([_oks(p) > OKS for p in poses])) if poses else None
 
@@ -106,7 +102,7 @@ def lesion_ap(cases: Sequence[CaseScores], label: str) -> float | None:
 
 def linear_ap(hit: NDArray[np.bool_], total: int) -> float:
     """Area under the precision envelope, read linearly at 101 recalls (trapezoids); 0 without
-    finds. hit: (n,), best score first.
+    detections. hit: (n,), best score first.
     """
     if not len(hit):
         return 0.0

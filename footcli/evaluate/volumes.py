@@ -1,4 +1,4 @@
-"""Bones in 3D and key points in millimetres: means over cases, with their intervals."""
+"""Bones in 3D and landmarks in millimetres: means over cases, with their intervals."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ VOLUME_KEYS = ("dice", "hd95_mm", "surface_mm")
 
 
 def case_dice(case: CaseScores) -> dict[int, float]:
-    """Bone id -> Dice of one case, over the plane that is labelled without gaps, else over all
-    outlined slices of all planes.
+    """Bone id -> Dice of one case, over the plane labelled without gaps, else over all outlined
+    slices of all planes.
     """
     rows = case.rows
     if case.volume_plane is not None:
@@ -51,7 +51,7 @@ def case_volumes(case: CaseScores) -> dict[str, dict[int, float]]:
 
 
 def add_volumes(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
-    """Of each bone the mean over cases, of all bones the mean of those.
+    """Add each bone's mean over cases, and the mean of these over bones.
 
     A bone that was not found has Dice 0 and no distance.
     """
@@ -86,7 +86,7 @@ def _labelled_slices(case: CaseScores, bone: int) -> int:
 
 
 def bone_table(found: Sequence[Mapping[int, float]]) -> Array:
-    """Bone id -> value of each case, as (cases, bones); NaN where a case has none."""
+    """(cases, bones) table of each case's bone id -> value; NaN where a case has none."""
     ids = range(1, len(BONES) + 1)
     rows = []
     for own in found:
@@ -95,8 +95,8 @@ def bone_table(found: Sequence[Mapping[int, float]]) -> Array:
 
 
 def macro_mean(table: Array) -> float | None:
-    """Mean over columns of the means over rows (cases, columns); columns without a value are left
-    out; None without any.
+    """Mean over columns of the means over rows (cases, columns), without empty columns; None
+    without any value.
     """
     used = np.isfinite(table).any(0)
     return float(np.nanmean(table[:, used], axis=0).mean()) if used.any() else None
@@ -115,7 +115,7 @@ def mean_json(key: str, values: Array, draws: Draws) -> Json:
 
 @dataclass(slots=True)
 class _Radial:
-    """Radial errors gathered over cases. errors: infinite for a point that was not found."""
+    """Radial errors collected over cases. errors: infinite for a point that was not found."""
 
     errors: dict[str, list[float]]
     points: dict[str, list[float]] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class _Radial:
     def take(self, pose: Pose, known: bool) -> list[float]:
         """Add the true points of a pose; returns the errors of those that were found.
 
-        known: the scan has millimetres.
+        known: whether the scan has a spacing.
         """
         out = []
         for j, name in enumerate(landmark_names(pose.angle)):
@@ -153,9 +153,9 @@ class _Radial:
 
 
 def add_radial(out: Json, cases: Sequence[CaseScores], draws: Draws) -> None:
-    """Radial errors in the plane of the angle, and in space.
+    """Add radial errors in the plane of the angle and in space.
 
-    And the share of points within some distances, where a missing one fails.
+    Adds the share of points within each of SUCCESS_MM, where a missing point fails.
     """
     found = _Radial({kind.name: [] for kind in ANGLES})
     per_case = [found.take_case(case) for case in cases]
@@ -194,7 +194,7 @@ def _radial(errors: Sequence[float], missing: int) -> Json:
 
 
 def point_errors(case: CaseScores) -> Mapping[str, float]:
-    """Key point -> radial error, mm, of those in truth and result."""
+    """Landmark -> radial error, mm, of those in truth and result."""
     out = {}
     for pose in case.poses:
         for name, error in zip(landmark_names(pose.angle), pose.errors_mm.tolist(), strict=True):

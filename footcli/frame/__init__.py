@@ -1,1 +1,1 @@
-"""The foot's own axes."""
+"""The foot frame: the axes of the foot itself."""

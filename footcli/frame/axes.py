@@ -1,6 +1,4 @@
-"""The foot's own axes, read from bone masks: which way is up, forward, medial; where the floor is;
-which side it is.
-"""
+"""Find the foot frame from bone masks: medial, forward, up, the floor and the side."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ from footcli.frame.register import HEEL, MIDDLE_MM, RAY1, RAY2, RAY5, heel_ends,
 from footcli.geometry import Array, apply, unit
 from footcli.text.lines import Line
 
-# Both ends (medial, forward) of each metatarsal in the same mean foot: where the forefoot points
-# when the 2nd head is out of view
+# Base and head (medial, forward; mm) of each metatarsal in the mean foot of register.py. They give
+# the forefoot's direction if the 2nd head is out of the field of view.
 ENDS_MM: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     RAY1: ((16.0, 106.4), (26.8, 157.7)),
     RAY2: ((0.7, 100.0), (0.3, 159.3)),
@@ -25,24 +23,24 @@ ENDS_MM: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "4th Metatarsal": ((-19.3, 87.6), (-28.3, 146.0)),
     RAY5: ((-30.7, 71.9), (-44.0, 131.3)),
 }
+# Fraction of a metatarsal's length that is its head; length of its base (a scan may show no more)
 HEAD_SHARE, BASE_MM = (
     0.15,
     9.0,
-    # share of a metatarsal's length that is its head; length of its base where only that is seen
 )
-LOW_SHARE = 0.35  # front share of a metatarsal in which the lowest point of its head is looked for
+LOW_SHARE = 0.35  # front fraction of a metatarsal searched for the lowest point of its head
 PATCH_MM = 0.8  # points this close to the lowest make the lowest patch
-RAY_SHARE = 0.55  # a metatarsal shorter than this part of the calcaneus is a fragment
-FLOOR_TILT_DEG = 15.0  # a plane through heel and heads steeper than this is a fault of the masks
+RAY_SHARE = 0.55  # a metatarsal shorter than this fraction of the calcaneus is a fragment
+FLOOR_TILT_DEG = 15.0  # a steeper plane through heel and heads is an error of the masks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FootFrame:
-    """to_foot: float64 (4, 4), voxel (x, y, z, 1) -> foot frame mm: x medial, y forward, z up,
-    floor z = 0, origin at the heel.
+    """The foot frame, mm: x medial, y forward, z up, floor z = 0, origin at the heel contact.
 
-    side: None where masks alone cannot tell. floor: "bones", the plane through heel and metatarsal
-    heads; "horizontal", the image's own. bones: by name, the masks that it was read from.
+    to_foot: float64 (4, 4), voxel (x, y, z, 1) -> foot frame mm. side: None if the masks cannot
+    determine it. floor: "bones", the plane through heel and metatarsal heads; "horizontal", the
+    horizontal plane of the image. bones: name -> the mask that the frame was computed from.
     """
 
     to_foot: Array
@@ -60,12 +58,12 @@ def foot_frame(
     weight_bearing: bool | None,
     inside: Inside | None = None,
 ) -> FootFrame:
-    """Find the frame. labels: uint8 (z, y, x); affine: (4, 4) voxel -> LPS mm; inside: bool (z, y,
-    x), voxels that hold data.
+    """Find the foot frame.
 
-    Without a known orientation up and down, front and back come from the bones, and the side stays
-    None. Raises InferenceError "no_bone_found" where too little is there to tell front from back
-    and medial from lateral.
+    labels: uint8 (z, y, x); affine: (4, 4) voxel -> LPS mm; inside: bool (z, y, x), voxels that
+    hold data. If the orientation is unknown, up and down, front and back come from the bones, and
+    the side is None. Raises InferenceError "no_bone_found" if too few bones are visible to
+    distinguish front from back and medial from lateral.
     """
     bones = find_bones(labels, affine, inside)
     points = {name: apply(affine, bone.surface) for name, bone in bones.items()}
@@ -88,8 +86,9 @@ def foot_frame(
 
 
 def low_point(points: Array, patch_mm: float = PATCH_MM) -> Array:
-    """Middle of the points within `patch_mm` of the lowest, at the lowest height. (N, 3), z up ->
-    (3,).
+    """Centre of the points within `patch_mm` of the lowest, at the lowest height.
+
+    points: (N, 3) mm, z up. Returns (3,).
     """
     lowest = points[:, 2].min()
     patch = points[points[:, 2] < lowest + patch_mm].mean(0)
@@ -97,8 +96,8 @@ def low_point(points: Array, patch_mm: float = PATCH_MM) -> Array:
 
 
 def _square(forward: Array, up: Array, like: Array) -> Array:
-    """Rows medial, forward, up at right angles: `up` is kept, `forward` made level, medial on the
-    side where `like` has it.
+    """Orthonormal rows medial, forward, up: `up` is kept, `forward` made perpendicular to it, and
+    medial is on the side that `like` has.
     """
     up = unit(up)
     forward = unit(forward - (forward @ up) * up)
@@ -112,9 +111,9 @@ def _stand(
     bones: Mapping[str, BoneMask],
     points: Mapping[str, Array],
 ) -> tuple[Array, Literal["bones", "horizontal"], list[Line]]:
-    """Stand the foot on the lowest points of heel, 1st and 5th metatarsal heads.
+    """Take as floor the plane through the lowest points of heel, 1st and 5th metatarsal heads.
 
-    Where all three are in view.
+    Needs all three in the field of view; otherwise the axes are unchanged.
     """
     if not _has_sole_in_view(axes, affine, bones, points):
         return axes, "horizontal", []
@@ -132,7 +131,7 @@ def _stand(
 def _has_sole_in_view(
     axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
 ) -> bool:
-    """Whether heel, 1st and 5th metatarsal heads are in view, and the rays no fragments."""
+    """Whether heel, 1st and 5th metatarsal heads are in view and neither ray is a fragment."""
     to_foot = axes @ affine[:3, :3]
     if HEEL not in bones or "bottom" in bones[HEEL].cut(to_foot):
         return False
@@ -154,14 +153,14 @@ def _end(points: Array, direction: Array, share: float) -> Array:
 def _turn_forward(
     axes: Array, affine: Array, bones: Mapping[str, BoneMask], points: Mapping[str, Array]
 ) -> Array:
-    """Turn the axes about up until forward runs from the heel contact to the 2nd metatarsal head.
+    """Rotate the axes about up so that forward runs from heel contact to 2nd metatarsal head.
 
-    Seen or worked out from the other ends.
+    If that head is out of view, its position is estimated from the visible ends of the metatarsals.
     """
     to_foot = axes @ affine[:3, :3]
     if HEEL not in bones or "bottom" in bones[HEEL].cut(to_foot):
         return axes
-    # place in the mean foot -> place here, both (medial, forward)
+    # position in the mean foot -> position in this foot, both (medial, forward)
     seen: dict[tuple[float, float], Array] = {}
     for name, (base, head) in ENDS_MM.items():
         cut = bones[name].cut(to_foot) if name in bones else frozenset({"front", "back"})
@@ -183,9 +182,9 @@ def _turn_forward(
 
 
 def _carry(mean: Array, here: Array, wanted: Array) -> Array:
-    """Where a point of the mean foot lies here.
+    """The position in this foot of a point of the mean foot.
 
-    By the best similarity (no mirror) between (N, 2) points of both.
+    By the least-squares similarity transform (no reflection) between (N, 2) points of both.
     """
     a, b = (p - p.mean(0) for p in (mean, here))
     za, zb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]

@@ -1,4 +1,4 @@
-"""One bone's mask: its largest piece, its surface, and where the end of the data cuts it off."""
+"""Mask of one bone: its largest piece, its surface, and where the field of view cuts it off."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ from footcli.kinds import BONE_ID, BONES
 
 Labels = NDArray[np.uint8]
 Inside = NDArray[np.bool_]
+# A mask this close to the end of the data, over this area, is cut off there
 CUT_REACH_MM, CUT_AREA_MM2 = (
     1.6,
     12.0,
-)  # a mask this close to the end of the data, over this area, does not end by itself
-THIN_MM = 1.0  # distance between the points of a bone's inside
-SEARCH_MM = 1.6  # step of a first, coarse and much quicker search; thinner than any bone
-MIDFOOT_SHARE = (
-    0.05  # pieces of the midfoot's five bones smaller than this share of the largest are strays
 )
-LEAST_MM3 = 150.0  # smaller pieces are no bone
+THIN_MM = 1.0  # distance between the points sampled inside a bone
+SEARCH_MM = 1.6  # step of the coarse first search, which is much faster; finer than any bone
+# Pieces of the midfoot's five bones smaller than this fraction of the largest are strays
+MIDFOOT_SHARE = 0.05
+LEAST_MM3 = 150.0  # smaller pieces are not a bone
 
 
 @dataclass(frozen=True, eq=False)
 class BoneMask:
     """The largest piece of a bone.
 
-    solid: bool (z, y, x), cut out of the volume at `start` (z, y, x), with a rim of one empty
-    voxel.
-
-    size_mm: (3,) voxel edges along z, y, x. open_mm2: (6,) area over which it meets the end of the
-    data, towards -x, +x, -y, +y, -z, +z of the voxel grid. volume_mm3: of the piece. share: its
-    part of all voxels with the bone's label.
+    solid: bool (z, y, x), cropped from the volume at `start` (z, y, x), with a margin of one empty
+    voxel. size_mm: (3,) voxel edges along z, y, x. open_mm2: (6,) area over which it meets the end
+    of the data, towards -x, +x, -y, +y, -z, +z of the voxel grid. volume_mm3: of the piece. share:
+    its fraction of all voxels with the bone's label.
     """
 
     solid: NDArray[np.bool_]
@@ -47,15 +45,13 @@ class BoneMask:
 
     @cached_property
     def inner(self) -> Array:
-        """(N, 3) voxel (x, y, z) of all of it, thinned to one point per THIN_MM where voxels are
-        finer.
-        """
+        """(N, 3) voxels (x, y, z) of the whole piece, about THIN_MM apart if voxels are finer."""
         step = np.maximum(1, np.round(THIN_MM / self.size_mm)).astype(int)
         return self._at(self.solid[tuple(slice(None, None, int(n)) for n in step)], step)
 
     @cached_property
     def surface(self) -> Array:
-        """(N, 3) voxel (x, y, z) of its outermost voxels."""
+        """(N, 3) voxels (x, y, z) of its surface."""
         s = self.solid
         core = s[1:-1, 1:-1, 1:-1].copy()
         for axis in range(3):
@@ -72,9 +68,9 @@ class BoneMask:
         ).astype(np.float64)
 
     def cut(self, to_foot: Array) -> frozenset[str]:
-        """At which of its ends (front, back, top, bottom, medial, lateral) it leaves the data.
+        """The ends (front, back, top, bottom, medial, lateral) at which the field of view cuts it.
 
-        to_foot: (3, 3) or (4, 4) from voxels.
+        to_foot: (3, 3) or (4, 4), voxel -> foot frame.
         """
         facing = unit(to_foot[:3, :3].T)  # rows: the voxel axes in the foot frame
         words = (("lateral", "medial"), ("back", "front"), ("bottom", "top"))
@@ -86,10 +82,10 @@ class BoneMask:
 
 
 def find_bones(labels: Labels, affine: Array, inside: Inside | None = None) -> dict[str, BoneMask]:
-    """Bone name -> its largest piece (all pieces of the midfoot).
+    """Bone name -> its largest piece (of the midfoot all pieces but strays).
 
     labels: uint8 (z, y, x); affine: (4, 4) voxel -> mm; inside: bool (z, y, x), voxels that hold
-    data.
+    data. Bones that are absent or smaller than LEAST_MM3 are left out.
     """
     size = np.linalg.norm(affine[:3, :3], axis=0)[::-1]
     found = {}
@@ -125,9 +121,9 @@ def _main_pieces(
     coarse: NDArray[np.int64],
     share: float,
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """The largest piece and all of at least `share` of its size, cut out.
+    """The largest piece and all of at least `share` of its size, cropped; and where it starts.
 
-    Searched coarsely first: stray voxels far off make boxes that are slow to search.
+    A coarse search comes first, because distant stray voxels make the box large and slow to search.
     """
     for step in (coarse, np.ones(3, dtype=int)):
         pieces, count = ndimage.label(mask[tuple(slice(None, None, int(n)) for n in step)])
@@ -148,7 +144,7 @@ def _main_pieces(
 def _corners(
     pieces: NDArray[np.int32], good: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(3,) first and past-the-end indices of the numbered pieces that are good."""
+    """(3,) first and past-the-end indices of the box around the pieces marked good."""
     lows, highs = [], []
     for box, chosen in zip(ndimage.find_objects(pieces), good[1:], strict=True):
         if chosen:
@@ -168,7 +164,7 @@ def _open_faces(
     size: Array,
     inside: Inside | None,
 ) -> Array:
-    """(6,) mm2 over which the mask comes within CUT_REACH_MM of what holds no data.
+    """(6,) area in mm2 over which the mask is within CUT_REACH_MM of the end of the data.
 
     By voxel direction -x, +x, -y, +y, -z, +z.
     """
@@ -190,7 +186,7 @@ def _with_data(
     shape: tuple[int, ...],
     inside: Inside | None,
 ) -> NDArray[np.bool_]:
-    """Which voxels of a box of the volume, from `start` on, hold data; outside of it none do."""
+    """Which voxels of a box that begins at `start` hold data; none do outside the volume."""
     there = np.zeros(extent, dtype=bool)
     low = np.maximum(0, -start)
     high = np.minimum(extent, np.array(shape) - start)

@@ -1,4 +1,4 @@
-"""The mean foot registered to the bones: roughly medial, forward and up."""
+"""Register the mean foot to the bones: approximate medial, forward and up."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from footcli.kinds import BONE
 from footcli.text.lines import Line
 
 HEEL, RAY1, RAY2, RAY5 = "Calcaneus", "1st Metatarsal", "2nd Metatarsal", "5th Metatarsal"
-# Middle of each bone (medial, forward, up; mm) in the measured mean foot of
-# footcli/anatomy/foot.json, and the calcaneus' two ends
+# Centre of each bone (medial, forward, up; mm) in the measured mean foot of
+# footcli/anatomy/foot.json, and the back and front end of the calcaneus
 MIDDLE_MM: dict[str, tuple[float, float, float]] = {
     "Tibia": (9.8, 37.7, 102.1),
     "Fibula": (-18.1, 27.7, 87.0),
@@ -27,19 +27,21 @@ MIDDLE_MM: dict[str, tuple[float, float, float]] = {
     RAY5: (-34.8, 97.1, 11.1),
 }
 HEEL_ENDS_MM = ((-3.3, -14.0, 19.1), (-5.5, 49.6, 36.9))
-SIDE_SURE = 1.05  # how much better one side must fit than the other
+SIDE_SURE = 1.05  # the better side must fit this many times as well, or the side is uncertain
 
 
 def long_axis(points: Array) -> Array:
-    """(3,) first principal axis of (N, 3) points; which of its two directions is left open."""
+    """(3,) first principal axis, unit length, of (N, 3) points; its sign is arbitrary."""
     return np.asarray(np.linalg.eigh(np.cov(points.T))[1][:, -1])
 
 
 def heel_ends(
     points: Mapping[str, Array], middles: Mapping[str, Array]
 ) -> tuple[Array, Array] | None:
-    """Back and front end of the calcaneus, told apart by the other bones: they lie nearer to the
-    front.
+    """Back and front end of the calcaneus, (3,) LPS mm each; the front is nearer to other bones.
+
+    points, middles: bone name -> surface (N, 3) and centre (3,), LPS mm. None without a calcaneus
+    or without another bone.
     """
     others = [middles[n] for n in middles if n != HEEL]
     if HEEL not in points or not others:
@@ -57,10 +59,11 @@ def heel_ends(
 def rough(
     middles: Mapping[str, Array], ends: tuple[Array, Array] | None, known: bool
 ) -> tuple[Array, bool, list[Line]]:
-    """Rows medial, forward, up in LPS: the mean foot registered to the bones.
+    """Register the mean foot, mirrored if that fits better: rows medial, forward, up, (3, 3) LPS.
 
-    As it is or mirrored, whichever fits better. Second: the bones stand upside down in a volume
-    whose orientation is known.
+    middles: bone name -> centre (3,), LPS mm; ends: of heel_ends; known: the volume's orientation
+    is known. Second value: it is known, but the bones are upside down. Third: notices. Raises
+    InferenceError "no_bone_found" for too few bones.
     """
     seen, mean = _paired(middles, ends)
     rising = float(seen[:, 2] @ mean[:, 2])
@@ -84,9 +87,9 @@ def rough(
 
 
 def _paired(middles: Mapping[str, Array], ends: tuple[Array, Array] | None) -> tuple[Array, Array]:
-    """(N, 3) points of the bones and of the mean foot, both about their middle.
+    """(N, 3) points of the bones and of the mean foot, each minus their mean.
 
-    Of the heel its two ends where they are known. Raises InferenceError for fewer than three.
+    The heel gives its two ends if they are known. Raises InferenceError for fewer than three.
     """
     pairs = [(p, MIDDLE_MM[name]) for name, p in middles.items() if name != HEEL or ends is None]
     if ends is not None:

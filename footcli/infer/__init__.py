@@ -1,3 +1,1 @@
-"""From a volume to bones, landmarks and lesions: the models, what they promise, and how they are
-run.
-"""
+"""From a volume to bones, landmarks and lesions: the models, their contract and their inference."""

@@ -1,6 +1,4 @@
-"""The bone network on a volume: slices of three planes vote for each voxel, then anatomy settles
-what a vote cannot.
-"""
+"""Bone segmentation: ensemble probabilities over slices of three planes, then anatomical rules."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ from footcli.infer.spec import ModelSpec
 from footcli.infer.votes import F32, VOTERS, find_turn, vote
 from footcli.kinds import BONE_ID, BONES, RAYS
 
-HEEL_ML = 12.0  # a heel bone smaller than this is no second foot
-SPECK_ML = 0.15  # a piece smaller than this is no bone of its own
+HEEL_ML = 12.0  # a smaller calcaneus does not count as a second foot
+SPECK_ML = 0.15  # a smaller piece is noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +33,8 @@ class Segmented:
     canonical grid.
 
     confidence: mean probability of each bone over its voxels, by id. turned: see
-    prepare.orientation. part_mm: where two feet share the volume, this one's range along canonical
-    x, from the first voxel on; grid.hu is air beyond.
+    prepare.orientation. part_mm: if two feet share the volume, this foot's range along canonical x,
+    counted from the first voxel; grid.hu is air outside it.
     """
 
     grid: Canonical
@@ -52,7 +50,7 @@ def segment(
 ) -> tuple[Segmented, ...]:
     """Segment the ten bones of each foot in the volume. quality: a key of VOTERS.
 
-    Raises InferenceError "no_bone_found" where the vote finds none.
+    Raises InferenceError "no_bone_found" if no foot has a bone.
     """
     turned = (False, False) if volume.orientation_known else find_turn(volume, session, spec)
     grid = canonical(volume, spec.pixel_mm, turned)
@@ -71,7 +69,7 @@ def segment(
 
 
 def _confidence(probability: F32, labels: NDArray[np.uint8]) -> dict[int, float]:
-    """Bone id -> its mean probability over its voxels, of those that are there."""
+    """Bone id -> mean probability over its voxels, for the bones that are present."""
     found = {}
     for k in range(1, len(BONES) + 1):
         own = labels == k
@@ -81,10 +79,7 @@ def _confidence(probability: F32, labels: NDArray[np.uint8]) -> dict[int, float]
 
 
 def feet_of(probability: F32, pixel_mm: float) -> tuple[slice | None, ...]:
-    """(None,) for one foot; for two feet the ranges along x that part them.
-
-    Half way between their heel bones.
-    """
+    """(None,) for one foot; for two their ranges along x, split midway between the calcanei."""
     heel = probability[BONE_ID["Calcaneus"]] > 0.5
     pieces, count = ndimage.label(heel)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
@@ -103,7 +98,7 @@ def feet_of(probability: F32, pixel_mm: float) -> tuple[slice | None, ...]:
 
 
 def _only(probability: F32, part: slice) -> F32:
-    """The probabilities of one foot: background everywhere else."""
+    """The probabilities of one foot, with background everywhere else."""
     own = np.zeros_like(probability)
     own[0] = 1.0
     own[..., part] = probability[..., part]
@@ -111,13 +106,13 @@ def _only(probability: F32, part: slice) -> F32:
 
 
 def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
-    """uint8 (z, y, x) labels: the likeliest class, the rays in order, one name a piece, smooth.
+    """uint8 (z, y, x) labels from probabilities (classes + 1, z, y, x).
 
-    Of each bone its largest piece; the midfoot is five bones and keeps every piece that is no
-    speck.
+    Takes the most probable class, orders the rays, gives each piece one name and smooths. Each bone
+    keeps its largest piece; the midfoot is five bones and keeps every piece but specks.
     """
     labels = np.zeros(probability.shape[1:], np.uint8)
-    open_ = probability[0] <= 0.5  # elsewhere nothing but the background can be likeliest
+    open_ = probability[0] <= 0.5  # elsewhere only the background can be the most probable class
     labels[open_] = probability[:, open_].argmax(0)
     order_rays(labels, probability, pixel_mm)
     one_name(labels, probability[0])
@@ -134,7 +129,7 @@ def settle(probability: F32, pixel_mm: float) -> NDArray[np.uint8]:
 
 
 def _main_pieces(mask: NDArray[np.bool_], one: bool, speck: float) -> NDArray[np.bool_]:
-    """The largest piece, or with one=False all pieces that are no specks; nothing of specks alone.
+    """The largest piece, or with one=False all but specks; nothing if there are only specks.
 
     speck: voxels.
     """
@@ -148,9 +143,9 @@ def _main_pieces(mask: NDArray[np.bool_], one: bool, speck: float) -> NDArray[np
 
 
 def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.uint8]:
-    """Bring canonical labels to the input's own grid, uint8 (z, y, x).
+    """Resample canonical labels to the input grid, uint8 (z, y, x).
 
-    By each bone's lead over the others, interpolated.
+    A voxel gets the bone with the largest interpolated lead over the other classes.
     """
     shape = tuple(volume.hu.shape[i] for i in found.grid.order)
     spacing = volume.spacing_mm[::-1][list(found.grid.order)]
@@ -180,15 +175,15 @@ def on_input_grid(found: Segmented, labels: NDArray[np.uint8], volume: Volume) -
 
 
 def _grown(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """A box and two voxels around it, inside the grid."""
+    """A box with a margin of two voxels, clipped to the grid."""
     pairs = zip(box, shape, strict=True)
     return tuple(slice(max(0, s.start - 2), min(n, s.stop + 2)) for s, n in pairs)
 
 
 def _lead(probability: F32, labels: NDArray[np.uint8], bone: int) -> F32:
-    """How far a bone's probability leads that of all others; its own voxels always lead a little.
+    """A bone's probability minus the highest of the other classes: its lead.
 
-    Voxels of other bones never do, and what is not near to the bone is far behind.
+    Its own voxels lead by 0.02 at least, those of other bones trail by as much; -1 away from it.
     """
     others = np.delete(probability, bone, axis=0).max(0)
     mine = labels == bone

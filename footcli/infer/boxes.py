@@ -1,4 +1,4 @@
-"""Boxes of one slice: overlap, doubles, and what a detector's answer holds."""
+"""Bounding boxes of one slice: overlap (IoU) and non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
-LEAST_SCORE = 0.15  # a fainter box is not looked at
-SAME_BOX_IOU = 0.5  # within a slice: boxes that overlap more are one
-MEAN_IOU = 0.6  # the box that stays is the mean, weighted by score, of those that overlap it more
+LEAST_SCORE = 0.15  # boxes with a lower score are dropped
+SAME_BOX_IOU = 0.5  # within a slice, boxes that overlap more are one
+MEAN_IOU = 0.6  # a kept box is averaged with those that overlap it more
 
 
 def detect(boxes: F32, scores: F32) -> list[tuple[F32, float]]:
-    """Boxes of one class, (x0, y0, x1, y1), and their scores, after suppressing doubles.
+    """Boxes (x0, y0, x1, y1) of one class and their scores after non-maximum suppression.
 
-    The box that stays is the mean, weighted by score, of those that overlap it well.
+    boxes: (n, 4), scores: (n,). Each kept box is the score-weighted mean of those that overlap it
+    by MEAN_IOU or more.
     """
     keep = np.flatnonzero(scores >= LEAST_SCORE)
     boxes, scores = boxes[keep], scores[keep]
@@ -28,7 +29,7 @@ def detect(boxes: F32, scores: F32) -> list[tuple[F32, float]]:
 
 
 def iou(box: F32, boxes: F32) -> F32:
-    """Overlap of one box (4,) with (n, 4), intersection over union."""
+    """(n,) intersection over union of one box (4,) with boxes (n, 4)."""
     inner = np.clip(
         np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None
     ).prod(1)
@@ -37,7 +38,7 @@ def iou(box: F32, boxes: F32) -> F32:
 
 
 def suppress(boxes: F32, scores: F32) -> list[int]:
-    """Indices of the boxes that stay, best first: each drops the weaker ones it overlaps."""
+    """Indices of the kept boxes, best first; each suppresses the weaker ones that it overlaps."""
     order, keep = list(np.argsort(-scores)), []
     while order:
         best = order.pop(0)

@@ -1,6 +1,4 @@
-"""What a model's answers must look like for its task, tried on small pictures before the first
-case.
-"""
+"""Check a model's outputs against its manifest entry on small trial images, before any case."""
 
 from __future__ import annotations
 
@@ -18,18 +16,17 @@ from footcli.infer.spec import ModelSpec
 from footcli.infer.views import CHANNELS, OWNER, view_geometry
 from footcli.names import bone_name, lesion_name
 
-# Rows and columns of the pictures that models of slices are tried on: multiples of what pictures
-# are padded to (bones 16, lesions 32) and of no more, no two numbers alike, so that swapped axes
-# and answers of one size for all pictures are seen.
+# Rows and columns of the trial images of slice models: multiples of the padding (bones 16, lesions
+# 32) and of nothing larger. All numbers differ, so that swapped axes and a fixed output size show.
 TRIALS: dict[str, tuple[Shape, Shape]] = {
     "bones": ((48, 80), (112, 144)),
     "lesions": ((96, 160), (224, 288)),
 }
-UNEVEN = 0.05  # how far the number of boxes may be from growing as the area does
+UNEVEN = 0.05  # tolerance of the growth of the number of boxes with the image area
 
 
 def pictures_of(spec: ModelSpec) -> tuple[Shape, ...]:
-    """(rows, columns) of the pictures that a model of this entry must be able to take."""
+    """(rows, columns) of the images that a model of this entry must accept."""
     if spec.task in TRIALS:
         return TRIALS[spec.task]
     return tuple(
@@ -38,11 +35,10 @@ def pictures_of(spec: ModelSpec) -> tuple[Shape, ...]:
 
 
 def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) -> None:
-    """Run the model on a picture of each size and hold what it answers against the entry.
+    """Run the model on an image of each size and compare its outputs with the entry.
 
-    answer: float32 (1, channels, rows, columns), values 0..1 -> outputs. Raises ValueError with
-    wanted and found, in words that follow the model's name; whatever `answer` raises passes
-    through.
+    answer: float32 (1, channels, rows, columns), values 0..1 -> outputs; its exceptions pass
+    through. Raises ValueError with wanted and found; its message follows the model's name.
     """
     counts = []
     for rows, columns in pictures_of(spec):
@@ -63,10 +59,7 @@ def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) 
 
 
 def _check_points(spec: ModelSpec) -> None:
-    """Each output must be a point that the entry's view shows.
-
-    Under one of the names by which its depth is found.
-    """
+    """Each output must be a point of the entry's view, with a name that OWNER gives a depth."""
     if len(spec.planes) != 1 or spec.planes[0] not in CHANNELS:
         raise ValueError(
             f"a landmarks model has one plane of {', '.join(CHANNELS)}, its entry says "
@@ -97,9 +90,7 @@ def _check_finite(outputs: Sequence[NDArray[Any]]) -> None:
 
 
 def _check_counts(counts: Sequence[int], shown: Sequence[Shape]) -> None:
-    """A detector without a choice of its own has as many boxes as cells: they grow with the
-    picture's area.
-    """
+    """A detector without built-in NMS has one box a cell, so their number grows with the area."""
     small, large = (rows * columns for rows, columns in shown)
     if abs(counts[1] / counts[0] * small / large - 1) > UNEVEN:
         sizes = " and ".join(f"{rows} x {columns}" for rows, columns in shown)
@@ -111,7 +102,7 @@ def _check_counts(counts: Sequence[int], shown: Sequence[Shape]) -> None:
 
 
 def _check_background(spec: ModelSpec, out: NDArray[Any]) -> None:
-    """In a picture of air no bone may be sure."""
+    """In an image of air no bone may have the highest mean probability above 0.5."""
     probability = special.softmax(out[0], axis=0) if spec.decoder == "logits" else out[0]
     mean = probability.reshape(len(probability), -1).mean(1)
     most = int(mean.argmax())
@@ -124,7 +115,7 @@ def _check_background(spec: ModelSpec, out: NDArray[Any]) -> None:
 
 
 def _picture(channels: int, rows: int, columns: int) -> NDArray[np.float32]:
-    """Something like a foot: smooth blobs between air (0.25) and bone (1), the same every time."""
+    """A foot-like image: smooth blobs between air (0.25) and bone (1), the same every time."""
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     layers = [
         0.25
@@ -136,9 +127,9 @@ def _picture(channels: int, rows: int, columns: int) -> NDArray[np.float32]:
 
 
 def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
-    """The class names that the file itself carries must be those of the entry, in the same order.
+    """The class names in the file's metadata (as Ultralytics writes them) must match the entry.
 
-    As Ultralytics writes them.
+    Order counts.
     """
     shown = _names_in(metadata)
     if spec.task == "landmarks" or shown is None:
@@ -146,7 +137,7 @@ def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
     known = bone_name if spec.task == "bones" else lesion_name
     if spec.task == "bones" and len(shown) == len(spec.classes) + 1 and known(shown[0]) is None:
         shown = shown[1:]  # the background
-    # None: a word of its own, which says nothing against the manifest
+    # None: a name unknown to footcli, which does not contradict the manifest
     names = [known(name) for name in shown]
     if len(names) == len(spec.classes):
         pairs = zip(names, spec.classes, strict=True)
@@ -160,11 +151,11 @@ def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
 
 
 def _names_in(metadata: Mapping[str, str]) -> list[str] | None:
-    """The names of a file's metadata, in order; None where it carries none that can be read."""
+    """The class names of a file's metadata, in order; None if there are none that can be read."""
     try:
         shown = ast.literal_eval(metadata.get("names", ""))
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return None  # text that nobody promised anything about
+        return None  # the metadata are free text
     if isinstance(shown, dict):
         numbered = all(isinstance(key, int) for key in shown)
         shown = [shown[key] for key in sorted(shown, key=None if numbered else str)]

@@ -1,4 +1,4 @@
-"""What a model's answers must look like, task by task."""
+"""Checks of one model output for each task; each raises ValueError with wanted and found."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from footcli.infer.spec import ModelSpec
 
 Shape = tuple[int, int]
 Answer = Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]]
-SUM_OFF = 0.02  # how far from 1 the probabilities of a pixel may add up, by rounding or int8
-HEAT_OUTSIDE = 0.5  # how far a heat map may swing beyond 0..1: its peak is read as a score
-# boxes of a detector that looks everywhere reach so far across the picture, whatever they hold
+SUM_OFF = 0.02  # tolerance of a pixel's sum of probabilities, for rounding or int8
+HEAT_OUTSIDE = 0.5  # how far a heat map may exceed 0..1: its peak is read as a score
+# A dense detector's boxes extend over at least this share of the image, whatever it shows
 REACH = 0.75
-OUTSIDE = 1e-3  # how far a score or probability may lie outside of 0..1, by rounding
-BOXES_AT_LEAST = (
-    0.98  # share of boxes whose corners must be in order: an untrained one may be empty
-)
+OUTSIDE = 1e-3  # how far a score or probability may exceed 0..1, for rounding
+BOXES_AT_LEAST = 0.98  # share of boxes with ordered corners: an untrained box may be empty
 
 
 def _wanted(shape: Sequence[Any], found: NDArray[Any], shown: Shape) -> ValueError:
@@ -93,7 +91,7 @@ def _check_lesions(spec: ModelSpec, out: NDArray[Any], shown: Shape) -> None:
 
 
 def _known_export(shape: Sequence[int], classes: int) -> str:
-    """What an output of another shape may be."""
+    """A guess at the export that gives an output of this shape; empty for none."""
     if len(shape) == 3 and shape[1] == 4 + classes:
         return (
             ": this looks like an Ultralytics v8 or v11 export, boxes last and as centres and sizes"

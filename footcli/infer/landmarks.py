@@ -1,7 +1,4 @@
-"""The landmark network on slab views.
-
-Heat maps -> points in the input's voxels, each with a score.
-"""
+"""The landmark network on slab views: heat maps -> points in input voxels, each with a score."""
 
 from __future__ import annotations
 
@@ -24,10 +21,10 @@ from footcli.infer.views import DEPTH, OWNER, Slab, point_depth, slab
 from footcli.text.lines import Line
 
 PATCH_PX = 4  # half side of the window in which a peak's centre of mass is taken
-# Test-time augmentation: a network's errors differ from variant to variant, and their mean is
-# smaller (measured: models/trials.md). From the side a view is turned (degrees) and scaled; along
-# the foot there are several views instead, of the foot's frame turned about the leg and about the
-# axis across (degrees), which show the talar dome's edges on other rays.
+# Test-time augmentation: a network's errors differ between variants, and the error of their mean is
+# smaller (measured: models/trials.md). The sagittal view is rotated (degrees) and scaled. The
+# coronal view is projected again from the foot frame rotated about the leg and about the transverse
+# axis (degrees), which shows the edges of the talar dome on other rays.
 ONCE = (0.0, 1.0)
 AUGMENTATIONS = {
     Plane.SAG: (ONCE, (4.0, 1.05), (4.0, 0.95), (-4.0, 1.05), (-4.0, 0.95)),
@@ -37,15 +34,16 @@ TURNS = {
     Plane.SAG: ((0.0, 0.0),),
     Plane.COR: ((0.0, 0.0), (12.0, 0.0), (-12.0, 0.0), (0.0, 8.0), (0.0, -8.0)),
 }
-STRAY = 3.0  # what is found farther (pixels, mm) from the median of all looks does not count
+STRAY = 3.0  # a variant's point farther (pixels, mm) than this from the median is an outlier
 OUT_OF_VIEW = Line("landmark_off_bone")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """landmarks: what was found, whatever its score. missing: point name -> why there is none.
+    """Landmarks of one foot.
 
-    slabs: each plane's view, not turned.
+    landmarks: all that were found, at any score. missing: point name -> the reason. slabs: the
+    unrotated view of each plane.
     """
 
     landmarks: tuple[Landmark, ...]
@@ -60,9 +58,9 @@ def locate(
     frame: FootFrame,
     models: Mapping[Plane, tuple[Runner, ModelSpec]],
 ) -> Located:
-    """Find the key points.
+    """Find the landmarks of one foot, in input voxels and LPS mm.
 
-    labels: uint8 (z, y, x) on `grid`; frame.to_foot starts from the input's voxels.
+    labels: uint8 (z, y, x) on `grid`. frame.to_foot: input voxel -> foot mm.
     """
     foot_to_grid = np.linalg.inv(frame.to_foot @ grid.to_input)
     found: list[Landmark] = []
@@ -71,7 +69,7 @@ def locate(
     for plane, (session, spec) in models.items():
         turns = [turned(turn) for turn in TURNS[plane]]
         to_grid = [foot_to_grid @ turn.T for turn in turns]
-        with ThreadPoolExecutor(2) as pool:  # two at once: each takes some 50 MB while it is made
+        with ThreadPoolExecutor(2) as pool:  # two at once: each needs some 50 MB
             views = list(
                 pool.map(
                     slab,
@@ -116,8 +114,9 @@ def locate(
 
 
 def turned(turn: tuple[float, float]) -> Array:
-    """(4, 4) map of the foot's frame to that frame turned about the leg (z) and then about the axis
-    across (x), degrees.
+    """(4, 4) rotation of the foot frame about the leg (z) and then about the transverse axis (x).
+
+    turn: degrees.
     """
     matrix = np.eye(4)
     matrix[:3, :3] = rotation([0, 0, 1], turn[0]) @ rotation([1, 0, 0], turn[1])
@@ -125,8 +124,9 @@ def turned(turn: tuple[float, float]) -> Array:
 
 
 def turning(variant: tuple[float, float], shape: tuple[int, ...]) -> Array:
-    """(2, 3) map of a view's pixels (column, row, 1), rows and columns as in `shape`, to those of
-    the turned view.
+    """(2, 3) map of a view's pixel (column, row, 1) -> pixel of the rotated and scaled view.
+
+    variant: degrees, scale. shape: (..., rows, columns).
     """
     turn, size = np.radians(variant[0]), variant[1]
     matrix = size * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -137,8 +137,9 @@ def turning(variant: tuple[float, float], shape: tuple[int, ...]) -> Array:
 def augmented(
     image: NDArray[np.float32], session: Runner, variants: Sequence[tuple[float, float]]
 ) -> tuple[Array, Array]:
-    """(K, 2) column, row of each channel's point in a view (C, rows, columns), (K,) heights of
-    their peaks. variants: degrees, size.
+    """Test-time augmentation of one view: (K, 2) points (column, row), (K,) peak heights 0..1.
+
+    image: (C, rows, columns). variants: degrees, scale.
     """
     found, tops = [], []
     for variant in variants:
@@ -159,16 +160,16 @@ def augmented(
 
 
 def robust_mean(at: Array) -> Array:
-    """(..., D) mean of what was found in several looks (looks, ..., D), without what strays."""
+    """(..., D) mean over variants (variants, ..., D) without outliers (see STRAY)."""
     near = np.linalg.norm(at - np.median(at, axis=0), axis=-1) <= STRAY
-    near |= ~near.any(0)  # all stray: all count
+    near |= ~near.any(0)  # if all are outliers, all count
     return np.asarray((at * near[..., None]).sum(0) / near.sum(0)[..., None])
 
 
 def peak(heat: NDArray[np.float32]) -> tuple[Array, float]:
-    """(column, row) of a heat map's peak, to a part of a pixel, and its height.
+    """Subpixel (column, row) of a heat map's peak, and its height clipped to 0..1.
 
-    The centre of mass of what stands above half.
+    The centre of mass of the values above half the peak, in a window of PATCH_PX about it.
     """
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     top = float(heat[row, column])
@@ -182,10 +183,9 @@ def peak(heat: NDArray[np.float32]) -> tuple[Array, float]:
 
 
 def _to_foot(view: Slab, turn: Array, pixel: Array, depth: float) -> Array:
-    """Foot mm of a pixel (column, row) in a view of the turned frame, at a depth along the view
-    that is not turned.
+    """Foot mm (3,) of a pixel (column, row) in a view of the rotated frame.
 
-    An error of that depth moves what opposite turns give to opposite sides.
+    depth: foot mm along the unrotated view. Its error cancels between opposite rotations.
     """
     axis = DEPTH[view.plane]
     in_view = [i for i in range(3) if i != axis]

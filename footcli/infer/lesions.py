@@ -1,6 +1,4 @@
-"""The lesion detector on the slices of each lesion's own plane; boxes of neighbouring slices linked
-into lesions.
-"""
+"""The lesion detector on slices of each kind's plane; boxes of adjacent slices form lesions."""
 
 from __future__ import annotations
 
@@ -21,12 +19,10 @@ from footcli.kinds import ARCH, LESION
 from footcli.levels import FAINT
 
 STRIDE = 32
-LINK_IOU = 0.3  # between slices: boxes that overlap more belong to one lesion
-LINK_GAP_MM = 2.5  # a lesion may be missed in slices this far apart and is still one
-SLICE_MM = (
-    1.2  # slices are looked at in steps of so much at most, or of the grid where that is coarser
-)
-LEAST_THICK_MM = 1.5  # seen in less than this, a box is noise
+LINK_IOU = 0.3  # boxes of two slices that overlap more belong to one lesion
+LINK_GAP_MM = 2.5  # the largest gap between linked boxes, along the normal
+SLICE_MM = 1.2  # largest step between the slices searched, unless the grid is coarser
+LEAST_THICK_MM = 1.5  # a thinner track of boxes is noise
 
 
 @dataclass(slots=True)
@@ -37,7 +33,10 @@ class _Track:
     boxes: list[tuple[int, F32, float]] = field(default_factory=list)
 
     def score(self, step_mm: float) -> float:
-        """step_mm: from one slice that is looked at to the next."""
+        """Mean score of the best slices over the kind's scored_mm; missing slices count as 0.
+
+        step_mm: distance between the slices searched.
+        """
         count = max(1, round(LESION[self.label].scored_mm / step_mm))
         return sum(sorted((s for _, _, s in self.boxes), reverse=True)[:count]) / count
 
@@ -50,10 +49,10 @@ def find_lesions(
     spec: ModelSpec,
     unseen: Iterable[str] = (),
 ) -> tuple[Lesion, ...]:
-    """Search the slices near the bones concerned. labels: uint8 (z, y, x) on `grid`, of one foot.
+    """Detect lesions near their bones. labels: uint8 (z, y, x) on `grid`, of one foot.
 
-    unseen: lesions that cannot be judged in this scan (see not_assessable) and are not looked for.
-    Best first, from FAINT on; those of spec.by_angles whatever their score.
+    unseen: kinds that cannot be assessed in this scan (see not_assessable) and are not searched.
+    Best first; scores of at least FAINT, or any score for the kinds of spec.by_angles.
     """
     lesions: list[Lesion] = []
     step = max(1, int(SLICE_MM / grid.pixel_mm + 1e-6))
@@ -72,7 +71,7 @@ def find_lesions(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """Where lesions of a plane are looked for. step: canonical slices from one to the next."""
+    """The search in one plane. step: canonical slices between the slices searched."""
 
     volume: Volume
     grid: Canonical
@@ -106,7 +105,7 @@ def _tracks(
 
 
 def _distinct(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
-    """Best first; a lesion that touches a better one of its own kind is that one, seen twice."""
+    """Drop a lesion that touches a better one of its kind. lesions: best first."""
     kept: list[Lesion] = []
     for lesion in lesions:
         same = [other for other in kept if other.label == lesion.label]
@@ -123,7 +122,7 @@ def _touch(one: Lesion, two: Lesion) -> bool:
 def _answer(
     search: _Search, index: int, box: tuple[slice, slice, slice], session: Runner, spec: ModelSpec
 ) -> tuple[F32, F32]:
-    """The network's output (boxes, 4 + classes) for a slice, and what leads to canonical pixels."""
+    """The output (boxes, 4 + classes) for a slice, and the (4,) shift to canonical pixels."""
     rows, columns = (s for a, s in enumerate(box) if a != search.plane.array_axis)
     grid = search.grid
     stack = neighbours(grid.hu, search.plane, index, spec.offsets_mm, grid.pixel_mm)
@@ -146,10 +145,9 @@ def _link(
 def _lesion(
     track: _Track, score: float, search: _Search, over: tuple[int, int] | None = None
 ) -> Lesion:
-    """A followed lesion; it reaches half way to the slices that it was not seen in.
+    """The lesion of a track; it extends halfway to the adjacent slices searched.
 
-    over: the first and last slice that it is shown in, however far it was seen, and as surely in
-    all of them.
+    over: first and last canonical slice, instead of the track's own; then no score per slice.
     """
     volume, grid = search.volume, search.grid
     shape = _shape_of(track)
@@ -183,8 +181,9 @@ def _lesion(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """A track's sure slices: their numbers at (n,), boxes (n, 4), and each score as a share of the
-    best: where a lesion fades its box may be one too many.
+    """A track's strong slices: numbers at (n,), boxes (n, 4), share (n,) of the best score.
+
+    Weak slices are left out: where a lesion fades its box may be a false positive.
     """
 
     at: Array
@@ -192,7 +191,7 @@ class _Shape:
     share: Array
 
     def box_at(self, index: float) -> Array:
-        """(4,) between the slices that were looked at, what lies between their boxes."""
+        """(4,) box at a canonical slice, interpolated between the slices searched."""
         return np.array([np.interp(index, self.at, edge) for edge in self.boxes.T])
 
 
@@ -207,9 +206,9 @@ def _shape_of(track: _Track) -> _Shape:
 
 
 def _ends(first: float, last: float, box: Array, search: _Search) -> tuple[Array, Array]:
-    """Lower and upper corner (3,) in the input's voxels, half-open.
+    """Lower and upper corner (3,) in input voxels, half-open.
 
-    Of a box (x0, y0, x1, y1) in the slices first..last of the grid.
+    box: (x0, y0, x1, y1) in the canonical slices first..last.
     """
     plane = search.plane
     rows, columns = (axis for axis in range(3) if axis != plane.array_axis)

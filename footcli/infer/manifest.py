@@ -1,7 +1,4 @@
-"""models/manifest.toml: what each model file is and promises.
-
-Reads, checks and writes it; never runs a model.
-"""
+"""Reads, checks and writes models/manifest.toml; never runs a model."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class Manifest:
     models: tuple[ModelSpec, ...]
 
     def get(self, task: str, plane: Plane | None = None) -> ModelSpec:
-        """The model of a task (and of a plane, where a task has one for each).
+        """The model of a task (and of a plane, for tasks with one model for each plane).
 
         Raises SetupError if there is none or more than one.
         """
@@ -62,10 +59,7 @@ class Manifest:
         return found[0]
 
     def lesions(self) -> tuple[ModelSpec, ...]:
-        """The models that have the kinds of lesions among them.
-
-        Raises SetupError if there is none.
-        """
+        """The models that share the lesion kinds. Raises SetupError if there is none."""
         return tuple(m for m in self.models if m.task == "lesions") or (self.get("lesions"),)
 
 
@@ -80,9 +74,8 @@ def load_manifest(folder: Path) -> Manifest:
             raise SetupError(
                 f"{path}: larger than {_MAX_MANIFEST_BYTES} bytes: this is no manifest"
             )
-        tables = tomllib.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # editors on Windows put a mark in front
+        # utf-8-sig: editors on Windows write a byte order mark
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SetupError(
             f"{path}: cannot be read ({error.strerror}): name a folder that holds {NAME} with "
@@ -111,7 +104,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def _check_hash_given(where: str, entry: Any, folder: Path) -> None:
-    """Raises SetupError where an entry has no sha256, with the line to add."""
+    """Raises SetupError, with the line to add, if an entry has no sha256."""
     if (
         not isinstance(entry, dict)
         or "sha256" in entry
@@ -131,8 +124,9 @@ def _check_hash_given(where: str, entry: Any, folder: Path) -> None:
 
 
 def verify(spec: ModelSpec, folder: Path) -> Path:
-    """The path of the model file once it is there, small enough and has the hash that the manifest
-    says. Raises SetupError otherwise.
+    """The path of the model file.
+
+    Raises SetupError if it is missing, too large or its hash differs from the manifest's.
     """
     path = folder / spec.file
     if not path.is_file():
@@ -158,17 +152,16 @@ def verify(spec: ModelSpec, folder: Path) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file as lower-case hex, as the manifest holds it."""
+    """SHA-256 of a file as lower-case hex, as in the manifest. Raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_entry(folder: Path, spec: ModelSpec) -> None:
-    """Put the entry into the folder's manifest, in place of one with the same file, and of those
-    that clash with it.
+    """Write the entry to the folder's manifest; it replaces those of the same file or in conflict.
 
-    The other entries stay; comments in the file do not. The file is replaced whole. Raises
-    SetupError for an entry, or a manifest, that load_manifest would refuse.
+    Other entries are kept, comments in the file are lost. The file is replaced atomically. Raises
+    SetupError for an entry or a manifest that load_manifest refuses.
     """
     import tomli_w
 
@@ -183,17 +176,14 @@ def write_entry(folder: Path, spec: ModelSpec) -> None:
 
 
 def clash(a: ModelSpec, b: ModelSpec) -> bool:
-    """Whether two models answer for the same.
-
-    A task and a plane in common, and of lesions a kind.
-    """
+    """Whether two models conflict: they share a task and a plane, and for lesions a kind."""
     if a.task != b.task or set(a.planes).isdisjoint(b.planes):
         return False
     return a.task != "lesions" or not set(a.classes).isdisjoint(b.classes)
 
 
 def _distinct(path: Path, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
-    """The models. Raises SetupError where two answer for the same."""
+    """The models. Raises SetupError if two of them conflict."""
     for a, b in combinations(models, 2):
         if clash(a, b):
             what = f"{a.task} in the same plane"
@@ -204,9 +194,7 @@ def _distinct(path: Path, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...
 
 
 def _plain(value: Any) -> Any:
-    """Tuples to lists, planes to text, mappings to dicts, numpy scalars to numbers, through all
-    levels.
-    """
+    """Tuples to lists, planes to text, mappings to dicts, numpy scalars to numbers, recursively."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
@@ -217,6 +205,6 @@ def _plain(value: Any) -> Any:
 
 
 def _entry(spec: ModelSpec) -> dict[str, Any]:
-    """The keys of an entry; empty lists and tables are left out."""
+    """The keys of an entry, without None and empty lists and tables."""
     plain = {f.name: _plain(getattr(spec, f.name)) for f in fields(spec)}
     return {key: value for key, value in plain.items() if value not in ([], {}, None)}

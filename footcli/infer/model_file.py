@@ -1,4 +1,4 @@
-"""A model file as bytes, and the message for one that cannot be used."""
+"""Read a model file as bytes, check its input, and word the error for an unusable one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from footcli.infer.spec import ModelSpec
 
 
 def read_model(path: Path) -> bytes:
-    """The bytes of a model file. Raises SetupError for one that is missing, too large, or names
-    other files.
+    """The bytes of a model file.
+
+    Raises SetupError if it is missing, too large, not ONNX, or refers to other files.
     """
     try:
         if not path.is_file():
@@ -29,7 +30,10 @@ def read_model(path: Path) -> bytes:
 
 
 def check_input(session: Any, path: Path, spec: ModelSpec | None) -> None:
-    """The input must be one float32 image stack that the spec agrees with."""
+    """Raises SetupError unless the input is one float32 (images, channels, rows, columns).
+
+    The channels must be those of the spec.
+    """
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise bad_model(path, f"it has {len(inputs)} inputs, one is wanted")

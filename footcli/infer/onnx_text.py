@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# What onnxruntime says of a file that a newer one may read, with the file's number and its own
+# onnxruntime's messages for a file that needs a newer version: the file's number, the supported one
 _TOO_NEW = {
     "IR version": r"IR version: (\d+).*max supported IR version: (\d+)",
     "opset": r"Opset (\d+) is under .*till opset (\d+)",
@@ -12,13 +12,14 @@ _TOO_NEW = {
 
 
 def printable(text: str) -> str:
-    """The text on one line, without what does not print."""
+    """The text on one line, without unprintable characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def error_line(error: BaseException) -> str:
-    """onnxruntime's message on one line, without its codes and not too long; it may quote names
-    from the file, so only what prints.
+    """onnxruntime's message on one line, without its codes, at most 200 characters.
+
+    It may quote names from the file, so unprintable characters are removed.
     """
     text = printable(str(error)) or type(error).__name__
     if isinstance(error, MemoryError) or re.search(r"bad_alloc|bfc_arena|allocate memory", text):

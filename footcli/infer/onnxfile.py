@@ -1,5 +1,6 @@
-"""Look into an ONNX file before a runtime does: is it one, is it whole, does it ask for other
-files. Reads bytes, runs nothing.
+"""Inspect an ONNX file before a runtime opens it: is it ONNX, complete, without external files?
+
+Reads bytes only.
 
 An ONNX file is a protobuf message; the field numbers below are those of onnx.proto3 (ONNX 1.16,
 ModelProto and what it holds).
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-# Message -> field number -> message in that field. Only the ways that lead to tensors.
+# Message -> field number -> message in that field; only the paths that lead to tensors
 _WIRE_TYPES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -26,9 +27,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def fault(data: bytes) -> str | None:
-    """What is wrong with the bytes of a model file, in words that follow "bad model FILE: "; None
-    for a file worth trying.
-    """
+    """The fault of a model file's bytes, as text that follows "bad model FILE: "; None if none."""
     if not data:
         return "it is empty"
     if (data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05") or data[:4] == b"PK\x03\x04":
@@ -59,7 +58,7 @@ def _asks_for_files(message: memoryview, kind: str, depth: int) -> bool:
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """(field number, value) of a protobuf message.
 
-    Raises IndexError or ValueError where it is none.
+    Raises IndexError or ValueError if the bytes are not one.
     """
     at = 0
     while at < len(message):

@@ -1,6 +1,4 @@
-"""From a volume to what the networks see, shared with training: windows, the canonical grid,
-neighbouring slices.
-"""
+"""Network inputs from a volume, shared with training: HU windows, canonical grid, slice stacks."""
 
 from __future__ import annotations
 
@@ -25,11 +23,11 @@ def window(xp: Any, hu: Any, low: float, high: float) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canonical:
-    """A volume on a grid of equal voxels whose x runs to the patient's left, y back, z up.
+    """A volume on the canonical grid: cubic voxels, x to the patient's left, y back, z up.
 
     hu: float32 (z, y, x). to_input: float64 (4, 4), canonical voxel (x, y, z, 1) -> input voxel.
-    order: for each canonical array axis (z, y, x) the input array axis it comes from; flip: whether
-    that axis runs the other way.
+    order: for each canonical array axis (z, y, x) its input array axis; flip: whether that axis
+    is reversed.
     """
 
     hu: F32
@@ -42,11 +40,10 @@ class Canonical:
 def orientation(
     affine: Array, turned: tuple[bool, ...] = (False, False)
 ) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Which input array axis each canonical axis (z, y, x) comes from, and whether it runs
-    backwards.
+    """The input array axis of each canonical axis (z, y, x), and whether it is reversed.
 
-    turned: (up-down, front-back[, left-right]) to turn besides, where the affine's directions are
-    not to be trusted.
+    turned: (up-down, front-back[, left-right]), further flips if the affine's directions cannot be
+    trusted.
     """
     direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     best = max(
@@ -64,8 +61,9 @@ def _permutations() -> tuple[tuple[int, int, int], ...]:
 
 
 def axis_weights(n_in: int, spacing: float, n_out: int, pixel: float) -> F32:
-    """(n_out, n_in) weights of a tent filter that resamples one axis; first samples coincide,
-    nothing is shifted.
+    """(n_out, n_in) weights of a tent filter that resamples one axis; the first samples coincide.
+
+    spacing, pixel: input and output spacing, mm.
     """
     at = np.arange(n_out) * (pixel / spacing)
     reach = max(1.0, pixel / spacing)
@@ -76,20 +74,19 @@ def axis_weights(n_in: int, spacing: float, n_out: int, pixel: float) -> F32:
 def canonical(
     volume: Volume, pixel_mm: float, turned: tuple[bool, ...] = (False, False)
 ) -> Canonical:
-    """Resample a volume to equal voxels in canonical order.
+    """Resample a volume to the canonical grid with voxels of pixel_mm.
 
-    Where spacing is unknown the voxel edge is taken as it stands.
+    If the spacing is unknown, volume.spacing_mm is used as it is.
     """
     order, flip = orientation(volume.affine, turned)
     spacing = volume.spacing_mm[::-1][list(order)]
     view = oriented(volume.hu, order, flip)
-    # a little less than exact, or rounding errors would add a last sample that no input voxel
-    # reaches
+    # - 1e-6: rounding errors must not add a last sample that no input voxel reaches
     shape = [
         int(np.ceil((n - 1) * s / pixel_mm - 1e-6)) + 1
         for n, s in zip(view.shape, spacing, strict=True)
     ]
-    # a sample is made of three or four others at most: a tenth of the time that full matrices take
+    # sparse: a sample has three or four weights at most; takes a tenth of the time of full matrices
     wz, wy, wx = (
         csr_array(axis_weights(n, s, m, pixel_mm))
         for n, s, m in zip(view.shape, spacing, shape, strict=True)
@@ -109,9 +106,7 @@ def canonical(
 
 
 def alone(grid: Canonical, part_mm: tuple[float, float] | None) -> Canonical:
-    """The grid with air outside a range along x (mm from the first voxel on); the same grid where
-    there is no range.
-    """
+    """The grid with air outside a range along x (mm from the first voxel); unchanged for None."""
     if part_mm is None:
         return grid
     x = np.arange(grid.hu.shape[2]) * grid.pixel_mm
@@ -130,9 +125,7 @@ def oriented(
 def to_input_order(
     array: NDArray[Any], order: tuple[int, int, int], flip: tuple[bool, bool, bool]
 ) -> NDArray[Any]:
-    """The inverse of the reordering that `canonical` does: a canonical-ordered array back in the
-    input's own axes.
-    """
+    """An array in canonical order -> the input's axis order and directions; undoes `oriented`."""
     turned = array[tuple(slice(None, None, -1 if f else 1) for f in flip)]
     return turned.transpose(np.argsort(order))
 
@@ -140,8 +133,9 @@ def to_input_order(
 def neighbours(
     hu: NDArray[Any], plane: Plane, index: int, offsets_mm: tuple[float, ...], pixel_mm: float
 ) -> F32:
-    """(C, H, W) float32, the slice `index` of a plane and those at the offsets along its normal;
-    air beyond the ends.
+    """(C, H, W) float32 HU: the slices at the offsets from slice `index` along the plane's normal.
+
+    hu: canonical (z, y, x). Air beyond the ends.
     """
     stack = np.moveaxis(hu, plane.array_axis, 0)
     out = np.full((len(offsets_mm), *stack.shape[1:]), AIR_HU, np.float32)
@@ -153,7 +147,7 @@ def neighbours(
 
 
 def pad_to(image: F32, multiple: int) -> F32:
-    """(..., H, W) padded with air below and right to multiples of `multiple`."""
+    """HU (..., H, W) padded with air at the bottom and right to multiples of `multiple`."""
     h, w = image.shape[-2:]
     pad = [(0, 0)] * (image.ndim - 2) + [(0, -h % multiple), (0, -w % multiple)]
     return np.pad(image, pad, constant_values=AIR_HU)

@@ -1,6 +1,4 @@
-"""The order of the metatarsals: one slice's look cannot count the rays, but side by side they lie
-from medial to lateral.
-"""
+"""Order of the metatarsals: a slice does not show which ray it cuts, but all five lie in a row."""
 
 from __future__ import annotations
 
@@ -13,23 +11,22 @@ from footcli.kinds import RAYS
 F32 = NDArray[np.float32]
 Labels = NDArray[np.uint8]
 Core = tuple[int, float, NDArray[np.float64]]
-CORE_MM = 1.6  # sections of two bones that touch part where the mask is thinner than twice this
-LEAST_CORE_MM2 = 4.0  # a smaller core is a splinter
-SMOOTH_MM = 9.0  # length along the foot over which votes are shared
-# A voxel whose likeliest ray has this share of all rays' votes keeps it: sections that touch or are
-# missed would mislead it. Chosen on six of TUNE_SEEDS: mean Dice of the rays 0.897 without
-# renaming, 0.899 with, 0.815 if every voxel is renamed.
+CORE_MM = 1.6  # touching bones are split where their section is thinner than twice this
+LEAST_CORE_MM2 = 4.0  # a smaller core is noise
+SMOOTH_MM = 9.0  # length along the foot over which probabilities are averaged
+# A voxel keeps its most probable ray if that has this share of the probability of all rays: a
+# section with touching or missing bones would rename it wrongly. Chosen on six of TUNE_SEEDS: mean
+# Dice of the rays 0.897 without renaming, 0.899 with it, 0.815 if every voxel is renamed.
 SURE_SHARE = 0.6
 COUNT = len(RAYS)
 
 
 def order_rays(labels: Labels, probability: F32, pixel_mm: float) -> None:
-    """Rename the metatarsals in place.
+    """Relabel the metatarsals in place.
 
     labels: uint8 (z, y, x), y along the foot; probability: (classes + 1, z, y, x). In each coronal
-    section the cores of the sections are named together: of all namings that rise from medial to
-    lateral the one with the most votes. Names are then smoothed along the foot, and given to the
-    voxels that are not sure of theirs.
+    section the cores of the bones get the labels, rising from medial to lateral, with the highest
+    total probability. These labels are smoothed along the foot and replace the uncertain ones.
     """
     mask = np.isin(labels, RAYS)
     box = ndimage.find_objects(mask.astype(np.uint8), max_label=1)[0] if mask.any() else None
@@ -59,7 +56,7 @@ def order_rays(labels: Labels, probability: F32, pixel_mm: float) -> None:
 
 
 def _rises(cores: list[Core]) -> bool:
-    """Whether the rays are numbered upwards along x: the sign of the weighted covariance."""
+    """Whether ray numbers rise along x: the sign of their weighted covariance with x."""
     votes = np.stack([core[2] for core in cores])
     weight = votes.sum(1)
     ranks = votes @ np.arange(COUNT) / weight
@@ -72,8 +69,9 @@ def _rises(cores: list[Core]) -> bool:
 def _cores(
     section: NDArray[np.bool_], votes: F32, pixel_mm: float
 ) -> tuple[NDArray[np.int32], list[Core]]:
-    """Numbered cores of a section (z, x), and of each: its number's place among them, its middle
-    along x, its votes (5,).
+    """Numbered cores of a section (z, x); for each its number, mean x (px) and votes (5,).
+
+    votes: the probabilities of the five rays, (5, z, x). At most five cores, most probable first.
     """
     thick = ndimage.distance_transform_edt(section) * pixel_mm
     pieces, count = ndimage.label(thick > CORE_MM)
@@ -93,7 +91,7 @@ def _cores(
 
 
 def _named(pieces: NDArray[np.int32], cores: list[Core], rising: bool) -> Labels:
-    """The section with each voxel named as the core it lies nearest to."""
+    """The section (z, x) with each voxel labelled as its nearest core."""
     order = sorted(cores, key=lambda core: core[1] if rising else -core[1])
     seeds = np.zeros(pieces.shape, np.uint8)
     for core, ray in zip(order, rising_names(np.stack([c[2] for c in order])), strict=True):
@@ -105,7 +103,7 @@ def _named(pieces: NDArray[np.int32], cores: list[Core], rising: bool) -> Labels
 
 
 def rising_names(votes: NDArray[np.float64]) -> list[int]:
-    """Strictly rising ray indices with the most votes in all.
+    """Strictly rising ray indices with the highest sum of votes (dynamic programming).
 
     votes: (pieces, 5), at most 5 pieces, in order across the foot.
     """

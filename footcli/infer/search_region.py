@@ -1,4 +1,4 @@
-"""Where a lesion is looked for, and whether it can be looked for at all."""
+"""The search region of each lesion kind, and the kinds that a scan does not allow to assess."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from footcli.text.lines import Line
 
 
 def not_assessable(present: Mapping[str, bool]) -> dict[str, Line]:
-    """Lesion name -> why it cannot be judged, from which bones are there (whole enough to be looked
-    at).
+    """Lesion name -> why it cannot be assessed.
+
+    present: bone name -> whether enough of it is in the scan.
     """
     return {kind.name: kind.why_not for kind in LESIONS if not present.get(kind.needs, False)}
 
@@ -22,9 +23,9 @@ def not_assessable(present: Mapping[str, bool]) -> dict[str, Line]:
 def searched(
     labels: NDArray[np.uint8], classes: Sequence[str], pixel_mm: float, axis: int
 ) -> tuple[slice, slice, slice] | None:
-    """The part of the grid in which these lesions are looked for, in slices along `axis`.
+    """The region (z, y, x) of the grid in which these lesions are searched; None without bones.
 
-    None where none of their bones is there.
+    labels: (z, y, x). axis: the array axis along the slices' normal.
     """
     lows, highs = [], []
     for name in classes:
@@ -45,8 +46,9 @@ def searched(
 
 
 def shown(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    """The first and last sagittal slice with a bone of the arch's ends, where it is labelled: the
-    network hardly sees its ends.
+    """First and last sagittal slice with a bone at the ends of the arch.
+
+    The ground truth labels the arch there, but the network detects its ends poorly.
     """
     shown = np.flatnonzero(
         np.isin(labels, [BONE_ID[bone] for bone in LESION[ARCH].searched]).any((0, 1))

@@ -1,8 +1,8 @@
-"""A model, opened and run: the one file that knows onnxruntime, which is imported at the first use.
+"""Opens and runs a model: the only file that uses onnxruntime, which is imported on first use.
 
-Models are semi-trusted: the file is looked into first (onnxfile), read as bytes so that it can name
-no other file, opened under a memory limit where it runs on the CPU, and tried once on an empty
-image, so that a bad model stops the run before the first case.
+Models are semi-trusted: the file is inspected first (onnxfile), read as bytes so that it cannot
+refer to other files, opened under a memory limit on the CPU, and tried on small images, so that a
+bad model stops the run before the first case.
 """
 
 from __future__ import annotations
@@ -28,19 +28,14 @@ from footcli.system.memory import memory_limit
 Device = Literal["auto", "cpu", "cuda"]
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _SILENT = 4  # onnxruntime's log level "fatal"
-_TRIAL_PX = (
-    64  # edge of the trial image where the model leaves it open; a multiple of every stride in use
-)
-_MAX_INPUT = 2**26  # numbers in one input; 64 channels of 1024 x 1024
-_OPENING_BYTES = (
-    3 * 2**30
-    # address space that opening and the trial may add: a bomb asks for far more, a real model far
-    # less
-)
+_TRIAL_PX = 64  # edge of the trial image if the model leaves it open; a multiple of every stride
+_MAX_INPUT = 2**26  # numbers in one input: 64 channels of 1024 x 1024
+# Address space for opening and trial: a malicious model asks for far more, a real one for far less
+_OPENING_BYTES = 3 * 2**30
 
 
 class Runner(Protocol):
-    """What inference asks of a network, opened here or in training."""
+    """A network as inference uses it, opened here or in training."""
 
     def run(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
         """All outputs for float32 (n, channels, rows, columns)."""
@@ -49,9 +44,8 @@ class Runner(Protocol):
 class Session:
     """An opened model. Not to be shared between threads.
 
-    provider: what onnxruntime really uses; device: "cpu" or "cuda". shape: (images, channels, rows,
-    columns), None where the model leaves it open. metadata: the file's own metadata_props, as text
-    that nobody has checked.
+    provider: the one onnxruntime uses; device: "cpu" or "cuda". shape: (images, channels, rows,
+    columns), None where the model leaves it open. metadata: the file's metadata_props, unchecked.
     """
 
     __slots__ = ("_input", "_session", "device", "file", "metadata", "provider", "shape")
@@ -71,8 +65,8 @@ class Session:
     def run(self, array: NDArray[np.float32]) -> list[NDArray[Any]]:
         """All outputs for float32 (n, channels, rows, columns).
 
-        Raises InferenceError: "model_failed" if the model cannot take it, "nan_output" for a NaN or
-        infinite number in an output.
+        Raises InferenceError: "model_failed" if the model rejects the input, "nan_output" for NaN
+        or infinity in an output.
         """
         outputs = self._call(array)
         if not all(map(_is_finite, outputs)):
@@ -83,7 +77,7 @@ class Session:
         given = {self._input: np.ascontiguousarray(array, dtype=np.float32)}
         try:
             return [np.asarray(output) for output in self._session.run(None, given)]
-        except Exception as error:  # onnxruntime has no common root for its errors
+        except Exception as error:  # onnxruntime's errors have no common base class
             raise InferenceError(
                 "model_failed.run",
                 model=self.file,
@@ -103,11 +97,9 @@ def open_session(
 ) -> Session:
     """Open and try a model file. threads: None for cpu_count().
 
-    spec: what the manifest says, to be held against the file.
-
-    "auto" takes CUDA where this onnxruntime has it (Session.device says which it got); "cuda" never
-    falls back. Raises SetupError for a model that cannot be used, or for "cuda" where CUDA is not
-    to be had.
+    spec: the manifest entry, which the file must match. device "auto" uses CUDA if this onnxruntime
+    has it (see Session.device); "cuda" never falls back. Raises SetupError for an unusable model,
+    or for "cuda" without CUDA.
     """
     import onnxruntime as ort
 
@@ -127,7 +119,7 @@ def open_session(
             opened = Session(session, path.name)
         except SetupError:
             raise
-        # onnxruntime has no common root for its errors; names that are no UTF-8 raise as well
+        # onnxruntime's errors have no common base class; names that are not UTF-8 raise as well
         except Exception as error:
             raise bad_model(path, error_line(error)) from error
         if device == "cuda" and opened.device != "cuda":
@@ -140,9 +132,7 @@ def open_session(
 
 
 def _open(ort: Any, data: bytes, threads: int | None, providers: list[str]) -> Any:
-    """onnxruntime's session, once more without CUDA where CUDA raises; its own retry would print to
-    stdout.
-    """
+    """onnxruntime's session, on the CPU if CUDA raises; its own fallback would print to stdout."""
     options = _options(ort, threads)
     try:
         return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
@@ -158,15 +148,15 @@ def _options(ort: Any, threads: int | None) -> Any:
     options.intra_op_num_threads = max(1, threads if threads is not None else cpu_count())
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # spinning threads steal from the other workers
+    # spinning threads take CPU time from the other workers
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 
 def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
-    """Run it on small pictures and hold its answers against the entry; without one, on an empty
-    picture, whatever it answers.
+    """Run it on small images and check its outputs against the entry.
+
+    Without an entry: on one empty image, with any output. Raises SetupError.
     """
     channels = spec.input_channels if spec else 1
     sizes = [
@@ -188,7 +178,7 @@ def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
 
 
 def _check_sizes(opened: Session, spec: ModelSpec) -> None:
-    """Raises ValueError where the image size is fixed to another one than that of the pictures."""
+    """Raises ValueError for a fixed batch other than 1, or a fixed image size that does not fit."""
     batch, _, *fixed = opened.shape
     if batch not in (None, 1):
         raise ValueError(
@@ -214,8 +204,9 @@ def _takes(fixed: Sequence[int | None], picture: Sequence[int]) -> bool:
 
 @contextlib.contextmanager
 def _quiet_libraries(ort: Any) -> Iterator[None]:
-    """Let onnxruntime find CUDA's libraries in pip packages; it prints what it misses, which the
-    checks after it say better.
+    """Let onnxruntime find CUDA's libraries in pip packages.
+
+    Its prints are hidden: the later checks report missing libraries more clearly.
     """
     if hasattr(ort, "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):

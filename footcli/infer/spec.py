@@ -1,6 +1,4 @@
-"""One entry of models/manifest.toml: ModelSpec, and the check of every key and of the keys
-together.
-"""
+"""One entry of models/manifest.toml: ModelSpec, and the checks of single keys and between keys."""
 
 from __future__ import annotations
 
@@ -23,15 +21,15 @@ class ModelSpec:
 
     file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output
     is read, one of DECODERS. classes: bone names without background, or lesion names, in the order
-    of the output channels; empty for landmarks. points: for landmarks, the names that each output
-    channel stands for; empty otherwise. planes: slices it was trained on. pixel_mm: edge of its
-    square pixel. window: HU that become 0 and 1. offsets_mm: distance along the normal of each
-    input channel that is a slice (0 the slice itself); empty where channels are no slices.
-    thresholds: the raw score of each output channel that is reported as REPORTED of its task; empty
-    for scores as they are. suspicious: for lesions, the raw score of each class that is reported as
-    SUSPICIOUS, below its threshold; empty for none. by_angles: lesion names whose boxes the model
-    places and the measured angles score; empty for a model that can tell them itself. quality: what
-    was measured, free words. exported_by: footcli version.
+    of the output channels; empty for landmarks. points: for landmarks, the names of each output
+    channel's point; empty otherwise. planes: planes of the training slices. pixel_mm: edge of the
+    square pixel. window: HU mapped to 0 and 1. offsets_mm: offset along the normal of each input
+    channel that is a slice (0 the slice itself); empty if the channels are not slices. thresholds:
+    for each output channel the raw score reported as REPORTED of its task; empty to report raw
+    scores. suspicious: for lesions, each class's raw score reported as SUSPICIOUS, below its
+    threshold; empty for none. by_angles: lesions that the model localises and the measured angles
+    score; empty if the model scores them all. quality: measured figures, free form. exported_by:
+    footcli version.
     """
 
     file: str
@@ -55,16 +53,15 @@ class ModelSpec:
 
     @property
     def entry_sha256(self) -> str:
-        """A hash of all that the entry says of how the model is used: what was measured, and by
-        whom it was made, is not in it.
+        """Hash of the keys that affect how the model is used.
+
+        Without licence, trained_on, exported_by and quality.
         """
         used = replace(self, licence="", trained_on="", exported_by="", quality={})
         return hashlib.sha256(repr(used).encode()).hexdigest()
 
     def reported(self, score: float, channel: int) -> float:
-        """A raw score of an output channel on the scale that is reported: straight from 0 to each
-        threshold, and on to 1.
-        """
+        """A channel's raw score on the reported scale: linear between 0, the thresholds and 1."""
         if not self.thresholds:
             return score
         raw, shown = [0.0, self.thresholds[channel], 1.0], [0.0, REPORTED[self.task], 1.0]
@@ -75,15 +72,12 @@ class ModelSpec:
         return shown[i] + (shown[i + 1] - shown[i]) * (score - raw[i]) / (raw[i + 1] - raw[i])
 
 
-# Each check takes what TOML gave and returns what ModelSpec holds, or raises ValueError saying what
+# Each check takes a TOML value and returns the field of ModelSpec, or raises ValueError with what
 # is allowed.
 
 
 def parse_spec(where: str, entry: Any) -> ModelSpec:
-    """The checked entry; `where` begins the message.
-
-    Raises SetupError naming the key and what is allowed.
-    """
+    """The checked entry. Raises SetupError with `where`, the key and what is allowed."""
     if not isinstance(entry, dict):
         raise SetupError(f"{where}: must be a [[model]] table")
     if isinstance(entry.get("file"), str):
@@ -104,7 +98,7 @@ def parse_spec(where: str, entry: Any) -> ModelSpec:
 
 
 def _agree(where: str, spec: ModelSpec) -> ModelSpec:
-    """Checks between keys; classes get their own names for any known spelling."""
+    """Checks between keys; classes in any known spelling get their standard names."""
     if spec.decoder not in DECODERS[spec.task]:
         raise SetupError(
             f"{where}: the decoder of a {spec.task} model must be "
@@ -131,7 +125,7 @@ def _agree(where: str, spec: ModelSpec) -> ModelSpec:
 
 
 def _check_landmarks(where: str, spec: ModelSpec) -> None:
-    """Raises SetupError where an entry is none of a landmarks model."""
+    """Raises SetupError unless the entry is a valid landmarks model."""
     if not spec.points or spec.classes:
         raise SetupError(
             f"{where}: a landmarks model has points (a list of names for each output channel) and "
@@ -155,7 +149,7 @@ def _check_landmarks(where: str, spec: ModelSpec) -> None:
 
 
 def _check_thresholds(where: str, spec: ModelSpec) -> None:
-    """Raises SetupError where thresholds, or what they go with, do not fit the model."""
+    """Raises SetupError if thresholds, suspicious or by_angles do not fit the model."""
     outputs = len(spec.points or spec.classes)
     if spec.thresholds and (spec.task not in REPORTED or len(spec.thresholds) != outputs):
         raise SetupError(
@@ -174,14 +168,14 @@ def _check_thresholds(where: str, spec: ModelSpec) -> None:
 
 
 def _is_below(spec: ModelSpec) -> bool:
-    """Whether each number of `suspicious` lies below the threshold of its class."""
+    """Whether each number of `suspicious` is below the threshold of its class."""
     if spec.task != "lesions" or len(spec.suspicious) != len(spec.thresholds):
         return False
     return all(a < b for a, b in zip(spec.suspicious, spec.thresholds, strict=True))
 
 
 def _own_names(where: str, spec: ModelSpec) -> tuple[str, ...]:
-    """The classes by their own names. Raises SetupError for one that is unknown or there twice."""
+    """The classes by their standard names. Raises SetupError for an unknown or repeated one."""
     known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)
     names: list[str] = []
     for text in spec.classes:
@@ -196,7 +190,7 @@ def _own_names(where: str, spec: ModelSpec) -> tuple[str, ...]:
 
 
 def _check_planes(where: str, spec: ModelSpec) -> None:
-    """Raises SetupError where a class is looked for in a plane that the model does not know."""
+    """Raises SetupError if a class is searched in a plane that the model lacks."""
     for name in spec.classes:
         plane = LESION[name].plane
         if plane not in spec.planes:

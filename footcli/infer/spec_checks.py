@@ -12,7 +12,7 @@ from footcli.domain import Plane
 from footcli.kinds import MEASURES, landmark_names
 
 DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
-"""Task -> how a model's output may be read; there are no others."""
+"""Task -> the decoders that can read its output."""
 TASKS = tuple(DECODERS)
 _WITH_POINTS = tuple(term.name for term in MEASURES if term.unit == "deg")
 _POINTS = frozenset(chain.from_iterable(map(landmark_names, _WITH_POINTS)))
@@ -20,8 +20,8 @@ _POINT_WORDS = (
     "lists of names <ANGLE>_Line<1|2>_Pt<1|2>, none empty, <ANGLE> one of "
     f"{', '.join(_WITH_POINTS)}"
 )
-VIEW_MM = 1.0  # pixel of the views along the foot
-VIEW_IMAGES = 3  # pictures of a view along the foot that a landmarks model can be given
+VIEW_MM = 1.0  # pixel edge of the slab views
+VIEW_IMAGES = 3  # images of a slab view, the most input channels of a landmarks model
 
 
 def _need(ok: bool, allowed: str) -> None:
@@ -97,7 +97,7 @@ def _points(value: Any) -> tuple[tuple[str, ...], ...]:
 
 
 def _free(value: Any) -> Any:
-    """Numbers, texts, lists and tables of them; what write_entry can write."""
+    """Numbers, texts, and lists and tables of them, which write_entry can write."""
     if isinstance(value, dict):
         return {str(key): _free(inner) for key, inner in value.items()}
     if isinstance(value, list):

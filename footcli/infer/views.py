@@ -1,5 +1,6 @@
-"""Slab views: the volume seen along the foot's own axes, so that all points of an angle lie in one
-picture. Shared with training.
+"""Slab views: projections along the axes of the foot frame, shared with training.
+
+All points of an angle lie in one view.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from footcli.infer.spec_checks import VIEW_MM
 from footcli.kinds import BONE_ID, BONES, RAYS
 
 F32 = NDArray[np.float32]
-# Foot frame (x medial, y anterior, z up, mm). Rows run from top down; columns from the toes back,
+# Foot frame (x medial, y anterior, z up, mm). Rows run downwards; columns from the toes backwards,
 # or from lateral to medial.
 TOP, BOTTOM, FRONT, BACK, WIDE = 156.0, -20.0, 228.0, -44.0, 72.0
-ALONE_MM = 25.0  # thickness of bone that is white in the picture of some bones alone
+ALONE_MM = 25.0  # bone thickness that is white in the image of the ALONE bones
 BONES_SHOWN = {
     Plane.SAG: ("Tibia", "Talus", "Calcaneus", "1st Metatarsal", "5th Metatarsal"),
     Plane.COR: ("Tibia", "Talus", "Calcaneus"),
@@ -29,11 +30,11 @@ BONES_SHOWN = {
         "Calcaneus",
         "MidFoot",
         *(BONES[k - 1].name for k in RAYS),
-    ),  # for the report: no network looks from above
+    ),  # for the report; no network uses the axial view
 }
-# The bones whose axes and edges others hide, where all are seen at once
+# Bones whose axes and edges are hidden by others in a projection of all
 ALONE = {Plane.SAG: ("Talus", "1st Metatarsal"), Plane.COR: ("Talus",), Plane.AXL: ()}
-DEPTH = {Plane.SAG: 0, Plane.COR: 1, Plane.AXL: 2}  # axis of the foot that a view looks along
+DEPTH = {Plane.SAG: 0, Plane.COR: 1, Plane.AXL: 2}  # foot axis of a view's direction
 OWNER = {
     "CPA_Line1_Pt1": ("Calcaneus",),
     "CPA_Line1_Pt2": ("Calcaneus",),
@@ -50,7 +51,7 @@ OWNER = {
     "MTASA_Line2_Pt1": ("Talus",),
     "MTASA_Line2_Pt2": ("Talus",),
 }
-# Network channels: each point once, with all the names that it has
+# Network channels: each point once, with all its names
 CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
     Plane.SAG: (
         ("CPA_Line1_Pt1", "TCA_Line2_Pt1"),
@@ -75,14 +76,15 @@ CHANNELS: dict[Plane, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slab:
-    """image: float32 (VIEW_IMAGES, rows, columns), windowed HU as 0..1: along the view its mean,
-    its maximum in the bones, and its sum over
-    ALONE_MM in those of ALONE.
+    """One projection of a foot.
 
-    owners: float32 per bone name (rows, columns), mean depth (foot mm along the view) of that bone
-    on each ray, NaN where it is not hit; empty for a view that has no key points. labels: uint8
-    (rows, columns), the bone that hides the others for an eye at the lateral side, behind, or
-    above; far_labels: for an eye at the other end. to_px: (2, 4), foot mm -> (column, row).
+    image: float32 (VIEW_IMAGES, rows, columns), windowed HU 0..1: its mean along the view, its
+    maximum in the bones, and its sum over ALONE_MM in the bones of ALONE.
+
+    owners: bone name -> float32 (rows, columns), the bone's mean depth (foot mm along the view) on
+    each ray, NaN where the ray misses it; empty for a view without landmarks. labels: uint8 (rows,
+    columns), the first bone seen from lateral, behind or above; far_labels: from the opposite end.
+    to_px: (2, 4), foot mm -> (column, row).
     """
 
     plane: Plane
@@ -114,10 +116,10 @@ def slab(
     plane: Plane,
     hu_window: tuple[float, float],
 ) -> Slab:
-    """Project a volume along the foot's x (sagittal view), y (coronal) or z (axial) through the
-    bones that the view is about.
+    """Project a volume along the foot's x (sagittal), y (coronal) or z (axial) through BONES_SHOWN.
 
     hu, labels: (z, y, x) on one grid. foot_to_grid: (4, 4) foot frame mm -> grid voxel (x, y, z).
+    hu_window: HU mapped to 0 and 1.
     """
     shape, to_px = view_geometry(plane)
     bones = [BONE_ID[name] for name in BONES_SHOWN[plane]]
@@ -133,7 +135,7 @@ def slab(
     )
     seen = ndimage.affine_transform(labels, matrix, offset, full, order=0, mode="constant", cval=0)
     bright = window(np, cut, *hu_window)
-    # from above all is shown: the toes have no mask
+    # the axial view shows everything: the toes have no mask
     shown = plane is Plane.AXL or ndimage.binary_dilation(np.isin(seen, bones), iterations=2)
     alone = ndimage.binary_dilation(np.isin(seen, [BONE_ID[name] for name in ALONE[plane]]))
     thick = np.where(alone, bright, 0).sum(0) * VIEW_MM / ALONE_MM
@@ -155,7 +157,7 @@ def slab(
 
 
 def _hit_first(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(depth, rows, columns) -> (rows, columns), the first label along the depth that is not 0."""
+    """(depth, rows, columns) -> (rows, columns), the first nonzero label along the depth."""
     hit = (labels > 0).argmax(0)
     return np.asarray(np.take_along_axis(labels, hit[None], 0)[0], np.uint8)
 
@@ -169,7 +171,7 @@ def _view_to_foot(plane: Plane, near: float) -> Array:
 def _reach(
     labels: NDArray[np.uint8], foot_to_grid: AnyFloat, bones: list[int], axis: int
 ) -> tuple[float, float]:
-    """First and last depth (foot mm) at which the bones lie."""
+    """First and last depth (foot mm) of the bones, with a margin of 3 mm."""
     to_foot = np.linalg.inv(foot_to_grid)
     at = np.argwhere(np.isin(labels[::2, ::2, ::2], bones))[:, ::-1] * 2.0
     if len(at) == 0:
@@ -179,8 +181,9 @@ def _reach(
 
 
 def point_depth(slab_: Slab, name: str, pixel: Array, size: int = 2) -> float | None:
-    """Depth (foot mm) of a point of the view from the masks of the bones it belongs to; None where
-    one of them is not in view.
+    """Depth (foot mm) of a view's point from the masks of its bones; None if one is not in view.
+
+    pixel: (column, row). size: radius (px) in which a mask's depth is averaged.
     """
     depths = []
     for bone in OWNER[name]:

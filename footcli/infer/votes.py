@@ -1,4 +1,4 @@
-"""The bone network on the slices of a volume: the ensemble of planes and mirror images."""
+"""The bone network on slices of a volume, as an ensemble over planes and mirror images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from footcli.infer.spec import ModelSpec
 from footcli.kinds import BONE_ID, BONES
 
 F32 = NDArray[np.float32]
-BODY_HU = -400.0  # above this a voxel is body, not air
+BODY_HU = -400.0  # a voxel above this is body, not air
 MARGIN_PX = 8  # air kept around the body
 BONE_NAMES = tuple(bone.name for bone in BONES)
 STRIDE = 16  # the network halves its input four times
@@ -30,15 +30,16 @@ STRIDE = 16  # the network halves its input four times
 
 @dataclass(frozen=True, slots=True)
 class Voters:
-    """Whose slices vote, and whether their mirror images vote too, so that a left and a right foot
-    get the same answer.
+    """The planes of the ensemble, and whether it includes mirror images.
+
+    With them a left and a right foot get the same result.
     """
 
     planes: tuple[Plane, ...]
     mirrored: bool = False
 
 
-# up and down, front and back as the files have them, or turned
+# (up-down, front-back): as in the files, or turned
 TURNS = ((False, False), (False, True), (True, False), (True, True))
 VOTERS = {
     "fast": Voters((Plane.AXL,)),
@@ -48,7 +49,7 @@ VOTERS = {
 
 
 def body_box(hu: F32) -> tuple[slice, slice, slice]:
-    """The box around what is not air, with a margin.
+    """The bounding box (z, y, x) of the body with a margin of MARGIN_PX.
 
     Raises InferenceError "no_bone_found" for a volume of air.
     """
@@ -64,9 +65,9 @@ def body_box(hu: F32) -> tuple[slice, slice, slice]:
 
 
 def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int = 1) -> F32:
-    """(bones + 1, z, y, x) mean probabilities over the voters, of the planes that the model knows.
+    """(bones + 1, z, y, x) mean probabilities over the ensemble, in the planes of the model.
 
-    every: only each n-th slice, for a quick look; the rest stay zero.
+    hu: float32 (z, y, x), canonical. every: use each n-th slice only; the other slices stay zero.
     """
     box = body_box(hu)
     inner = hu[box]
@@ -87,9 +88,9 @@ def vote(hu: F32, session: Runner, spec: ModelSpec, voters: Voters, every: int =
 
 
 def _asked_mirrored(hu: F32, plane: Plane, index: int, session: Runner, spec: ModelSpec) -> F32:
-    """The answer for the mirror image of the foot, turned back.
+    """The output for the mirror image of the foot, mirrored back.
 
-    A sagittal slice is its own mirror image; its neighbours change places.
+    A sagittal slice is its own mirror image, with its neighbours swapped.
     """
     if plane is Plane.SAG:
         backwards = tuple(-mm for mm in spec.offsets_mm)
@@ -99,9 +100,9 @@ def _asked_mirrored(hu: F32, plane: Plane, index: int, session: Runner, spec: Mo
 
 
 def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
-    """(bones + 1, rows, columns) of one slice with its neighbours, HU (channels, rows, columns).
+    """Probabilities (bones + 1, rows, columns) of one slice stack, HU (channels, rows, columns).
 
-    Raises InferenceError "model_failed" for an answer of another size than the picture's.
+    Raises InferenceError "model_failed" if the output's shape does not match the image.
     """
     h, w = stack.shape[1:]
     picture = window(np, pad_to(stack, STRIDE), *spec.window)[None]
@@ -115,8 +116,9 @@ def _asked(stack: F32, session: Runner, spec: ModelSpec) -> F32:
 
 
 def by_bone(out: F32, classes: Sequence[str]) -> F32:
-    """(classes + 1, ...) with the background first -> (bones + 1, ...) in the order of names.BONES;
-    bones that are no class are 0.
+    """(classes + 1, ...), background first -> (bones + 1, ...) in the order of kinds.BONES.
+
+    Bones that are not among the classes are 0.
     """
     if tuple(classes) == BONE_NAMES:
         return out
@@ -126,9 +128,9 @@ def by_bone(out: F32, classes: Sequence[str]) -> F32:
 
 
 def find_turn(volume: Volume, session: Runner, spec: ModelSpec) -> tuple[bool, bool]:
-    """Up-down and front-back of a scan without directions.
+    """The (up-down, front-back) turn of a scan without directions.
 
-    The turn in which the network is surest of its bones.
+    It gives the highest sum of confident bone probabilities.
     """
 
     def sureness(turned: tuple[bool, bool]) -> float:

@@ -1,4 +1,4 @@
-"""The tables of nouns: one row for each bone, lesion, angle and finding."""
+"""Tables of bones, lesions, angles and findings, one row each."""
 
 from footcli.kinds.angles import (
     AGREE_DEG,

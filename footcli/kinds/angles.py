@@ -1,4 +1,4 @@
-"""The angles and widths that are measured: one row each."""
+"""Table of the measured angles and widths, one row each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from footcli.kinds.terms import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AngleKind(Term):
-    """A measure of one foot. bones: without which it cannot be taken.
+    """A measure of one foot. bones: those needed to measure it. unit: deg, percent or mm.
 
-    plane: of the slice that shows it. colour: of its lines; one hue an angle in each view, light
-    enough for black film (contrast at least 6:1). shown: its lines are drawn before anybody asks.
+    plane: of the slice that shows it. colour: of its lines; each angle of a view has its own hue,
+    light enough on black (contrast at least 6:1). shown: its lines are drawn by default.
     """
 
     plane: Plane
@@ -26,7 +26,7 @@ class AngleKind(Term):
 
 _HINDFOOT = ("Talus", "Calcaneus")
 _ANKLE = ("Tibia", "Talus")
-# Measured twice: from the landmark network's points, and from the masks.
+# Measured twice: from the landmarks of the network and from the masks.
 ANGLES: tuple[AngleKind, ...] = (
     AngleKind(name="CPA", plane=Plane.SAG, bones=("Calcaneus",), colour="#7fdbff"),
     AngleKind(name="TMA", plane=Plane.SAG, bones=("Talus", "1st Metatarsal"), colour="#ffd166"),
@@ -34,7 +34,7 @@ ANGLES: tuple[AngleKind, ...] = (
     AngleKind(name="HAA", plane=Plane.COR, bones=(*_ANKLE, "Calcaneus"), colour="#8ef58e"),
     AngleKind(name="MTASA", plane=Plane.COR, bones=_ANKLE, colour="#ffb27a"),
 )
-# Measured beside the five, from the masks alone. What is not shown at first lies on lines of MTASA.
+# Measured from the masks alone. Rows with shown=False share lines with MTASA.
 FURTHER: tuple[AngleKind, ...] = (
     AngleKind(name="MTASA_B", plane=Plane.COR, bones=_ANKLE, colour="#d6b3ff", shown=False),
     AngleKind(name="TT", plane=Plane.COR, bones=_ANKLE, shown=False),
@@ -59,11 +59,11 @@ FURTHER: tuple[AngleKind, ...] = (
 )
 MEASURES: tuple[AngleKind, ...] = (*ANGLES, *FURTHER)
 ANGLE: dict[str, AngleKind] = {kind.name: kind for kind in MEASURES}
-AGREE_DEG = 3.0  # landmarks and masks further apart than this do not support each other
+AGREE_DEG = 3.0  # landmarks and masks that differ by more than this disagree
 
 
 def landmark_names(angle: str) -> tuple[str, str, str, str]:
-    """The four point names of an angle, P1..P4."""
+    """The landmark names of an angle's points P1..P4."""
     first, second = f"{angle}_Line1", f"{angle}_Line2"
     return (f"{first}_Pt1", f"{first}_Pt2", f"{second}_Pt1", f"{second}_Pt2")
 

@@ -1,4 +1,4 @@
-"""The ten bones: one row each."""
+"""Table of the ten bones, one row each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from footcli.kinds.terms import Term
 
 
 def _ray(number: int, ordinal: str) -> Term:
-    """A metatarsal; the data set's labels misspell it in several ways."""
+    """A metatarsal. The aliases include the misspellings in the data set's labels."""
     wrong = []
     for ending in ("st", ordinal[1:]):
         wrong += [f"{number}{ending} Metatarsal", f"{number}{ending} Metararsal"]
@@ -16,8 +16,8 @@ def _ray(number: int, ordinal: str) -> Term:
     )
 
 
-# In the model's order, which is that of masks.npz: label 1 is the first.
-# MidFoot is navicular, cuboid and the three cuneiforms together.
+# In the order of the model and of masks.npz: label 1 is the first.
+# MidFoot is the navicular, the cuboid and the three cuneiforms.
 BONES: tuple[Term, ...] = (
     Term(name="Tibia"),
     Term(name="Fibula"),

@@ -1,4 +1,4 @@
-"""The findings: one row each, with what makes it."""
+"""Table of the findings, one row each, with the criteria of each."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from footcli.kinds.terms import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRule(Term):
-    """What makes a finding.
+    """The criteria of a finding.
 
     cutoff: name of its cut-off in the profile, which all_of or any_of these angles must reach;
-    opposite: the cut-off that speaks against it. supports: angles that get a line where they lie
-    beyond the same cut-off; beside: angles that get one outside their range; neither changes the
-    level. lesion: the kind whose boxes lead to it. narrow, tilted: angles that go with the box of a
-    joint. angle: the one that its picture shows. group: the data set's code of its group of
-    diseases. picture, written: what the picture shows and how clinical files name it, where that is
-    not the lesion.
+    opposite: the cut-off that contradicts it. supports: angles that add a line if they lie beyond
+    the same cut-off; beside: angles that add one if they lie outside their range; neither changes
+    the level. lesion: the kind whose boxes indicate it. narrow, tilted: measures that confirm a
+    joint's box, or replace it if both are beyond their range. angle: the one that its picture
+    shows. group: the data set's code of its disease group. picture, written: the lesion that the
+    picture shows and the name in clinical files, if they differ from `lesion`.
     """
 
     cutoff: str = ""
@@ -38,16 +38,16 @@ class FindingRule(Term):
 
     @property
     def shown_lesion(self) -> str | None:
-        """The lesion whose boxes its picture shows."""
+        """The lesion whose boxes its picture shows, None if none."""
         return self.picture or self.lesion
 
     @property
     def clinical_name(self) -> str:
-        """How the data set's clinical files name it; empty for `normal`."""
+        """Its name in the data set's clinical files; empty for `normal`."""
         return self.written or self.lesion or ""
 
 
-# The seven findings are the data set's diseases; the aliases are how clinical files write them.
+# The seven findings are the data set's diseases; the aliases are spellings in clinical files.
 FINDINGS: tuple[FindingRule, ...] = (
     FindingRule(
         name="flat_foot",
@@ -115,7 +115,7 @@ FINDINGS: tuple[FindingRule, ...] = (
         aliases=("coalition",),
         lesion="Tarsal Coalition",
     ),
-    # found where all was looked at and nothing stands out
+    # PRESENT if everything was assessed and nothing is abnormal
     FindingRule(name="normal", group="N", aliases=("healthy", "정상", "N")),
 )
 FINDING: dict[str, FindingRule] = {rule.name: rule for rule in FINDINGS}

@@ -1,4 +1,4 @@
-"""The kinds of lesions: one row each. The recipe for a new one: CONTRIBUTING.md."""
+"""Table of the kinds of lesions, one row each. How to add one: CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from footcli.text.lines import Line
 class LesionKind(Term):
     """A kind of lesion that is labelled and detected as boxes in the slices of one plane.
 
-    needs: the bone without which it cannot be judged, and why_not the reason that is given then.
-    searched: bones whose surroundings are searched, so many mm around them in the slice (beside_mm)
-    and along its normal (before_mm). scored_mm: a lesion's score is the mean of its best slices
-    over so much of its thickness. edge: slices with less than this share of the best one's score do
-    not count to its extent (whole joints end sharply, small lesions fade). least_slices:
+    needs: the bone without which it cannot be assessed; why_not: the reason reported then.
+    searched: bones around which the network searches, with margins in mm within the slice
+    (beside_mm) and along its normal (before_mm). scored_mm: a lesion's score is the mean over its
+    best slices up to this thickness. edge: slices that score less than this fraction of the best
+    one do not belong to its extent (whole joints end sharply, small lesions fade). least_slices:
     consecutive slices that a box must span to count for the finding.
     """
 
@@ -42,7 +42,7 @@ def _not_found(part: str) -> Line:
 
 
 ARCH = "Flatfoot or Cavus"
-"""The lesion that is the shape of the whole foot; angles alone tell which of the two it is."""
+"""The lesion that is the shape of the whole foot; only angles distinguish flat from cavus."""
 LESIONS: tuple[LesionKind, ...] = (
     LesionKind(
         name="Hallux Valgus",

@@ -1,4 +1,4 @@
-"""A thing that has a name in results, a word in two languages, and other spellings."""
+"""Base type of the tables: a name in results, its title in two languages, other spellings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from footcli.text.wording import wording
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A thing with the name that results use, and other spellings of it that are met in data."""
+    """A thing with its name in results, and the other spellings of it found in data."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -18,7 +18,7 @@ class Term:
 
     @property
     def word(self) -> Line:
-        """Its title, to be put into a sentence."""
+        """Its title as a line, for use in a sentence."""
         return Line(f"{self.family}.{self.name}")
 
     @property

@@ -1,6 +1,4 @@
-"""Points -> measurements: five angles from the landmark network's points, the same five and further
-ones from the masks alone.
-"""
+"""Points -> measurements: five angles from landmarks, the same five and further ones from masks."""
 
 from __future__ import annotations
 
@@ -19,20 +17,17 @@ from footcli.measure.bone_points import LEAST_ML, UNUSABLE, BonePoints, Found, b
 from footcli.measure.points import Toe, key_points
 from footcli.text.lines import Line
 
-# of an angle from whole bones; less for fragments, scattered masks, a short shaft, an assumed floor
+# Confidence of an angle from whole bones; fragments, scattered masks, a short shaft and an assumed
+# floor lower it
 MASK_CONFIDENCE = 0.9
-FULL_SHAFT_MM = (
-    28.0  # distance of the tibial axis' two points where the scan shows enough of the shaft
-)
+FULL_SHAFT_MM = 28.0  # distance of the tibial axis' two points if the scan shows enough shaft
 ASSUMED_FLOOR = 0.8
 SHAFT_ANGLES = ("HAA", "MTASA", "MTASA_B")  # their line 1 is the tibial axis
-BEYOND_MM = (
-    10.0  # how far past the calcaneus a floor line reaches that has no second point of its own
-)
+BEYOND_MM = 10.0  # a floor line without a second point of its own ends this far past the calcaneus
 
 
 def measure_masks(frame: FootFrame) -> tuple[Measurement, ...]:
-    """The five angles from the masks of a frame alone, in kinds.ANGLES order."""
+    """The five angles from the frame's masks alone, in kinds.ANGLES order."""
     return measure_both((), mask_points(frame), frame)[len(ANGLES) : 2 * len(ANGLES)]
 
 
@@ -42,9 +37,9 @@ def measure_landmarks(
     *,
     missing: Mapping[str, Line] | None = None,
 ) -> tuple[Measurement, ...]:
-    """The five angles from the network's points, in kinds.ANGLES order.
+    """The five angles from the network's landmarks, in kinds.ANGLES order.
 
-    missing: point name -> why there is none.
+    missing: point name -> why it is missing.
     """
     found: Found = dict(missing or {})
     scores: dict[str, float] = {}
@@ -69,9 +64,9 @@ def measure_landmarks(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskPoints:
-    """What the masks alone say.
+    """Bones and landmarks from the masks alone.
 
-    found: names of key points -> foot frame point (3,), or why it is missing.
+    found: landmark name -> foot frame mm (3,), or why it is missing.
     """
 
     bones: Mapping[str, BonePoints]
@@ -79,8 +74,9 @@ class MaskPoints:
 
     @property
     def unusable(self) -> dict[str, Line]:
-        """Point name -> reason, for points whose bone is cut off, missing or a fragment: nobody can
-        tell where they lie.
+        """Point name -> reason, for points whose bone is cut off, missing or a fragment.
+
+        Their position is unknown, whatever the network predicts.
         """
         return {
             n: why
@@ -90,9 +86,9 @@ class MaskPoints:
 
 
 def mask_points(frame: FootFrame, toe: Toe | None = None) -> MaskPoints:
-    """Key points of the masks of a frame.
+    """Landmarks from the masks of a frame.
 
-    toe: finds the big toe's first phalanx, as for key_points; None: it is not looked for.
+    toe: finds the first phalanx of the big toe (see key_points); None skips it.
     """
     bones = bones_in_frame(frame)
     return MaskPoints(bones, key_points(bones, toe))
@@ -106,8 +102,8 @@ def measure_both(
 ) -> tuple[Measurement, ...]:
     """Five angles from landmarks, then five from masks, then the further ones from masks.
 
-    A point whose bone is cut off is missing, however sure the network is. Two ways that differ by
-    more than AGREE_DEG lose confidence.
+    A point whose bone is cut off is missing, whatever the network's score. Where the two sources
+    differ by more than AGREE_DEG, both lose confidence.
     """
     read = measure_landmarks(landmarks, frame, missing={**masks.unusable, **(missing or {})})
     taken = [
@@ -127,7 +123,7 @@ def _doubted(m: Measurement, apart: float) -> Measurement:
 
 
 def difference(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """Angle -> |landmarks - masks| in degrees, where both have a value."""
+    """Angle -> |landmarks - masks| in degrees, for angles with both values."""
     by = {(m.name, m.source): m.value for m in measurements if m.value is not None}
     return {
         n: abs(by[n, "landmarks"] - by[n, "masks"])
@@ -137,7 +133,7 @@ def difference(measurements: Sequence[Measurement]) -> dict[str, float]:
 
 
 def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: FootFrame) -> float:
-    """Confidence 0..1 of an angle from masks: a rule of thumb, no probability."""
+    """Confidence 0..1 of an angle from masks: a heuristic, not a probability."""
     trust = MASK_CONFIDENCE
     own = [(n, bones[n]) for n in ANGLE[name].bones if n in bones]
     for _, bone in own:
@@ -152,7 +148,7 @@ def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: Foot
 
 
 def _shaft_share(top: Array | Line, low: Array | Line) -> float:
-    """How much of a full shaft the two points of its axis span, 1 at most; 1 without them."""
+    """Share 0..1 of FULL_SHAFT_MM that the axis' two points span; 1 if a point is missing."""
     if isinstance(top, Line) or isinstance(low, Line):
         return 1.0
     return min(1.0, float(np.linalg.norm(top - low)) / FULL_SHAFT_MM)
@@ -180,7 +176,7 @@ def _measure(
     except ValueError:
         return replace(missing, why_missing=Line("points_coincide"))
     vox = apply(np.linalg.inv(frame.to_foot), foot)
-    used = vox[:2] if name == "CPA" else vox  # the floor's points lie anywhere across
+    used = vox[:2] if name == "CPA" else vox  # the floor's points have no fixed x
     return replace(
         missing,
         value=value,
@@ -194,11 +190,10 @@ def _measure(
 def _with_floor(
     points: list[Array | Line], frame: FootFrame, source: Source
 ) -> tuple[list[Array | Line], Line | None]:
-    """CPA's points with the frame's own floor where the floor's points are missing, and which floor
-    it is.
+    """CPA's points and a note on their floor; missing floor points come from the frame's floor.
 
-    The network's floor points lie at heel and heads; those of the masks are put on the frame's
-    floor, whichever that is.
+    The network's floor points lie at the heel and the metatarsal heads; those of the masks are
+    projected to the frame's floor, of either kind.
     """
     back, front = points[:2]
     if not any(isinstance(p, Line) for p in points[2:]):

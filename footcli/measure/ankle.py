@@ -1,4 +1,4 @@
-"""Points about the ankle joint: plafond, joint space, the tibia's shaft."""
+"""Points of the ankle joint: plafond, joint space, tibial shaft."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ from footcli.measure.joint_space import joint_spaces
 from footcli.measure.mean_bone import TIBIA_END_MM, register_bone
 from footcli.text.lines import Line
 
-PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is read
-SHAFT_LOW_SHARE, SHAFT_LOW_MM = (
-    0.4,
-    10.0,
-)  # height of the lower level, as a share of the upper one's, at least: above the malleolus' root
+PLAFOND_MM = 5.0  # radius about the dome's middle in which the plafond's height is measured
+# Height of the lower level as a share of the upper one's, and at least: above the malleolus' root
+SHAFT_LOW_SHARE, SHAFT_LOW_MM = 0.4, 10.0
 LEAST_SHAFT_MM = 22.0  # a shorter piece of shaft has no axis
-LEAST_SURFACE = 100  # points of the tibia's lower end from which its plafond can be told
-# half thickness of the section in which a shaft's middle is taken; points count less towards its
-# faces
+LEAST_SURFACE = 100  # surface points of the tibia's lower end needed to find its plafond
+# Half thickness of the section for a shaft's middle; weights fall to 0 at its faces
 LEVEL_MM = 3.0
-GAP_MM = 3.0  # from the talar dome up to the plafond, roughly
+GAP_MM = 3.0  # approximate distance from the talar dome up to the plafond
 
 
 def plafond_edges(tibia: BonePoints, dome: Found) -> Found:
-    """Medial and lateral edge of the tibial plafond."""
+    """Medial and lateral edge of the tibial plafond, foot mm (3,) each, or the reason."""
     medial, lateral = dome["medial"], dome["lateral"]
     if isinstance(medial, Line) or isinstance(lateral, Line):
         return dict.fromkeys(("medial", "lateral"), first_reason(medial, lateral))
@@ -42,7 +39,10 @@ def plafond_edges(tibia: BonePoints, dome: Found) -> Found:
 
 
 def joint_space_ends(tibia: BonePoints, talus: BonePoints | None, dome: Found) -> Found:
-    """Ends of the joint space on tibia and talus (2, 3), at its three places."""
+    """Name in PLACES -> ends of the joint space on tibia and talus, foot mm (2, 3), or the reason.
+
+    tibia, talus: their surfaces. dome: its medial and lateral edge.
+    """
     medial, lateral = dome["medial"], dome["lateral"]
     if isinstance(medial, Line) or isinstance(lateral, Line) or talus is None:
         return dict.fromkeys(PLACES, first_reason(medial, lateral))
@@ -51,7 +51,7 @@ def joint_space_ends(tibia: BonePoints, talus: BonePoints | None, dome: Found) -
 
 
 def shaft_points(tibia: BonePoints, dome: Found) -> Found:
-    """Middles of the tibia's section at two heights above the plafond."""
+    """Centres of the tibia's section at two heights above the plafond, foot mm, or the reason."""
     keys = ("upper", "lower")
     medial, lateral = dome["medial"], dome["lateral"]
     if isinstance(medial, Line) or isinstance(lateral, Line):

@@ -1,4 +1,4 @@
-"""Bones as points in the foot frame, and why one of them cannot give a point."""
+"""Bones as point sets in the foot frame, and the reasons why a bone cannot give a landmark."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from footcli.geometry import Array, apply
 from footcli.kinds import BONE
 from footcli.text.lines import Line
 
-# The bones that the angles need: less than this (mL) is a fragment. About a third of a small
-# adult's.
+# The bones that the angles need, and the volume (mL) below which one is a fragment: about a third
+# of a small adult's
 LEAST_ML = {
     "Talus": 10.0,
     "Calcaneus": 18.0,
@@ -23,7 +23,7 @@ LEAST_ML = {
     "2nd Metatarsal": 2.0,
     "5th Metatarsal": 1.5,
 }
-# Bone -> the part of `text/words.toml` that one of its ends is: `part.talus_front`.
+# Bone -> its prefix in the codes of its ends in `text/words.toml`, such as `part.talus_front`
 PART = {
     "Talus": "talus",
     "Calcaneus": "calcaneus",
@@ -33,21 +33,20 @@ PART = {
     "5th Metatarsal": "ray5",
 }
 UNUSABLE = ("part_outside", "bone_in_part", "bone_absent")
-"""Codes of reasons after which nobody can tell where a point lies."""
+"""Codes of reasons that leave a point's position unknown."""
 RAYS_NEEDED = ("1st Metatarsal", "2nd Metatarsal", "5th Metatarsal")
-# a metatarsal shorter than this part of the calcaneus is a fragment; in the mean foot it is 0.8 and
-# more
+# A metatarsal shorter than this share of the calcaneus is a fragment; the mean foot has 0.8 or more
 RAY_SHARE = 0.55
 Found = dict[str, Array | Line]  # point name -> foot frame (3,), or why it is missing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BonePoints:
-    """A bone in the foot frame (mm): points all through it (N, 3) and on its surface (M, 3), where
-    it is cut off.
+    """A bone in the foot frame.
 
-    volume_ml: of its largest piece. share: that piece's part of all voxels with the bone's label.
-    edge_mm: of a voxel.
+    solid: (N, 3) mm, points throughout the bone. surface: (M, 3) mm. cut: ends outside the scan.
+    volume_ml: of its largest piece. share: that piece's share of the voxels with the bone's label.
+    edge_mm: voxel edge.
     """
 
     solid: Array
@@ -59,7 +58,7 @@ class BonePoints:
 
 
 def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
-    """The bones that the angles need, by name; absent ones are left out."""
+    """The bones that the angles need, by name, without absent ones."""
     found = {}
     for name, bone in frame.bones.items():
         if name in LEAST_ML:
@@ -76,7 +75,7 @@ def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What some points need: a bone, and the ends of it that must be in view; their names."""
+    """What some points need: a bone and its ends that must be in view. points: their names."""
 
     bone: str
     ends: tuple[str, ...]
@@ -86,9 +85,7 @@ class Need:
 def points_of(
     bones: Mapping[str, BonePoints], need: Need, make: Callable[[BonePoints], Found]
 ) -> Found:
-    """Points of a bone, or the same reason for all: it is not there, or an end that they need is
-    cut off.
-    """
+    """Points of a bone, or one reason for all: it is absent, a fragment, or a needed end is cut."""
     bone = bones.get(need.bone)
     if bone is None:
         return dict.fromkeys(need.points, Line("bone_absent", bone=BONE[need.bone].word))
@@ -97,7 +94,7 @@ def points_of(
 
 
 def _why_unusable(bones: Mapping[str, BonePoints], need: Need) -> Line | None:
-    """Why a bone that is there cannot give these points; None if it can."""
+    """Why a bone that is present cannot give these points; None if it can."""
     name, bone = need.bone, bones[need.bone]
     for end in need.ends:
         if end in bone.cut:
@@ -118,14 +115,12 @@ def _length(bone: BonePoints) -> float:
 
 
 def length_shares(bone: BonePoints) -> Array:
-    """(M,) place of each surface point along the bone's long axis, 0 at its back end, 1 at its
-    front end.
-    """
+    """(M,) position of surface points along the long axis: 0 at the back end, 1 at the front."""
     axis = long_axis(bone.solid)
     along = bone.surface @ (axis * np.sign(axis[1] or 1.0))
     return np.asarray((along - along.min()) / np.ptp(along))
 
 
 def first_reason(*points: Array | Line) -> Line:
-    """The first of some points' reasons; at least one of them has none but a reason."""
+    """The first reason among some points; at least one of them must be a reason."""
     return next(point for point in points if isinstance(point, Line))

@@ -1,6 +1,4 @@
-"""The axis of the big toe's first phalanx, which no mask shows: found in the scan beyond the head
-of the 1st metatarsal.
-"""
+"""The axis of the big toe's first phalanx: it has no mask and is found in the HU of the scan."""
 
 from __future__ import annotations
 
@@ -15,29 +13,24 @@ from footcli.measure.mean_bone import register_bone
 from footcli.text.lines import Line
 
 BONE = "phalanx_prox1"  # its name in the mean foot's table
-WIDE_MM, BEHIND_MM, AHEAD_MM, HIGH_MM = (
-    36,
-    10,
-    55,
-    22,
-)  # the box about the metatarsal's head that is searched, at 1 mm
-BODY_HU = -250.0  # what is less dense is no part of the foot
-# Between soft tissue (0) and the 1st metatarsal's inside (1), bone begins here. Mean error of HVA
-# on ten of TUNE_SEEDS with true masks: 2.2 deg at 0.25, 1.7 at 0.35, 1.7 at 0.4; at 0.5 one phalanx
-# is lost.
+# Search box about the head of the 1st metatarsal, sampled at 1 mm
+WIDE_MM, BEHIND_MM, AHEAD_MM, HIGH_MM = 36, 10, 55, 22
+BODY_HU = -250.0  # lower values are not part of the foot
+# Density threshold of bone, from soft tissue (0) to the inside of the 1st metatarsal (1). Mean
+# error of HVA on ten of TUNE_SEEDS with true masks: 2.2 deg at 0.25, 1.7 at 0.35, 1.7 at 0.4; at
+# 0.5 one phalanx is missed.
 DENSE = 0.35
-YAW_DEG, PITCH_DEG = (
-    range(-15, 66, 3),
-    range(-30, 31, 5),
-)  # directions tried: from medial to lateral, from down to up
-# A direction counts the less the further it is turned: otherwise the second toe is taken for the
-# first. On LESION_TUNE_SEEDS 5201-5256 with the network's masks (51 toes found, then 52) the mean
-# error of HVA falls from 7.7 (sd 17.4) to 0.8 (sd 3.0) deg; the worst is 10, of a toe turned by 42.
+# Directions tried: from medial to lateral, from down to up
+YAW_DEG, PITCH_DEG = range(-15, 66, 3), range(-30, 31, 5)
+# A direction's weight falls with its yaw, or the second toe is taken for the first. On
+# LESION_TUNE_SEEDS 5201-5256 with the network's masks (51 toes found without this, 52 with it) the
+# mean error of HVA falls from 7.7 (sd 17.4) to 0.8 (sd 3.0) deg; the worst is 10, of a toe turned
+# by 42.
 STRAIGHT_DEG = 60.0
-RAY_MM, RAY_FROM_MM, RAY_TO_MM = 6.0, 9.0, 32.0  # the bone along a direction counts in this tube
-TUBE_MM, FROM_MM, TO_MM = 12.0, 3.0, 42.0  # the phalanx lies in this one
-LEAST_ML, SHORTEST_MM = 2.5, 18.0  # in the mean foot 30 mm between the middles of base and head
-RIM_MM = 2  # a piece this near to the end of the data is cut off there
+RAY_MM, RAY_FROM_MM, RAY_TO_MM = 6.0, 9.0, 32.0  # tube in which a direction's bone is counted
+TUBE_MM, FROM_MM, TO_MM = 12.0, 3.0, 42.0  # tube that holds the phalanx
+LEAST_ML, SHORTEST_MM = 2.5, 18.0  # the mean foot has 30 mm between the centres of base and head
+RIM_MM = 2  # a piece this near to the end of the data is cut off
 PHALANX = Line("part.phalanx1")
 OUTSIDE = Line("part_outside", part=PHALANX)
 NOT_FOUND = Line("part_not_found", part=PHALANX)
@@ -46,10 +39,10 @@ NOT_FOUND = Line("part_not_found", part=PHALANX)
 def phalanx(
     hu: NDArray[np.int16], labels: NDArray[np.uint8], frame: FootFrame, base: Array, head: Array
 ) -> tuple[Array, Array] | Line:
-    """Base and head of the phalanx, foot mm (3,), or why there is none.
+    """Base and head of the phalanx, foot mm (3,) each, or why they are missing.
 
-    hu: int16, labels: uint8, both (z, y, x) on the grid of `frame`; base, head: of the 1st
-    metatarsal, foot mm.
+    hu: int16, labels: uint8, both (z, y, x) on the grid of `frame`. base, head: of the 1st
+    metatarsal, foot mm (3,).
     """
     axes = (
         np.arange(-WIDE_MM, WIDE_MM + 1),
@@ -86,23 +79,24 @@ def phalanx(
     solid = pieces == sizes.argmax() + 1
     if (ndimage.binary_dilation(solid, iterations=RIM_MM) & ~there).any():
         return OUTSIDE
-    turn = _turn(direction, np.array([0.0, 1.0, 0.0]))  # as it lies in the mean foot, roughly
+    turn = _turn(direction, np.array([0.0, 1.0, 0.0]))  # approximate direction in the mean foot
     registered = register_bone(BONE, at[solid & ~ndimage.binary_erosion(solid)] @ turn.T)
     ends = (
         registered.point("base_centre") @ turn + head,
         registered.point("head_centre") @ turn + head,
     )
-    if np.linalg.norm(ends[1] - ends[0]) < SHORTEST_MM:  # what is left of it, or another toe
+    if np.linalg.norm(ends[1] - ends[0]) < SHORTEST_MM:  # a remnant, or another toe
         ahead = (at @ unit(head - base) > RAY_FROM_MM) & (np.linalg.norm(at, axis=-1) < RAY_TO_MM)
         return NOT_FOUND if there[ahead].all() else OUTSIDE
     return ends
 
 
 def _direction(bone: Array, along: Array) -> Array | None:
-    """The direction from the metatarsal's head in which most bone (N, 3) lies, of those that a toe
-    can take, straight ones first.
+    """The direction (3,) from the metatarsal's head with most bone; None without bone.
 
-    Marrow counts like cortex: a lesser toe that lies close is as bright and narrower.
+    bone: (N, 3) mm from the head; along: the metatarsal's axis. Only directions that a toe can take
+    count, straight ones more. Marrow counts like cortex: a lesser toe beside it is as bright, but
+    narrower.
     """
     forward = unit(np.array([along[0], along[1], 0.0]))
     best, found = 0.0, None
@@ -121,7 +115,7 @@ def _direction(bone: Array, along: Array) -> Array | None:
 
 
 def _tube(points: Array, direction: Array) -> tuple[Array, Array]:
-    """How far along a direction points (..., 3) lie, and how far off it."""
+    """(...) distance of points (..., 3) along a unit direction, and off its line; same unit."""
     along = points @ direction
     return along, np.sqrt(np.maximum((points**2).sum(-1) - along**2, 0.0))
 

@@ -1,4 +1,4 @@
-"""Width of the ankle joint between two masks, square to the talar dome."""
+"""Width of the ankle joint space between two masks, perpendicular to the talar dome."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import numpy as np
 from footcli.angles import PLACES, square_to
 from footcli.geometry import Array
 
-COLUMN_MM = 2.5  # radius about each place in which the surfaces' heights are read
-LEAST_MM = 0.6  # edge of the columns in which they are compared, where voxels are finer
+COLUMN_MM = 2.5  # radius about each location in which the surfaces' heights are measured
+LEAST_MM = 0.6  # least edge of the columns in which they are compared
 
 
 def joint_spaces(
     roof: Array, dome: Array, edge_mm: float, medial: Array, lateral: Array
 ) -> dict[str, Array | None]:
-    """For each of PLACES the ends (2, 3) of the space, on tibia and talus; one point twice where
-    they touch, None where a bone is missing.
+    """Name in PLACES -> ends (2, 3) of the joint space on tibia and talus, foot mm.
 
-    roof, dome: (N, 3) outermost voxels of tibia and talus; edge_mm: of a voxel, half of which lies
-    beyond its middle; medial, lateral: the dome's edges. All in the foot frame, mm.
+    The ends coincide where the bones touch; None where a bone is missing. roof, dome: (N, 3) mm,
+    outermost voxels of tibia and talus. edge_mm: voxel edge; half of it lies beyond the centre.
+    medial, lateral: (3,) mm, the dome's edges. All in the foot frame.
     """
     up = square_to(medial, lateral)
     found: dict[str, Array | None] = {}
@@ -33,9 +33,8 @@ def joint_spaces(
             found[name] = None
             continue
         gaps = np.sort(pairs[:, 0] - pairs[:, 1])
-        usual = gaps[
-            len(gaps) // 4 : len(gaps) - len(gaps) // 4
-        ]  # a median would go by whole voxels
+        # interquartile mean: a median would be quantised to whole voxels
+        usual = gaps[len(gaps) // 4 : len(gaps) - len(gaps) // 4]
         middle, width = float(pairs.mean()), max(0.0, float(usual.mean()) - edge_mm)
         found[name] = at + np.outer((middle + width / 2, middle - width / 2), up)
     return found
@@ -44,8 +43,9 @@ def joint_spaces(
 def _columns(
     surface: Array, at: Array, up: Array, edge_mm: float, floor: float
 ) -> dict[tuple[int, int], float]:
-    """Column near a line through `at` -> the height (mm) of its lowest point above `floor`; of its
-    highest where floor is infinite.
+    """Column near the line through `at` along `up` -> height (mm) of its lowest point over floor.
+
+    With an infinite floor: of its highest point.
     """
     away = surface - at
     height = away @ up

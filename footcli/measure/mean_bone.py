@@ -1,8 +1,7 @@
-"""The mean foot's bone registered to a mask: it brings along the points that no extreme of the
-mask gives, the centre of a body or of a head.
+"""Registers a bone of the mean foot to a mask, for landmarks that are not extremes of the mask.
 
-Iterated closest points (Besl and McKay, IEEE TPAMI 1992), both ways, rigid, then similar, then
-affine; last a shift about each point.
+Such as the centre of a body or head. Symmetric iterative closest points (Besl and McKay, IEEE TPAMI
+1992): rigid, then similarity, then affine; last a local shift of each landmark.
 """
 
 from __future__ import annotations
@@ -16,24 +15,21 @@ from scipy.spatial import cKDTree
 from footcli.anatomy.template import reference_foot, surface_points
 from footcli.geometry import Array
 
-EVEN_MM = 2.0  # edge of the cubes of which the surface's points are taken together
-STEPS = (8, 12, 30)  # rigid, similar, affine
-TRIM = 0.95  # pairs farther apart than this share of all do not count: a spur, a hole in the mask
-NEAR_MM, SHIFT_STEPS = (
-    8.0,
-    10,
-)  # sd of the weights of the surface about a point, and steps of its own shift
-# Of the tibia only this much above its plafond is registered: how far up a scan reaches differs
+EVEN_MM = 2.0  # edge of the cubes in which surface points are averaged
+STEPS = (8, 12, 30)  # rigid, similarity, affine
+TRIM = 0.95  # share of the closest pairs used in a fit; the others may be a spur or a hole
+NEAR_MM, SHIFT_STEPS = 8.0, 10  # sd of the surface weights about a landmark; steps of its shift
+# Only this much of the tibia above its plafond is registered: scans end at different heights
 TIBIA_END_MM = 20.0
-FAR_MM = 3.0  # pairs nearer than this always count towards a shift
+FAR_MM = 3.0  # pairs closer than this always count in a shift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Registered:
-    """A mean bone on a mask, all in foot mm.
+    """A mean bone registered to a mask, all in foot mm.
 
-    template: (N, 3) its surface where the fit put it; points: its landmarks by name; mask: the
-    mask's surface, searchable.
+    template: (N, 3), its registered surface. points: its registered landmarks by name, (3,) each.
+    mask: search tree of the mask's surface.
     """
 
     template: Array
@@ -41,7 +37,7 @@ class Registered:
     mask: cKDTree
 
     def point(self, name: str) -> Array:
-        """A landmark of the table (3,), moved by what the surface about it still lacks."""
+        """A landmark (3,), foot mm, shifted by the residual of the surface about it."""
         at = self.points[name]
         weight = np.exp(-((self.template - at) ** 2).sum(1) / (2 * NEAR_MM**2))
         near = weight > 0.05
@@ -55,8 +51,9 @@ class Registered:
 
 
 def register_bone(name: str, surface: Array) -> Registered:
-    """Register the bone `name` of the mean foot to a mask's surface (M, 3), foot frame mm, in which
-    it stands roughly as in the mean foot.
+    """Register the bone `name` of the mean foot to a mask's surface.
+
+    surface: (M, 3), foot frame mm, oriented approximately as in the mean foot.
     """
     template, mask = _template(name), _even(surface)
     tree = cKDTree(mask)
@@ -72,7 +69,7 @@ def register_bone(name: str, surface: Array) -> Registered:
             )
             weight *= apart <= np.quantile(apart, TRIM)
             wanted = np.concatenate([mask[there], mask])
-            if solve is _rigid:  # keeps the size that it began with
+            if solve is _rigid:  # keeps the initial scale
                 turn, step = solve(np.concatenate([here, here[mine]]), wanted, weight)
                 matrix, shift = turn @ matrix, turn @ shift + step
             else:
@@ -86,7 +83,7 @@ def register_bone(name: str, surface: Array) -> Registered:
 
 
 def _even(points: Array) -> Array:
-    """(N, 3) -> (M, 3) the mean of the points in each cube, in whatever order they came."""
+    """(N, 3) -> (M, 3), the mean of the points in each cube, independent of their order."""
     cube = np.floor((points - points.mean(0)) / EVEN_MM).astype(int)
     _, owner, count = np.unique(cube, axis=0, return_inverse=True, return_counts=True)
     return (
@@ -105,9 +102,7 @@ def _template(name: str) -> Array:
 
 
 def _turned(source: Array, target: Array, weight: Array) -> tuple[Array, Array, Array, float]:
-    """Rotation (3, 3) of the weighted least squares, both means, and the scale (Umeyama, IEEE TPAMI
-    1991).
-    """
+    """Weighted least-squares rotation (3, 3), both means, scale (Umeyama, IEEE TPAMI 1991)."""
     share = weight / weight.sum()
     a, b = share @ source, share @ target
     u, s, vt = np.linalg.svd(((source - a) * share[:, None]).T @ (target - b))

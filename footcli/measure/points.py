@@ -1,5 +1,6 @@
-"""Key points from bone masks: axes, extreme points and those of the mean bone, after the
-definitions in footcli/measure/ANGLES.md.
+"""Landmarks from bone masks: axes, extreme points and points of the registered mean bone.
+
+Definitions: footcli/measure/ANGLES.md.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ _MEAN = {
     "Calcaneus": "calcaneus",
 }  # bone -> its name in the mean foot's table
 _OFF_FLOOR = np.array([1.0, 1.0, 0.0])
-# Part of the foot -> the bone that it is read from, the ends of it that must be in view, and the
-# names of its points
+# Part of the foot -> its bone, the ends of it that must be in view, and the names of its points
 _PARTS = {
     "talus": Need("Talus", ("front", "back"), ("body", "head", "centre")),
     "dome": Need("Talus", ("top", "front", "back"), ("medial", "lateral")),
@@ -51,10 +51,9 @@ Toe = Callable[[Array, Array], "tuple[Array, Array] | Line"]
 
 
 def key_points(bones: Mapping[str, BonePoints], toe: Toe | None = None) -> Found:
-    """LANDMARKS names, and those of the further angles, -> foot frame point, or the reason why
-    there is none.
+    """Landmark name, also of the further angles -> foot frame mm (3,), or why it is missing.
 
-    toe: from base and head of the 1st metatarsal to those of the big toe's first phalanx, which has
+    toe: maps base and head of the 1st metatarsal to those of the big toe's first phalanx, which has
     no mask.
     """
     parts = _parts(bones)
@@ -114,7 +113,7 @@ def _lines(parts: Mapping[str, Found]) -> dict[str, tuple[Array | Line, ...]]:
 
 
 def _joint_spaces(space: Found) -> dict[str, tuple[Array | Line, ...]]:
-    """Joint space -> its two ends as both of its lines, or four times the reason."""
+    """Joint space -> its two ends twice, as both lines, or the reason four times."""
     lines: dict[str, tuple[Array | Line, ...]] = {}
     for name, ends in space.items():
         lines[name] = (ends,) * 4 if isinstance(ends, Line) else (*ends, *ends)
@@ -179,8 +178,9 @@ def _hallux(ray: Found, toe: Toe | None) -> tuple[Array | Line, Array | Line]:
 def _offset(
     heel: Array | Line, first: Array | Line, last: Array | Line, dome: Found
 ) -> tuple[Array | Line, ...]:
-    """From the heel to the middle of the metatarsal heads, on the floor; the dome's middle above,
-    and the point of that line beside it.
+    """FAO's points on the floor: heel, middle of the metatarsal heads, dome centre, projection.
+
+    The last is the dome centre projected to the line from the heel to the heads.
     """
     medial, lateral = dome["medial"], dome["lateral"]
     back, front = _floor(heel, first, last)
@@ -198,9 +198,7 @@ def _offset(
 def _floor(
     heel: Array | Line, first: Array | Line, last: Array | Line
 ) -> tuple[Array | Line, Array | Line]:
-    """Two points of the floor: under the heel contact, and under the middle between 1st and 5th
-    metatarsal heads.
-    """
+    """Two floor points: below the heel contact, and below the middle of 1st and 5th head."""
     start = heel if isinstance(heel, Line) else heel * _OFF_FLOOR
     if isinstance(first, Line) or isinstance(last, Line):
         return start, first if isinstance(first, Line) else last

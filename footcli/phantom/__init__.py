@@ -1,3 +1,1 @@
-"""Synthetic subjects: a parametric foot with disease as geometry, scanned and written as case
-folders with ground truth.
-"""
+"""Synthetic subjects: a parametric foot with disease as geometry -> case folders with truth."""

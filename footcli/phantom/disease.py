@@ -1,4 +1,4 @@
-"""Draw a random subject: who it is, how it stands, which disease it has."""
+"""Draws a random subject: its bones, its stance, its disease."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from footcli.phantom.truth import further, landmarks
 DISEASES = ("normal", *MAKERS)
 _SHARES = [disease.share for disease in MAKERS.values()]
 MIX = (round(1 - sum(_SHARES), 6), *_SHARES)
-"""The share of the subjects that get each of DISEASES."""
-ARCH = (0.7, 1.6)  # how much flatter, or higher, than a healthy foot's the arch is in disease
-# Angle -> the part of the stance that turns it, and mean, sd, least and largest value (deg) of a
-# foot that is healthy in that angle: within the cut-offs of the general profile. The bones' own
-# variety alone leaves a third of the healthy feet flat by these.
+"""The share of subjects with each of DISEASES."""
+ARCH = (0.7, 1.6)  # range of |flat| (see _stance) in a flat or cavus foot
+# Angle -> the field of Stance that changes it, and mean, sd, least and largest value (deg) of a
+# foot that is healthy in that angle, within the cut-offs of the general profile. By these, the
+# variation of the bones alone makes a third of the healthy feet flat.
 HEALTHY = {
     "CPA": ("pitch", 23.5, 2.5, 19.0, 29.0),
     "TMA": ("talus_down", 0.0, 1.5, -3.0, 3.0),
@@ -52,18 +52,17 @@ def draw_subject(
 
     `disease` is one of DISEASES; None draws one. Raises ValueError if unknown.
 
-    spread: how much more feet vary beyond what a disease brings: 0 not, 1 for training (flat to
-    cavus, varus to valgus, size). subtle: of the lesser half of a disease's severities, or of the
-    greater; None either. with_mimics: with what healthy feet have that looks like a lesion.
-    by_definition: angles that the disease does not change are those of a healthy foot, and the
-    ankle joint tilts as the disease has it.
+    spread: extra variation besides the disease's: 0 none, 1 for training (flat to cavus, varus to
+    valgus, size). subtle: severity in the lower (True) or upper (False) half; None in either.
+    with_mimics: add normal variants that resemble lesions. by_definition: angles that the disease
+    does not change are healthy, and the ankle joint has the disease's tilt.
     """
     rng = np.random.default_rng([seed, 71])
     drawn = str(rng.choice(DISEASES, p=MIX))
     disease = disease or drawn
     if disease not in DISEASES:
         raise ValueError(f"disease must be one of {', '.join(DISEASES)}, got {disease}")
-    # of its own: spread changes nothing else about the subject
+    # a generator of its own, so that spread changes nothing else about the subject
     more = np.random.default_rng([seed, 72])
     foot = _bones(rng, more, spread)
     ill = np.random.default_rng([seed, 73])
@@ -98,7 +97,7 @@ def draw_subject(
 
 
 def _bones(rng: np.random.Generator, more: np.random.Generator, spread: float) -> dict[str, Bone]:
-    """The bones of a foot, each varied by itself and all in size."""
+    """The bones of a foot, each varied independently, with a common size."""
     size = rng.normal(1.0, 0.07) * rng.normal(1, 0.02, 3)
     size *= 1 + spread * more.uniform(-0.06, 0.06)
     foot = {name: vary(bone, size, rng) for name, bone in reference_foot().items()}
@@ -115,14 +114,16 @@ def _severity(ill: np.random.Generator, subtle: bool | None) -> float:
 
 
 def _stance(disease: str, rng: np.random.Generator, subtle: bool | None) -> Stance:
-    """flat in -1 (cavus) .. 1 (flat) couples pitch, talus, heel and forefoot; each also varies by
-    itself.
+    """The stance of a disease.
+
+    flat, about -1 (cavus) to 1 (flat), couples pitch, talus, heel and forefoot; each also varies
+    independently.
     """
     low, high = ARCH
     if subtle is not None:
         middle = (low + high) / 2
         low, high = (low, middle) if subtle else (middle, high)
-    # all three are drawn, whichever counts: so one subject's other draws stay the same
+    # all three are always drawn, so that a subject's other draws stay the same
     flat, cavus, other = rng.uniform(low, high), -rng.uniform(low, high), rng.normal(0, 0.3)
     flat = {"flat_foot": flat, "cavus_foot": cavus}.get(disease, other)
     tilt = rng.normal(0, 0.6)
@@ -145,8 +146,9 @@ def _stance(disease: str, rng: np.random.Generator, subtle: bool | None) -> Stan
 
 
 def _widened(stance: Stance, by: float, rng: np.random.Generator) -> Stance:
-    """A stance further from the mean: a flatter or higher arch with all that goes with it, the heel
-    in varus or valgus by itself.
+    """A stance with more variation: of the arch with its couplings, of heel, forefoot and leg.
+
+    by: scale of the variation, 0..1.
     """
     flat = by * rng.normal(0, 0.5)
     return replace(
@@ -167,15 +169,16 @@ def _healthy(
     jitter: np.random.Generator,
     rng: np.random.Generator,
 ) -> Stance:
-    """The stance in which the angles of HEALTHY, but those that the disease changes, and the tilt
-    of the ankle joint are as drawn.
+    """The stance whose angles of HEALTHY and ankle tilt are as drawn.
+
+    Angles that the disease changes (ILL_IN) are left as they are.
     """
     wanted = {
         name: float(np.clip(rng.normal(*own[1:3]), *own[3:])) for name, own in HEALTHY.items()
     }
     fields = {name: own[0] for name, own in HEALTHY.items() if name not in ILL_IN.get(disease, ())}
     wanted["TT"], fields["TT"] = stance.tilt, "tilt"
-    for _ in range(3):  # angles turn nearly with their part of the stance
+    for _ in range(3):  # an angle changes almost as much as its field of the stance
         posed = dict(foot)
         stand(posed, stance, deepcopy(jitter))
         points = landmarks(posed)
@@ -191,7 +194,7 @@ def _healthy(
 
 
 def _bone_islands(foot: dict[str, Bone], rng: np.random.Generator) -> list[Spot]:
-    """What healthy bones have too: an islet of dense bone, a vessel's canal."""
+    """Normal variants of healthy bones: islands of dense bone, vascular canals."""
     names = ("tibia", "talus", "calcaneus", "metatarsal1", "cuboid", "navicular")
     spots = []
     for name in rng.choice(names, size=int(rng.integers(0, 4)), replace=False):

@@ -1,4 +1,4 @@
-"""A voxel grid about a foot, and the part of it that holds some points."""
+"""A voxel grid around a foot, and its subgrids and local coordinates."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ F32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A voxel grid in LPS: shape (z, y, x); point = origin + (x, y, z) * spacing, after turning the
-    foot by `turn`.
+    """A voxel grid in LPS, shape (z, y, x): LPS mm = origin + (x, y, z) * spacing_mm.
 
     to_foot: (4, 4) LPS mm -> foot frame of the (left) subject, mirrored for a right foot.
     """
@@ -40,8 +39,9 @@ class Grid:
 
 
 def make_grid(subject: Subject, spacing_mm: float, low: Array, high: Array, turn: Array) -> Grid:
-    """A grid that covers the foot-frame box low..high (mm) of the foot after turning it by (3, 3)
-    `turn` in LPS.
+    """A grid that covers the foot-frame box low..high (mm) of the foot, rotated by `turn` in LPS.
+
+    turn: (3, 3).
     """
     mirror = np.diag([-1.0, -1.0, 1.0]) if subject.side == "L" else np.diag([1.0, -1.0, 1.0])
     to_lps = turn @ mirror
@@ -55,10 +55,7 @@ def make_grid(subject: Subject, spacing_mm: float, low: Array, high: Array, turn
 
 
 def box_around(grid: Grid, corners: Array) -> tuple[slice, slice, slice] | None:
-    """Slices (z, y, x) of the part of the grid that holds the foot-frame points.
-
-    None if outside.
-    """
+    """Slices (z, y, x) of the subgrid that holds foot-frame points (N, 3), mm; None if outside."""
     v = grid.voxels(corners)
     low = np.maximum(np.floor(v.min(0)).astype(int), 0)
     high = np.minimum(np.ceil(v.max(0)).astype(int) + 1, grid.shape[::-1])
@@ -69,7 +66,7 @@ def box_around(grid: Grid, corners: Array) -> tuple[slice, slice, slice] | None:
 
 
 def local_points(grid: Grid, box: tuple[slice, slice, slice], to_local: Array) -> F32:
-    """(3, z, y, x) local coordinates of the box's voxels; to_local: (4, 4) LPS mm -> local."""
+    """(3, z, y, x) local (x, y, z) of the box's voxels; to_local: (4, 4) LPS mm -> local."""
     m = (to_local @ grid.affine).astype(np.float32)
     z, y, x = (np.arange(s.start, s.stop, s.step, dtype=np.float32) for s in box)
     out = np.empty((3, len(z), len(y), len(x)), np.float32)
@@ -80,7 +77,7 @@ def local_points(grid: Grid, box: tuple[slice, slice, slice], to_local: Array) -
 
 
 def local_transform(grid: Grid, pos: Array, axes: Array, scale: Array) -> Array:
-    """(4, 4) LPS mm -> axes (3, 3) of something at `pos` (foot mm), each divided by its scale."""
+    """(4, 4) LPS mm -> local frame at `pos` (foot mm) with axes (3, 3), each divided by scale."""
     inner = np.eye(4)
     inner[:3, :3] = axes / scale[:, None]
     inner[:3, 3] = -inner[:3, :3] @ pos

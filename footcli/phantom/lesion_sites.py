@@ -1,4 +1,4 @@
-"""Where a lesion lies, or would lie, in any foot."""
+"""The sites of lesions in a foot, with or without disease."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from footcli.phantom.subject import Region
 
 Foot = dict[str, Bone]
 ARCH_BONES = ("Talus", "1st Metatarsal")
-# beyond talus and ray, so that a slice 20 degrees askew of the foot still shows the arch from end
-# to end
+# Margin beside talus and ray, so that a slice oblique by 20 degrees still shows the whole arch
 ARCH_BESIDE_MM = 60.0
 
 
 def sites(foot: Mapping[str, Bone]) -> dict[str, tuple[Array, ...]]:
-    """Label -> where such a lesion would lie, in any foot, (3,) each."""
+    """Lesion label -> its possible sites in a foot, foot mm (3,) each."""
     talus = foot["talus"]
     edges = talus.point("dome_medial_edge"), talus.point("dome_lateral_edge")
     return {
@@ -33,14 +32,14 @@ def sites(foot: Mapping[str, Bone]) -> dict[str, tuple[Array, ...]]:
 
 
 def toe_joint(foot: Mapping[str, Bone]) -> Array:
-    """The middle of the joint of the great toe (3,), foot mm."""
+    """The centre of the first metatarsophalangeal joint (3,), foot mm."""
     return np.asarray(
         (foot["metatarsal1"].point("head_centre") + foot["phalanx_prox1"].point("base_centre")) / 2
     )
 
 
 def bridges(foot: Mapping[str, Bone]) -> dict[str, tuple[Array, Array]]:
-    """Where coalitions lie: the calcaneus' and the other bone's point that they join."""
+    """Site of a coalition -> its points on the calcaneus and on the other bone, foot mm (3,)."""
     calcaneus, middle = (
         foot["calcaneus"],
         foot["calcaneus"].point("sustentaculum_medial") + np.array([-5.0, 0, 2.0]),
@@ -62,8 +61,9 @@ def _nearest(points: Array, at: Array) -> Array:
 
 
 def arch(foot: Mapping[str, Bone]) -> Region:
-    """Around the medial ray, from talus to the head of the 1st metatarsal; it counts in sagittal
-    slices that show one of ARCH_BONES.
+    """The region of the arch, foot mm: from the talus to the head of the 1st metatarsal.
+
+    It counts in sagittal slices with one of ARCH_BONES.
     """
     back, front = foot["talus"].point("posterior_point"), foot["metatarsal1"].point("head_centre")
     top = foot["talus"].point("trochlea_top")[2]

@@ -1,9 +1,7 @@
-"""Lesions as geometry, from hardly to be seen (severity 0) to plain (1), and what healthy feet have
-that looks like one.
+"""Lesions as geometry, from barely visible (severity 0) to obvious (1).
 
-Stages as the literature names them: Ferkel and Sgaglione (OLT), Geist (accessory navicular),
-Takakura and Tanaka (ankle arthritis). Lengths in mm, foot frame of a left foot: x medial, y
-forward, z up.
+Stages of the literature: Ferkel and Sgaglione (OLT), Geist (accessory navicular), Takakura and
+Tanaka (ankle arthritis). Lengths in mm, foot frame of a left foot: x medial, y forward, z up.
 """
 
 from __future__ import annotations
@@ -23,14 +21,14 @@ from footcli.phantom.subject import Region, Spot
 
 Lesions = list[tuple[str, Region]]
 Maker = Callable[[Foot, np.random.Generator, float, Lesions, list[Spot]], str]
-"""(foot, rng, severity, lesions, spots) -> the stage; adds to what it is given."""
+"""(foot, rng, severity, lesions, spots) -> the stage; changes foot, lesions and spots in place."""
 UP = np.array([0.0, 0.0, 1.0])
 
 
 def hallux_valgus(
     foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]
 ) -> str:
-    """The joint of the great toe; the stance has turned it."""
+    """Box the first metatarsophalangeal joint; the stance holds the deformity."""
     lesions.append(("Hallux Valgus", Region(toe_joint(foot), np.array([17.0, 22.0, 13.0]), n=8)))
     return ""
 
@@ -38,9 +36,7 @@ def hallux_valgus(
 def flat_or_cavus(
     foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]
 ) -> str:
-    """The arch, which the stance has made; in the lateral view from talus to the head of the 1st
-    metatarsal.
-    """
+    """Box the arch (see lesion_sites.arch); the stance holds the deformity."""
     lesions.append((ARCH, arch(foot)))
     return ""
 
@@ -50,8 +46,8 @@ def olt(
 ) -> str:
     """A lesion 3-20 mm long at the medial (mostly) or lateral shoulder of the talar dome.
 
-    1 a cyst under an intact roof; 2A a cyst open to the joint; 2B a defect with a fragment that
-    lies in place; 3 the fragment with a lucent border all round; 4 the fragment out of its bed.
+    1 a cyst under an intact roof; 2A a cyst open to the joint; 2B a defect with an undisplaced
+    fragment; 3 a fragment with a lucent border all round; 4 a displaced fragment.
     """
     talus = foot["talus"]
     medial, lateral = talus.point("dome_medial_edge"), talus.point("dome_lateral_edge")
@@ -69,7 +65,7 @@ def olt(
         + np.array([0, rng.normal(0, 4.5), 0])
     )
     above = HEIGHTS[inside(talus, at + HEIGHTS[:, None] * UP)]
-    top = float(at[2] + (above.max() if len(above) else 0.0))  # of the dome, above the lesion
+    top = float(at[2] + (above.max() if len(above) else 0.0))  # dome surface above the lesion
     radii, turn = (
         np.array([width, length, depth]) / 2,
         rotation(np.array([0, 1.0, 0]), rng.normal(0, 12)),
@@ -102,17 +98,17 @@ def olt(
             foot["sesamoid_medial"],
             rng,
         )
-    lesions.append(
-        ("OLT", replace(hole.grown(1.0, 1.0), n=4))
-    )  # a reader's boxes do not shrink to a point in the last slices
+    # n=4: a reader's boxes do not shrink to a point in the last slices
+    lesions.append(("OLT", replace(hole.grown(1.0, 1.0), n=4)))
     return f"Ferkel {stage}"
 
 
 def accessory_navicular(
     foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]
 ) -> str:
-    """Posteromedial to the tuberosity: 1 an ossicle of 2-6 mm apart; 2 one of some 12 mm across a
-    narrow cleft; 3 a horn of it.
+    """An accessory navicular posteromedial to the tuberosity.
+
+    1 a separate ossicle of 2-6 mm; 2 one of some 12 mm across a narrow cleft; 3 a cornuate process.
     """
     tuberosity = foot["navicular"].point("medial_most")
     away = unit(np.array([0.8, -0.9, -0.35]) + rng.normal(0, 0.2, 3))
@@ -142,8 +138,9 @@ def accessory_navicular(
 def tarsal_coalition(
     foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]
 ) -> str:
-    """A bridge: talocalcaneal at the middle or posterior facet, or calcaneonavicular; osseous, or a
-    narrow cleft with dense edges.
+    """A coalition: talocalcaneal at the middle or posterior facet, or calcaneonavicular.
+
+    It is osseous, or a narrow cleft with dense edges.
     """
     size = 0.75 + 0.45 * severity
     place = str(
@@ -172,7 +169,7 @@ def tarsal_coalition(
     osseous = severity > 0.5 and rng.random() < 0.7
     if osseous:
         spots.append(Spot("bridge", region, ("calcaneus", other, "osseous")))
-    else:  # each bone has its half of the bridge, and the cleft stays between them
+    else:  # each bone has half of the bridge, and the cleft remains between them
         for bone, sign in (("calcaneus", -1), (other, 1)):
             half = replace(
                 region,
@@ -193,8 +190,9 @@ def tarsal_coalition(
 def ankle_arthritis(
     foot: Foot, rng: np.random.Generator, severity: float, lesions: Lesions, spots: list[Spot]
 ) -> str:
-    """Dense plates on both sides of the ankle joint, osteophytes at its rim, cysts; narrow from
-    stage 2 on.
+    """Sclerosis on both sides of the ankle joint, osteophytes at its rim, cysts.
+
+    The joint itself is narrowed from stage 2 (see severity.ankle_space_mm).
     """
     stage = takakura(severity)
     talus, tibia = foot["talus"], foot["tibia"]

@@ -1,4 +1,4 @@
-"""What draws each disease, and how often: one row each."""
+"""The table of diseases: the function that draws each, and its share of the subjects."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from footcli.phantom.lesions import (
 
 @dataclass(frozen=True, slots=True)
 class Disease:
-    """What draws a disease, and the share of the subjects that get it."""
+    """The function that draws a disease, and its share (0..1) of the subjects."""
 
     make: Maker
     share: float
 
 
-# In the order in which a seed draws them; the rest of the subjects is normal
+# In the order of the random draw; the other subjects are normal
 MAKERS: Mapping[str, Disease] = {
     "flat_foot": Disease(flat_or_cavus, 0.13),
     "cavus_foot": Disease(flat_or_cavus, 0.11),

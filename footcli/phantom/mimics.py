@@ -1,4 +1,4 @@
-"""What a healthy foot may have that looks like a lesion."""
+"""Normal variants of a healthy foot that resemble lesions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from footcli.phantom.subject import Region, Spot
 
 
 def mimics(foot: Foot, rng: np.random.Generator) -> list[Spot]:
-    """What a healthy foot may have: os trigonum, os peroneum (added to the foot), a heel spur, more
-    vessels and islands of bone.
-    """
+    """Draw os trigonum and os peroneum (added to `foot`), a heel spur, vessels and bone islands."""
     spots = []
     like = foot["sesamoid_medial"]
     if rng.random() < 0.2:
@@ -53,7 +51,7 @@ def mimics(foot: Foot, rng: np.random.Generator) -> list[Spot]:
 
 
 def pebble(name: str, centre: Array, radii: Array, like: Bone, rng: np.random.Generator) -> Bone:
-    """A small round bone of its own, made from a tube that swells and closes."""
+    """A small separate ellipsoid bone, foot mm. like: the bone whose surface bumps it takes."""
     s = np.linspace(0, 1, 9)
     width = np.sqrt(np.maximum(1 - (2 * s - 1) ** 2, 0.02))
     zero = np.zeros_like(s)

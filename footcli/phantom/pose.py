@@ -1,6 +1,4 @@
-"""A foot that hangs free: turned in the ankle under its leg, its sole not pressed flat, as in scans
-of lying patients.
-"""
+"""An unloaded foot, turned in the ankle, its sole not flattened, as in scans of supine patients."""
 
 from __future__ import annotations
 
@@ -15,18 +13,17 @@ from footcli.phantom.stance import X, ankle_axis
 from footcli.phantom.subject import Spot, Subject
 
 LEG = ("tibia", "fibula")
-LEG_POINTS = ("HAA_Line1", "MTASA_Line1")  # landmarks on the tibia; the others go with the foot
-PLAFOND_MM = 9.0  # how far around the plafond's centre the width of the joint is looked at
-MOST_SHIFT_MM = 6.0  # how far the foot may follow a joint surface that is not a cylinder
+LEG_POINTS = ("HAA_Line1", "MTASA_Line1")  # landmarks on the tibia; the others move with the foot
+PLAFOND_MM = 9.0  # radius about the plafond's centre in which the joint width is measured
+MOST_SHIFT_MM = 6.0  # limit of the shift, which follows a joint surface that is no cylinder
 
 
 def flexed(subject: Subject, plantar_deg: float) -> Subject:
-    """The subject with its foot turned toes down by `plantar_deg` (minus: up) about the axis of the
-    talar dome, and unloaded.
+    """The subject, unloaded, its foot turned toes down by plantar_deg about the talar dome's axis.
 
-    Tibia and fibula stay; all other bones, landmarks, lesions and spots turn as one. The foot then
-    moves along the leg until the ankle joint is as narrow as it was. `sole` of the result leads
-    back to the frame in which the sole was level.
+    Negative plantar_deg turns it up. Tibia and fibula stay; all other bones, landmarks, lesions and
+    spots move rigidly. The foot then shifts along the leg until the ankle joint is as wide as
+    before. `sole` of the result maps to the frame in which the sole was level.
     """
     turn, centre = rotation(X, -plantar_deg), ankle_axis(subject.bones)
     before = _joint_mm(subject.bones["tibia"], subject.bones["talus"])
@@ -58,8 +55,9 @@ def flexed(subject: Subject, plantar_deg: float) -> Subject:
 
 
 def _joint_mm(tibia: Bone, talus: Bone) -> float:
-    """Width of the ankle joint (mm) where it is narrow: from the plafond down to the talus; minus
-    where they overlap.
+    """Width of the ankle joint (mm) from plafond to talus where it is narrow; negative if overlap.
+
+    The 10th percentile of the distance.
     """
     centre = tibia.point("plafond_centre")
     skin = surface_points(tibia)
@@ -69,9 +67,9 @@ def _joint_mm(tibia: Bone, talus: Bone) -> float:
 
 
 def _spots(spots: Iterable[Spot], move: Array) -> Iterable[Spot]:
-    """Spots of the leg stay, those of the foot move; one in both is parted.
+    """Spots of the leg stay, those of the foot move; a spot in both is split in two.
 
-    `osseous` in a spot's bones is no bone.
+    "osseous" in a spot's bones is a flag, not a bone.
     """
     for spot in spots:
         leg = tuple(name for name in spot.bones if name in LEG)

@@ -1,7 +1,4 @@
-"""Subject -> voxel grid.
-
-Which bone, how deep, how far below the skin, which tissue, which lesion.
-"""
+"""Subject -> voxel grid: nearest bone, depth in bone and below the skin, tissue, lesion."""
 
 from __future__ import annotations
 
@@ -17,10 +14,10 @@ from footcli.phantom.grid import F32, Grid, box_around, box_corners, local_point
 from footcli.phantom.skin import skin_depth
 from footcli.phantom.subject import Region, Spot, Subject
 
-MARGIN_MM = 5.0  # how far around a bone its distance is worked out
-FAR_MM = 40.0  # distance written where no bone is near
+MARGIN_MM = 5.0  # margin around a bone in which its distance is computed
+FAR_MM = 40.0  # distance where no bone is near
 MIDFOOT = ("navicular", "cuboid", "cuneiform_medial", "cuneiform_intermediate", "cuneiform_lateral")
-# bone ids of the ten classes, then one for every bone outside them: phalanges, sesamoids, ossicle
+# Bone -> id of its class; phalanges, sesamoids and ossicles have none
 CLASS_OF: dict[str, int] = {
     "tibia": BONE_ID["Tibia"],
     "fibula": BONE_ID["Fibula"],
@@ -33,8 +30,7 @@ TARGETS: Mapping[str, np.float32] = {
     "lucent": np.float32(-1),
     "sclerotic": np.float32(1),
     "bone": np.float32(0),
-}  # of Raster.tissue
-EXTRA = 11  # piece ids from here on belong to no class
+}  # Spot.kind -> value in Raster.tissue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +38,8 @@ class Raster:
     """A subject on a grid; arrays (z, y, x).
 
     piece: uint8, index into `pieces` + 1 of the nearest bone. depth: float32 mm to its surface,
-    plus inside bone. skin: float32 mm below the skin, minus outside. tissue: float32 -1 (lucent) ..
-    1 (sclerotic), 0 as it is. lesion: uint8 bit field, bit i for LESIONS[i].
+    positive inside bone. skin: float32 mm below the skin, negative outside. tissue: float32, -1
+    (lucent) .. 1 (sclerotic), 0 unchanged. lesion: uint8 bit field, bit i for LESIONS[i].
     """
 
     grid: Grid
@@ -56,7 +52,7 @@ class Raster:
 
     @property
     def labels(self) -> NDArray[np.uint8]:
-        """uint8 (z, y, x), 1..10 in the order of names.BONES."""
+        """uint8 (z, y, x), 1..10 in the order of kinds.BONES, 0 for all else."""
         table = np.array([0, *(CLASS_OF.get(name, 0) for name in self.pieces)], dtype=np.uint8)
         return np.where(self.depth > 0, table[self.piece], 0).astype(np.uint8)
 
@@ -75,8 +71,9 @@ def _bone_box(grid: Grid, bone: Bone) -> tuple[slice, slice, slice] | None:
 def region_gauge(
     grid: Grid, region: Region, margin: float = 1.6
 ) -> tuple[tuple[slice, slice, slice], F32] | None:
-    """The box of voxels around a region, and there 1 on its surface, 0 in its centre; None outside
-    the grid.
+    """The box (z, y, x) around a region and its gauge there: 0 in the centre, 1 on the surface.
+
+    margin: half size of the box in radii. None outside the grid.
     """
     box = box_around(
         grid,
@@ -108,9 +105,9 @@ def _bone_distance(
 
 
 def rasterize(subject: Subject, grid: Grid) -> Raster:
-    """Draw a subject on a grid.
+    """Rasterize a subject on a grid.
 
-    Joints stay open by at least `gap_mm`, except where an osseous bridge joins two bones.
+    Joints are at least `gap_mm` wide, except at bridges and contacts (see _width).
     """
     pieces = tuple(subject.bones)
     first = np.full(grid.shape, FAR_MM, np.float32)
@@ -133,7 +130,7 @@ def rasterize(subject: Subject, grid: Grid) -> Raster:
 
 
 def _gaps(subject: Subject, grid: Grid) -> F32 | np.float32:
-    """The least width of a joint, mm: one for all, or on the grid where spots make it narrower."""
+    """The least joint width, mm: one value, or an array (z, y, x) where spots change it."""
     narrow = [s for s in subject.spots if s.kind in ("bridge", "contact")]
     if not narrow:
         return np.float32(subject.gap_mm)
@@ -147,7 +144,7 @@ def _gaps(subject: Subject, grid: Grid) -> F32 | np.float32:
 
 
 def _width(spot: Spot) -> float:
-    """mm between two bones at a bridge or contact; negative: they are one."""
+    """Gap (mm) between two bones at a bridge or contact; negative: they are fused."""
     if "osseous" in spot.bones:
         return -8.0
     return 0.15 if spot.kind == "contact" else 0.6

@@ -1,6 +1,4 @@
-"""A subject in a scanner: a volume of Hounsfield units with a cone-beam scanner's faults, and its
-ground truth on the same grid.
-"""
+"""Scans a subject: an HU volume with cone-beam artefacts, and ground truth on the same grid."""
 
 from __future__ import annotations
 
@@ -23,23 +21,23 @@ from footcli.phantom.tissue import draw_appearance, hounsfield
 from footcli.phantom.truth import landmarks
 
 F32 = NDArray[np.float32]
-# Foot-frame boxes around a reference-sized foot (mm): all of it with some 70 mm of leg, or hindfoot
-# to metatarsal bases as ankle scans have it, or for training around talus and calcaneus alone
+# Fields of view: foot-frame boxes around a foot of reference size (mm). foot: all of it with some
+# 70 mm of leg; ankle: hindfoot to metatarsal bases; hindfoot: talus and calcaneus, for training
 FIELDS = {
     "foot": (np.array([-68.0, -38.0, -24.0]), np.array([58.0, 222.0, 138.0])),
     "ankle": (np.array([-62.0, -38.0, -24.0]), np.array([58.0, 112.0, 128.0])),
     "hindfoot": (np.array([-34.0, -6.0, 8.0]), np.array([42.0, 98.0, 100.0])),
 }
 Field = Literal["foot", "ankle", "hindfoot"]
-SKIN_MM = (-2.0, 12.0)  # how much thicker the soft tissue is than a slim foot's
-SLAB = 24  # slices painted at a time, to bound memory
+SKIN_MM = (-2.0, 12.0)  # range of the soft tissue's extra thickness over a slim foot's
+SLAB = 24  # slices rendered at a time, to limit memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """hu: int16 (z, y, x) on raster.grid.
+    """A scanned subject. hu: int16 (z, y, x) on raster.grid, -1024..3071.
 
-    points: LANDMARKS names -> voxel (x, y, z), only those inside the grid.
+    points: kinds.LANDMARKS name -> voxel (x, y, z), only those inside the grid.
     """
 
     subject: Subject
@@ -56,10 +54,10 @@ def scan(
     faults: bool = True,
     lower_top_mm: float = 0.0,
 ) -> Scan:
-    """Scan a subject standing: toes out or in by some degrees, floor level within the scanner's own
-    tilt.
+    """Scan a subject, toes turned out or in by some degrees (sd 8), floor level within sd 1 degree.
 
-    lower_top_mm: how much less of the leg is shown.
+    spacing_mm: voxel edge. field: key of FIELDS. faults: add artefacts. lower_top_mm: how much the
+    top of the field of view is lowered.
     """
     rng = np.random.default_rng([seed, 977])
     turn = (
@@ -89,14 +87,14 @@ def scan(
 
 
 def _only_seen(raster: Raster) -> None:
-    """Take the arch's label, in place, from the sagittal slices that do not show it."""
+    """Clear the arch's label, in place, in sagittal slices without ARCH_BONES."""
     arch = np.uint8(1 << [term.name for term in LESIONS].index(ARCH))
     seen = np.isin(raster.labels, [BONE_ID[name] for name in ARCH_BONES]).any((0, 1))
     raster.lesion[:, :, ~seen] &= ~arch
 
 
 def _shaft_top(raster: Raster, plafond: Array) -> float:
-    """Height above the plafond (foot frame mm) at which the tibial axis' upper point lies."""
+    """Height above the plafond (foot frame mm) of the upper point of the tibial axis."""
     at = np.argwhere(raster.labels == 1)[:, ::-1]
     if not len(at):
         return SHAFT_TOP_MM
@@ -109,11 +107,11 @@ def _shaft_top(raster: Raster, plafond: Array) -> float:
 
 
 def noise(shape: tuple[int, ...], step: float, rng: np.random.Generator) -> F32:
-    """Noise of about unit variance, smooth over `step` voxels."""
+    """float32 noise of approximately unit variance, smooth over `step` voxels."""
     if step <= 1:
         return rng.standard_normal(shape, dtype=np.float32)
     out = rng.standard_normal([int(n / step) + 3 for n in shape], dtype=np.float32)
-    for axis, n in enumerate(shape):  # ndimage.zoom of order 1 does the same in four times as long
+    for axis, n in enumerate(shape):  # ndimage.zoom of order 1 does the same in four times the time
         have = out.shape[axis]
         at = np.linspace(0, have - 1, round(have * (n + step) / (have - 1)))[:n]
         low = np.minimum(at.astype(int), have - 2)
@@ -163,9 +161,7 @@ def _paint(raster: Raster, rng: np.random.Generator) -> F32:
 
 
 def _faults(hu: F32, rng: np.random.Generator) -> F32:
-    """Blur, noise, cone-beam shading, rings about the scanner's axis, gain and offset that are not
-    calibrated.
-    """
+    """Add blur, noise, cone-beam shading, ring artefacts, uncalibrated gain and offset."""
     hu = ndimage.gaussian_filter(hu, rng.uniform(0.25, 0.8))
     sd = float(np.exp(rng.uniform(np.log(5), np.log(80))))
     hu = hu + sd * noise(hu.shape, 1 if rng.random() < 0.5 else 1.8, rng)

@@ -1,4 +1,4 @@
-"""What the severity of a disease does to the stance and to the ankle joint."""
+"""The effect of a disease's severity on the stance and on the ankle joint."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from footcli.phantom.stance import Stance
 
 
 def takakura(severity: float) -> int:
-    """Stage 1 (the space is kept) to 4 (contact all over)."""
+    """Takakura stage 1 (joint space preserved) to 4 (complete contact). severity: 0..1."""
     return min(4, 1 + int(4 * severity))
 
 
 def afflicted(stance: Stance, disease: str, severity: float, rng: np.random.Generator) -> Stance:
-    """The stance that goes with a disease of some severity: how far the toe turns, how far the
-    ankle joint tilts.
+    """The stance with the disease's hallux and intermetatarsal angle, or its ankle tilt.
+
+    severity: 0..1.
     """
     if disease == "hallux_valgus":
         return replace(
@@ -31,7 +32,7 @@ def afflicted(stance: Stance, disease: str, severity: float, rng: np.random.Gene
 
 
 def ankle_space_mm(disease: str, severity: float, rng: np.random.Generator) -> float:
-    """Width of the ankle joint; in health about 2.5, sd 0.5; below nothing for contact.
+    """Width of the ankle joint, mm: about 2.5 (sd 0.5) in health; negative for contact.
 
     Source: medial 2.56 (0.50), lateral 2.45 (0.55) mm, PMC2706360.
     """

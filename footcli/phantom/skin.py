@@ -1,4 +1,4 @@
-"""The skin that wraps the bones, and the soft tissue that fills their hollows."""
+"""The skin around the bones, and the soft tissue in their hollows."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from footcli.phantom.subject import Subject
 
 FILL_MM = 30.0  # hollows narrower than twice this are filled with soft tissue
 SOLE_UNDER_MM = 45.0  # bones up to this height stand on soft tissue
-HOLLOW_MM = 12.0  # height of the sole's arch where nothing presses on it
+HOLLOW_MM = 12.0  # height of the arch of an unloaded sole
 
 
 def _closed(solid: NDArray[np.bool_], mm: float) -> NDArray[np.bool_]:
-    """What tendons and pads fill between the bones: a closing of the bones by FILL_MM."""
+    """The bones with tendons and pads between them: a closing by FILL_MM. mm: voxel edge."""
     pad = round(FILL_MM / mm) + 1
     wide = np.pad(solid, pad)
     grown = ndimage.distance_transform_edt(~wide) * mm < FILL_MM
@@ -25,18 +25,16 @@ def _closed(solid: NDArray[np.bool_], mm: float) -> NDArray[np.bool_]:
 
 
 def _under(bones: NDArray[np.bool_], sole: F32, mm: float, loaded: bool) -> NDArray[np.bool_]:
-    """Muscle and pad between the low bones and the sole.
+    """Muscle and pad between the low bones and the sole, bool (z, y, x).
 
-    sole: (3, z, y, x) coordinates in the frame of the sole (mm).
-
-    A loaded sole is flat; one that hangs free keeps the hollow of its arch.
+    sole: (3, z, y, x) coordinates in the frame of the sole (mm). mm: voxel edge. A loaded sole is
+    flat; an unloaded one keeps the hollow of its arch.
     """
     low = bones & (sole[2] < SOLE_UNDER_MM)
     if loaded:
         return np.asarray(np.maximum.accumulate(low[::-1], axis=0)[::-1] & (sole[2] > 0))
-    slope = np.array(
-        [np.diff(sole[2], axis=i).mean() / mm for i in range(3)]
-    )  # of the height above the sole, by voxel axis
+    # slope of the height above the sole along each array axis
+    slope = np.array([np.diff(sole[2], axis=i).mean() / mm for i in range(3)])
     filled, size = low.copy(), np.array(low.shape)
     for k in range(1, int(SOLE_UNDER_MM / mm)):
         step = np.round(-k * slope / np.linalg.norm(slope)).astype(int)
@@ -50,8 +48,10 @@ def _under(bones: NDArray[np.bool_], sole: F32, mm: float, loaded: bool) -> NDAr
 
 
 def skin_depth(subject: Subject, grid: Grid, bone_mm: F32) -> F32:
-    """Depth below a skin that wraps the bones: thin on the dorsum, thick at the leg and under heel
-    and ball. Worked out coarsely.
+    """float32 (z, y, x), depth (mm) below the skin, negative outside; computed on a coarse grid.
+
+    The skin wraps the bones: thin on the dorsum, thick at the leg and under heel and ball. bone_mm:
+    distance to the nearest bone, negative inside.
     """
     step = max(1, round(3.0 / grid.spacing_mm))
     mm = step * grid.spacing_mm

@@ -1,4 +1,4 @@
-"""How the bones of a foot stand: arch, heel, ankle and great toe, the foot level on the floor."""
+"""The stance of a foot's bones: arch, heel, ankle and big toe, with the foot level on the floor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ X, Y, Z = np.eye(3)
 
 
 def _phalanges(*rays: int) -> list[str]:
-    """The three phalanges of some toes; the big toe's missing middle one is in no foot."""
+    """The three phalanges of some toes; no foot holds a middle one of the big toe."""
     parts = ("prox", "mid", "dist")
     return [f"phalanx_{part}{ray}" for part, ray in product(parts, rays)]
 
@@ -39,17 +39,17 @@ LATERAL = (
     "metatarsal5",
     *_phalanges(4, 5),
 )
-HEIGHTS = np.arange(-12.0, 14.0, 0.125)  # mm about the talar dome, for looking up and down a line
+HEIGHTS = np.arange(-12.0, 14.0, 0.125)  # mm about the talar dome, samples along a vertical line
 HALLUX = ("phalanx_prox1", "phalanx_dist1")
 
 
 @dataclass(frozen=True, slots=True)
 class Stance:
-    """How the bones stand; degrees.
+    """The stance of the bones relative to the reference pose, degrees; ankle_gap_mm in mm.
 
-    Plus: pitch front up, talus_down head plantar, valgus heel lateral, talus_in head medial,
-    abduction forefoot lateral, hallux toe lateral, intermetatarsal MT1 head medial, lean_* tibia
-    forward / medial, tilt talus in varus.
+    Positive values: pitch front up, talus_down head plantar, valgus heel lateral, talus_in head
+    medial, abduction forefoot lateral, hallux toe lateral, intermetatarsal MT1 head medial, lean_*
+    tibia forward / medial, bend shaft's top lateral, tilt talus in varus.
     """
 
     pitch: float = 0.0
@@ -74,7 +74,7 @@ def _move(
     shift: Array | float = 0.0,
 ) -> None:
     for name in names:
-        if name in foot:  # a hallux has no middle phalanx
+        if name in foot:  # the big toe has no middle phalanx
             foot[name] = foot[name].moved(turn, centre, shift)
 
 
@@ -86,8 +86,9 @@ def _column(
     shift: Array,
     ray: str,
 ) -> None:
-    """Swing a column of the foot about its hinge until the head of `ray` stands at the height it
-    had before.
+    """Abduct a column of the foot and swing it about its hinge, in place.
+
+    The head of `ray` keeps its height.
     """
     target = foot[ray].point("plantar_head")[2]
     _move(foot, names, rotation(Z, abduction), hinge, shift)
@@ -100,9 +101,7 @@ def _column(
 
 
 def stand(foot: dict[str, Bone], stance: Stance, rng: np.random.Generator) -> None:
-    """Move the bones of a foot, in place, from the reference pose into `stance`, and level the
-    floor to z = 0.
-    """
+    """Move a foot's bones, in place, from the reference pose into `stance`, the floor at z = 0."""
     facet, head = (
         foot["calcaneus"].point("highest_posterior_facet"),
         foot["talus"].point("head_sphere_centre"),
@@ -159,14 +158,15 @@ def stand(foot: dict[str, Bone], stance: Stance, rng: np.random.Generator) -> No
 
 
 def inside(bone: Bone, points: Array) -> NDArray[np.bool_]:
-    """(N,) whether foot-frame points (N, 3) lie in a bone."""
+    """(N,) bool, whether foot-frame points (N, 3), mm, lie in a bone."""
     local = (points - bone.pos) @ bone.axes.T / bone.scale
     return np.asarray(distance(bone, local.T.astype(np.float32)) < 0)
 
 
 def close_ankle(foot: dict[str, Bone], space_mm: float) -> None:
-    """Bring tibia and fibula down or up until the joint is so wide over the dome (median of four
-    places); below nothing the bones meet.
+    """Move tibia and fibula, in place, along z until the ankle joint is space_mm wide.
+
+    The width is the median at four positions on the dome. Negative: the bones overlap.
     """
     edges = foot["talus"].point("dome_medial_edge"), foot["talus"].point("dome_lateral_edge")
     spaces = []
@@ -180,16 +180,15 @@ def close_ankle(foot: dict[str, Bone], space_mm: float) -> None:
 
 
 def ankle_axis(foot: Mapping[str, Bone]) -> Array:
-    """Centre of curvature of the talar dome, foot frame mm: the talus turns about it under the
-    tibia.
-    """
+    """Centre of curvature of the talar dome (3,), foot frame mm: the ankle's centre of rotation."""
     talus = foot["talus"]
     return np.asarray(talus.point("trochlea_top") - 20.0 * talus.scale[1] * Z)
 
 
 def _level(foot: dict[str, Bone]) -> None:
-    """Lay the lowest points of heel, MT1 head and MT5 head on z = 0, heel contact at the origin,
-    MT2 head straight ahead.
+    """Move the foot, in place: lowest points of heel, MT1 and MT5 head at z = 0.
+
+    The heel contact is the origin and the MT2 head lies on +y.
     """
     for _ in range(2):
         calcaneus = surface_points(foot["calcaneus"])
@@ -200,9 +199,8 @@ def _level(foot: dict[str, Bone]) -> None:
         axis = np.cross(normal, Z)
         tilt = np.degrees(np.arcsin(np.clip(np.linalg.norm(axis), 0, 1)))
         _move(foot, tuple(foot), rotation(axis, float(tilt)) if tilt > 1e-6 else np.eye(3), a, -a)
-        head = foot["metatarsal2"].point(
-            "head_centre"
-        )  # y runs from the heel to the 2nd metatarsal's head
+        # y runs from the heel to the 2nd metatarsal's head
+        head = foot["metatarsal2"].point("head_centre")
         _move(
             foot,
             tuple(foot),

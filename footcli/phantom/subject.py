@@ -1,4 +1,4 @@
-"""One synthetic person's foot: bones in stance, landmarks measured on them, disease as geometry."""
+"""A synthetic person's foot: bones in stance, landmarks measured on them, disease as geometry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from footcli.geometry import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """A superellipsoid in the foot frame (mm): centre (3,), rows of axes (3, 3), radii (3,),
-    exponent; 2 is an ellipsoid, 8 a box.
+    """A superellipsoid in the foot frame (mm): centre (3,), radii (3,), axes as rows (3, 3).
+
+    n: exponent; 2 is an ellipsoid, 8 almost a box.
     """
 
     centre: Array
@@ -26,7 +27,7 @@ class Region:
     n: float = 2.0
 
     def grown(self, factor: float = 1.0, margin_mm: float = 0.0) -> Region:
-        """The region with longer radii about the same centre."""
+        """The region with radii times factor plus margin_mm, about the same centre."""
         return replace(self, radii=self.radii * factor + margin_mm)
 
     def moved(self, turn: Array, shift: Array) -> Region:
@@ -36,10 +37,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Changed tissue, in the order in which it comes.
+    """A change of tissue in a region; a subject's spots apply in order.
 
-    lucent and sclerotic change what a bone is made of, bone makes it as it was; bridge
-    adds bone to those named, and joins two where it lies; contact lets a joint close.
+    kind: lucent and sclerotic change the density of bone, bone restores it; bridge adds bone to
+    those named, contact lets a joint close. bones: names, and "osseous" for a bridge that fuses
+    two.
     """
 
     kind: Literal["lucent", "sclerotic", "bone", "bridge", "contact"]
@@ -49,14 +51,12 @@ class Spot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """A foot ready to be scanned.
+    """A foot to scan, in the foot frame of a left foot; a right one is its mirror image.
 
-    Bones and points in the foot frame of a left foot; a right one is its mirror image.
-
-    landmarks: LANDMARKS names -> (3,) mm, measured on the moved bones. lesions: (label, region) in
-    the label's wording. gap_mm: least width of a joint. diseases: names of findings that are true.
-    sole: (4, 4) foot frame -> frame whose z = 0 is the sole's level (mm). loaded: whether the foot
-    stands on that level. stage: of the disease, as the literature has it.
+    landmarks: kinds.LANDMARKS name -> (3,) mm, measured on the moved bones. lesions: (label,
+    region), with the data set's label names. gap_mm: least joint width. diseases: names of the true
+    findings. sole: (4, 4) foot frame mm -> frame whose z = 0 is the sole's level. loaded: whether
+    the foot stands on that level. stage: of the disease, as in the literature.
     """
 
     bones: Mapping[str, Bone]
@@ -74,13 +74,14 @@ class Subject:
 
     @property
     def scale(self) -> float:
-        """Foot length over the reference foot's."""
+        """Size relative to the reference foot."""
         return float(self.bones["talus"].scale.mean())
 
 
 def vary(bone: Bone, size: Array, rng: np.random.Generator) -> Bone:
-    """The bone of another person: overall size (3,), section centres and widths by the measured
-    spread, uneven surface.
+    """The bone of another person, with varied sections and an uneven surface.
+
+    size: overall scale (3,). The sections vary by the measured standard deviations.
     """
     sd = section_sd(bone.name)
     s = bone.tube.s
@@ -109,9 +110,7 @@ def vary(bone: Bone, size: Array, rng: np.random.Generator) -> Bone:
 
 
 def bend_shaft(bone: Bone, angle_deg: float) -> Bone:
-    """Lean the shaft of tibia or fibula against its joint surface; plus turns the shaft's top
-    lateral.
-    """
+    """Tilt the shaft of tibia or fibula against its joint surface; positive: top lateral."""
     t = bone.tube.t[0] + bone.tube.s * (bone.tube.t[1] - bone.tube.t[0])
     lean = -np.tan(np.radians(angle_deg)) * np.maximum(t - (bone.tube.t[0] + 8.0), 0)
     sections = bone.tube.sections.copy()

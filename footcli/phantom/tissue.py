@@ -1,7 +1,4 @@
-"""What each point of a foot looks like in Hounsfield units.
-
-One formula for numpy volumes and torch batches alike.
-"""
+"""Hounsfield units of each point of a foot: one formula for numpy volumes and torch batches."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ import numpy as np
 
 from footcli.geometry import Array
 
-# [low, high] of wall thickness (mm): general knowledge, not measured; see the morphometry's own
-# remark
+# [low, high] of cortex thickness (mm): general knowledge, not measured; see the remark in the
+# morphometry
 CORTEX_MM = {
     "tibia": (1.2, 4.5),
     "fibula": (1.2, 3.2),
@@ -28,7 +25,7 @@ AIR_HU = -1000.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Appearance:
-    """A person's tissue under one scanner.
+    """The appearance of a person's tissue in one scanner.
 
     tables: (5, pieces + 1) cortex mm, cortex HU, marrow HU, hollow mm, hollow HU by piece id.
     """
@@ -42,7 +39,7 @@ class Appearance:
 
 
 def draw_appearance(rng: np.random.Generator, pieces: tuple[str, ...]) -> Appearance:
-    """A random look within the ranges of a wide population of people and scanners."""
+    """A random appearance, over the range of people and scanners."""
     base, strength = rng.uniform(20, 420), rng.uniform(600, 1650)
     hollow = rng.uniform(50, 330) if rng.random() < 0.5 else 0.0
     tables = np.zeros((5, len(pieces) + 1))
@@ -67,7 +64,7 @@ def draw_appearance(rng: np.random.Generator, pieces: tuple[str, ...]) -> Appear
 
 
 def soft_step(xp: Any, x: Any) -> Any:
-    """Logistic step, 0..1, safe against overflow; `xp` is numpy or torch."""
+    """Logistic step, 0..1, without overflow; `xp` is numpy or torch."""
     return 1 / (1 + xp.exp(-xp.clip(x, -30, 30)))
 
 
@@ -76,9 +73,9 @@ def hounsfield(
 ) -> Any:
     """HU at points.
 
-    look: the rows of Look.tables taken at each point's piece, (5, ...), and the scalars, as a
-    namespace with the same names. depth, skin (mm), tissue (-1..1) as in Raster; noise: of unit
-    variance, fine and coarse.
+    look: the fields of Appearance, with tables (5, ...) taken at each point's piece. depth, skin
+    (mm), tissue (-1..1): as in Raster. noise: fine and coarse, of unit variance. xp: numpy or
+    torch.
     """
     texture, patch = noise
     cortex_mm, cortex_hu, marrow_hu, hollow_mm, hollow_hu = look.tables

@@ -1,6 +1,4 @@
-"""Landmarks and true angles of a subject, measured on its moved bones, never taken from a
-parameter.
-"""
+"""True landmarks of a subject, measured on its moved bones, never taken from a parameter."""
 
 from __future__ import annotations
 
@@ -16,18 +14,18 @@ from footcli.phantom.stance import HEIGHTS, inside
 
 
 def shaft_low_mm(top_mm: float) -> float:
-    """Lower level of the tibial axis above the plafond: far below the upper one to give a
-    direction, above the malleolus' root.
+    """Height (mm) above the plafond of the lower point of the tibial axis.
+
+    Far enough below the upper one to give a direction, but above the malleolus' root.
     """
     return max(0.4 * top_mm, 10.0)
 
 
 def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> dict[str, Array]:
-    """The key points of the five angles, foot frame mm, floor z = 0; definitions:
-    footcli/measure/ANGLES.md.
+    """Landmark name -> (3,) foot frame mm, floor z = 0, for the five angles.
 
-    shaft_top_mm: height above the plafond of the upper point of the tibial axis (lower where the
-    scan ends lower).
+    Definitions: footcli/measure/ANGLES.md. shaft_top_mm: height above the plafond of the upper
+    point of the tibial axis (lower if the scan ends lower).
     """
     talus, calcaneus, tibia, ray = (
         foot["talus"],
@@ -62,9 +60,7 @@ def landmarks(foot: Mapping[str, Bone], shaft_top_mm: float = SHAFT_TOP_MM) -> d
 
 
 def _section_middle(bone: Bone, t: float) -> Array:
-    """(3,) middle of a bone's whole section at t mm along e1, foot frame: of the tube, and of what
-    is joined to it there.
-    """
+    """(3,) foot mm, centre of a bone's whole section at t mm along e1: tube and joined blobs."""
     across = np.arange(-45.0, 46.0)
     local = np.stack(np.meshgrid([t], across, across, indexing="ij")).reshape(3, -1)
     section = local[:, distance(bone, local.astype(np.float32)) < 0]
@@ -74,9 +70,9 @@ def _section_middle(bone: Bone, t: float) -> Array:
 def further(
     foot: Mapping[str, Bone], points: Mapping[str, Array], gap_mm: float = 0.0
 ) -> dict[str, Array]:
-    """The points of the further measures, foot frame mm.
+    """Landmark name -> (3,) foot frame mm, for the further measures.
 
-    points: those of the five, as `landmarks` gives them; gap_mm: as of Subject.
+    points: of the five angles (see `landmarks`). gap_mm: see Subject.
     """
 
     def axis(
@@ -110,8 +106,9 @@ def further(
 def _spaces(
     foot: Mapping[str, Bone], medial: Array, lateral: Array, gap_mm: float
 ) -> dict[str, tuple[Array, ...]]:
-    """Ends of the ankle joint's space at three places of the dome, tibia and talus, twice; gap_mm
-    apart where they are cut apart.
+    """Name in PLACES -> ends of the ankle joint space on tibia and talus, twice, foot mm (3,) each.
+
+    gap_mm: least distance, as rasterize separates the bones.
     """
     up = square_to(medial, lateral)
     found: dict[str, tuple[Array, ...]] = {}
@@ -134,8 +131,9 @@ def _named(lines: Mapping[str, tuple[Array, ...]]) -> dict[str, Array]:
 
 
 def low_point(points: Array, patch_mm: float = 0.8) -> Array:
-    """Mean of the points within `patch_mm` of the lowest, at the lowest height: steadier than one
-    point. (N, 3) -> (3,).
+    """Mean x, y of the points within patch_mm of the lowest, at its height. (N, 3) -> (3,), mm.
+
+    It is more stable than the lowest point alone.
     """
     lowest = points[:, 2].min()
     patch = points[points[:, 2] < lowest + patch_mm].mean(0)

@@ -1,6 +1,4 @@
-"""A scan of a synthetic subject -> a case folder in the data set's own layout: slices of three
-planes, clinical, angle and slice labels.
-"""
+"""A synthetic scan -> a case folder in the data set's layout: slices of three planes and labels."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ from footcli.kinds import BONES, FINDING, LESION, LESIONS
 from footcli.phantom.scanner import Scan
 from footcli.system.files import write_atomic
 
-INSTITUTION = "S00"  # no institution: synthetic
-# For each plane: array axes (z, y, x) of slice, rows, columns
+INSTITUTION = "S00"  # marks a synthetic case
+# Plane -> array axes (of z, y, x) of slices, rows, columns
 AXES = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (2, 0, 1)}
 
 
@@ -37,12 +35,10 @@ def case_name(seed: int, disease: str) -> str:
 def write_case(
     root: Path, scan: Scan, seed: int, planes: Iterable[Plane] = tuple(Plane), labels: bool = True
 ) -> Path:
-    """Write one case below `root`; returns its folder of source images.
+    """Write one case below `root`; returns its folder of source images. Raises OSError.
 
-    The grid is written top slice first, as scanners do.
-
-    labels False leaves the label tree out. Files are the same for the same scan, whatever the day.
-    Raises OSError.
+    The top slice comes first, as from scanners. labels=False omits the label tree.
+    The same scan always gives the same files.
     """
     disease = scan.subject.diseases[0]
     case, group, side = case_name(seed, disease), FINDING[disease].group, scan.subject.side
@@ -94,8 +90,9 @@ def _polygons(mask: NDArray[np.uint8]) -> dict[str, list[Array]]:
 def lesion_boxes(
     bits: NDArray[np.uint8], plane: Plane
 ) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Boxes of the lesions labelled in this plane, one about each piece: (x0, y0, x1, y1), corners
-    of the outermost pixels.
+    """Label -> boxes (x0, y0, x1, y1) of this plane's lesions, one for each piece.
+
+    bits: (rows, columns), see Raster.lesion. Pixels, half-open: outer edges of the outermost.
     """
     found = {}
     for i, term in enumerate(LESIONS):
@@ -108,7 +105,7 @@ def lesion_boxes(
 
 
 def _uid(*words: object) -> str:
-    """A UID of the 2.25 form, the same for the same words."""
+    """A UID under 2.25, the same for the same words."""
     number = int.from_bytes(hashlib.sha256(" ".join(map(str, words)).encode()).digest()[:15], "big")
     return f"2.25.{number}"
 
@@ -116,7 +113,7 @@ def _uid(*words: object) -> str:
 def _dicom(
     picture: NDArray[np.int16], affine: Array, plane: Plane, index: int, seed: int, side: str
 ) -> bytes:
-    """One slice as explicit little-endian CT with full geometry, no dates and no person."""
+    """One slice as explicit little-endian CT with full geometry, without dates or a person."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 

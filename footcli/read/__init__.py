@@ -1,4 +1,4 @@
-"""CaseRef -> Volume. The only room that imports pydicom to read."""
+"""Read a case into a volume (CaseRef -> Volume); the only wing that reads with pydicom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers -> one stack of slices on a regular grid: series choice, order, duplicates, gaps."""
+"""Assemble decoded slices on a regular grid: order, duplicates, gaps."""
 
 from __future__ import annotations
 
@@ -20,28 +20,26 @@ from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
 
 FEWEST_SLICES = 8
-"""A foot of so few slices cannot be measured."""
+"""A foot with fewer slices cannot be measured."""
 GAP = 1.5
-"""A gap wider than this many median steps is one or more missing slices."""
+"""A gap of more than this many median steps counts as missing slices."""
 MISSING_LIMIT = 0.10
-"""Above this fraction of missing slices, filling them in would invent too much."""
+"""With a larger fraction of missing slices, too much of the volume would be interpolated."""
 JITTER = 0.25
-"""Steps that a slice may lie off the regular grid before the stack counts as uneven; rounded
-positions stay well below.
-"""
+"""Steps that a slice may lie off the regular grid; rounding of positions gives far less."""
 SAME_POSITION = 1e-3
 """Slices nearer than this (mm, or slice numbers) are at the same position."""
 LOST = frozenset(("truncated", "corrupt_header", "too_deep", "too_large", "io_error"))
-"""Why a file that began like an image was left out."""
+"""Skip codes of files that start like an image, so that they may be lost slices."""
 VOLUME_LIMIT = 4 * 2**30
 """Bytes of the voxels of one case."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceStack:
-    """Slices on a regular grid. hu: int16 (n, rows, columns).
+    """Slices on a regular grid. hu: int16 (n, rows, columns), HU. names: one for each slice.
 
-    Slice k lies at start + k * step, in the unit of the places given.
+    Slice k is at start + k * step, in the unit of the positions given (mm or slice numbers).
     """
 
     hu: NDArray[np.int16]
@@ -53,12 +51,12 @@ class SliceStack:
 def assemble(
     slices: list[Slice], positions: NDArray[np.float64], log: Log, where: Callable[[float], str]
 ) -> SliceStack:
-    """Decode slices and put them on a regular grid, in order of their places (mm along the normal,
-    or slice numbers).
+    """Decode slices and put them on a regular grid, in order of their positions.
 
-    `where` words a place for a notice. Equal copies are dropped, small gaps filled by linear
-    interpolation, both with a notice. Raises ReadError too_few_slices, too_large,
-    ambiguous_position, uneven_spacing, missing_slices, and what decoding raises.
+    positions: (n,), mm along the normal, or slice numbers. `where` words a position for a notice.
+    Equal copies are dropped and small gaps filled by linear interpolation, both with a notice.
+    Raises ReadError too_few_slices, too_large, ambiguous_position, uneven_spacing, missing_slices,
+    and what decoding raises.
     """
     order = sorted(range(len(slices)), key=lambda i: (positions[i], slices[i].name))
     slices, positions = [slices[i] for i in order], positions[order]
@@ -87,19 +85,14 @@ def _enough(number: int, log: Log) -> None:
 
 
 def _warn_of_lost(log: Log) -> None:
-    """Files that are images but cannot be used may have been slices: a gap shows where they lay, an
-    end does not.
-    """
+    """Warn of unusable images, which may be lost slices: one lost at an end leaves no gap."""
     lost = {code: count for code, count in log.skipped.items() if code in LOST}
     if lost:
         log.warn("files_unusable", count=sum(lost.values()), reasons=skip_words(lost))
 
 
 def _decode(slices: list[Slice], log: Log) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """Decode file by file into (n, rows, columns).
-
-    The second array marks the slices that could be read.
-    """
+    """Decode file by file: int16 (n, rows, columns) HU, and bool (n,), slices that were decoded."""
     first = slices[0].header
     by_file: dict[Path, list[tuple[int, Slice]]] = {}
     for slot, piece in enumerate(slices):
@@ -148,7 +141,10 @@ def _without_copies(
     slices: list[Slice],
     log: Log,
 ) -> NDArray[np.intp]:
-    """Indices to keep: one of each set of equal slices at one place."""
+    """Indices to keep: one of each set of equal slices at the same position.
+
+    Raises ReadError ambiguous_position if slices at one position differ.
+    """
     keep: list[int] = []
     for i in good:
         if keep and positions[i] - positions[keep[-1]] < SAME_POSITION:
@@ -163,7 +159,7 @@ def _without_copies(
 
 
 def _lattice(positions: NDArray[np.float64]) -> tuple[float, float, NDArray[np.int64]]:
-    """Start, step and whole grid indices (first 0) of increasing places.
+    """Start, step and integer grid indices (first 0) of increasing positions.
 
     Raises ReadError uneven_spacing.
     """

@@ -1,4 +1,4 @@
-"""Read one case: an ordinary series here, the data set's layout next door."""
+"""Read one case: a plain DICOM series here, the data set's layout by layout.py."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def read_case(
 ) -> Volume:
     """Read a case's images into one volume.
 
-    weight_bearing: what the user says, over what the headers say. spacing_mm: pixel size to take
-    where the files have none. Raises ReadError with a stable code and one line that says what to
-    do.
+    weight_bearing: given by the user, overrides the headers. spacing_mm: pixel size to use if the
+    files have none, within SPACING_MM. Raises ReadError with a stable code and one line that states
+    what to do.
     """
     if spacing_mm is not None and not SPACING_MM[0] <= spacing_mm <= SPACING_MM[1]:
         least, most = SPACING_MM

@@ -1,6 +1,6 @@
-"""Compressed frames -> stored values.
+"""Decompress frames to stored values.
 
-Each stream's own header is checked against the tags before anything is allocated.
+The header of each compressed stream is checked against the tags before memory is allocated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from footcli.read.headers import RLE, Header
 Decoder = Callable[[bytes, Header], NDArray[Any]]
 
 RLE_RATIO = 64
-"""PackBits writes at most 128 bytes for 2 read."""
+"""Greatest ratio of decoded to encoded bytes: PackBits expands 2 bytes to at most 128."""
 
 
 def decode_frame(data: bytes, header: Header) -> NDArray[Any]:
@@ -62,8 +62,9 @@ def _no_size(data: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int, int] | None:
-    """(rows, columns, components) from the SOF segment of JPEG or JPEG-LS; None if there is none
-    (ITU-T T.81 B.2).
+    """(rows, columns, components) from the SOF segment of JPEG or JPEG-LS (ITU-T T.81 B.2).
+
+    None if there is no such segment.
     """
     at = 2
     while data[:2] == b"\xff\xd8" and at + 9 < len(data):
@@ -84,8 +85,9 @@ def _jpeg_size(data: bytes) -> tuple[int, int, int] | None:
 
 
 def _j2k_size(data: bytes) -> tuple[int, int, int] | None:
-    """(rows, columns, components) from the SIZ segment of a JPEG 2000 code stream, bare or in a JP2
-    box (ISO 15444-1 A.5.1).
+    """(rows, columns, components) from the SIZ segment of JPEG 2000 (ISO 15444-1 A.5.1).
+
+    The code stream may be bare or in a JP2 box. None if there is no such segment.
     """
     at = data[:4096].find(b"\xff\x4f\xff\x51")
     if at < 0 or at + 42 > len(data):
@@ -103,9 +105,8 @@ def _rle(data: bytes, header: Header) -> NDArray[Any]:
 
     if header.rows * header.columns * header.bits_allocated // 8 > RLE_RATIO * len(data):
         raise ReadError("pixel_corrupt.short", file=header.name)
-    with (
-        warnings.catch_warnings()
-    ):  # a segment that is longer than the tags say is a warning there, and damage here
+    with warnings.catch_warnings():
+        # pydicom only warns of a segment longer than the tags state; here it counts as damage
         warnings.filterwarnings("error", message=".*non-conformant padding")
         array, _ = get_decoder(RLELossless).as_array(
             encapsulate([data]),
@@ -136,7 +137,7 @@ def _pillow_j2k(data: bytes, header: Header) -> NDArray[Any]:
     at = data.find(b"\xff\x4f\xff\x51")
     depth = data[at + 42]
     bits = (depth & 0x7F) + 1
-    # Pillow scales to the full width of its mode and lifts signed values to be positive; undo both.
+    # Pillow scales to the full bit depth of its mode and shifts signed values to be positive: undo.
     values = values >> ((16 if values.dtype.itemsize > 1 else 8) - bits)
     return values.astype(np.int32) - (1 << (bits - 1)) if depth & 0x80 else values
 

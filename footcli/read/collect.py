@@ -1,4 +1,4 @@
-"""Files -> the slices of one stack, and what is to be said of the others."""
+"""Choose the slices of one stack from the files of a case, and log why others are left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from footcli.system.names import safe_text
 from footcli.text.lines import Line, Value
 
 SAME_DIRECTION = 1e-3
-"""Difference of direction cosines within one series that is rounding."""
+"""Difference of direction cosines within one series that counts as rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,17 @@ class Slice:
 
     @property
     def name(self) -> str:
-        """The file stem, with the frame where the file holds several."""
+        """The file stem, with the frame number if the file holds several frames."""
         stem = safe_text(self.header.path.stem)
         return stem if len(self.header.frames) == 1 else f"{stem}:{self.index + 1:04d}"
 
 
 @dataclass(slots=True)
 class Log:
-    """What is to be said about a case, gathered on the way."""
+    """Notices and skipped files of a case, collected during reading.
+
+    skipped: skip code -> number of files.
+    """
 
     notices: list[Line] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -52,7 +55,11 @@ class Log:
 
 
 def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> list[Header]:
-    """The headers of all usable files. Raises ReadError no_images, mixed_patients."""
+    """The headers of all usable files; the others are counted in `log`.
+
+    any_modality: see read_header. Raises ReadError no_images, mixed_patients, and what read_header
+    raises.
+    """
     headers, number = [], 0
     for path in paths:
         number += 1
@@ -69,8 +76,9 @@ def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> l
 
 
 def check_one_patient(headers: Iterable[Header]) -> None:
-    """Raises ReadError mixed_patients where ids, names, birth dates or sexes differ: an id alone
-    says little ("0", "ANON").
+    """Raises ReadError mixed_patients if ids, names, birth dates or sexes differ.
+
+    An id alone does not identify a patient ("0", "ANON").
     """
     for stated in zip(*(header.patient for header in headers), strict=True):
         if len(set(stated) - {""}) > 1:
@@ -78,9 +86,10 @@ def check_one_patient(headers: Iterable[Header]) -> None:
 
 
 def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[Slice]:
-    """The slices of the largest stack (then the lowest series number).
+    """The slices of the largest stack; of equal ones, that of the lowest series number.
 
-    The others are only counted.
+    headers: at least one. by_series: different series are different stacks. A notice counts the
+    stacks if there are several.
     """
     groups = _groups(headers, by_series)
     stacks: list[list[Slice]] = []
@@ -99,7 +108,7 @@ def choose(headers: list[Header], log: Log, *, by_series: bool = True) -> list[S
 
 
 def _groups(headers: list[Header], by_series: bool) -> dict[tuple[object, ...], list[Slice]]:
-    """Slices of one series, size, direction and pixel size together."""
+    """Slices grouped by series, image size, direction, pixel size and presence of a position."""
     groups: dict[tuple[object, ...], list[Slice]] = {}
     for header in headers:
         series = header.series if by_series else ""
@@ -133,5 +142,5 @@ def _alike(a: Slice, b: Slice, by_series: bool) -> bool:
 
 
 def skip_words(skipped: Mapping[str, int]) -> str:
-    """Reasons and how often: "not_dicom 3, truncated 1"."""
+    """Reasons and their counts as text: "not_dicom 3, truncated 1"."""
     return ", ".join(f"{code} {count}" for code, count in sorted(skipped.items()))

@@ -1,6 +1,6 @@
-"""One value out of a pydicom data set, straight from its raw bytes.
+"""Read single values of a pydicom data set from their raw bytes.
 
-pydicom's own conversion warns with the value in the text (patient data) and is slow; only some
+pydicom's own conversion is slow and puts the value (patient data) into its warnings; only about
 thirty elements are needed.
 """
 
@@ -56,9 +56,7 @@ META_CLASS, META_SYNTAX = 0x00020002, 0x00020010
 
 
 def text(data: Any, tag: int) -> str:
-    """The value as text without padding; several values stay joined by a backslash; empty if
-    absent.
-    """
+    """The value as text without padding; several values are joined by a backslash; "" if absent."""
     element = data.get_item(tag, keep_deferred=True)
     value = None if element is None else element.value
     if value is None:
@@ -88,8 +86,9 @@ def count(data: Any, tag: int) -> int | None:
 
 
 def numbers(data: Any, tag: int) -> tuple[float, ...] | None:
-    """Numbers written as text (DS); None if absent or empty, NaN for each that is no number (`0,4`
-    for one).
+    """Numbers written as text (DS); None if absent or empty.
+
+    NaN stands for each value that is not a number, for example `0,4`.
     """
     value = text(data, tag)
     return tuple(_number(part) for part in value.split("\\")) if value else None

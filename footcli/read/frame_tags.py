@@ -1,4 +1,4 @@
-"""What each frame of a file says of itself: place, direction, pixel size, rescaling."""
+"""Read the tags of each frame of a file: position, direction, pixel spacing, rescale."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from footcli.read.source import UNDEFINED, PixelSpan
 from footcli.system.names import safe_text
 
 FRAMES_LIMIT = 20_000
+"""Frames of one file; the longest real series have a quarter of that."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameTags:
-    """What one frame says of itself.
+    """The tags of one frame: None if absent, NaN for values that are not numbers.
 
-    Lengths in mm; None where not said, NaN where it is no number.
+    position: x, y, z, LPS mm. orientation: six direction cosines, of a row, then of a column.
+    spacing: between rows, between columns, mm. As read: the number of values is not checked.
     """
 
     position: tuple[float, ...] | None
@@ -32,9 +34,9 @@ class FrameTags:
 def read_frames(
     path: Path, data: Any, shared: Any, pixels: PixelSpan, size: int
 ) -> tuple[FrameTags, ...]:
-    """The tags of every frame, from the root, the shared and the per-frame groups.
+    """The tags of every frame: of its own group, else the shared group, else the root.
 
-    Raises ReadError bad_frames.
+    size: bytes of the file. Raises ReadError bad_frames.
     """
     number = _frame_count(path, data, pixels, size)
     groups = e.items(data, e.FRAME_GROUPS)
@@ -47,11 +49,11 @@ def read_frames(
 
 
 def _frame_count(path: Path, data: Any, pixels: PixelSpan, size: int) -> int:
-    """How many frames a file has. Raises ReadError for a number that its pixels cannot fill."""
+    """The number of frames. Raises ReadError if the pixel data are too short for that number."""
     if not e.text(data, e.FRAMES):
         return 1
     number = e.count(data, e.FRAMES) or 0
-    # Every frame takes at least a byte, so no honest number is larger than the data.
+    # Every frame takes at least a byte, so a valid number is no larger than the data.
     if not 1 <= number <= min(pixels.length, size, FRAMES_LIMIT):
         raise ReadError("bad_frames.number", file=safe_text(path.name))
     rows, columns = e.integer(data, e.ROWS) or 0, e.integer(data, e.COLUMNS) or 0
@@ -83,9 +85,9 @@ def _frame_tags(positions: list[Any]) -> FrameTags:
 
 
 def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
-    """Frames of an older multi-frame file, which places only the first.
+    """Frames of an older multi-frame file, which gives the position of the first frame only.
 
-    The rest follow along the normal at the slice spacing.
+    The others follow along the normal at the slice spacing.
     """
     first = _frame_tags([data])
     steps = e.numbers(data, e.SLICE_SPACING) or e.numbers(data, e.SLICE_THICKNESS)
@@ -104,5 +106,5 @@ def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
 
 
 def first_of(found: list[Any]) -> Any:
-    """The first of some items, None where there is none."""
+    """The first item, None if there is none."""
     return found[0] if found else None

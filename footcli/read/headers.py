@@ -1,4 +1,4 @@
-"""One file -> its Header, or the reason why it is skipped."""
+"""Read the header of one file, or state why the file is skipped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from footcli.system.names import safe_text
 FRAME_LIMIT = 256 * 2**20
 """Bytes of one decoded frame."""
 _PERSON = (e.PATIENT_ID, e.PATIENT_NAME, e.BIRTH_DATE, e.SEX)
-"""Frames of one file; the longest real series are a quarter of that."""
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 RLE = "1.2.840.10008.1.2.5"
@@ -60,7 +59,11 @@ NOT_IMAGES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What reading needs of one file. `patient` is only ever compared; it reaches no message."""
+    """The header values of one file that reading needs.
+
+    patient: the values of _PERSON, only ever compared; they never reach a message. words: the
+    descriptions of series, protocol and study, searched for weight bearing.
+    """
 
     path: Path
     syntax: str
@@ -88,16 +91,16 @@ class Header:
 
     @property
     def name(self) -> str:
-        """The file name, harmless to show."""
+        """The file name, safe to show."""
         return safe_text(self.path.name)
 
 
 def read_header(path: Path, *, any_modality: bool = False) -> Header:
     """Read one file's header.
 
-    any_modality: take every grey image, whatever its modality says (the data set's own layout,
-    where tags were removed). Raises Skip with a code; ReadError where the whole case must not be
-    trusted (bomb, bad_frames, corrupt_header, bad_rescale).
+    any_modality: accept every grey image, whatever its modality (for the data set's layout, where
+    tags were removed). Raises Skip with a code; ReadError if the whole case must not be trusted
+    (bomb, bad_frames, corrupt_header).
     """
     data, size = load(path, FIRST_BYTES)
     if path.name.upper() == "DICOMDIR":
@@ -166,9 +169,9 @@ def _header(
 
 
 def _syntax(path: Path, data: Any, pixels: PixelSpan) -> str:
-    """The transfer syntax, from the content where the file names none.
+    """The transfer syntax; detected from the content if the file declares none.
 
-    Raises ReadError where the file is not written as it says.
+    Raises ReadError if the content contradicts the declared one.
     """
     stated = e.text(data.file_meta, e.META_SYNTAX)
     if stated:
@@ -181,7 +184,7 @@ def _syntax(path: Path, data: Any, pixels: PixelSpan) -> str:
 
 
 def _bits(data: Any) -> tuple[int, int, int]:
-    """Bits allocated, bits stored, high bit; the last two as usual where nothing is said."""
+    """Bits allocated, bits stored, high bit; the usual values if the last two are absent."""
     allocated = e.integer(data, e.BITS_ALLOCATED) or 0
     stored = e.integer(data, e.BITS_STORED)
     stored = allocated if stored is None else stored
@@ -198,8 +201,7 @@ def _laterality(data: Any, shared: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text of the patient for comparing: the same person may be written in capitals, with or
-    without carets and spaces.
+    """Normalise a patient's text for comparison: ignore capitals, carets and extra spaces.
 
     Of a name in several scripts (PS3.5 6.2.1) the first one counts.
     """
@@ -207,7 +209,7 @@ def _plain(text: str) -> str:
 
 
 def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:
-    """Raises Skip for what is no grey CT image; any_modality: for what is no grey image."""
+    """Raises Skip for a file that is not a grey CT image; any_modality: not a grey image."""
     kind = e.text(data, e.SOP_CLASS) or e.text(data.file_meta, e.META_CLASS)
     modality = e.text(data, e.MODALITY).upper()
     image_type = e.text(data, e.IMAGE_TYPE).upper().split("\\")
@@ -227,7 +229,7 @@ def _check_kind(data: Any, guard: Guard, any_modality: bool) -> None:
 
 
 def _code_of_unnamed(data: Any, guard: Guard) -> str:
-    """Why a file without class and modality is left out."""
+    """The skip code of a file without SOP class and modality."""
     if guard.pixels:
         return "not_ct"
     return "not_dicom" if data.preamble is None else "truncated"

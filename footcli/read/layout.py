@@ -1,6 +1,4 @@
-"""The data set's own layout -> Volume: one stack per plane of one grid, where geometry tags may
-have been removed.
-"""
+"""Read a case in the data set's layout: a stack per plane of one grid, perhaps without geometry."""
 
 from __future__ import annotations
 
@@ -28,16 +26,17 @@ from footcli.read.patient import (
 from footcli.read.planes import compare_plane
 from footcli.text.lines import Line
 
-# How the axes of a stack (slice, row, column) lie in hu (z, y, x), and which stack axis is x, y, z
-# in (column, row, slice).
+# For each plane: the axis of a stack (slice, row, column) that is z, y, x of hu; and the column of
+# the affine (column, row, slice) that is x, y, z.
 _TO_ZYX = {Plane.AXL: (0, 1, 2), Plane.COR: (1, 0, 2), Plane.SAG: (1, 2, 0)}
 _TO_XYZ = {Plane.AXL: [0, 1, 2], Plane.COR: [0, 2, 1], Plane.SAG: [2, 0, 1]}
 
 
 def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
-    """Read the AXL stack, or COR or SAG where AXL cannot be used. `input_sha256` is left empty.
+    """Read the AXL stack, else COR, else SAG. `input_sha256` is left empty.
 
-    Raises the ReadError of the first plane if none can be read.
+    spacing_mm: pixel size to use if the files have none. Raises the ReadError of the first plane if
+    none can be read, and mixed_patients from any plane.
     """
     if ref.several_patients:
         raise ReadError("mixed_patients.names")
@@ -59,7 +58,7 @@ def read_dataset_case(ref: CaseRef, spacing_mm: float | None) -> Volume:
 
 
 def _beside(ref: CaseRef, plane: Plane, first: ReadError | None) -> list[Line]:
-    """Warnings about a case that was read from a plane. first: why not from an earlier one."""
+    """Warnings about a case that was read from a plane. first: why an earlier plane failed."""
     lines = []
     copies = [path for path in ref.copies if path.suffix.lower() != ".json"]
     if copies:
@@ -81,8 +80,7 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
         stack, affine, known = *_by_tags(slices, numbers, *geometry, log), True
     hu = np.ascontiguousarray(stack.hu.transpose(_TO_ZYX[plane]))
     order = [*_TO_XYZ[plane], 3]
-    # Without orientation tags the millimetre axes are the voxel axes, so they are renamed along
-    # with them.
+    # Without orientation tags the millimetre axes are the voxel axes, so both are permuted.
     affine = affine[:, order] if geometry is not None else affine[np.ix_(order, order)]
     if plane is Plane.AXL:
         for other in (Plane.COR, Plane.SAG):
@@ -104,9 +102,9 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
 
 
 def _numbers(slices: list[Slice]) -> NDArray[np.float64] | None:
-    """Slice numbers from the file names, else InstanceNumber; None if not all have one.
+    """(n,) slice numbers from the file names, else InstanceNumber; None if not all have one.
 
-    Several frames of a file follow each other.
+    The frames of one file are numbered consecutively.
     """
     instances = [piece.header.instance for piece in slices]
     for numbers in (_named_numbers(slices), instances):
@@ -116,7 +114,7 @@ def _numbers(slices: list[Slice]) -> NDArray[np.float64] | None:
 
 
 def _named_numbers(slices: list[Slice]) -> list[int | None]:
-    """The number at the end of each slice's file name; of one file of frames their own order."""
+    """The number at the end of each slice's file name; frame indices for one file of frames."""
     paths = {piece.header.path for piece in slices}
     if len(slices) > 1 and any(len(piece.header.frames) > 1 for piece in slices):
         return [piece.index for piece in slices] if len(paths) == 1 else [None]
@@ -128,8 +126,9 @@ def _named_numbers(slices: list[Slice]) -> list[int | None]:
 
 
 def _whole_geometry(slices: list[Slice]) -> tuple[Axes, NDArray[np.float64]] | None:
-    """The axes and positions (n, 3) if the tags hold a usable geometry; None where
-    de-identification removed or zeroed it.
+    """The axes and positions (n, 3), LPS mm, if the tags hold a usable geometry.
+
+    None if de-identification removed or zeroed it.
     """
     try:
         axes, at = axes_of(slices[0]), positions(slices)
@@ -151,8 +150,8 @@ def _by_tags(
     if pixel is None:
         raise ReadError("no_spacing.needed")
     check_tilt(at, axes, min(pixel))
-    # Slices count as their names do, so that a voxel index is a slice number: the slice axis may
-    # then run against the normal.
+    # Slices keep the order of their names, so that voxel indices follow slice numbers: the slice
+    # axis may then run against the normal.
     direction = axes.normal
     if numbers is not None:
         order = np.argsort(numbers, kind="stable")
@@ -182,7 +181,7 @@ def _by_names(
 
 
 def _side(slices: list[Slice]) -> Side | None:
-    """The side in the file names; None where they say none, or both."""
+    """The side given in the file names; None if they give none, or both."""
     found: set[str] = set()
     for piece in slices:
         found.update(re.findall(r"(?<=_)([LR])(?=_)", piece.header.path.stem))
@@ -192,7 +191,10 @@ def _side(slices: list[Slice]) -> Side | None:
 
 
 def _with_clinical(ref: CaseRef, tags: ScanTags) -> tuple[ScanTags, tuple[Line, ...]]:
-    """The tags, completed from the clinical files that are about this case by their name."""
+    """The tags, with age and sex from the clinical files that belong to this case by name.
+
+    Also a notice if others were ignored.
+    """
     firsts = [paths[0].stem for paths in ref.images.values() if paths]
     own = of_this_case(ref.clinical_files, firsts)
     others = len(ref.clinical_files) - len(own)

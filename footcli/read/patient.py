@@ -1,4 +1,4 @@
-"""The geometry of slices in patient space, and the few tags about the patient that footcli uses."""
+"""Geometry of slices in patient space, and the patient tags that footcli uses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from footcli.read.collect import Slice
 from footcli.read.headers import Header
 
 SPACING_MM = (0.01, 10.0)
-"""Pixel and slice spacing that a scan of a foot can have; outside, resampling would ask for absurd
-sizes.
-"""
+"""Valid pixel and slice spacing; outside this range resampling would need absurd sizes."""
 COSINE_TOLERANCE = 1e-3
-"""How far direction cosines may be from unit length and right angle, by rounding."""
+"""Deviation of direction cosines from unit length and right angle that counts as rounding."""
 DRIFT_PX = 0.5
-"""Sideways shift of a slice off the normal through the first, in pixels, that is rounding and no
-gantry tilt.
+"""Sideways shift of a slice off the normal through the first, in pixels, that counts as rounding;
+a greater shift is gantry tilt.
 """
 
 _T = TypeVar("_T")
@@ -37,8 +35,9 @@ _LOADED = re.compile(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axes:
-    """Unit vectors (3,) LPS: right along a row, down a column, normal; and pixel steps in mm along
-    both (None: not said).
+    """Unit vectors (3,) LPS: right along a row, down a column, normal to the slice.
+
+    spacing: pixel steps in mm along a row and down a column; None if unknown.
     """
 
     right: NDArray[np.float64]
@@ -67,7 +66,7 @@ def axes_of(piece: Slice) -> Axes:
 
 
 def pixel_spacing(piece: Slice) -> tuple[float, float] | None:
-    """(along a row, down a column) in mm, None if not said. Raises ReadError bad_spacing."""
+    """(along a row, down a column) in mm, None if unknown. Raises ReadError bad_spacing."""
     spacing = piece.tags.spacing
     if spacing is None:
         return None
@@ -78,7 +77,7 @@ def pixel_spacing(piece: Slice) -> tuple[float, float] | None:
 
 
 def positions(slices: list[Slice]) -> NDArray[np.float64]:
-    """(n, 3) LPS mm. Raises ReadError no_geometry."""
+    """Positions of the slices, float64 (n, 3) LPS mm. Raises ReadError no_geometry."""
     for piece in slices:
         place = piece.tags.position
         if place is None or len(place) != 3 or not np.all(np.isfinite(place)):
@@ -87,7 +86,10 @@ def positions(slices: list[Slice]) -> NDArray[np.float64]:
 
 
 def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
-    """Slices must lie on one line along the normal. Raises ReadError tilt."""
+    """Check that all slices lie on one line along the normal.
+
+    at: positions (n, 3) LPS mm. pixel: mm. Raises ReadError tilt.
+    """
     offset = at - at[0]
     sideways = offset - np.outer(offset @ axes.normal, axes.normal)
     drift = float(np.linalg.norm(sideways, axis=1).max())
@@ -96,8 +98,9 @@ def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
 
 
 def positions_along(at: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 3) positions -> (n,) mm along a unit vector, rounded so that the files' order leaves no
-    trace in the last digits.
+    """(n, 3) positions, LPS mm -> (n,) mm along a unit vector (3,).
+
+    Rounded, so that the last digits do not depend on the order of the files.
     """
     return np.round(at @ direction, 6)
 
@@ -109,10 +112,10 @@ def affine_of(
     direction: NDArray[np.float64],
     at: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(4, 4), (column, row, slice, 1) -> LPS mm, for a stack placed along `direction` from the
-    positions `at` (n, 3).
+    """Affine (4, 4), (column, row, slice, 1) -> LPS mm, of a stack along `direction`.
 
-    Raises ReadError bad_spacing for an impossible slice step.
+    pixel: mm along a row and down a column. direction: (3,) unit vector. at: positions (n, 3) LPS
+    mm. Raises ReadError bad_spacing for a slice step out of SPACING_MM.
     """
     first = at[np.lexsort((*at.T, positions_along(at, direction)))[0]]
     first_place = float(positions_along(first[None], direction)[0])
@@ -128,7 +131,7 @@ def affine_of(
 
 
 def tags_of(headers: list[Header]) -> ScanTags:
-    """Side, weight bearing, age and sex, each where the headers agree."""
+    """Side, weight bearing, age and sex; each is None if the headers disagree or lack it."""
     words = {(h.laterality.upper(), h.words, h.age.upper(), h.sex.upper()) for h in headers}
     values_ = [_tags(*own) for own in sorted(words)]
     return ScanTags(

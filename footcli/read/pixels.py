@@ -1,4 +1,4 @@
-"""Frames of one file -> Hounsfield units: unpack, mask, sign, rescale."""
+"""Convert the frames of one file to Hounsfield units: unpack, mask, sign, rescale."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INT16 = np.iinfo(np.int16)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded frame. hu: int16 (rows, columns). clipped: values lay outside int16."""
+    """One decoded frame. hu: int16 (rows, columns), HU. clipped: some were outside int16."""
 
     index: int
     hu: NDArray[np.int16]
@@ -34,7 +34,7 @@ class Frame:
 
 
 def check_pixel_tags(header: Header) -> None:
-    """Refuse what no honest CT image says of its pixels.
+    """Reject pixel tags that no valid CT image has.
 
     Raises ReadError geometry_mismatch, unsupported_bits.
     """
@@ -53,16 +53,15 @@ def check_pixel_tags(header: Header) -> None:
     if header.syntax in NATIVE and header.pixels.length < frame // 2:
         raise ReadError("geometry_mismatch.fewer", file=header.name)
     expected = frame * len(header.frames)
-    if (
-        header.syntax in NATIVE and header.pixels.length > expected + expected % 2
-    ):  # a value is padded to an even length
+    # values are padded to an even length
+    if header.syntax in NATIVE and header.pixels.length > expected + expected % 2:
         raise _surplus(header)
 
 
 def _surplus(header: Header) -> ReadError:
-    """Rows, columns or bits are wrong then.
+    """The error for more data than the tags state: rows, columns or bits must be wrong.
 
-    Read as they are, the picture would be sheared or cut.
+    The image would be sheared or cropped if it were read as stated.
     """
     return ReadError("geometry_mismatch.more", file=header.name)
 
@@ -73,10 +72,10 @@ def frame_bytes(header: Header) -> int:
 
 
 def frames(header: Header, wanted: tuple[int, ...]) -> Iterator[Frame]:
-    """Decode the wanted frames of a file in turn.
+    """Decode the frames of a file with the `wanted` indices, in that order.
 
-    Raises Skip truncated or io_error where the data ends early; ReadError where it is damaged or
-    has no decoder.
+    Raises Skip if the data ends early (truncated) or cannot be read (io_error); ReadError
+    pixel_corrupt, geometry_mismatch, unsupported_codec, bad_rescale.
     """
     try:
         with (
@@ -99,10 +98,9 @@ def frames(header: Header, wanted: tuple[int, ...]) -> Iterator[Frame]:
 def _native(file: BinaryIO, header: Header, index: int) -> NDArray[Any]:
     size = frame_bytes(header)
     first = index * size
-    swapped = (
-        header.bits_allocated == 8 and header.big_endian and header.pixels.words
-    )  # two pixels a word, the second one first
-    skipped = first % 2 if swapped else 0  # begin with a whole word
+    # 8-bit pixels in big-endian words: two per word, the second one first
+    swapped = header.bits_allocated == 8 and header.big_endian and header.pixels.words
+    skipped = first % 2 if swapped else 0  # start at a whole word
     file.seek(header.pixels.offset + first - skipped)
     data = file.read(
         min(size + skipped + (size + skipped) % 2 * swapped, header.pixels.length - first + skipped)
@@ -169,8 +167,9 @@ def _frames_of(
 
 
 def _check_one_image(file: BinaryIO, header: Header, fragments: list[tuple[int, int]]) -> None:
-    """Several fragments may be one image, but not several images (PS3.5 A.4: an RLE frame is always
-    one fragment).
+    """Check that the fragments of a single frame are one image, not several.
+
+    An RLE frame is always one fragment (PS3.5 A.4). Raises ReadError geometry_mismatch.
     """
     starts = []
     for offset, _ in fragments[1:]:
@@ -195,7 +194,7 @@ def _damaged(header: Header) -> ReadError:
 
 
 def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
-    """Stored cells -> pixel values: unused bits removed, sign extended (PS3.5 8.1.1)."""
+    """Pixel values from stored cells: remove unused bits, extend the sign (PS3.5 8.1.1)."""
     values = stored.astype(np.int32)
     half = 1 << (header.bits_stored - 1)
     if header.syntax not in NATIVE:
@@ -210,11 +209,11 @@ def _values(stored: NDArray[Any], header: Header) -> NDArray[np.int32]:
 
 
 def _checked(values: NDArray[np.int32], bits: int, header: Header) -> NDArray[np.int32]:
-    """What a decoder gave. Raises ReadError where it has fewer or more bits than the tags say."""
+    """Check a decoder's values. Raises ReadError for fewer or more bits than the tags state."""
     if bits < header.bits_stored:
         raise ReadError("geometry_mismatch.bits_fewer", file=header.name)
     half = 1 << (header.bits_stored - 1)
-    if header.signed:  # some writers fill the unused bits with the sign
+    if header.signed:  # some encoders fill the unused bits with the sign
         wide = 1 << header.bits_allocated
         values = np.where(values >= wide // 2, values - wide, values)
     if not (values.min() >= -half and values.max() < 2 * half):
@@ -225,7 +224,7 @@ def _checked(values: NDArray[np.int32], bits: int, header: Header) -> NDArray[np
 def _rescaled(
     values: NDArray[np.int32], header: Header, index: int
 ) -> tuple[NDArray[np.int16], bool]:
-    """Hounsfield units, and whether some were cut off at the ends of int16."""
+    """int16 Hounsfield units, and whether some were clipped. Raises ReadError bad_rescale."""
     tags = header.frames[index]
     slope = 1.0 if tags.slope is None else tags.slope
     intercept = 0.0 if tags.intercept is None else tags.intercept

@@ -1,4 +1,4 @@
-"""The other planes of a case held against its volume."""
+"""Compare the other planes of a case with its volume."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from footcli.read.source import Skip
 from footcli.text.lines import Line
 
 AGREEMENT = 0.9
-"""Correlation of a slice with the same cut of the volume above which both show one grid; resampled
-cuts reach 0.95 and more.
+"""A slice that correlates at least this well with the volume's slice is on the same grid; resampled
+slices reach 0.95 and more.
 """
 
 
 def compare_plane(
     ref: CaseRef, plane: Plane, hu: NDArray[np.int16], axial: list[Header], log: Log
 ) -> None:
-    """Check the middle slice of another plane against the same cut of the volume; a notice if they
+    """Compare the middle slice of another plane with the volume's slice; log a notice if they
     differ.
 
-    axial: headers of the axial slices. Raises ReadError mixed_patients where the plane's first,
-    middle or last slice is of another.
+    hu: int16 (z, y, x). axial: headers of the axial slices. Raises ReadError mixed_patients if the
+    plane's first, middle or last slice is of another patient.
     """
     paths = ref.images.get(plane, ())
     path = paths[len(paths) // 2] if paths else None
@@ -61,7 +61,7 @@ def compare_plane(
 
 
 def _orientation(picture: NDArray[np.int16], cuts: NDArray[np.int16], number: int) -> str | None:
-    """How a picture must be turned to be the cut of that number: "" not at all; None: no way."""
+    """How the picture must be turned to match that slice: "" not at all; None: it never matches."""
     last = len(cuts) - 1
     for how, turned, counted in (
         ("", picture, number),
@@ -70,7 +70,7 @@ def _orientation(picture: NDArray[np.int16], cuts: NDArray[np.int16], number: in
         ("half_turn", picture[::-1, ::-1], number),
         ("other_end", picture, last - number + 1),
     ):
-        # Whether slices count from 0 or from 1 is not known: try both.
+        # It is unknown whether slice numbers start at 0 or at 1: try both.
         for k in (counted, counted - 1):
             if 0 <= k <= last and _correlation(turned, cuts[k]) >= AGREEMENT:
                 return how
@@ -78,7 +78,7 @@ def _orientation(picture: NDArray[np.int16], cuts: NDArray[np.int16], number: in
 
 
 def _headers(paths: Iterable[Path]) -> list[Header]:
-    """The headers of those files that have a usable one."""
+    """The headers of the files that have a usable one."""
     found = []
     for path in paths:
         with suppress(ReadError, Skip):
@@ -91,6 +91,6 @@ def _correlation(a: NDArray[np.int16], b: NDArray[np.int16]) -> float:
     p -= p.mean()
     q -= q.mean()
     power = float(np.sqrt((p @ p) * (q @ q)))
-    if power == 0:  # a blank picture says nothing against the other
+    if power == 0:  # a blank picture is no evidence of a mismatch
         return 1.0
     return float(p @ q) / power

@@ -1,7 +1,4 @@
-"""Bytes of one file for pydicom's parser, with limits around it.
-
-Size, elements, reads, inflation.
-"""
+"""Feed one file's bytes to pydicom's parser with limits on size, elements, reads and inflation."""
 
 from __future__ import annotations
 
@@ -19,17 +16,17 @@ from footcli.system.files import open_regular
 from footcli.system.names import safe_text
 
 HEADER_LIMIT = 64 * 2**20
-"""Bytes of header, all that comes before the pixels."""
+"""Bytes of header, which is everything before the pixels."""
 ELEMENT_LIMIT = 20_000
 """Elements at the top level of one header."""
 READ_LIMIT = 1_000_000
-"""Reads that parsing one header may take: bounds the elements in nested sequences (each takes two
-or three).
+"""Reads during parsing of one header; limits the elements in nested sequences (two or three reads
+each).
 """
 INFLATED_LIMIT = 256 * 2**20
-"""Bytes of a deflated file once inflated."""
+"""Bytes of a deflated file after inflation."""
 FIRST_BYTES = 2**18
-"""Bytes read at first: nearly every header fits."""
+"""Bytes of the first read; nearly every header fits."""
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 EXPLICIT = "1.2.840.10008.1.2.1"
 PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
@@ -39,7 +36,7 @@ _T = TypeVar("_T")
 
 
 class Skip(Exception):
-    """This file is left out; `code` says why and is counted in Volume.skipped."""
+    """The file is left out; `code` states why and is counted in Volume.skipped."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -48,11 +45,11 @@ class Skip(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PixelSpan:
-    """Where the pixel data lies: `offset` and `length` in bytes of the file, or of its inflated
-    content.
+    """Position of the pixel data: `offset` and `length`, bytes in the file or its inflated content.
 
-    implicit: how the file really is written, whatever transfer syntax it declares. words: the data
-    are 16-bit words (OW), whatever the pixels are.
+    length: UNDEFINED for compressed data. implicit: the file is in fact written with implicit VR,
+    whatever transfer syntax it declares. words: the data are 16-bit words (OW), whatever the pixel
+    size.
     """
 
     offset: int
@@ -63,12 +60,12 @@ class PixelSpan:
 
 
 class Source(io.BytesIO):
-    """Bytes that count how often they are read: a cap on time and memory inside pydicom."""
+    """A byte stream that counts its reads, to limit time and memory inside pydicom."""
 
     reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read as any stream does. Raises Skip after too many reads."""
+        """Read like any stream. Raises Skip too_large after READ_LIMIT reads."""
         self.reads += 1
         if self.reads > READ_LIMIT:
             raise Skip("too_large")
@@ -76,9 +73,9 @@ class Source(io.BytesIO):
 
 
 class Guard:
-    """pydicom's stop callback: bounds every element and remembers where the pixels are.
+    """pydicom's stop callback: checks every element against limits and records the PixelSpan.
 
-    `size`: bytes of the whole content.
+    size: bytes of the whole content.
     """
 
     def __init__(self, source: Source, size: int) -> None:
@@ -88,7 +85,10 @@ class Guard:
         self.pixels: PixelSpan | None = None
 
     def __call__(self, tag: int, vr: str | None, length: int) -> bool:
-        """Whether pydicom is to stop before this element."""
+        """Whether pydicom must stop before this element.
+
+        Raises Skip too_large, corrupt_header, truncated.
+        """
         start = self.source.tell()
         if tag in PIXEL_TAGS:
             self.pixels = PixelSpan(
@@ -122,9 +122,9 @@ def load(path: Path, limit: int) -> tuple[bytes, int]:
 
 
 def inflate(path: Path) -> bytes:
-    """A deflated file with its data set inflated and its syntax renamed to explicit VR.
+    """The bytes of a deflated file, with the data set inflated and the syntax set to explicit VR.
 
-    Raises ReadError bomb, Skip.
+    Raises ReadError bomb; Skip corrupt_header, truncated, special_file, io_error.
     """
     data, _ = load(path, INFLATED_LIMIT)
     if data[128:132] != b"DICM" or data[132:136] != b"\x02\0\0\0":
@@ -143,11 +143,11 @@ def inflate(path: Path) -> bytes:
 
 
 def looks_like_dicom(data: bytes) -> bool:
-    """Whether the first bytes of a file may begin a DICOM data set, with a preamble or without."""
+    """Whether the first bytes of a file may be a DICOM data set, with or without preamble."""
     if data[128:132] == b"DICM":
         return True
-    # A bare data set starts with a low element of group 2 or 8, in either byte order, and a short
-    # value.
+    # Without preamble it starts with an element of group 2 or 8, in either byte order, whose value
+    # is short.
     if len(data) < 132 or data[:2] not in (b"\x02\0", b"\x08\0", b"\0\x08"):
         return False
     order = "big" if data[0] == 0 else "little"
@@ -159,7 +159,7 @@ def looks_like_dicom(data: bytes) -> bool:
 
 
 def guarded(step: Callable[[], _T]) -> _T:
-    """Run pydicom without its warnings (they quote values); whatever it raises becomes a Skip."""
+    """Run pydicom without its warnings, which quote values; turn what it raises into a Skip."""
     log = logging.getLogger("pydicom")
     was, log.disabled = log.disabled, True
     try:
@@ -172,7 +172,7 @@ def guarded(step: Callable[[], _T]) -> _T:
         raise Skip("too_deep") from None
     except MemoryError:
         raise Skip("too_large") from None
-    except Exception:  # noqa: BLE001 - pydicom raises a dozen kinds on malformed files; see the design's list
+    except Exception:  # noqa: BLE001 - pydicom raises many kinds on malformed files
         raise Skip("corrupt_header") from None
     finally:
         log.disabled = was

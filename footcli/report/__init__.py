@@ -1,1 +1,1 @@
-"""An output folder -> its pages."""
+"""An output folder -> its HTML pages."""

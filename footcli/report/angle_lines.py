@@ -21,7 +21,7 @@ def angle_colour(name: str) -> str:
 
 
 def plane_of(m: Measurement) -> Plane | None:
-    """The plane that shows a measurement: its kind's own, whatever the result says."""
+    """The plane that shows a measurement: its kind's; the result's for an unknown kind."""
     kind = ANGLE.get(m.name)
     return m.plane if kind is None else kind.plane
 
@@ -29,8 +29,9 @@ def plane_of(m: Measurement) -> Plane | None:
 def angle_shown(
     crossing: Array, middle1: Array, middle2: Array, angle_deg: float
 ) -> tuple[Array, Array]:
-    """Unit directions of the two arms of the sector whose opening is nearer to the value (lines
-    leave two to choose from).
+    """Unit directions of the sector's two arms: of two lines' two sectors the one nearer the value.
+
+    crossing, middle1, middle2: (2,), picture units.
     """
     first, second = svg.towards(crossing, middle1), svg.towards(crossing, middle2)
     opening = abs(geometry.signed_angle_deg(first, second))
@@ -42,7 +43,7 @@ def angle_shown(
 
 
 def angle_of(mark: Landmark) -> str:
-    """The name of the angle that a landmark belongs to."""
+    """The name of a landmark's angle."""
     return mark.name.split("_")[0]
 
 
@@ -52,7 +53,7 @@ def mark_colour(mark: Landmark) -> str:
 
 
 def short_name(landmark: str) -> str:
-    """CPA_Line2_Pt1 -> CPA P3, as the lines' points are numbered."""
+    """CPA_Line2_Pt1 -> CPA P3: the points of both lines are numbered 1 to 4."""
     parts = landmark.split("_")
     if len(parts) != 3 or not (parts[1][-1:].isdigit() and parts[2][-1:].isdigit()):
         return landmark

@@ -1,4 +1,4 @@
-"""The report's table of angles: both ways of measuring against the normal range."""
+"""The report's table of angles: the values from both sources and the normal range."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_RANGE = Range(None, None)
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """What an angle is held against: its range and guard band, in its unit."""
+    """An angle's normal range and guard band, in its unit."""
 
     name: str
     unit: str
@@ -32,11 +32,11 @@ class _Scale:
     band: float
 
     def state(self, value: float | None) -> str:
-        """The value's position, by the rule that the findings' evidence goes by."""
+        """The value's position in the range, by the same rule as the findings' evidence."""
         return position(value, self.limits.low, self.limits.high, self.band).value
 
     def words(self, t: Strings) -> str:
-        """The range for people."""
+        """The range as text."""
         low, high = self.limits.low, self.limits.high
         if low is None and high is None:
             return t["state.no_range"]
@@ -54,7 +54,7 @@ def angle_rows(
     lang: str,
     signed: SignOff | None,
 ) -> list[dict[str, Any]]:
-    """A row for each angle: both values, range as text and as a bar, notes, what a reader said."""
+    """A row for each angle: both values, range as text and bar, notes, the reader's verdict."""
     rows = []
     for name in dict.fromkeys(m.name for m in measurements):
         both = {m.source: m for m in measurements if m.name == name}
@@ -92,7 +92,7 @@ def _origins(limits: Range, lang: str) -> str:
 
 
 def _notes(both: Mapping[Source, Measurement], t: Strings, lang: str) -> list[str]:
-    """How the values were taken, and that they differ where they do."""
+    """Notes on how the values were taken, after one on their difference above AGREE_DEG."""
     notes = list(dict.fromkeys(text(m.note, lang) for m in both.values() if m.note is not None))
     values = [m.value for m in both.values() if m.value is not None]
     in_degrees = all(m.unit == "deg" for m in both.values())
@@ -102,7 +102,7 @@ def _notes(both: Mapping[Source, Measurement], t: Strings, lang: str) -> list[st
 
 
 def _cell(m: Measurement | None, scale: _Scale, t: Strings, lang: str) -> dict[str, str]:
-    """One way's value with its state, or why there is none."""
+    """One source's value with its state, or why it is missing."""
     if m is None:
         return {"value": "", "state": "missing", "word": t["not_taken"], "detail": ""}
     state = scale.state(m.value)
@@ -116,7 +116,7 @@ def _cell(m: Measurement | None, scale: _Scale, t: Strings, lang: str) -> dict[s
 
 
 def _bar(both: Mapping[Source, Measurement], scale: _Scale, t: Strings) -> Markup:
-    """The values on their range, drawn."""
+    """The values and their range as a bar."""
     values = {source: m.value for source, m in both.items() if m.value is not None}
     shown = ", ".join(
         f"{t[f'source.{source}']} {number(value, scale.unit)}" for source, value in values.items()

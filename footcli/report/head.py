@@ -1,4 +1,4 @@
-"""What stands at the head and at the foot of a report: the scan, and what made the result."""
+"""The rows at the top and bottom of a report: facts of the scan, and the result's provenance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HASH_SHOWN = 12
 
 
 def head_rows(scan: InputFacts, t: Strings) -> list[tuple[str, str]]:
-    """What is known of the scan: load, age band, voxels, files left out."""
+    """Facts of the scan: weight bearing, age band, voxels, slices, files left out."""
     spacing = " × ".join(f"{v:.3g}" for v in scan.spacing_mm)
     rows = [
         (t["weight_bearing"], _yes_no(scan.weight_bearing, t)),
@@ -33,12 +33,12 @@ def _yes_no(value: bool | None, t: Strings) -> str:
 
 
 def profile_title(profile: ProfileFacts, t: Strings) -> str:
-    """Name and version of the cut-offs."""
+    """Name and version of the profile of cut-offs."""
     return f"{profile.name} {profile.version}".strip() or t["not_recorded"]
 
 
 def trace_rows(provenance: Provenance, t: Strings) -> list[tuple[str, str]]:
-    """What made the result: version, models, profile, input."""
+    """The result's provenance: version, models, profile, input hash."""
     models = [(f"{t['model']}: {m.name}", _short(m.sha256, t)) for m in provenance.models]
     return [
         (t["version"], f"footcli {provenance.version or t['not_recorded']}"),

@@ -16,7 +16,7 @@ MOST_LINES = 5
 
 
 def impression(result: CaseResult, views: Sequence[View], t: Strings, lang: str) -> dict[str, Any]:
-    """What is present, then what is possible, each group in the findings' own order."""
+    """Findings that are present, then possible, each group in the order of the result."""
     diseases = [f for f in result.findings if f.name != "normal"]
     ranked = [f for f in diseases if f.level is Level.PRESENT]
     ranked += [f for f in diseases if f.level is Level.POSSIBLE]
@@ -35,9 +35,9 @@ def impression(result: CaseResult, views: Sequence[View], t: Strings, lang: str)
 
 
 def view_of(f: Finding, lesions: Sequence[Lesion], views: Sequence[View]) -> int | None:
-    """Number of the picture that shows a finding best.
+    """The number, from 1, of the picture that shows a finding best; None without one.
 
-    Its lesion's, else its plane's slab, else its plane's first.
+    It is the picture of its lesion, else the slab of its plane, else the first of its plane.
     """
     rule = FINDING.get(f.name)
     if rule is None or rule.shown_lesion is None:

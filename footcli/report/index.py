@@ -22,10 +22,10 @@ def write_index(
     results: Mapping[str, CaseResult],
     lang: str = "en",
 ) -> Path:
-    """index.html of an output folder: its cases, worst first.
+    """Write index.html of an output folder, worst cases first; returns its path.
 
-    A failed case may have folders, of an earlier result. results: folder name -> result, without
-    those that cannot be read.
+    A failed case may have folders of an earlier result. results: folder name -> result, without
+    unreadable ones. Raises OSError, and SetupError for an unknown language.
     """
     t = strings(lang)
     rows: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def write_index(
 def _index_rows(
     case: JournalLine, results: Mapping[str, CaseResult], t: Strings, lang: str
 ) -> list[dict[str, Any]]:
-    """A row for each foot of a case, and one for a case that failed."""
+    """A row for each foot of a case, after one for its failure."""
     rows: list[dict[str, Any]] = []
     word = t.get(f"outcome.{case.outcome}", case.outcome)
     if case.outcome == "failed":
@@ -105,5 +105,5 @@ def _index_row(
 
 
 def _diseases(result: CaseResult, level: Level) -> list[Finding]:
-    """The findings of this level, `normal` left out."""
+    """The findings of a level, without `normal`."""
     return [f for f in result.findings if f.level is level and f.name != "normal"]

@@ -1,4 +1,4 @@
-"""Texts in a picture that never lie on one another."""
+"""Places texts in a picture without overlap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from footcli.web import svg
 
 FONT = 0.032  # text height as a share of the picture
-# where a label goes: parts of its width and height
+# Offsets tried for a label, as shares of its width (ASIDE) and height (ABOVE)
 ASIDE = (0.0, -0.55, 0.55, -1.1, 1.1)
 ABOVE = tuple(step / 2 for step in range(-8, 9))
 
@@ -24,11 +24,11 @@ class Labels:
     def __init__(self, shape: tuple[int, int], size: float) -> None:
         self.shape = shape
         self.size = size
-        # middle and size of what is taken so far
+        # centre (x, y) and size of the occupied boxes
         self._taken: list[tuple[float, float, float, float]] = []
 
     def block(self, x: float, y: float, width: float, height: float) -> None:
-        """Keep labels away from a place."""
+        """Keep labels off a box with centre (x, y)."""
         self._taken.append((x, y, width, height))
 
     def put(
@@ -39,9 +39,9 @@ class Labels:
         kind: str,
         spans: Sequence[Markup] = (),
     ) -> Markup:
-        """Text centred at a place, or as near as no other label stands, inside the picture.
+        """Text centred at `at`, or at the nearest free position, inside the picture.
 
-        spans: the text's coloured parts, written smaller than a text of one colour.
+        spans: the text's coloured parts, in a smaller font than text of one colour.
         """
         scale = 0.75 if spans else 1.0
         height = FONT * self.size * scale * 1.15
@@ -61,7 +61,7 @@ class Labels:
         )
 
     def _free(self, at: NDArray[np.float64], width: float, height: float) -> tuple[float, float]:
-        """The nearest free place; the place itself where none is free."""
+        """The nearest free position; the first one if none is free."""
         rows, columns = self.shape
         moves = [(dx * width, dy * height) for dx, dy in product(ASIDE, ABOVE)]
         low = (width / 2, height / 2)

@@ -1,4 +1,4 @@
-"""Left beside right: the other foot of a case, where its result lies in the folder beside."""
+"""Compares left and right: finds the other foot of a case and lists the differences."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from footcli.store.result import RESULT, load_result
 from footcli.text.wording import number
 from footcli.web.page import strings, term_title
 
-SIDE_WORD = re.compile(
-    r"(?<=[-_+])[LR](?=[-_]|$)"
-)  # the side in a case's name: the last such letter that stands alone
+# The side in a case's name is the last such separate letter
+SIDE_WORD = re.compile(r"(?<=[-_+])[LR](?=[-_]|$)")
 SOURCES: tuple[Source, ...] = ("landmarks", "masks")
 OTHER = {"L": "R", "R": "L"}
 
 
 def partner(folder: Path) -> Path | None:
-    """The folder of the other foot: of the same name but for the side, holding a result.
-
-    None where there is none.
-    """
+    """The other foot's folder: the same name but for the side, with a result; None if missing."""
     found = list(SIDE_WORD.finditer(folder.name))
     if not found:
         return None
@@ -34,10 +30,9 @@ def partner(folder: Path) -> Path | None:
 
 
 def other_foot(folder: Path, result: CaseResult) -> CaseResult | None:
-    """The result of the other foot; None where there is none, or where it cannot be read: that is
-    its own case's fault.
+    """The result of the other foot; None if it is missing, unreadable or not comparable.
 
-    None too where the two were not taken in the same way, or cannot be of one person.
+    An unreadable result is an error of its own case.
     """
     beside = partner(folder)
     try:
@@ -48,9 +43,7 @@ def other_foot(folder: Path, result: CaseResult) -> CaseResult | None:
 
 
 def comparable(one: CaseResult, two: CaseResult) -> bool:
-    """Whether two results were taken with the same models, options and profile, and of persons
-    whose ages do not differ.
-    """
+    """Whether two results have the same models, options and profile, and no different age bands."""
     if one.provenance.settings != two.provenance.settings:
         return False
     ages = {result.provenance.input.age_band for result in (one, two)} - {None}
@@ -58,11 +51,10 @@ def comparable(one: CaseResult, two: CaseResult) -> bool:
 
 
 def side_rows(one: CaseResult, two: CaseResult, lang: str) -> list[dict[str, str]]:
-    """A row for each measure that both feet have from the same source: left, right, their
-    difference. Empty unless sides are L and R.
+    """A row for each measure that both feet have from the same source: left, right, difference.
 
-    A difference beyond both values' guard bands together is marked "outside", a smaller one
-    "within".
+    Empty unless the sides are L and R. A difference above twice the guard band is marked "outside",
+    a smaller one "within", and "no_range" without a guard band.
     """
     feet = {one.side: one, two.side: two}
     if set(feet) != {"L", "R"}:

@@ -1,6 +1,4 @@
-"""A View and what was found in it -> one inline SVG picture: grey image, bones, lines, points,
-boxes.
-"""
+"""A View and its result -> one inline SVG picture: grey image, bones, lines, points, boxes."""
 
 from __future__ import annotations
 
@@ -36,14 +34,14 @@ BONE_COLOURS: tuple[str, ...] = (
 
 
 def picture(view: View, result: CaseResult, lang: str = "en") -> Markup:
-    """The picture as an <svg> element, one user unit an image pixel.
+    """The picture as an <svg> element; one user unit is an image pixel.
 
     Layers are groups of class layer-<bones|lines|points|boxes>.
     """
     t = strings(lang)
     rows, columns = view.image.shape
     scene = Scene(view, max(rows, columns))
-    marks = list(scene.marks(result.side, t))  # first: the other labels keep clear of them
+    marks = list(scene.marks(result.side, t))  # first, so that the other labels avoid them
     shown = [m for m in result.measurements if _shows(view, m)]
     return svg.tag(
         "svg",
@@ -70,7 +68,7 @@ def picture(view: View, result: CaseResult, lang: str = "en") -> Markup:
 
 
 def title(view: View, t: Mapping[str, str]) -> str:
-    """What the picture is: its plane and slice, in the language of the strings `t`."""
+    """The picture's plane and slice, in the language of the strings `t`."""
     return f"{t[f'plane.{view.plane.value}']}, " + (
         t["slab"] if view.index is None else f"{t['slice']} {view.index}"
     )
@@ -82,16 +80,14 @@ def shows_box(view: View, lesion: Lesion) -> bool:
 
 
 def _shows(view: View, m: Measurement) -> bool:
-    """A slab shows the angles of its plane; a slice only where all four points lie near it."""
+    """A slab shows the angles of its plane; a slice those with all four points near it."""
     if m.value is None or len(m.points_vox) != 4 or view.plane != plane_of(m):
         return False
     return all(is_near(view, point) for point in m.points_vox)
 
 
 def _measured(result: CaseResult) -> list[Landmark]:
-    """The key points of angles that have a value: those of an angle that cannot be measured say
-    nothing.
-    """
+    """The landmarks of angles with a value from landmarks; the others would mislead."""
     angles = {
         m.name for m in result.measurements if m.source == "landmarks" and m.value is not None
     }
@@ -99,15 +95,14 @@ def _measured(result: CaseResult) -> list[Landmark]:
 
 
 def _bones(view: View) -> Iterable[Markup]:
-    """One path a bone: closed outlines, holes left open by the even-odd rule."""
+    """One path for each bone: closed outlines, with holes by the even-odd rule."""
     for label, bone in enumerate(BONES, start=1):
         mask = np.pad(view.labels == label, 1)
         if not mask.any():
             continue
         loops = (_smoothed(loop) for loop in find_contours(mask.astype(np.float32), 0.5))
-        path = "".join(
-            svg.path(loop[:, ::-1] - 0.5) for loop in loops if len(loop) > 3
-        )  # the pad is 1, a pixel's centre at 0.5
+        # - 0.5: the pad is 1, a pixel's centre lies at 0.5
+        path = "".join(svg.path(loop[:, ::-1] - 0.5) for loop in loops if len(loop) > 3)
         colour = BONE_COLOURS[label - 1]
         yield svg.tag(
             "path",
@@ -122,8 +117,9 @@ def _bones(view: View) -> Iterable[Markup]:
 
 
 def _smoothed(loop: Array) -> Array:
-    """A closed outline (n, 2), last point same as the first, its steps evened: each three points
-    become their mean. Small ones stay.
+    """A closed outline (n, 2), last point same as the first, with each three points averaged.
+
+    Outlines of fewer than 12 points stay unchanged.
     """
     whole = len(loop) // 3 * 3
     if whole < 12:

@@ -1,4 +1,4 @@
-"""A result and its views -> report.html."""
+"""A result and its pictures -> report.html."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from footcli.text.wording import text
 from footcli.web import svg
 from footcli.web.page import page, report_link, strings, term_title
 
-PRINTED_SLICES = 3  # pictures of single slices on paper, beside those across the whole foot
+PRINTED_SLICES = 3  # single slices in print, besides the slabs
 PLANES = (Plane.SAG, Plane.COR, Plane.AXL)
 RAISED = (Level.PRESENT, Level.POSSIBLE)
 
@@ -40,12 +40,11 @@ Strings = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """What a report shows beside a result and its pictures; each may be missing.
+    """What a report shows besides a result and its pictures; each may be missing.
 
-    failure: why the case stopped early, shown on top. signed: what a reader said of its lines.
-    stack, labels: the slices to scroll through and the masks, uint8 (z, y, x) on the input's grid;
-    without them the page has its pictures alone. other: the result of the other foot, whose folder
-    lies beside.
+    failure: why the case stopped early, shown at the top. signed: the reader's sign-off. stack,
+    labels: the stack to scroll through and the masks, uint8 (z, y, x) on the input grid; without
+    them the page has only its pictures. other: the result of the other foot.
     """
 
     failure: CaseFailure | None = None
@@ -92,7 +91,7 @@ def render(
 
 
 def _signing(result: CaseResult, signed: SignOff | None, t: Strings) -> dict[str, Any]:
-    """What a reader needs to sign the page, and what is signed."""
+    """The template's values for signing the page, and the sign-off."""
     return {
         "signed": signed,
         "levels": [(level.value, t[f"level.{level.value}"]) for level in Level],
@@ -104,7 +103,7 @@ def _signing(result: CaseResult, signed: SignOff | None, t: Strings) -> dict[str
 
 
 def _other_foot(result: CaseResult, other: CaseResult | None, lang: str) -> dict[str, Any]:
-    """Both feet side by side, and the way to the other foot's page."""
+    """The comparison of both feet, and the link to the other foot's page."""
     if other is None:
         return {"sides": [], "other_link": ""}
     return {
@@ -114,7 +113,7 @@ def _other_foot(result: CaseResult, other: CaseResult | None, lang: str) -> dict
 
 
 def _scrolled(result: CaseResult, beside: Beside, t: Strings, lang: str) -> dict[str, Any]:
-    """The slices to scroll through, and what is drawn on them."""
+    """The stack to scroll through, and the scene drawn on it."""
     stack, labels = beside.stack, beside.labels
     if stack is None:
         return {"scene": None, "sheets": [], "panes": _panes(t)}
@@ -132,17 +131,16 @@ def _panes(t: Strings) -> list[tuple[str, str]]:
 def write_report(
     folder: Path, lang: str = "en", home: Path | None = None, *, signed: bool = True
 ) -> Path:
-    """Build report.html of a case folder again, from result.json and views.npz alone.
+    """Build report.html of a case folder from its stored result alone; returns its path.
 
-    Raises CaseError, SetupError, OSError.
-
-    home: where the folder will lie, if it lies elsewhere yet; the other foot and a reader's
-    sign-off are looked for there. signed: show what a reader signed of this scan.
+    home: the folder's final location if it is still elsewhere; the other foot and the sign-off are
+    taken from there. signed: show the reader's sign-off of this scan. Raises CaseError, SetupError,
+    OSError.
     """
     if home is None:
         if not folder.is_dir():
             raise CaseError("no_result.folder", folder=folder.name)
-        with locked(folder):  # or another process may put another result under the page
+        with locked(folder):  # so that no other process replaces the result meanwhile
             return _write(folder, lang, folder, signed)
     return _write(folder, lang, home, signed)
 
@@ -162,7 +160,7 @@ def _write(folder: Path, lang: str, home: Path, signed: bool) -> Path:
 
 
 def report_language(folder: Path) -> str | None:
-    """The language that a case's report is in; None where there is no report."""
+    """The language code of a case's report; None without a report."""
     try:
         with (folder / "report.html").open("rb") as page:
             found = re.search(rb'<html lang="(\w+)"', page.read(200))
@@ -180,7 +178,7 @@ def _failure(failure: CaseFailure | None, lang: str) -> dict[str, str] | None:
 def _finding(
     f: Finding, places: Mapping[str, str], signed: SignOff | None, lang: str
 ) -> dict[str, Any]:
-    """A finding's row with its place in the scan and what a reader said of it."""
+    """A finding's row with its position in the scan and the reader's verdict."""
     t, line, rule = strings(lang), f"finding:{f.name}", FINDING.get(f.name)
     at = None
     if rule is not None:
@@ -223,7 +221,7 @@ def _planes(
 
 
 def _printed(result: CaseResult, views: Sequence[View]) -> set[int]:
-    """On paper: the pictures across the whole foot, and of each finding of the impression one."""
+    """Numbers of the printed pictures: the slabs, and up to PRINTED_SLICES slices of findings."""
     slabs = {number for number, view in enumerate(views, start=1) if view.index is None}
     raised = [f for f in result.findings if f.level in RAISED]
     own = {view_of(f, result.lesions, views) for f in raised}

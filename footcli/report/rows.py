@@ -1,4 +1,4 @@
-"""Rows of the report's tables: findings, what a reader said of them, what was not measured."""
+"""Rows of the report's tables: findings, lesions, the reader's verdicts, missing measurements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
     """Title, state, word of its level, grade and evidence of a finding."""
     state = LEVEL_STATE[f.level]
     word = t[f"level.{f.level.value}"]
-    if f.name == "normal":  # "present" is the good news here
+    if f.name == "normal":  # here "present" is the healthy state
         good = f.level is Level.PRESENT
         state, word = ("within", t["yes"]) if good else ("missing", t["no"])
     return {
@@ -32,7 +32,7 @@ def finding_row(f: Finding, t: Strings, lang: str) -> dict[str, Any]:
 
 
 def lesion_row(lesion: Lesion, views: Sequence[View], t: Strings, lang: str) -> dict[str, Any]:
-    """Title, score, place and size of a lesion, and the number of the picture that shows it."""
+    """Title, score, plane, slices and size of a lesion, and the number of its picture."""
     first, last = lesion.slices
     size = t["unknown"]
     if lesion.size_mm is not None:
@@ -49,7 +49,7 @@ def lesion_row(lesion: Lesion, views: Sequence[View], t: Strings, lang: str) -> 
 
 
 def view_of_lesion(lesion: Lesion, views: Sequence[View]) -> int | None:
-    """The number of the first picture that holds a lesion's box, from 1; None where none does."""
+    """The number, from 1, of the first picture with a lesion's box; None if none has it."""
     for number_, view in enumerate(views, start=1):
         if overlay.shows_box(view, lesion):
             return number_
@@ -57,7 +57,7 @@ def view_of_lesion(lesion: Lesion, views: Sequence[View]) -> int | None:
 
 
 def missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
-    """What was not measured, in which way, and why."""
+    """Name, source and reason of a missing measurement."""
     title = term_title("angle", m.name, lang)
     what = m.name if title == m.name else f"{m.name}: {title}"
     why = "" if m.why_missing is None else text(m.why_missing, lang)
@@ -65,7 +65,7 @@ def missing_row(m: Measurement, t: Strings, lang: str) -> tuple[str, str, str]:
 
 
 def said(signed: SignOff | None, line: str, unit: str, t: Strings) -> str:
-    """What a reader said of a line, as the report shows it; empty where nothing was said."""
+    """The reader's verdict on a line as the report's text; empty without one."""
     verdict = None if signed is None else signed.lines.get(line)
     if verdict is None:
         return ""

@@ -1,4 +1,4 @@
-"""Lines, points, boxes and marks of one picture, drawn in its own units."""
+"""Draws lines, points, boxes and marks of one picture, in image pixels."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ from footcli.web import svg
 from footcli.web.page import term_title
 
 BOX_COLOUR = "#ff6b6b"
-NEAR_SLICES = 4.0  # a slice shows what lies at most this many slices off it
+NEAR_SLICES = 4.0  # a slice shows points at most this many slices away
 DOT = 0.007  # radius of a point as a share of the picture
 MERGE = 0.02  # points nearer than this share of the picture get one label
-BAR_MM = (20, 10, 5, 2)  # the scale bar is the longest of these that fits
+BAR_MM = (20, 10, 5, 2)  # lengths of the scale bar; the longest that fits is used
 
 
 def lesion_box(view: View, lesion: Lesion) -> Box | None:
-    """A lesion's box in the slice of a picture; None where the picture shows no slice of it."""
+    """A lesion's box in a picture's slice, input voxels; None if the picture does not cut it."""
     return (
         None if view.index is None or view.plane is not lesion.plane else lesion.box_in(view.index)
     )
 
 
 def is_near(view: View, point: Point) -> bool:
-    """Whether a point lies near enough to a slice to be drawn in it; any point does in a slab."""
+    """Whether a point (input voxel) is near enough to be drawn; always true for a slab."""
     return view.index is None or abs(point[view.plane.axis] - view.index) <= NEAR_SLICES
 
 
 def _corners(box: Box, plane: Plane, index: int) -> list[Point]:
-    """Two opposite corners of a box in a slice, voxels; half-open, so its edges lie between voxel
-    centres.
+    """Two opposite corners of a box in a slice, voxels (x, y, z).
+
+    Boxes are half-open, so their edges lie between voxel centres.
     """
     x, y = (axis for axis in range(3) if axis != plane.axis)
     ends = np.full((2, 3), index, float)
@@ -57,9 +58,7 @@ def _corners(box: Box, plane: Plane, index: int) -> list[Point]:
 
 
 class Scene:
-    """Draws in the picture's own units: the image pixel, with (0, 0) the outer corner of the first
-    one.
-    """
+    """Draws in picture units: image pixels, with (0, 0) the outer corner of the first pixel."""
 
     def __init__(self, view: View, size: int) -> None:
         self.view = view
@@ -90,7 +89,7 @@ class Scene:
             yield svg.tag("g", *parts, class_=f"angle-{m.name} source-{m.source}")
 
     def _crossing(self, m: Measurement, ends: Sequence[Array]) -> Array | None:
-        """Where the two lines of an angle cross; None outside the picture, or for a width."""
+        """Where an angle's two lines cross; None outside the picture or if the unit is not deg."""
         found = svg.crossing(*ends) if m.unit == "deg" else None
         return found if found is not None and self._inside(found) else None
 
@@ -101,7 +100,7 @@ class Scene:
     def _arc(
         self, crossing: Array, middle1: Array, middle2: Array, angle_deg: float
     ) -> tuple[str, Array]:
-        """The arc between the two lines at their crossing, and where its label goes."""
+        """Path of the arc between two lines at their crossing, and the position of its label."""
         first, second = angle_shown(crossing, middle1, middle2, angle_deg)
         turn = geometry.signed_angle_deg(first, second)
         radius = self.size * 0.11
@@ -121,7 +120,7 @@ class Scene:
     ) -> Iterable[Markup]:
         """Landmarks as dots with names, the ends of mask lines as small squares.
 
-        Dots on one spot share a label.
+        Dots close together (see MERGE) share a label.
         """
         for m in shown:
             if m.source == "masks":
@@ -150,7 +149,7 @@ class Scene:
         return svg.tag("g", dot, class_=f"angle-{angle_of(mark)} source-landmarks")
 
     def _put(self, spots: list[tuple[Array, list[Landmark]]], at: Array, mark: Landmark) -> None:
-        """Add a mark to the spot that it lies on, else as a spot of its own."""
+        """Add a mark to a spot within MERGE, else as a new spot."""
         for place, marks in spots:
             if np.linalg.norm(place - at) < MERGE * self.size:
                 marks.append(mark)
@@ -175,7 +174,7 @@ class Scene:
         )
 
     def boxes(self, lesions: Sequence[Lesion], lang: str) -> Iterable[Markup]:
-        """The boxes of this plane whose slices hold this picture's."""
+        """The boxes of the lesions that this picture's slice cuts."""
         for lesion in lesions:
             box, index = lesion_box(self.view, lesion), self.view.index
             if box is None or index is None:

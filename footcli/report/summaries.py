@@ -1,6 +1,4 @@
-"""run.json, measurements.csv and index.html: the union of all that an output folder holds, whoever
-wrote it and when.
-"""
+"""Writes run.json, measurements.csv and index.html, over all cases of an output folder."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from footcli.store.run_record import RUN, RunRecord
 from footcli.store.table import measurements_csv
 from footcli.system.files import locked, write_atomic
 
-SHARE = 0.05  # of a run's time that the summaries may take while it goes on
+SHARE = 0.05  # largest share of a run's time spent on summaries
 
 
 def write_summaries(
@@ -31,19 +29,17 @@ def write_summaries(
     run: RunRecord | None = None,
     own: Mapping[str, JournalLine] | None = None,
 ) -> None:
-    """Write the three files anew.
+    """Rewrite the three files, under the folder's lock, so that no process loses cases.
 
-    Other processes that write here wait, so that nobody's cases are lost. Raises OSError.
-
-    run: this run without its cases, None to keep what stands there of the last one. own: this run's
-    records by case id.
+    run: this run without its cases, None to keep the last run's record. own: this run's records by
+    case id. Raises OSError.
     """
     with locked(out):
         cases = _cases(out, own or {})
         results: dict[str, CaseResult] = {}
         for case in cases:
             for name in case.folders:
-                with suppress(CaseError):  # the index says that it cannot be read
+                with suppress(CaseError):  # the index lists it as unreadable
                     results[name] = load_result(out / name)
         record = replace(run or _last_run(out), cases=tuple(cases))
         write_atomic(out / RUN, dumps(record).encode())
@@ -52,7 +48,7 @@ def write_summaries(
 
 
 def _cases(out: Path, own: Mapping[str, JournalLine]) -> list[JournalLine]:
-    """A record for each case of the folder, this run's own where it has one."""
+    """One record for each case of the folder; this run's record replaces the stored one."""
     cases = []
     for record in union(out):
         known = own.get(record.case_id, record)
@@ -61,7 +57,7 @@ def _cases(out: Path, own: Mapping[str, JournalLine]) -> list[JournalLine]:
 
 
 def _table(cases: Sequence[JournalLine], results: Mapping[str, CaseResult]) -> str:
-    """measurements.csv without the earlier results of cases that failed under other options."""
+    """measurements.csv without the earlier results of cases whose last run failed."""
     failed: set[str] = set()
     for case in cases:
         if case.outcome == "failed":
@@ -79,17 +75,15 @@ def _last_run(out: Path) -> RunRecord:
 
 
 class Pace:
-    """When a run that goes on writes its summaries: never so often that it takes more than SHARE of
-    its time.
-    """
+    """Paces a run's summaries so that they take at most SHARE of its time."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + 1.0
 
     def due(self) -> bool:
-        """Whether it is time."""
+        """Whether it is time to write the summaries."""
         return time.monotonic() >= self._next
 
     def spent(self, seconds: float) -> None:
-        """Writing them has just taken so long."""
+        """Record that the summaries have just taken so many seconds."""
         self._next = time.monotonic() + max(1.0, seconds / SHARE)

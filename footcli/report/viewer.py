@@ -1,6 +1,4 @@
-"""What the page's viewer needs: slices, masks, surfaces of the bones, lines and boxes, all in the
-stack's voxels.
-"""
+"""Data for the page's viewer: masks, bone surfaces, lines and boxes, all in stack voxels."""
 
 from __future__ import annotations
 
@@ -23,19 +21,17 @@ from footcli.store.pictures import Stack
 from footcli.text.wording import number
 from footcli.web.page import term_title
 
-FINE = 64  # parts of a voxel in which surface points are written
+FINE = 64  # surface points are stored in units of 1/FINE voxel
 SMOOTH_MM = 0.8
 FACET_MM = 1.4
-UNKNOWN_MM = (
-    0.6  # a voxel's edge where the scan has no millimetres: only for how finely surfaces are cut
-)
+UNKNOWN_MM = 0.6  # assumed voxel edge if unknown; it only sets the resolution of surfaces
 
 
 def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str) -> dict[str, Any]:
-    """The viewer's data, plain JSON types. labels: uint8 (z, y, x) on the input's grid.
+    """The viewer's data, plain JSON types. labels: uint8 (z, y, x) on the input grid.
 
-    Masks and surfaces are zlib in base64: masks uint8 (z, y, x); corners uint16 (n, 3), FINE to a
-    voxel; faces uint16 (n, 3).
+    Masks and surfaces are zlib-compressed in base64: masks uint8 (z, y, x) on the stack; corners
+    uint16 (n, 3), 1/FINE voxel; faces uint16 (n, 3).
     """
     masks = on_stack(labels, stack)
     to_stack = np.asarray(np.linalg.inv(stack.to_vox), np.float64)
@@ -46,8 +42,7 @@ def scene(result: CaseResult, labels: NDArray[np.uint8], stack: Stack, lang: str
         "mm": stack.voxel_mm,
         "side": result.side,
         "drawn_as": result.provenance.drawn_as or result.side,
-        # of an unknown side in slices without directions nobody knows which edge is the patient's
-        # right
+        # without side and directions the patient's right is unknown
         "sides_known": result.side is not None or result.provenance.input.orientation_known,
         "to_vox": np.round(stack.to_vox, 5).tolist(),
         "masks": _packed(masks),
@@ -92,8 +87,9 @@ def _lesion(lesion: Lesion, to_stack: Array, lang: str) -> dict[str, Any]:
 
 
 def places(result: CaseResult, stack: Stack) -> dict[str, str]:
-    """Where to look, as "x,y,z" in stack voxels: for each measured name the middle of its points,
-    for each lesion's label its middle.
+    """Name -> position "x,y,z" in stack voxels, rounded.
+
+    For each measured angle the mean of its points, for each lesion label the centre of its box.
     """
     to_stack = np.linalg.inv(stack.to_vox)
     found: dict[str, Array] = {}
@@ -112,8 +108,9 @@ def _coordinates(point: Array) -> str:
 
 
 def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
-    """(z, y, x) of the stack: the label of the input voxel nearest to each of its voxels; the axes
-    of both run along each other.
+    """uint8 (z, y, x) on the stack: labels resampled by nearest neighbour, 0 outside the input.
+
+    labels: uint8 (z, y, x) on the input grid, whose axes are parallel to the stack's.
     """
     turn = stack.to_vox[:3, :3]
     index: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * 3
@@ -132,8 +129,9 @@ def on_stack(labels: NDArray[np.uint8], stack: Stack) -> NDArray[np.uint8]:
 
 
 def _boxes(lesion: Lesion) -> list[Array]:
-    """(2, 3) corners in input voxels of the lesion's box in each of its slices; half-open, so edges
-    lie between voxel centres.
+    """Corners (2, 3) of the lesion's box in each of its slices, input voxels.
+
+    Boxes are half-open, so their edges lie between voxel centres.
     """
     x, y = (axis for axis in range(3) if axis != lesion.plane.axis)
     out = []
@@ -147,7 +145,7 @@ def _boxes(lesion: Lesion) -> list[Array]:
 
 
 def _surface(mask: NDArray[np.bool_], voxel_mm: float | None) -> dict[str, str]:
-    """Corners and faces of a bone's smoothed surface; empty texts where there is none."""
+    """Corners and faces of a bone's smoothed surface, packed; empty texts without a surface."""
     box = ndimage.find_objects(mask.astype(np.uint8))
     edge = voxel_mm or UNKNOWN_MM
     if not box:

@@ -1,1 +1,1 @@
-"""The order of a case, and many cases."""
+"""Analysis of one case, step by step, and of many cases."""

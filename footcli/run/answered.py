@@ -1,4 +1,4 @@
-"""Whether a finished result answers what is asked, and why not."""
+"""Whether a finished result satisfies the request, and why not."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from footcli.run.setup import Options
 from footcli.store.journal import JournalLine
 from footcli.store.result import is_old, load_result
 from footcli.system.names import slug
+from footcli.text.lines import Line
 
 
 def held_results(case_id: str, out: Path, earlier: JournalLine | None) -> dict[str, CaseResult]:
-    """Folder name -> result, of every result that `out` holds of this case."""
+    """Folder name -> result, of every result of this case in `out`."""
     folders = () if earlier is None else earlier.folders
     held = {}
     for name in dict.fromkeys([*map(slug, foot_ids(case_id)), *folders]):
@@ -28,7 +29,7 @@ def held_results(case_id: str, out: Path, earlier: JournalLine | None) -> dict[s
 
 
 def refuse_other(volume: Volume, held: Mapping[str, CaseResult]) -> None:
-    """Raises CaseError other_input where a result of another scan lies under this case's id."""
+    """Raise CaseError other_input where a result of another scan has this case's id."""
     for name, result in held.items():
         if not same_scan(result.provenance, volume):
             raise CaseError("other_input", folder=name)
@@ -36,11 +37,9 @@ def refuse_other(volume: Volume, held: Mapping[str, CaseResult]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A case to be looked at.
+    """A case to analyse. earlier: the journal's record of its finished result, None without one.
 
-    earlier: the journal's record of its finished result, None without one.
-
-    damaged: the record of a result that is no longer as it was written, if there is no other.
+    damaged: the record of a result whose files have changed since, if there is no other.
     """
 
     ref: CaseRef
@@ -51,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a result must answer. facts: of its input, if it was read."""
+    """What a result must satisfy. facts: of its input, if it was read."""
 
     out: Path
     options: Options
@@ -59,19 +58,21 @@ class Asked:
     facts: InputFacts | None = None
 
 
-def why_again(earlier: JournalLine, held: Mapping[str, CaseResult], asked: Asked) -> str | None:
-    """Why a finished case must be done again, None where its result answers what is asked."""
+def why_again(
+    earlier: JournalLine, held: Mapping[str, CaseResult], asked: Asked
+) -> tuple[Line, ...]:
+    """Why a finished case must be analysed again; empty if its result satisfies the request."""
     results = [held[name] for name in earlier.folders if name in held]
     if len(results) < len(earlier.folders):
-        return "its result cannot be read by this version"
+        return (Line("redone.unreadable"),)
     if any(map(is_old, results)):
-        return "written by an earlier version of footcli"
-    found: list[str] = []
+        return (Line("redone.old"),)
+    found: list[Line] = []
     for result in results:
         found = found or differences(result.provenance, asked.settings, asked.facts)
     if asked.options.polygons and not _all_have_polygons(asked.out, held):
-        found = [*found, "with --polygons"]
-    return ", ".join(found) or None
+        found = [*found, Line("redone.polygons")]
+    return tuple(found)
 
 
 def _all_have_polygons(out: Path, folders: Iterable[str]) -> bool:

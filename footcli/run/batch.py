@@ -1,5 +1,5 @@
-"""Many cases -> an output folder: what is finished is skipped, what fails is recorded, and nothing
-is left half-written.
+"""Many cases -> an output folder: finished ones are skipped, failures are recorded, and nothing is
+left half-written.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from footcli.system.cores import cpu_count
 from footcli.system.names import slug
 from footcli.system.processes import in_processes
 
-_models: Models | None = None  # a worker process's own, opened once
+_models: Models | None = None  # of a worker process, opened once
 
 
 def _ignore(options_: object) -> None:
-    """Nobody listens."""
+    """The default callback: does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who hears how a run goes on: each case's record, and once the models."""
+    """Callbacks of a run: for each case's record, and once for the opened models."""
 
     case: Callable[[JournalLine], None] = _ignore
     models: Callable[[Models], None] = _ignore
@@ -59,8 +59,8 @@ def run_batch(
 ) -> RunRecord:
     """Analyse cases into `out`; returns what run.json holds of these cases.
 
-    The summaries are written as the run goes on and at its end, whatever ends it. Raises SetupError
-    before the first case if a model or the output folder cannot be used.
+    The summaries are written during the run and at its end, however it ends. Raises SetupError
+    before the first case if a model or the output folder is unusable.
     """
     listener = listener or Listener()
     models = load_models(options)
@@ -73,7 +73,7 @@ def run_batch(
             run.take(record)
         run.write_reports_again()
     except BaseException:
-        with suppress(OSError):  # what ended the run is what is to be told
+        with suppress(OSError):  # report the error that ended the run
             run.write_summaries()
         raise
     run.write_summaries()
@@ -83,7 +83,7 @@ def run_batch(
 
 @dataclass(slots=True)
 class _Run:
-    """A run that goes on: what became of its cases so far."""
+    """State of a run: the records of its cases so far."""
 
     out: Path
     models: Models
@@ -94,7 +94,7 @@ class _Run:
 
     @property
     def head(self) -> RunRecord:
-        """What run.json says of this run, without its cases."""
+        """The record of this run in run.json, without its cases."""
         settings, options = fingerprint(self.models, self.options), self.options
         options_ = RunOptions(
             quality=settings.options.quality,
@@ -109,9 +109,10 @@ class _Run:
         return RunRecord(version=__version__, device=self.models.device, options=options_)
 
     def skip_finished(self, tasks: Iterable[tuple[Task, bool]]) -> list[Task]:
-        """Note the cases whose result answers what is asked; returns the others.
+        """Record the cases whose result satisfies the request; returns the others.
 
-        tasks: each with whether its case failed last: with what is no longer asked for, then.
+        tasks: each with whether its case failed last, which was then with options no longer
+        requested.
         """
         waiting = []
         for task, failed in tasks:
@@ -124,14 +125,14 @@ class _Run:
         return waiting
 
     def take(self, record: JournalLine) -> None:
-        """Journal a case that is through, and write the summaries where it is time."""
-        # that it was skipped is this run's affair: its result stays a finished one
+        """Journal a finished case, and write the summaries when they are due."""
+        # skipped holds for this run alone: in the journal the result stays done
         kept = replace(record, outcome="done") if record.outcome == "skipped" else record
         add(self.out, kept)
         self._note(record)
         if self.pace.due():
             began = time.monotonic()
-            with suppress(OSError):  # open in a spreadsheet, say; the last writing counts
+            with suppress(OSError):  # open in a spreadsheet, for example; the last write counts
                 self.write_summaries()
             self.pace.spent(time.monotonic() - began)
 
@@ -140,7 +141,9 @@ class _Run:
         write_summaries(self.out, self.options.lang, self.head, self.records)
 
     def write_reports_again(self) -> None:
-        """Reports of skipped cases in another language; those of feet whose other foot is new."""
+        """Rewrite reports of skipped cases in another language, and of feet whose other foot is
+        new.
+        """
         again: dict[Path, str] = {}
         for record in self.records.values():
             for name in record.folders:
@@ -152,7 +155,7 @@ class _Run:
                     for foot in (folder, beside):
                         again.setdefault(foot, report_language(foot) or self.options.lang)
         for folder, lang in sorted(again.items()):
-            with suppress(Exception):  # it stays as it is, and the case is done
+            with suppress(Exception):  # the old report stays, and the case is done
                 write_report(folder, lang)
 
     def _note(self, record: JournalLine) -> None:
@@ -160,7 +163,7 @@ class _Run:
         self.tell(record)
 
     def _is_answered(self, task: Task) -> bool:
-        """Whatever goes wrong in looking, the case is done again."""
+        """Whether the result satisfies the request; on any error the case is analysed again."""
         try:
             return is_answered(task, self.out, self.models, self.options)
         except Exception:  # noqa: BLE001
@@ -168,9 +171,9 @@ class _Run:
 
 
 def _tasks(refs: Sequence[CaseRef], out: Path, overwrite: bool) -> list[tuple[Task, bool]]:
-    """Each case with what the output folder knows of it, and whether it failed last.
+    """Each case with what the output folder holds of it, and whether it failed last.
 
-    Makes the folder ready. Raises SetupError.
+    Prepares the folder. Raises SetupError.
     """
     for ref in refs:
         _check_apart(ref, out)
@@ -193,7 +196,7 @@ def _tasks(refs: Sequence[CaseRef], out: Path, overwrite: bool) -> list[tuple[Ta
 
 
 def _check_apart(ref: CaseRef, out: Path) -> None:
-    """Raises SetupError where a case's result would lie among its images."""
+    """Raise SetupError where a case's result would lie among its images."""
     target, source = (out / slug(ref.case_id)).resolve(), ref.folder.resolve()
     if target == source or target in source.parents:
         raise SetupError(
@@ -205,7 +208,7 @@ def _check_apart(ref: CaseRef, out: Path) -> None:
 def _records(
     tasks: Sequence[Task], out: Path, models: Models, options: Options, jobs: int
 ) -> Iterator[JournalLine]:
-    """Each case's record, as the cases are done."""
+    """Each case's record, as soon as the case is finished."""
     if jobs <= 1 or len(tasks) <= 1:
         for task in tasks:
             yield analyze_to_disk(task, out, models, options)

@@ -1,4 +1,4 @@
-"""One case -> its folders below the output folder, or the reason why not."""
+"""One case -> its folders in the output folder, or the reason for its failure."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ from footcli.text.lines import Line
 def analyze_to_disk(task: Task, out: Path, models: Models, options: Options) -> JournalLine:
     """Analyse a case and save it below `out`.
 
-    Returns its record; a bad case is a record too, never an exception.
-
-    A case whose result already answers what is asked, by its pixels, is skipped; that of another
-    scan is never replaced unasked.
+    Returns its record; a failed case is a record too, never an exception. A case whose result
+    already satisfies the request, by its pixels, is skipped; the result of another scan is never
+    replaced without --overwrite.
     """
     clock = Clock()
     try:
         record = _done(task, out, models, options, clock)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other cases have nothing to do with it
+    except Exception as error:  # noqa: BLE001 - no error may stop the other cases
         record = JournalLine(task.ref.case_id, "failed", failure=_failure(error))
-    if record.outcome == "skipped":  # which keeps the times of the work itself
+    if record.outcome == "skipped":  # keeps the times of its analysis
         return record
     return replace(record, seconds=clock.seconds)
 
@@ -50,7 +49,7 @@ def _failure(error: Exception) -> Line:
 
 
 def _where(error: BaseException) -> str:
-    """Kind and place of a fault. Not its text, which may quote the file."""
+    """Type and code line of an error; not its text, which may quote the file."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     own = [
         frame
@@ -61,24 +60,26 @@ def _where(error: BaseException) -> str:
 
 
 def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock) -> JournalLine:
-    """What the record of a case that comes to a result holds.
+    """The record of a case that reaches a result.
 
-    Raises whatever reading, analysis and saving do.
+    Raises whatever reading, analysis and saving raise.
     """
     ref, source = task.ref, source_digest(task.ref)
     volume = read_volume(ref, options, clock)
     held = held_results(ref.case_id, out, task.earlier)
-    why = "--overwrite" if task.overwrite and (task.earlier or task.damaged) else None
+    why: tuple[Line, ...] = ()
+    if task.overwrite and (task.earlier or task.damaged):
+        why = (Line("redone.overwrite"),)
     if not task.overwrite:
         refuse_other(volume, held)
         _refuse_damaged(volume, task.damaged)
         if task.damaged is not None:
-            why = "its files are not as they were written"
+            why = (Line("redone.damaged"),)
         if task.earlier is not None:
             facts = input_facts(volume, all_source_names(volume, ref))
             asked = Asked(out, options, fingerprint(models, options), facts)
             why = why_again(task.earlier, held, asked)
-            if why is None:
+            if not why:
                 return replace(task.earlier, outcome="skipped", source=source)
     feet = analyze_volume(ref, volume, models, options, clock)
     with clock("save"):
@@ -96,15 +97,15 @@ def _done(task: Task, out: Path, models: Models, options: Options, clock: Clock)
 
 
 def _refuse_damaged(volume: Volume, damaged: JournalLine | None) -> None:
-    """Raises CaseError other_input where what is left of a result is of other pixels."""
+    """Raise CaseError other_input where a damaged result has other pixels."""
     if damaged is not None and damaged.pixels_sha256 not in (None, volume.pixels_sha256):
         raise CaseError("other_input", folder=", ".join(damaged.folders))
 
 
 def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool:
-    """Whether a finished result answers what is asked and its files are untouched.
+    """Whether a finished result satisfies the request and the case's files are unchanged.
 
-    Then nothing need be read.
+    Then no image need be read.
     """
     if task.earlier is None or task.overwrite:
         return False
@@ -112,4 +113,4 @@ def is_answered(task: Task, out: Path, models: Models, options: Options) -> bool
         return False
     held = held_results(task.ref.case_id, out, task.earlier)
     asked = Asked(out, options, fingerprint(models, options))
-    return why_again(task.earlier, held, asked) is None
+    return not why_again(task.earlier, held, asked)

@@ -1,4 +1,4 @@
-"""The demo's case: one synthetic subject, drawn on the spot and removed afterwards."""
+"""The demo's case: one synthetic subject, drawn at the start and removed afterwards."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def demo_cases(say: Callable[[str], None]) -> Iterator[tuple[CaseRef, ...]]:
             scan(draw_subject(DEMO_SEED, DEMO_DISEASE), DEMO_SPACING_MM, DEMO_SEED),
             DEMO_SEED,
         )
-        # an id that no case of a data set has: the demo never takes the place of one
+        # an id that no case of a data set has, so that the demo never replaces one
         yield tuple(replace(ref, case_id=DEMO_ID) for ref in find_cases(Path(folder)))

@@ -1,4 +1,4 @@
-"""Which lesions are looked for in a foot, with all lesion models together."""
+"""Search for a foot's lesions with all lesion models, and which of them cannot be judged."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NO_MODEL = Line("no_model")
 def seek_lesions(
     volume: Volume, foot: Segmented, models: Models, hidden: Mapping[str, Line]
 ) -> tuple[Lesion, ...]:
-    """What the lesion models find, best first; those of one pixel size share a grid.
+    """Lesions found by all models, best first; models of one pixel size share a grid.
 
-    hidden: lesions that are not looked for, and why.
+    hidden: lesions that are not searched for -> reason.
     """
     grids = {foot.grid.pixel_mm: (foot.grid, foot.labels)}
     found: list[Lesion] = []
@@ -41,7 +41,7 @@ def seek_lesions(
 def _regrid(
     labels: NDArray[np.uint8], pixel: float, shape: tuple[int, ...], wanted: float
 ) -> NDArray[np.uint8]:
-    """Nearest neighbour from one canonical grid to another of the same volume."""
+    """Resample labels by nearest neighbour to another canonical grid of the same volume."""
     at = [
         np.minimum(np.rint(np.arange(n) * wanted / pixel).astype(int), m - 1)
         for n, m in zip(shape, labels.shape, strict=True)
@@ -50,7 +50,9 @@ def _regrid(
 
 
 def not_sought(models: Models) -> dict[str, Line]:
-    """Lesion name -> why it cannot be judged, for those that no model tells: never "not seen"."""
+    """Lesion name -> why it cannot be judged, if no model detects it: it is never reported as not
+    seen.
+    """
     known: set[str] = set()
     for _, spec in models.lesions:
         known.update(spec.classes)
@@ -60,19 +62,19 @@ def not_sought(models: Models) -> dict[str, Line]:
 def not_judged(
     foot: Segmented, masks: MaskPoints, models: Models
 ) -> tuple[dict[str, Line], dict[str, Line]]:
-    """Lesion name -> why it is not looked for; and why it is not ruled out either.
+    """Lesion name -> why it is not searched for; and lesion name -> why it is not ruled out.
 
-    Too little is there of what it lies at, or no model tells it.
+    Either the scan shows too little of its site, or no model detects it.
     """
     hidden, unseen = not_shown(foot, masks)
     return hidden, unseen | not_sought(models)
 
 
 def not_shown(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, Line], dict[str, Line]]:
-    """The same for what the scan does not show."""
+    """As not_judged, for what the scan does not show."""
     present = {bone.name: i in foot.confidence for i, bone in enumerate(BONES, start=1)}
     present["1st Metatarsal"] = "TMA_Line2_Pt2" not in masks.unusable  # its head
     hidden = not_assessable(present)
-    # of a toe that is cut off the joint may still be seen
+    # the joint of a cut-off toe may still be visible
     toe = masks.unusable.get("HVA_Line2_Pt1")
     return hidden, ({"Hallux Valgus": toe} if toe else {}) | hidden

@@ -1,4 +1,4 @@
-"""The order of a case from reading to the results of its feet; saving: case_job.py."""
+"""Analysis of a case, from reading to the results of its feet; case_job.py saves them."""
 
 from __future__ import annotations
 
@@ -151,8 +151,7 @@ def _provenance(
 
 
 def _side(frame: FootFrame, volume: Volume, usual: Side) -> tuple[Side | None, tuple[Line, ...]]:
-    """The side that the bones show; the tag is the second opinion and speaks only where the bones
-    cannot.
+    """The side that the bones show; the file's tag decides only where the bones do not.
 
     usual: the side of the foot if its slices are shown as usual, see `handedness`.
     """

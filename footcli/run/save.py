@@ -1,4 +1,4 @@
-"""A case's feet -> its folders: all of them or none, and the earlier results stay until then."""
+"""Saves a case's feet in its folders, all or none; earlier results stay until all are ready."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ from footcli.system.files import locked, stage
 from footcli.system.names import slug
 
 OWN_FILES = ("report.html", MASKS, VIEWS, "polygons")
-"""What a case's folder holds of footcli's own beside RESULT: without that one they say nothing."""
+"""What footcli writes to a case's folder besides RESULT; without RESULT these files are void."""
 
 
 def save_feet(
     feet: Sequence[Foot], task: Task, out: Path, options: Options, held: dict[str, CaseResult]
 ) -> tuple[dict[str, str], list[str]]:
-    """Save a case's feet with their reports; what the case had before in other folders goes.
+    """Save a case's feet with their reports, and remove its results in other folders.
 
-    Until all are ready, nothing is touched.
-
-    Returns folder name -> hash of its result.json, and the files with a reader's sign-off that no
-    longer belongs to the values.
+    Nothing changes until all are ready. Returns folder name -> hash of its result.json, and the
+    files with a reader's sign-off that no longer belongs to the values.
     """
     signed: list[str] = []
     with _staged(feet, task, out, options) as ready:
@@ -44,34 +42,34 @@ def save_feet(
         }
         with locked(out), _moves(out) as moves:
             now = held_results(task.ref.case_id, out, task.earlier)
-            if not task.overwrite:  # another process may have been here since
+            if not task.overwrite:  # another process may have written since
                 refuse_other(feet[0].volume, now)
             for name in [*(name for name in (held.keys() | now.keys()) - digests.keys()), *digests]:
                 moves.away(out / name)
             for foot, staged in zip(feet, ready, strict=True):
                 signed += _take_in(foot.result, staged, out / slug(foot.result.case_id), moves)
     if len(digests) > 1:
-        for name in digests:  # once all are there: each shows the other
+        for name in digests:  # after all are saved, since each shows the other
             with suppress(CaseError, OSError):
                 write_report(out / name, options.lang)
     return digests, signed
 
 
 class _Moves:
-    """Files that change places; what has moved can go back."""
+    """Moves files, and can undo the moves."""
 
     def __init__(self, backup: Path) -> None:
         self.backup = backup
         self.done: list[tuple[Path, Path]] = []
 
     def move(self, source: Path, target: Path) -> None:
-        """Raises OSError."""
+        """Move a file. Raises OSError."""
         source.rename(target)
         self.done.append((source, target))
 
     def away(self, folder: Path) -> None:
-        """What footcli wrote for a case goes into the backup, RESULT first; what a reader signed
-        stays. Raises OSError.
+        """Move footcli's files of a case to the backup, RESULT first; a reader's sign-off stays.
+        Raises OSError.
         """
         place = self.backup / folder.name
         place.mkdir()
@@ -80,7 +78,7 @@ class _Moves:
                 self.move(folder / name, place / name)
 
     def undo(self) -> None:
-        """All back where it was, as far as it goes."""
+        """Move all files back, as far as possible."""
         for source, target in reversed(self.done):
             with suppress(OSError):
                 target.rename(source)
@@ -88,9 +86,7 @@ class _Moves:
 
 @contextmanager
 def _moves(out: Path) -> Iterator[_Moves]:
-    """Moves that are undone if anything goes wrong in the with-block; the caller holds the lock of
-    `out`.
-    """
+    """Moves that any error in the with-block undoes; the caller holds the lock of `out`."""
     backup = stage(out, "before")
     moves = _Moves(backup)
     try:
@@ -101,13 +97,13 @@ def _moves(out: Path) -> Iterator[_Moves]:
     finally:
         shutil.rmtree(backup, ignore_errors=True)
         for folder in {source.parent for source, _ in moves.done if source.parent.parent == out}:
-            with suppress(OSError):  # not empty: taken again, or a sign-off is kept
+            with suppress(OSError):  # not empty: in use again, or a sign-off is kept
                 folder.rmdir()
 
 
 @contextmanager
 def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> Iterator[list[Path]]:
-    """Folders that hold all that belongs to each foot, for the length of a with-block."""
+    """Temporary folders with all files of each foot, for the length of a with-block."""
     ready: list[Path] = []
     try:
         for foot in feet:
@@ -129,10 +125,10 @@ def _staged(feet: Sequence[Foot], task: Task, out: Path, options: Options) -> It
 
 
 def _take_in(result: CaseResult, staged: Path, folder: Path, moves: _Moves) -> list[str]:
-    """Put what is ready into the case's folder, RESULT last; what was there has moved away.
+    """Move staged files into the case's folder, RESULT last; the earlier ones are in the backup.
 
-    Returns the name of a sign-off that was set aside, if one was: it stays only where the values
-    are the same.
+    Returns the name of a sign-off that was set aside, if any: it stays only if the values are the
+    same.
     """
     with locked(folder):
         kept = None if _stays_signed(folder, moves.backup / folder.name, result) else aside(folder)
@@ -145,8 +141,8 @@ def _take_in(result: CaseResult, staged: Path, folder: Path, moves: _Moves) -> l
 
 
 def _stays_signed(folder: Path, before: Path, now: CaseResult) -> bool:
-    """Whether a sign-off in the folder, if there is one, is whole and goes on to be about the
-    values. before: the earlier result.
+    """Whether the folder's sign-off, if any, is intact and its values are unchanged. before: folder
+    of the earlier result.
     """
     with suppress(CaseError):
         load_signoff(folder)

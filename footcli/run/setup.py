@@ -1,4 +1,4 @@
-"""What a run is set up with: options, opened models, clock, and the fingerprint of both."""
+"""Setup of a run: options, opened models, clock, and the fingerprint of options and models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Quality = Literal["fast", "standard", "best"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says about how cases are analysed."""
+    """Options of the command line for the analysis of cases."""
 
     models: Path = field(default_factory=models_dir)
     device: Device = "auto"
@@ -38,7 +38,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Models:
-    """The opened models with their entries, and the profile of cut-offs."""
+    """The opened models with their manifest entries, and the profile of cut-offs."""
 
     bones: tuple[Session, ModelSpec]
     landmarks: Mapping[Plane, tuple[Session, ModelSpec]]
@@ -55,7 +55,7 @@ class Models:
 
     @property
     def device(self) -> str:
-        """What the bone model really runs on: cpu or cuda."""
+        """The device that the bone model runs on: cpu or cuda."""
         return self.bones[0].device
 
 
@@ -78,7 +78,7 @@ class Clock:
 
 
 def load_models(options: Options) -> Models:
-    """Check and open every model. Raises SetupError: nothing starts with a bad model."""
+    """Check and open every model. Raises SetupError, so that nothing starts with a bad model."""
     manifest = load_manifest(options.models)
     profile = load_profile(options.profile)
 
@@ -96,7 +96,7 @@ def load_models(options: Options) -> Models:
 
 
 def fingerprint(models: Models, options: Options) -> Settings:
-    """All but the input that a result depends on."""
+    """All that a result depends on, except the input."""
     facts = [ModelFacts(s.file, s.task, s.sha256, s.entry_sha256) for s in models.specs()]
     spacing = None if options.spacing_mm is None else f"{options.spacing_mm:.9g}"
     return Settings(

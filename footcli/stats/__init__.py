@@ -1,3 +1,3 @@
-"""A data set's tree -> counts, shares against the published targets, what is missing, faults in the
-labels. Opens no pixels.
+"""A data set's tree -> counts, shares against the published targets, missing data, faults in the
+labels. Reads no pixels.
 """

@@ -1,7 +1,4 @@
-"""One case folder -> its tally.
-
-Who it is of, which files there are, and the slices of each foot.
-"""
+"""One case folder -> its tally: the person, the files, and the slices of each foot."""
 
 from __future__ import annotations
 
@@ -32,11 +29,10 @@ from footcli.walk.tree import CaseHome
 
 
 def tally_case(home: CaseHome, root: Path, max_pixels: int | None = None) -> Tally:
-    """Everything that is counted of one case folder.
+    """Count everything in one case folder.
 
-    Reads JSON, and one image header a plane; never raises for what a file holds.
-
-    root: the tree. max_pixels: edge of an image whose size no header tells.
+    Reads JSON and one image header per plane; never raises for file contents. root: the tree.
+    max_pixels: image edge where no header gives the size.
     """
     tally = Tally()
     if home.layout == "plain":
@@ -54,7 +50,7 @@ def tally_case(home: CaseHome, root: Path, max_pixels: int | None = None) -> Tal
 
 
 def _clinical(tally: Tally, ref: CaseRef, folder: str, root: Path) -> Clinical | None:
-    """The first clinical file that says something."""
+    """The first clinical file with content; faults of the files are noted."""
     if not ref.clinical_files:
         tally.note("missing", "no_clinical", ref.case_id, below(ref.folder, root))
     found: Clinical | None = None
@@ -72,7 +68,7 @@ def _clinical(tally: Tally, ref: CaseRef, folder: str, root: Path) -> Clinical |
 
 
 def _series(tally: Tally, ref: CaseRef, root: Path) -> None:
-    """One foot: its side, the planes and labels that are there, its angle label."""
+    """Count one foot: its side, its planes and labels, its angle label."""
     named = _named(ref)
     tally.add("sides", named.side if named else "unknown")
     _planes(tally, ref, root, "images", {p for p in Plane if ref.images.get(p)})
@@ -101,7 +97,7 @@ def _planes(tally: Tally, ref: CaseRef, root: Path, what: str, there: set[Plane]
 
 
 def _points(tally: Tally, ref: CaseRef, root: Path) -> set[str]:
-    """Names of the key points in a series' angle labels."""
+    """Names of the landmarks in a series' angle labels."""
     points: set[str] = set()
     for path in ref.angle_files:
         try:
@@ -117,7 +113,7 @@ def _points(tally: Tally, ref: CaseRef, root: Path) -> set[str]:
 
 
 def _named(ref: CaseRef) -> SeriesName | None:
-    """What the names of the case's files say; the first one that says something."""
+    """Fields of the first file name of the case that follows the data set's grammar."""
     stems: list[str] = []
     for paths in ref.images.values():
         stems += [safe_text(path.stem) for path in paths[:1]]
@@ -158,7 +154,7 @@ def _known_groups(texts: Sequence[str]) -> set[str]:
 
 
 def _diseases(tally: Tally, stated: Clinical, groups: set[str]) -> None:
-    """The diseases of a case, and which of them come together."""
+    """Count the diseases of a case, and their pairs."""
     findings = findings_named(stated)
     for name in findings:
         tally.add("findings", name)

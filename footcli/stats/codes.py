@@ -1,6 +1,4 @@
-"""The words of the statistics: published targets, codes of what can be missing or wrong, and what
-each means.
-"""
+"""Texts of the statistics: published targets, codes of missing and faulty data, their meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ SOURCE = "published description of the data set"
 class Target:
     """A share that the data set was meant to have.
 
-    names: what is counted together, in the topic's own words.
+    names: the topic's values that are added up.
     """
 
     topic: str

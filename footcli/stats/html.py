@@ -14,11 +14,11 @@ from footcli.system.files import write_atomic
 from footcli.web.page import page
 from footcli.web.svg import tag
 
-_WIDE, _HIGH = 200.0, 14.0  # of a bar, in its own units; 0 to 100 %
+_WIDE, _HIGH = 200.0, 14.0  # of a bar, in SVG units; 0 to 100 %
 
 
 def render(content: dict[str, Any]) -> str:
-    """The page of what `summary.to_json` gives. Raises SetupError if a template is missing."""
+    """The page of the output of `summary.to_json`. Raises SetupError if a template is missing."""
     return page(
         "stats.html.j2",
         "en",
@@ -45,8 +45,8 @@ def write_page(path: Path, content: dict[str, Any]) -> None:
 
 
 def bar(share: float | None, target: float | None = None) -> Markup:
-    """A share of 0..1 as a bar with a mark where the target is; the numbers stand beside it, so it
-    is hidden from screen readers.
+    """A share of 0..1 as a bar with a mark at the target; hidden from screen readers, since the
+    numbers stand beside it.
     """
     parts = [tag("rect", x=0.0, y=3.0, width=_WIDE, height=8.0, class_="track")]
     if share is not None:
@@ -69,9 +69,9 @@ def bar(share: float | None, target: float | None = None) -> Markup:
 
 
 def _matrix(content: dict[str, Any]) -> list[tuple[str, list[int | None]]]:
-    """(disease, cases that it shares with each of them, None for itself), of those that occur.
+    """(disease, cases shared with each disease, None for itself), of those that occur.
 
-    Normal is left out: it shares a case with none.
+    Normal is left out: it shares no case.
     """
     title = {rule.name: rule.en for rule in FINDINGS}
     pairs = {frozenset(pair["names"]): pair["cases"] for pair in content["overlap"]}

@@ -1,4 +1,4 @@
-"""A tree -> Stats: case folders one by one, over several processes, nothing kept but counters."""
+"""A tree -> its tally: case folders over several processes, with only counters kept."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def collect(
     homes: Sequence[CaseHome] | None = None,
     tell: Callable[[], None] = lambda: None,
 ) -> Tally:
-    """Count a data set's tree. The same tree gives the same tally, whatever the number of jobs.
+    """Count a data set's tree. The same tree gives the same tally for any number of jobs.
 
-    jobs: processes; None for one a core. max_pixels: edge of images whose size no header tells,
-    None for unlimited. homes: the tree's case folders where they are known already. tell: called
-    after each of them. Raises SetupError if the tree cannot be listed or holds no case folder, or
-    if a process dies.
+    jobs: processes; None for one per core. max_pixels: edge of images where no header gives the
+    size, None for unlimited. homes: the tree's case folders, if already known. tell: called after
+    each of them. Raises SetupError if the tree cannot be listed or holds no case folder, or if a
+    process dies.
     """
     root = tree.resolve()
     homes = find_homes(tree) if homes is None else homes

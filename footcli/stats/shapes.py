@@ -1,6 +1,4 @@
-"""Faults of one outline or box, in pixels: what lies outside the image, edges that cross, shapes of
-no area.
-"""
+"""Faults of one outline or box, in pixels: points outside the image, crossing edges, no area."""
 
 from __future__ import annotations
 
@@ -18,20 +16,20 @@ Size = tuple[float, float]
 EDGE_PX = 0.5
 """Pixel 0 begins half a pixel before its centre.
 
-Beyond the far edge nothing more is allowed: box edges run up to the size itself.
+There is no margin beyond the far edge: box edges may reach the size itself.
 """
 MOST_POINTS = 10_000
-"""A longer outline is not searched for crossings: the time grows with the square of its points.
+"""Longer outlines are not searched for crossings: the time grows with the square of the points.
 Real ones have tens to hundreds.
 """
 _BLOCK = 2**20  # edge-and-point pairs held at once
-# of the outline's extent squared: a point this near to an edge's line lies on it, as far as
-# rounding can tell
+# share of the outline's extent squared: a point this near to an edge's line lies on it, within
+# rounding
 _TOUCH = 1e-12
 
 
 def outside(polygons: Sequence[Polygon], size: Size) -> int:
-    """How many of the polygons, each (n, 2) with n > 0, have a point outside the image."""
+    """Number of polygons, each (n, 2) with n > 0, that have a point outside the image."""
     return (
         sum(_beyond(polygon, size) for polygon in polygons)
         if polygons and _beyond(np.concatenate(polygons), size)
@@ -56,21 +54,19 @@ def box_without_area(box: Box) -> bool:
 def crosses_itself(polygon: Polygon) -> bool:
     """True if two edges of the closed outline, (n, 2), cross at a point inside both.
 
-    Edges that only touch do not count.
-
-    Two edges cross if the ends of each lie on different sides of the other. At most MOST_POINTS
-    points are expected.
+    Touching edges do not count. Two edges cross if each has the ends of the other on different
+    sides. Expects at most MOST_POINTS points.
     """
     if len(polygon) < 4:
         return False
     with np.errstate(
         over="ignore", invalid="ignore"
-    ):  # coordinates near the largest number there is cross nothing
+    ):  # coordinates near the float limit cross nothing
         return _crosses(polygon - polygon[0])
 
 
 def _crosses(points: Polygon) -> bool:
-    """The same for four points and more, the first of them 0, 0."""
+    """As crosses_itself, for four points or more, the first at (0, 0)."""
     dx, dy = (np.concatenate((points[1:], points[:1])) - points).T
     # edge i: (a, b, c) with a x + b y + c > 0 on its left; neighbours share a point, which lies on
     # neither side
@@ -95,9 +91,8 @@ def _crosses(points: Polygon) -> bool:
 
 
 def _parts(edges: NDArray[np.float64], ends: NDArray[np.float64], near: float) -> NDArray[np.bool_]:
-    """(edges, ends - 1).
-
-    Whether an edge's line has the two ends of the other on different sides.
+    """(edges, ends - 1) bool: whether an edge's line has the two ends of another on different
+    sides.
     """
     value = edges @ ends
     side = (value > near).view(np.int8) - (value < -near).view(np.int8)

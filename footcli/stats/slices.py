@@ -1,7 +1,4 @@
-"""The labels of one series -> its tally.
-
-What is drawn in which plane, and what is wrong with it.
-"""
+"""The labels of one series -> its tally: what is labelled in each plane, and its faults."""
 
 from __future__ import annotations
 
@@ -29,10 +26,10 @@ from footcli.system.names import safe_text
 
 
 def tally_slices(tally: Tally, ref: CaseRef, root: Path, max_pixels: int | None) -> Clinical | None:
-    """Count every slice of a series; returns what the first label with a clinical block says.
+    """Count every slice of a series; returns the first clinical statement of its labels.
 
-    root: the tree, which unreadable files are named relative to. max_pixels: edge of an image whose
-    size no header tells.
+    root: the tree, to which the paths of unreadable files are relative. max_pixels: image edge
+    where no header gives the size.
     """
     stated: Clinical | None = None
     bones: set[str] = set()
@@ -67,8 +64,8 @@ def _note_faults(tally: Tally, ref: CaseRef, stem: str, faults: Mapping[str, int
 
 
 def _label(tally: Tally, files: Sequence[Path], root: Path) -> SliceLabel | None:
-    """What the files of one slice say together; those that cannot be read are noted, None if none
-    can be.
+    """The merged labels of one slice's files; unreadable ones are noted, None if none is
+    readable.
     """
     found = []
     for path in files:
@@ -80,8 +77,8 @@ def _label(tally: Tally, files: Sequence[Path], root: Path) -> SliceLabel | None
 
 
 def below(path: Path, root: Path) -> str:
-    """A path as text, relative to the tree; the end of it where it lies outside, as a case does
-    whose plane alone was named.
+    """A path as text, relative to the tree; its last two parts if it lies outside, as for a case
+    that was given by a plane alone.
     """
     parts = (
         path.relative_to(root).parts
@@ -92,9 +89,9 @@ def below(path: Path, root: Path) -> str:
 
 
 def _pair(tally: Tally, ref: CaseRef, images: Sequence[Path], labels: Collection[str]) -> None:
-    """Images and labels of one plane against each other, by file stem.
+    """Match images and labels of one plane by file stem.
 
-    A plane without either is counted as a plane.
+    A plane without images or labels is not noted here, but as a plane.
     """
     if not labels or not images:
         return
@@ -109,9 +106,7 @@ def _pair(tally: Tally, ref: CaseRef, images: Sequence[Path], labels: Collection
 
 
 def _size(tally: Tally, ref: CaseRef, plane: Plane, max_pixels: int | None) -> shapes.Size:
-    """(columns, rows) by the header of one image of the plane, its middle one; its pixels are not
-    read.
-    """
+    """(columns, rows) from the header of the plane's middle image; reads no pixels."""
     images = ref.images.get(plane, ())
     if images:
         try:

@@ -13,14 +13,14 @@ from footcli.stats.tally import Tally
 
 SCHEMA_VERSION = "footcli-stats/1"
 DECIMALS = 6
-"""Of a share: more than are shown, so that rounding again for people is right."""
+"""Of a share: more than are shown, so that rounding for display is right."""
 Row = tuple[str | int | float | None, ...]
 
 
 def to_json(tally: Tally) -> dict[str, Any]:
     """The JSON object: plain Python types, no NaN.
 
-    Shares are 0..1, null with a reason where nothing is known.
+    Shares are 0..1, or null with a reason.
     """
     cases, series = tally.of("cases", "cases"), tally.total("sides")
     diseases = [(rule.name, rule.en, tally.of("findings", rule.name)) for rule in FINDINGS]
@@ -85,7 +85,7 @@ def _target(tally: Tally, target: Target) -> dict[str, Any]:
 
 
 def _drawn(tally: Tally, kind: str, name: str) -> dict[str, Any]:
-    """A bone's outlines or a lesion's boxes: in how many series, slices of each plane, pieces."""
+    """A bone's outlines or a lesion's boxes: number of series, of slices per plane, of pieces."""
     shares: dict[str, float | None] = {}
     in_slices = {}
     for plane in Plane:
@@ -111,7 +111,7 @@ def _code(tally: Tally, topic: str, code: str, meaning: str) -> dict[str, Any]:
 
 
 def percent(share: float | None) -> str | None:
-    """A share as people read it."""
+    """A share as a percentage for people."""
     return None if share is None else f"{100 * share:.1f} %"
 
 
@@ -127,7 +127,7 @@ def points(difference: float | None) -> str | None:
 def tables(content: dict[str, Any]) -> list[tuple[str, Sequence[str], list[Row]]]:
     """(title, columns, rows) of each table, from the JSON object.
 
-    What was not found is left out of the lists of faults; empty tables are left out.
+    Faults that do not occur and empty tables are left out.
     """
     drawn = [f"{plane.value} slices" for plane in Plane]
     sides = [(f"side {name}", count) for name, count in content["sides"].items()]

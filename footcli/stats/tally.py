@@ -1,7 +1,4 @@
-"""Counters with a few examples each: all that is kept of a tree, whatever its size.
-
-Adds up over cases.
-"""
+"""Counters with a few examples each, summed over cases: all that is kept of a tree of any size."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 MOST_EXAMPLES = 20
-"""Examples kept for a code."""
+"""Examples kept per code."""
 MOST_NAMES = 200
-"""Names kept in a topic whose names come from files; what comes later is counted under OTHER, so
-that memory stays bounded.
+"""Names kept in a topic whose names come from files; further ones are counted under OTHER, to bound
+memory.
 """
 OTHER = "(other names)"
 
@@ -24,7 +21,7 @@ tree).
 
 @dataclass(slots=True)
 class Tally:
-    """counts: topic -> name -> how often. examples: code -> the first ones met."""
+    """counts: topic -> name -> how often. examples: code -> the first ones."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     examples: dict[str, list[Example]] = field(default_factory=dict)
@@ -36,14 +33,14 @@ class Tally:
             names[name if name in names or len(names) < MOST_NAMES else OTHER] += number
 
     def note(self, topic: str, code: str, case: str, file: str, number: int = 1) -> None:
-        """Count a code and keep where it was met; one example a call."""
+        """Count a code and keep its location; one example per call."""
         self.add(topic, code, number)
         kept = self.examples.setdefault(code, [])
         if len(kept) < MOST_EXAMPLES:
             kept.append((case, file))
 
     def merge(self, other: Tally) -> None:
-        """Take over another tally's counts, and its examples as far as there is room."""
+        """Add another tally's counts, and its examples up to the limit."""
         for topic, names in other.counts.items():
             for name, number in names.items():
                 self.add(topic, name, number)

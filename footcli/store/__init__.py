@@ -1,1 +1,1 @@
-"""Everything that is read from or written to an output folder."""
+"""Reading and writing of output folders."""

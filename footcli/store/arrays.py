@@ -1,4 +1,4 @@
-"""Files of arrays: the same content gives the same bytes, and a damaged one is a case's fault."""
+"""Reads and writes .npz files: equal arrays give equal bytes, a damaged file is a CaseError."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _T = TypeVar("_T")
 
 
 def read_npz(path: Path, use: Callable[[Any], _T]) -> _T:
-    """What `use` makes of the arrays.
+    """The result of `use` on the file's arrays.
 
-    Raises CaseError (bad_result) for a file that is missing, damaged or lacks one.
+    Raises CaseError (bad_result) if the file is missing or damaged, or lacks an array.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -38,7 +38,7 @@ def read_npz(path: Path, use: Callable[[Any], _T]) -> _T:
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An .npz file whose bytes depend on the arrays alone: numpy dates every member 1980."""
+    """An .npz file whose bytes depend on the arrays only: numpy dates every member 1980."""
     buffer = io.BytesIO()
     ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     np.savez_compressed(buffer, allow_pickle=False, **ordered)

@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Dataclasses, enums, lines, NumPy values -> dicts, lists, texts, numbers; not rounded."""
+    """Dataclasses, enums, lines, NumPy values -> plain JSON types, not rounded."""
     return msgspec.to_builtins(value, enc_hook=_encode)
 
 
 def from_plain(data: Any, kind: type[T]) -> T:
-    """Plain JSON values -> a dataclass. Raises ValueError naming the place that does not fit."""
+    """Plain JSON values -> a dataclass. Raises ValueError with the path of the faulty value."""
     try:
         return msgspec.convert(data, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -29,15 +29,15 @@ def from_plain(data: Any, kind: type[T]) -> T:
 
 
 def line_json(line: Line) -> dict[str, Any]:
-    """Code, values and the English text."""
+    """The JSON object of a line: code, values and English text."""
     values = {key: to_plain(value) for key, value in line.values.items()}
     return {"code": line.code, "values": values, "text": text(line)}
 
 
 def line_from(data: Any) -> Line:
-    """The line of its JSON object; one of another version says what it said.
+    """The line of a JSON object; if this version has no wording for it, it keeps its old text.
 
-    Raises ValueError where it is none.
+    Raises ValueError if the object is not a line.
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("code"), str):
         raise ValueError("a line must be an object with a code")
@@ -53,15 +53,15 @@ def line_from(data: Any) -> Line:
 
 
 def as_written(code: str, stated: Any) -> dict[str, Any]:
-    """The JSON object of a line of which only its English is known."""
+    """The JSON object of a line of which only the English text is known."""
     return {"code": code, "values": {AS_WRITTEN: str(stated)}, "text": str(stated)}
 
 
 def dumps(value: Any) -> str:
     """JSON text, the same for the same content: keys sorted, floats to 3 decimals, UTF-8.
 
-    Lone surrogates (file names that are no UTF-8) become JSON escapes. Raises ValueError for NaN or
-    infinity.
+    Lone surrogates (file names that are not UTF-8) become JSON escapes. Raises ValueError for NaN
+    or infinity.
     """
     plain = _rounded(to_plain(value))
     written = json.dumps(plain, allow_nan=False, sort_keys=True, ensure_ascii=False, indent=1)

@@ -1,6 +1,4 @@
-"""What an output folder holds: the union of what its journal and its folders say, whoever wrote
-them and when.
-"""
+"""The cases of an output folder: the union of its journal and its result folders."""
 
 from __future__ import annotations
 
@@ -15,9 +13,9 @@ from footcli.store.result import RESULT, load_result
 
 
 def folders_in(out: Path) -> list[Path]:
-    """The folders that hold a result.
+    """The folders with a result, sorted.
 
-    Raises SetupError where there is none, and no record of a case that failed either.
+    Raises SetupError if there is neither a result nor a journal record.
     """
     journal = read_journal(out)
     found: list[str] = []
@@ -29,11 +27,11 @@ def folders_in(out: Path) -> list[Path]:
 
 
 def union(out: Path, journal: Sequence[JournalLine] | None = None) -> list[JournalLine]:
-    """A record for each case, by id: what the journal says of it last, with the folders there are.
+    """One record for each case, by id: its last journal line, with its existing folders.
 
-    Results that the journal does not know are entered as done, under what they say of themselves. A
-    case that failed after it was done keeps the folders of its earlier result. What begins with a
-    dot is being made ready.
+    Results missing from the journal are listed as done, under the id in the result. A case that
+    failed after it was done keeps the folders of its earlier result. Folders that begin with a dot
+    are unfinished and left out.
     """
     records: dict[str, JournalLine] = {}
     owner: dict[str, str] = {}
@@ -54,13 +52,13 @@ def union(out: Path, journal: Sequence[JournalLine] | None = None) -> list[Journ
 
 
 def _results(out: Path) -> list[str]:
-    """Names of the folders that hold a result, sorted."""
+    """Names of the folders with a result, sorted."""
     found = [f for f in out.iterdir() if not f.name.startswith(".")] if out.is_dir() else []
     return sorted(f.name for f in found if not f.is_symlink() and (f / RESULT).is_file())
 
 
 def _stated_id(folder: Path) -> str:
-    """The id of the scan that a folder's result is of, as the result says."""
+    """The scan id in a folder's result; the folder's name if the result cannot be read."""
     try:
         return scan_id(load_result(folder).case_id)
     except CaseError:

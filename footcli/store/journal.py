@@ -1,7 +1,4 @@
-"""journal.jsonl of an output folder: one line each time a case was finished or failed.
-
-Lines are only ever added.
-"""
+"""journal.jsonl of an output folder: one line for each finished or failed case, append-only."""
 
 from __future__ import annotations
 
@@ -24,12 +21,12 @@ Outcome = Literal["done", "redone", "skipped", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
-    """What became of a case.
+    """The outcome of a case.
 
-    folders: names of its results below the output folder. failure: why it failed. seconds: of each
-    stage. redone: why a finished case was done again. set_aside: files with a reader's sign-off
-    that is about earlier values. source: see identity.source_digest. result_sha256: folder name ->
-    hash over its files, see result_digest; empty where there is no result.
+    folders: names of its results below the output folder. failure: why it failed. seconds: duration
+    of each stage. redone: why a finished case was processed again. set_aside: sign-off files about
+    earlier values. source: see identity.source_digest. result_sha256: folder name -> hash over its
+    files, see result_digest; empty without a result.
     """
 
     case_id: str
@@ -37,7 +34,7 @@ class JournalLine:
     folders: tuple[str, ...] = ()
     failure: Line | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
-    redone: str | None = None
+    redone: tuple[Line, ...] = ()
     set_aside: tuple[str, ...] = ()
     source: str | None = None
     pixels_sha256: str | None = None
@@ -45,18 +42,16 @@ class JournalLine:
 
 
 def open_journal(out: Path) -> None:
-    """Make the output folder and its journal; what killed runs left half-made is removed.
-
-    Raises OSError.
-    """
+    """Make the output folder and its journal; remove leftovers of killed runs. Raises OSError."""
     with locked(out):
         (out / JOURNAL).open("ab").close()
         sweep(out)
 
 
 def add(out: Path, record: JournalLine) -> None:
-    """Add a line, whole even where several processes write or one was killed in the middle of its
-    line. Raises OSError.
+    """Append a line. Raises OSError.
+
+    Safe with several writers and after one was killed in the middle of its line.
     """
     text = json.dumps(to_plain(record), ensure_ascii=False)
     line = text.encode("utf-8", "backslashreplace") + b"\n"
@@ -67,9 +62,9 @@ def add(out: Path, record: JournalLine) -> None:
 
 
 def read_journal(out: Path) -> list[JournalLine]:
-    """All lines that can be read, oldest first."""
+    """All readable lines, oldest first."""
     path = out / JOURNAL
-    # a run that was killed may end in the middle of a line, even of a character
+    # a killed run may leave a partial line, even a partial character
     lines = path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
     found = []
     for line in lines:
@@ -83,18 +78,20 @@ def read_journal(out: Path) -> list[JournalLine]:
 
 
 def _record(data: Any) -> JournalLine:
-    """A line of this version, or of one that wrote a failure's code and English beside each other.
+    """A line of this version, or of one that wrote failures and reasons in English.
 
     Raises ValueError, TypeError, AttributeError.
     """
     kept = {key: value for key, value in data.items() if value is not None}
     if "code" in kept and "failure" not in kept:
         kept["failure"] = as_written(str(kept["code"]), kept.get("message", ""))
+    if isinstance(kept.get("redone"), str):
+        kept["redone"] = [as_written("redone", kept["redone"])]
     return from_plain(kept, JournalLine)
 
 
 def latest_done(journal: Sequence[JournalLine], out: Path) -> dict[str, JournalLine]:
-    """Case id -> its last record of a result of which something is left, whole or not."""
+    """Case id -> its last record with a result whose masks still exist, intact or not."""
     found = {}
     for record in journal:
         left = [name for name in record.folders if (out / name / MASKS).exists()]
@@ -104,24 +101,24 @@ def latest_done(journal: Sequence[JournalLine], out: Path) -> dict[str, JournalL
 
 
 def _is_plain_name(name: str) -> bool:
-    """Whether it can be a folder right below the output folder."""
+    """Whether a name can be a folder directly below the output folder."""
     return name not in ("", ".", "..") and Path(name).name == name
 
 
 def finished(journal: Sequence[JournalLine], out: Path) -> dict[str, JournalLine]:
-    """Case id -> its last record of a result that is whole: the hash in the journal is the file's.
+    """Case id -> its last record with an intact result: its files have the hash in the journal.
 
-    A failure after it takes nothing away.
+    A later failure does not matter.
     """
-    # a case that was done again has several records of one folder
+    # a case that was redone has several records of one folder
     digest = cache(lambda name: result_digest(out / name))
     return {record.case_id: record for record in journal if _whole(record, digest)}
 
 
 def _whole(record: JournalLine, digest: Callable[[str], str]) -> bool:
-    """The record's results are there, as they were written.
+    """Whether the record's results exist unchanged.
 
-    digest: folder name -> hash of what lies there now; raises OSError.
+    digest: folder name -> hash of its current files; raises OSError.
     """
     hashes = record.result_sha256
     if not hashes or sorted(hashes) != sorted(record.folders):
@@ -133,7 +130,7 @@ def _whole(record: JournalLine, digest: Callable[[str], str]) -> bool:
 
 
 def result_digest(folder: Path) -> str:
-    """Hash over the files that a result is kept in. Raises OSError."""
+    """SHA-256 over the files of a result, hexadecimal. Raises OSError."""
     digest = hashlib.sha256()
     for name in (RESULT, MASKS, VIEWS):
         digest.update((folder / name).read_bytes())

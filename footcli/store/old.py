@@ -1,4 +1,4 @@
-"""Results of schema 1 -> the JSON of schema 2: their sentences stay as they were written."""
+"""Converts results of schema 1 to the JSON of schema 2; their sentences stay as written."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SCHEMA_1 = "footcli-result/1"
 
 
 def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The result with BORDERLINE as POSSIBLE, no probabilities, and a warning that it is old.
+    """The result in schema 2: BORDERLINE as POSSIBLE, no probabilities, a warning of its age.
 
-    Raises KeyError, TypeError, ValueError where it does not follow schema 1.
+    Raises KeyError, TypeError, ValueError if it does not follow schema 1.
     """
     warning = line_json(Line("old_result", schema=1))
     return {
@@ -44,7 +44,7 @@ def _finding(f: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _provenance(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be understood of it; the version alone where that is nothing else."""
+    """The provenance in schema 2; only its version if the rest does not convert."""
     profile = dict(data.get("profile") or {})
     ranges = profile.get("ranges") or {}
     profile["ranges"] = {

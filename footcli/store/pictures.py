@@ -1,4 +1,4 @@
-"""Pictures of one foot for its report: a slice or a slab, and the slices that a reader scrolls."""
+"""Pictures of one foot for its report: slices and slabs, and the stack that a reader scrolls."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from footcli.text.lines import Line
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A picture for the report: a slice of the volume, or a slab projected along the foot.
+    """A picture for the report: a slice of the volume, or a slab projected along a foot axis.
 
     image: uint8 (rows, columns). labels: uint8 (rows, columns), bone ids, 0 background. vox_to_px:
-    float64 (2, 4), voxel (x, y, z, 1) -> (column, row). edges: what lies at the left, right, top,
-    bottom edge: A P S I L R, or M lateral "La" medial "Me". index: slice number along `plane`; None
-    for a slab. pixel_mm: edge of a (square) pixel, None if unknown.
+    float64 (2, 4), voxel (x, y, z, 1) -> (column, row). edges: letters at the left, right, top and
+    bottom edge: A P S I L R, "La" lateral, "Me" medial, "?" unknown. index: slice number along
+    `plane`; None for a slab. pixel_mm: edge of the square pixel, None if unknown.
     """
 
     key: str
@@ -34,13 +34,12 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """The scan about one foot as a reader scrolls it: slices of equal voxels, x to the patient's
-    left, y back, z up.
+    """The scan of one foot as a stack of cubic voxels, x to the patient's left, y back, z up.
 
-    sheets: grey JPEG files; each shows `per_sheet` slices of rows x columns below one another,
-    lowest z on top of the first. shape: (slices, rows, columns). curve: (HU, grey) knots between
-    which grey values run straight. to_vox: float64 (4, 4), stack voxel (x, y, z, 1) -> input voxel.
-    voxel_mm: edge of a voxel, None if unknown.
+    sheets: grey JPEG files; each shows `per_sheet` slices of rows x columns one below the other,
+    the first sheet begins with the lowest z. shape: (slices, rows, columns). curve: (HU, grey)
+    knots, linear in between. to_vox: float64 (4, 4), stack voxel (x, y, z, 1) -> input voxel.
+    voxel_mm: voxel edge, None if unknown.
     """
 
     sheets: tuple[bytes, ...]
@@ -53,7 +52,7 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """The pictures of one foot, and the slices to scroll through where there are any."""
+    """The pictures of one foot, and its stack if there is one."""
 
     views: tuple[View, ...] = ()
     stack: Stack | None = None

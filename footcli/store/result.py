@@ -20,17 +20,17 @@ from footcli.store.views import read_stack, read_views, views_npz
 from footcli.system.files import write_atomic
 
 RESULT, MASKS, VIEWS = "result.json", "masks.npz", "views.npz"
-"""The files of a case's folder that a result is kept in."""
+"""The files of a result in a case folder."""
 SCHEMA_VERSION = "footcli-result/2"
 
 
 def to_json(result: CaseResult) -> dict[str, Any]:
-    """The JSON object of a result, plain Python types only, values not rounded."""
+    """The JSON object of a result: plain Python types, values not rounded."""
     return {"schema": SCHEMA_VERSION, **to_plain(result)}
 
 
 def from_json(data: Any) -> CaseResult:
-    """The result that `to_json` wrote, or one of schema 1.
+    """The result of an object by `to_json`, or of schema 1.
 
     Raises CaseError (bad_result) for another schema, a missing key or a wrong type.
     """
@@ -40,12 +40,12 @@ def from_json(data: Any) -> CaseResult:
     try:
         return from_plain(upgraded(data) if schema == SCHEMA_1 else data, CaseResult)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        # only the kind of the fault: the text may hold values of the file
+        # the error's type only: its text may hold values of the file
         raise CaseError("bad_result.fields", kind=type(error).__name__) from error
 
 
 def is_old(result: CaseResult) -> bool:
-    """Whether a result was written by a version with an earlier schema."""
+    """Whether a result was written in an earlier schema."""
     return any(warning.code == "old_result" for warning in result.warnings)
 
 
@@ -57,13 +57,12 @@ def save_case(
     pictures: Pictures,
     slice_names: Mapping[Plane, Sequence[str]] | None = None,
 ) -> None:
-    """Write masks.npz, views.npz and, last, result.json: where that file is, the others are whole.
+    """Write masks.npz, views.npz and, last, result.json: if that exists, the others are complete.
 
-    labels: uint8 (z, y, x) on the input's grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
-    slice_names: source name of each slice of a plane, in index order, so that labels of those
-    slices find their place again.
-    Raises OSError, and ValueError for a value that JSON cannot hold (before anything is written) or
-    labels of another type.
+    labels: uint8 (z, y, x) on the input grid. affine: float64 (4, 4), voxel (x, y, z) -> LPS mm.
+    slice_names: source name of each slice of a plane, in index order, to match labels of those
+    slices later. Raises OSError; ValueError, before anything is written, for a result that JSON
+    cannot hold or labels or an affine of another type or shape; ValueError for such a projection.
     """
     if labels.dtype != np.uint8 or labels.ndim != 3 or affine.shape != (4, 4):
         raise ValueError(
@@ -87,18 +86,15 @@ def save_case(
 
 
 def load_case(folder: Path) -> tuple[CaseResult, tuple[View, ...]]:
-    """What `save_case` wrote, without the masks.
+    """The result and pictures by `save_case`.
 
-    Raises CaseError (no_result, bad_result) where a file is missing or damaged.
+    Raises CaseError (no_result, bad_result) if a file is missing or damaged.
     """
     return load_result(folder), read_npz(folder / VIEWS, read_views)
 
 
 def load_stack(folder: Path) -> Stack | None:
-    """The slices to scroll through; None where the case was analysed without.
-
-    Raises CaseError (bad_result).
-    """
+    """The stack to scroll through; None if the case has none. Raises CaseError (bad_result)."""
     return read_npz(folder / VIEWS, read_stack)
 
 
@@ -123,7 +119,7 @@ def load_masks(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
 
 
 def load_slice_names(folder: Path) -> dict[Plane, tuple[str, ...]]:
-    """Source names of the slices of each plane that masks.npz knows.
+    """Plane -> source names of its slices, for the planes in masks.npz.
 
     Raises CaseError (bad_result).
     """

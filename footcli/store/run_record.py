@@ -1,4 +1,4 @@
-"""What run.json holds: the last run and every case of the folder."""
+"""The types of run.json: the last run and every case of the folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUN_SCHEMA = "footcli-run/2"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How the cases of the last run were analysed: what results depend on, and what they do not."""
+    """The options of the last run, including those that do not affect results."""
 
     quality: str
     spacing_mm: str | None
@@ -28,7 +28,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What run.json holds: the last run's version, device and options; every case of the folder."""
+    """run.json: version, device and options of the last run, and every case of the folder."""
 
     schema: str = RUN_SCHEMA
     version: str = __version__

@@ -1,6 +1,4 @@
-"""A reader's word on a report, line by line: accepted, changed or refused; saved by the page, kept
-beside the result.
-"""
+"""A reader's sign-off of a report, line by line, saved by the page and kept beside the result."""
 
 from __future__ import annotations
 
@@ -28,9 +26,9 @@ _KINDS = {"angle": {term.name for term in MEASURES}, "finding": {term.name for t
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """word: one of VERDICTS.
+    """A reader's verdict on one line. word: one of VERDICTS.
 
-    to: what an edited line should say, a value of an angle or a Level of a finding; else None.
+    to: the corrected value of an edited line, an angle's value or a finding's Level; else None.
     """
 
     word: str
@@ -40,9 +38,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SignOff:
-    """lines: "angle:CPA" or "finding:flat_foot" -> verdict.
+    """A sign-off. lines: "angle:CPA" or "finding:flat_foot" -> verdict.
 
-    signed: when, as the browser wrote it (ISO 8601).
+    signed: time, as the browser wrote it (ISO 8601). values_sha256: see values_digest, or "".
     """
 
     case_id: str
@@ -54,7 +52,7 @@ class SignOff:
 
 
 def parse(data: Any) -> SignOff:
-    """What a page saved. Raises ValueError naming what does not fit."""
+    """The sign-off of a page's JSON object. Raises ValueError with the fault."""
     if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
         raise ValueError(f"is no sign-off of this version ({SCHEMA})")
     lines = data.get("lines")
@@ -63,9 +61,8 @@ def parse(data: Any) -> SignOff:
     texts = {
         key: _text(data.get(key), key) for key in ("case_id", "input_sha256", "reader", "signed")
     }
-    texts["values_sha256"] = _text(
-        data.get("values_sha256", ""), "values_sha256"
-    )  # pages of older versions have none
+    # pages of older versions have no values_sha256
+    texts["values_sha256"] = _text(data.get("values_sha256", ""), "values_sha256")
     return SignOff(
         **texts, lines={str(key): _verdict(str(key), value) for key, value in lines.items()}
     )
@@ -93,7 +90,7 @@ def _verdict(key: str, value: Any) -> Verdict:
 
 
 def _level(given: Any) -> Level | None:
-    given = "POSSIBLE" if given == "BORDERLINE" else given  # as pages of earlier versions said
+    given = "POSSIBLE" if given == "BORDERLINE" else given  # from pages of earlier versions
     return Level(given) if given in {level.value for level in Level} else None
 
 
@@ -104,9 +101,9 @@ def _number(given: Any) -> float | None:
 
 
 def merge_signoff(file: Path, out: Path) -> Path:
-    """Keep a saved sign-off beside the result that it is about; returns that case's folder.
+    """Copy a saved sign-off beside its result; returns that case's folder.
 
-    Raises SetupError where the file cannot be read, or where it is of another case or another scan.
+    Raises SetupError if the file cannot be read, or is about another case, scan or values.
     """
     try:
         data = read_json(file)
@@ -126,22 +123,20 @@ def merge_signoff(file: Path, out: Path) -> Path:
 
 def signs(signed: SignOff, result: CaseResult) -> bool:
     """Whether a sign-off is about this case, this scan and these values."""
-    # what an earlier version wrote cannot be told apart by its digest: the scan must do
+    # old results have no comparable digest: the scan's hash must suffice
     same_values = is_old(result) or signed.values_sha256 in ("", values_digest(result))
     same_scan = result.provenance.input.sha256 == signed.input_sha256
     return same_values and same_scan and result.case_id == signed.case_id
 
 
 def values_digest(result: CaseResult) -> str:
-    """A hash over what a reader signs, as it is written: all but where it comes from."""
+    """SHA-256 over what a reader signs, as written: all of the result but its provenance."""
     text = dumps({key: value for key, value in to_json(result).items() if key != "provenance"})
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def aside(folder: Path) -> Path | None:
-    """Where a sign-off can be kept once the values that it was about are no longer there; None
-    where there is none.
-    """
+    """A free path for the folder's sign-off once its values change; None without a sign-off."""
     if not (folder / FILE).is_file():
         return None
     number = 1
@@ -151,7 +146,7 @@ def aside(folder: Path) -> Path | None:
 
 
 def load_signoff(folder: Path) -> SignOff | None:
-    """A case's sign-off, None where there is none. Raises CaseError where it is damaged."""
+    """A case's sign-off, None if there is none. Raises CaseError (bad_signoff) if it is damaged."""
     path = folder / FILE
     if not path.is_file():
         return None

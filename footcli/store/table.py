@@ -25,9 +25,7 @@ CSV_HEADER = (
 
 
 def measurements_csv(results: Iterable[CaseResult]) -> str:
-    """measurements.csv of many cases: a header and one line per measurement and source, in the
-    order given.
-    """
+    """measurements.csv: a header and one line per measurement and source, in the given order."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_HEADER)
@@ -50,9 +48,7 @@ def measurement_rows(result: CaseResult) -> list[list[str]]:
 
 
 def csv_cell(value: str | float | None) -> str:
-    """Text of a cell. A start that a spreadsheet takes for a formula gets a leading ', plain
-    numbers do not.
-    """
+    """Text of a cell; a text that a spreadsheet would take for a formula gets a leading '."""
     if value is None:
         return ""
     shown = str(round(value, DECIMALS)) if isinstance(value, float) else str(value)

@@ -17,7 +17,7 @@ from footcli.text.lines import Line
 
 
 def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
-    """The file's bytes. Raises ValueError for a projection that holds NaN or infinity."""
+    """The bytes of views.npz. Raises ValueError for a projection with NaN or infinity."""
     arrays: dict[str, NDArray[Any]] = {}
     rest = []
     for number, view in enumerate(views):
@@ -34,7 +34,7 @@ def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
                 "caption": None if view.caption is None else line_json(view.caption),
             }
         )
-    # not rounded as results are: that would move what is drawn by the projection
+    # not rounded like results: that would shift what is drawn by the projection
     text = json.dumps(rest, allow_nan=False, sort_keys=True)
     if stack is not None:
         head = {
@@ -53,9 +53,9 @@ def views_npz(views: Sequence[View], stack: Stack | None) -> bytes:
 
 
 def read_stack(arrays: Any) -> Stack | None:
-    """The slices to scroll through, None where the file has none.
+    """The stack to scroll through, None if the file has none.
 
-    Raises KeyError, TypeError, ValueError where it is damaged.
+    Raises KeyError, TypeError, ValueError if it is damaged.
     """
     if "stack" not in arrays:
         return None
@@ -73,7 +73,7 @@ def read_stack(arrays: Any) -> Stack | None:
 
 
 def read_views(arrays: Any) -> tuple[View, ...]:
-    """The pictures. Raises KeyError, TypeError, ValueError where the file is damaged."""
+    """The pictures. Raises KeyError, TypeError, ValueError if the file is damaged."""
     views = []
     for number, rest in enumerate(json.loads(str(arrays["views"]))):
         left, right, top, bottom = (str(edge) for edge in rest["edges"])
@@ -94,7 +94,7 @@ def read_views(arrays: Any) -> tuple[View, ...]:
 
 
 def _caption(head_: Any) -> Line | None:
-    """Of a view that an earlier version wrote: a text, empty where there is none."""
+    """The caption of a view; an earlier version wrote a text, empty for none."""
     if isinstance(head_, str):
         return Line("view_above", text=head_) if head_ else None
     return None if head_ is None else line_from(head_)

@@ -1,1 +1,1 @@
-"""Files, processes, cores and assets of the machine that footcli runs on."""
+"""Files, processes, cores, memory and assets of the machine that footcli runs on."""

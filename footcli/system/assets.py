@@ -1,6 +1,4 @@
-"""Where models/ and templates/ are: inside the package in a wheel, at the repository root in an
-editable install.
-"""
+"""Find models/ and templates/: in the package (wheel) or at the repository root (editable)."""
 
 from __future__ import annotations
 

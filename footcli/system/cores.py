@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""Count the cores that this process may use."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def cpu_count() -> int:
-    """Cores this process may use: the least of its affinity and its cgroup's quota (versions 1 and
-    2), at least 1.
+    """Cores this process may use, at least 1: the smaller of its affinity and its cgroup's quota
+    (versions 1 and 2).
     """
     try:
         cores = len(os.sched_getaffinity(0))
@@ -20,7 +20,7 @@ def cpu_count() -> int:
 
 
 def _cgroup_quota(root: Path, membership: Path) -> float | None:
-    """Cores that the cgroup of this process, or one above it, allows; None without a limit."""
+    """Cores that the cgroup of this process and those above it allow; None without a limit."""
     try:
         rows = [row.split(":", 2) for row in membership.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
@@ -49,5 +49,5 @@ def _quota_of(folder: Path) -> float | None:
                 for word in ("quota", "period")
             )
         return float(quota) / float(period) if float(quota) > 0 else None
-    except (OSError, ValueError, ZeroDivisionError):  # "max" is no number: no limit
+    except (OSError, ValueError, ZeroDivisionError):  # "max" is not a number and means no limit
         return None

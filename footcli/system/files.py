@@ -17,23 +17,20 @@ from footcli.errors import SetupError, TruthError
 from footcli.system.names import safe_text
 
 JSON_LIMIT = 256 * 2**20
-"""Bytes. No annotation file of one slice or case comes near; a larger one is a mistake or an
-attack.
-"""
+"""Bytes. Annotation files are far smaller; a larger one is a mistake or an attack."""
 
 UNFINISHED = ".tmp"
-"""How the name of a file ends while it is written."""
+"""Ending of a file's name while it is being written."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: a temporary file beside it, then replace.
+    """Write a whole file or nothing: write a temporary file in its folder, then rename it.
 
     Makes missing parent folders. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(
-        f".{path.name[:60]}.{secrets.token_hex(4)}{UNFINISHED}"
-    )  # no process number: machines may share a folder
+    # random, not the process id: machines may share a folder
+    beside = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         with beside.open("wb") as file:
             file.write(data)
@@ -46,18 +43,16 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def stage(folder: Path, name: str) -> Path:
-    """A new folder below another in which something is made ready before it takes its place.
-
-    Raises OSError.
-    """
+    """Make a temporary folder in `folder`, to be filled and then renamed. Raises OSError."""
     made = folder / f".{name}.{secrets.token_hex(4)}{UNFINISHED}"
     made.mkdir(parents=True)
     return made
 
 
 def sweep(folder: Path, older_s: float = 86_400.0) -> None:
-    """Remove what processes that were killed left half-made; what is younger may be somebody's
-    work.
+    """Remove unfinished files and folders of killed processes.
+
+    Those younger than older_s (seconds) are kept, as another process may be writing them.
     """
     for path in folder.glob(f".*{UNFINISHED}"):
         with suppress(OSError):
@@ -67,11 +62,10 @@ def sweep(folder: Path, older_s: float = 86_400.0) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other footcli processes out of a folder for the length of a with-block; makes the folder
-    if need be.
+    """Lock a folder against other footcli processes during a with-block; make it if missing.
 
-    Without effect where the system or the file system knows no such locks. Raises OSError if the
-    folder cannot be made.
+    Without effect if the system or the file system has no such locks. Raises OSError if the folder
+    cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -81,23 +75,22 @@ def locked(folder: Path) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some network file systems have none
+        with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(handle, fcntl.LOCK_EX)
         gone = not folder.exists() or not os.path.samestat(os.fstat(handle), folder.stat())
         if not gone:
             yield
     finally:
-        os.close(handle)  # lets go of the lock too
-    if gone:  # the one before took the folder away
+        os.close(handle)  # also releases the lock
+    if gone:  # the process that held the lock before removed or replaced the folder
         with locked(folder):
             yield
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; never a link, pipe, socket or device, and never blocks on
-    one.
+    """Open a regular file for reading. Never opens, or blocks on, a link, pipe, socket or device.
 
-    Raises FileNotFoundError, PermissionError and the like; IsADirectoryError for anything that is
+    Raises OSError (FileNotFoundError, PermissionError ...); IsADirectoryError for anything that is
     not a regular file.
     """
     if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -116,9 +109,9 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, UTF-8 with or without BOM or cp949.
+    """The content of a JSON file in UTF-8, with or without BOM, or cp949.
 
-    Raises TruthError naming the file and the fault.
+    Raises TruthError that names the file and the fault.
     """
     name = safe_text(path.name)
     try:
@@ -158,7 +151,7 @@ def read_json(path: Path) -> Any:
 
 
 class _TwiceGiven(Exception):
-    """A key stands twice in one JSON object."""
+    """A key occurs twice in one JSON object."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -170,7 +163,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _text(data: bytes) -> str:
-    """UTF-8, with or without BOM, else what Korean Windows writes. Raises UnicodeDecodeError."""
+    """Decode UTF-8, with or without BOM, else cp949 (Korean Windows). Raises UnicodeDecodeError."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -178,13 +171,14 @@ def _text(data: bytes) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON, UTF-8 without BOM, whole or not at all. Raises ValueError for NaN, OSError."""
+    """Write JSON, UTF-8 without BOM, atomically. Raises ValueError for NaN, OSError."""
     write_atomic(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1).encode())
 
 
 def check_folders(cases: Path, out: Path) -> None:
-    """Raises SetupError if results could overwrite what is read: `out` inside `cases`, a file, or
-    the same folder.
+    """Check that results cannot overwrite the input.
+
+    Raises SetupError if `out` is a file, equals `cases` or lies inside it.
     """
     if out.exists() and not out.is_dir():
         raise SetupError(f"{out}: is a file; name a folder with -o")

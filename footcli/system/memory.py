@@ -1,4 +1,4 @@
-"""How far this process's address space may grow."""
+"""Limit the growth of this process's address space."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def memory_limit(extra_bytes: int) -> Iterator[None]:
-    """Let the process's address space grow by no more than that; nothing where the system has no
-    such limit.
+    """Let the address space grow by at most extra_bytes during a with-block.
+
+    Without effect if the system has no such limit.
     """
     try:
         import resource

@@ -1,4 +1,4 @@
-"""File names: as text that can be shown anywhere, and as the folder name of a case."""
+"""File names as text that is safe to show, and case ids as folder names."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import re
 import unicodedata
 
 SLUG_LIMIT = 100
-"""Bytes of a folder name in UTF-8; leaves room below the 255 of common file systems for suffixes.
-"""
+"""Bytes of a folder name in UTF-8; leaves room for suffixes below the usual limit of 255."""
 _SUMMARIES = {
     "index.html",
     "run.json",
@@ -23,14 +22,13 @@ _RESERVED = {"con", "prn", "aux", "nul", *_NUMBERED}
 
 
 def safe_text(name: str) -> str:
-    """A file name as text that can be written and shown anywhere: NFC, UTF-8, no control
-    characters.
+    """A file name as text that is safe to write and show: NFC, UTF-8, no control characters.
 
-    Names in other encodings arrive as surrogates; those that are legal CP949 (Korean Windows) are
-    read as such.
+    Names in other encodings arrive as surrogates; they are decoded as CP949 (Korean Windows) if
+    that is valid.
     """
     if name.isascii() and name.isprintable():
-        return name  # nearly every file name
+        return name  # true of nearly every file name
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -40,10 +38,10 @@ def safe_text(name: str) -> str:
 
 
 def _decoded(name: str) -> str:
-    """A name with surrogates as the text that it stands for, as far as one can tell."""
+    """The text that a name with surrogates most likely encodes."""
     try:
         raw = os.fsencode(name)
-    except UnicodeEncodeError:  # no file name: half a character, written as such in JSON
+    except UnicodeEncodeError:  # not from a file system: half a character, escaped in a JSON file
         return name.encode("utf-8", "backslashreplace").decode()
     try:
         return raw.decode("cp949")
@@ -52,11 +50,11 @@ def _decoded(name: str) -> str:
 
 
 def slug(case_id: str) -> str:
-    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`; anything else
-    becomes `_` and a short hash is added.
+    """A folder name for a case: letters (Hangul too), digits, `-` `_` `.` `+`.
 
-    At most SLUG_LIMIT bytes, never empty, `.`, `..`, hidden, a reserved Windows name or that of a
-    file beside the results; equal ids give equal slugs.
+    Anything else becomes `_`, and a short hash is added. At most SLUG_LIMIT bytes; never empty,
+    `.`, `..`, hidden, a reserved Windows name or the name of a summary file in the output folder.
+    Equal ids give equal slugs.
     """
     wanted = unicodedata.normalize("NFC", case_id)
     kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)

@@ -1,4 +1,4 @@
-"""One function over many items in several processes: memory bounded, one line if a process dies."""
+"""Apply one function to many items in several processes, with bounded memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeVar
 from footcli.errors import SetupError
 
 AHEAD = 4
-"""Items a process may be ahead of the one whose result is taken next."""
+"""Items per process that may be queued before the next result is taken."""
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -26,19 +26,20 @@ def in_processes(
     start: Callable[[], None] | None = None,
     ordered: bool = True,
 ) -> Iterator[_Result]:
-    """function(item) of each item, in their order, or with ordered=False as they are done.
+    """Yield function(item) of each item, in their order, or as completed with ordered=False.
 
-    jobs: processes; up to 1, or with one item, all is done in this one. start: what a process does
-    first; without it a process ignores an interrupt at the keyboard, which its parent answers.
+    jobs: number of processes; if it is at most 1, or with one item, this process does everything.
+    start: called first in each process; by default a process ignores keyboard interrupts, which its
+    parent handles.
 
-    function, items, results and start must be picklable; what function raises is raised here. If
-    the caller stops early, what waits is never begun. Raises SetupError if a process dies.
+    function, items, results and start must be picklable. Exceptions of function are raised here. If
+    the caller stops early, queued items are not started. Raises SetupError if a process dies.
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(function, items)
         return
     waiting: deque[Future[_Result]] = deque()
-    # spawn: a fork would take over locks and threads of the libraries in whatever state they are
+    # spawn, because a fork would copy the libraries' locks and threads in an undefined state
     with ProcessPoolExecutor(
         min(jobs, len(items)),
         multiprocessing.get_context("spawn"),
@@ -62,7 +63,7 @@ def in_processes(
 
 
 def _take(waiting: deque[Future[_Result]], ordered: bool) -> _Result:
-    """The next result: that of the first item, or of any that is done."""
+    """The next result: of the first item if ordered, else of any item that is done."""
     if ordered:
         return waiting.popleft().result()
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -72,5 +73,5 @@ def _take(waiting: deque[Future[_Result]], ordered: bool) -> _Result:
 
 
 def _ignore_interrupts() -> None:
-    """An interrupt at the keyboard reaches every process; the first one alone answers it."""
+    """Ignore keyboard interrupts: they reach every process, but only the parent handles them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

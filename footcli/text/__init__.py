@@ -1,1 +1,1 @@
-"""Every sentence that a user reads, in both languages."""
+"""Every sentence that a user reads, in English and Korean."""

@@ -1,4 +1,4 @@
-"""Text from files as one harmless line."""
+"""Clean text that comes from files: one line that is safe to show."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import re
 import unicodedata
 
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]?")
+# Control; format (bidi overrides, invisible marks); line and paragraph separators
 _GONE = {
     "Cc",
     "Cf",
     "Zl",
     "Zp",
-}  # control; format (bidi overrides, invisible marks); line and paragraph separators
+}
 
 
 def clean(text: str) -> str:
-    """Text from a file or folder name as one harmless line: no terminal escapes, controls, bidi
-    overrides or lone surrogates.
+    """Text from a file or folder name as one safe line.
+
+    Without terminal escapes, control characters, bidi overrides or lone surrogates.
     """
     if text.isascii() and text.isprintable():  # most names are
         return text.strip()

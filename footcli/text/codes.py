@@ -1,4 +1,4 @@
-"""The table of codes for people, made from the wordings: `python -m footcli.text.codes`."""
+"""Write CODES.md, the table of codes, from the wordings: `python -m footcli.text.codes`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def table() -> str:
 
 
 def _codes(text: str) -> list[str]:
-    """The codes of a section in its own order."""
-    tomllib.loads(text)  # a section is whole
+    """The codes of a section, in file order."""
+    tomllib.loads(text)  # raises if the split cut a table in two
     return [line[1:-1] for line in text.splitlines() if line.startswith("[")]
 
 

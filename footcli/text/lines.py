@@ -1,4 +1,4 @@
-"""A sentence that a user will read, as data: a code and its values, worded elsewhere (`text/`)."""
+"""A sentence that a user will read, as data: a code and its values; TOML files hold the wording."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import Any, Union
 
 Value = Union[str, int, float, "Line", tuple["str | Line", ...]]
-DECIMALS = 3  # as results are written: a line says the same before and after it was stored
+DECIMALS = 3  # as in stored results, so that a line is the same before and after storing
 
 
 class Line:
-    """A code of `text/lines.toml`, or a word of `text/words.toml`, and what fills its slots.
+    """A code of `text/lines.toml` or `text/words.toml`, and the values of its slots. Immutable.
 
-    Numbers are rounded to DECIMALS. A value may be a line itself, or several. The value `text`,
-    where there is one, is the line's English as an earlier version wrote it.
+    Numbers are rounded to DECIMALS. A value may be a line itself, or several. The value `text`, if
+    there is one, is the English text that an earlier version wrote.
     """
 
     __slots__ = ("code", "values")
@@ -31,7 +31,7 @@ class Line:
 
     @property
     def family(self) -> str:
-        """The code before its first dot: one fault may have several wordings."""
+        """The code up to its first dot: wordings of one fault share it."""
         return self.code.split(".")[0]
 
     def __eq__(self, other: object) -> bool:

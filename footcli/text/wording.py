@@ -1,4 +1,4 @@
-"""Lines and page strings in a reader's language, from the tables beside this file."""
+"""Text of lines and pages in the reader's language, from the TOML files in this folder."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from footcli.text.lines import Line
 
 LANGUAGES = ("en", "ko")
 FILES = ("lines.toml", "words.toml", "pages.toml")
-"""Sentences by code, names of things, and what pages print."""
+"""Sentences by code, names of things, text of pages."""
 AS_WRITTEN = "text"
-"""The value that holds a line's English where an earlier version wrote it."""
+"""Name of the value that holds the English text of a line that an earlier version wrote."""
 _FOLDER = Path(__file__).resolve().parent
 _UNITS = {"deg": "°", "percent": " %"}
 
 
 def text(line: Line, lang: str = "en") -> str:
-    """A line in a language; as it was written where that is all that is known of it.
+    """A line in a language; a line that has only the English of an earlier version keeps it.
 
-    Raises KeyError for a code that no table has, or a value that its wording wants and it lacks.
+    Raises KeyError for an unknown code, or if the line lacks a value that its wording needs.
     """
     if AS_WRITTEN in line.values:
         return str(line.values[AS_WRITTEN])
@@ -31,26 +31,26 @@ def text(line: Line, lang: str = "en") -> str:
 
 
 def wording(code: str, lang: str = "en") -> str:
-    """What a code says in a language, its slots unfilled. Raises KeyError."""
+    """The wording of a code in a language, slots unfilled. Raises KeyError for an unknown code."""
     return tables()[code][LANGUAGES.index(lang)]
 
 
 @cache
 def strings(lang: str) -> Mapping[str, str]:
-    """All wordings of one language by code. Raises ValueError for one that is not in LANGUAGES."""
+    """Code -> wording in one language. Raises ValueError for a language not in LANGUAGES."""
     column = LANGUAGES.index(lang)
     return {code: pair[column] for code, pair in tables().items()}
 
 
 def number(value: float, unit: str = "deg") -> str:
-    """A measured value as people read it: one decimal, a true minus sign, the unit."""
+    """A measured value for display: one decimal, a typographic minus sign, the unit."""
     shown = f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
     return shown + _UNITS.get(unit, f" {unit}")
 
 
 @cache
 def tables() -> dict[str, tuple[str, str]]:
-    """Code -> (English, Korean), of all files."""
+    """Code -> (English, Korean), from all files."""
     found: dict[str, tuple[str, str]] = {}
     for name in FILES:
         found |= _entries(name)
@@ -63,7 +63,7 @@ def _entries(name: str) -> dict[str, tuple[str, str]]:
 
 
 def _flat(path: str, node: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The entries below a table; its code is the way to it, joined by dots."""
+    """The entries below a table; the code of an entry is its keys joined by dots."""
     if "en" in node:
         yield path, (node["en"], node["ko"])
     for key, below in node.items():
@@ -72,7 +72,7 @@ def _flat(path: str, node: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, 
 
 
 class _Filler(string.Formatter):
-    """Fills slots: lines in their language, several joined by the word that the slot names."""
+    """Fills slots: lines in the wanted language, several joined by the word that the slot names."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang

@@ -1,4 +1,4 @@
-"""Training of the networks on drawn subjects.
+"""Training of the networks on synthetic subjects and labelled cases.
 
-The only room that imports torch; only the command line imports it.
+Only this package imports torch, and only the command line imports this package.
 """

@@ -1,5 +1,5 @@
-"""What bodies wear and hold, and what scanners do to a slice: each artefact a function; how often
-and how strong says view.py.
+"""Artefacts around the foot and of the scanner, one function each; view.py sets how often and how
+strongly they occur.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Artefact = Callable[[torch.Tensor, FootView], torch.Tensor]
 
 
 def strands(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """Fat between and within the muscles, tendons along them."""
+    """Fat between and within the muscles and, in half of the images, tendons along them."""
     c, h, w = image.shape
     soft = torch.sigmoid(-2 * view.depth - 2) * torch.sigmoid(2 * view.skin - 4)
     for what in ("fat_hu", "tendon_hu") if view.rng.random() < 0.5 else ("fat_hu",):
@@ -47,7 +47,7 @@ def strands(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def dressing(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """Bandage, sock, cast or shoe: thin layers round the skin."""
+    """Bandage, sock, cast or shoe: thin layers around the skin."""
     out = -view.skin / view.pixel_mm + 1.0 * noise(
         (1, *image.shape[1:]), view.generator, image.device, 16
     )
@@ -65,9 +65,8 @@ def dressing(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def support(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """The plate under the foot, or the table behind a lying leg; air beyond.
-
-    A slab or a thin bright line.
+    """The plate under the foot or the table behind a lying leg, as a slab or a thin bright line;
+    air beyond it.
     """
     kind = "line" if view.rng.random() < 0.4 else "slab"
     thick, hu = view.pick("support", f"{kind}_mm"), view.pick("support", f"{kind}_hu")
@@ -92,7 +91,7 @@ def support(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def motion(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """A faint second contour, or smear along one direction; the anatomy itself stays in place."""
+    """A faint second contour or blur along one direction; the anatomy itself does not move."""
     angle = view.rng.uniform(0, 2 * np.pi)
     along = np.array([np.sin(angle), np.cos(angle)])
     if view.rng.random() < 0.5:
@@ -109,7 +108,7 @@ def motion(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def rings(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """Rings or arcs about the scanner's axis, strongest near it."""
+    """Rings or arcs about the scanner's axis, strongest near the axis."""
     radius = view.radius()
     size = int(2 * max(image.shape[1:])) + 2
     height = torch.randn(size, generator=view.generator, device=image.device)
@@ -128,7 +127,7 @@ def rings(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def shading(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """Cupping about the axis, and what a cone beam loses or gains towards its ends."""
+    """Cupping about the axis, and the HU that a cone beam loses or gains towards its ends."""
     h, w = image.shape[1:]
     body = torch.sigmoid((image + 700) / 60)
     cup = (view.radius() / (0.5 * w)) ** 2 - 0.5
@@ -144,8 +143,8 @@ def shading(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def coarse(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """Larger pixels and thick slices, resampled to ours; slices mostly axial, along the rows of COR
-    and SAG.
+    """Larger pixels and thick slices, resampled to the original pixels; the slices are mostly
+    axial, along the rows of COR and SAG.
     """
     h, w = image.shape[1:]
     pixel, slab = view.pick("coarse", "pixel_mm"), view.pick("coarse", "slice_mm")
@@ -162,7 +161,7 @@ def coarse(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def sharp(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """A bone kernel of a clinical CT: edges overshoot, white noise."""
+    """A bone kernel of clinical CT: edges overshoot, and white noise is added."""
     edges = image - blur(image, view.pick("sharp", "sigma_px"))
     return (
         image
@@ -173,7 +172,7 @@ def sharp(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def uncalibrated(image: torch.Tensor, view: FootView) -> torch.Tensor:
-    """HU of a scanner nobody calibrated, about water or about air, cut off below."""
+    """HU of an uncalibrated scanner: gain about water or air, offset, and a lowest value."""
     zero, gain = (0.0, "gain") if view.rng.random() < 0.5 else (AIR_HU, "gain_from_air")
     image = (
         (image - zero) * view.pick("uncalibrated", gain)
@@ -185,9 +184,9 @@ def uncalibrated(image: torch.Tensor, view: FootView) -> torch.Tensor:
 
 
 def field(image: torch.Tensor, view: FootView) -> tuple[torch.Tensor, torch.Tensor]:
-    """A round field of view, constant outside.
+    """A round field of view with a constant value outside.
 
-    Returns the picture and the bool (C, H, W) of what it shows.
+    Returns the image and the bool (C, H, W) mask of what it shows.
     """
     reach = view.pick("field", "radius_mm")
     keep = view.radius(0.6 * reach / image.shape[2]) < reach
@@ -213,7 +212,7 @@ BY_NAME: Mapping[str, Artefact] = {
 
 
 def spoil(image: torch.Tensor, view: FootView, chances: Mapping[str, float]) -> torch.Tensor:
-    """The picture with each artefact of AROUND or SCANNER at its chance, in their order."""
+    """The image with each artefact of AROUND or SCANNER at its probability, in their order."""
     for name, chance in chances.items():
         if view.rng.random() < chance:
             image = BY_NAME[name](image, view)

@@ -1,6 +1,4 @@
-"""A bank of synthetic subjects as torch volumes, refreshed while a network trains on slices cut
-from them.
-"""
+"""A bank of training subjects as torch volumes, refreshed during a training on their slices."""
 
 from __future__ import annotations
 
@@ -31,18 +29,17 @@ LOW, HIGH = (
     np.array([65.0, 225.0, 142.0]),
 )  # foot-frame box around a reference-sized foot, mm
 ROUND_MM = 24.0  # soft tissue and air kept around a foot that hangs free
-LYING_SHARE = 0.25  # of a wide population: scanned lying, the foot hanging free
-FLEXION_DEG = (-15.0, 45.0)  # plus is plantar
-SITE = -101  # key of Entry.points from which on the places of lesions stand, present or not
+LYING_SHARE = 0.25  # share of the wide population scanned lying, the foot hanging free
+FLEXION_DEG = (-15.0, 45.0)  # positive is plantar
+SITE = -101  # SITE - i: key in Entry.points of lesion i's possible positions, present or not
 SITE_SD_MM = 3.0
-# feet from which lesions are learnt vary less than others: a flat one that is not called flat would
-# mislead
+# feet for lesion training vary less than others: a flat foot without that label would mislead
 LESION_VARIETY = 0.3
 LYING_SWAY_DEG = (
     12.0,
     6.0,
     12.0,
-)  # sd of how such a leg lies in the scan: turned about its axis, tilted sideways, tilted forward
+)  # sd of such a leg's orientation in the scan: turn about its axis, tilt sideways, tilt forward
 SamplePoints = dict[int, torch.Tensor]
 Change = Callable[[Subject, np.random.Generator], Subject]
 T = TypeVar("T")
@@ -50,13 +47,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A subject in the bank. fields: float32 (3, z, y, x) depth, skin, tissue.
+    """A subject in the bank.
 
-    ids: uint8 (2, z, y, x) piece, lesion bits.
-
-    sway_deg: sd of further turns about z, y, x when a slice is cut. classes: (pieces + 1,) class of
-    each piece id. points: class -> (K, 3) random voxels (z, y, x) inside it; -1 - i for lesion bit
-    i; SITE - i for where such a lesion would lie.
+    fields: float32 (3, z, y, x) depth, skin, tissue. ids: uint8 (2, z, y, x) piece id, lesion bits.
+    classes: (pieces + 1,) class of each piece id. points: key -> float32 (K, 3) random voxels (z,
+    y, x): inside class k for key k > 0, inside lesion bit i for -1 - i, at a possible position of
+    that lesion for SITE - i. sway_deg: sd of further turns about z, y, x when a slice is cut.
     """
 
     seed: int
@@ -80,7 +76,9 @@ def subject_box(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 def interleaved(volumes: list[np.ndarray]) -> torch.Tensor:
-    """(C, z, y, x) whose channels lie side by side in memory: a point's values are read at once."""
+    """(C, z, y, x) tensor with a voxel's channels adjacent in memory, so that they are read at
+    once.
+    """
     return torch.from_numpy(np.stack(volumes, -1)).permute(3, 0, 1, 2)
 
 
@@ -99,7 +97,9 @@ def to_entry(
     sway_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
     where_lesions_lie: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({}),
 ) -> Entry:
-    """A raster as an entry of the bank. where_lesions_lie: label -> foot-frame points (3,)."""
+    """Convert a raster to an entry of the bank. where_lesions_lie: label -> foot-frame points (3,),
+    mm.
+    """
     labels = raster.labels
     points: SamplePoints = {}
     for c in range(1, len(BONES) + 1):
@@ -125,8 +125,8 @@ def to_entry(
 
 
 def wide_subject(seed: int) -> Subject:
-    """A subject of the wide population that networks train on: arch, heel and size vary more,
-    LYING_SHARE of feet hang free.
+    """A subject of the wide population for training: arch, heel and size vary more, and LYING_SHARE
+    of the feet hang free.
     """
     rng = np.random.default_rng([seed, 6])
     subject = draw_subject(seed, spread=1.0)
@@ -134,16 +134,14 @@ def wide_subject(seed: int) -> Subject:
 
 
 def lesion_subject(seed: int) -> Subject:
-    """A subject of the population that lesions are learnt from."""
+    """A subject of the population for lesion training."""
     return draw_subject(seed, spread=LESION_VARIETY, with_mimics=True, by_definition=True)
 
 
 def make_entry(
     seed: int, change: Change | None = None, draw: Callable[[int], Subject] = wide_subject
 ) -> Entry:
-    """Draw the subject of a seed, let `change` alter it (measured surfaces, for one), and lay it on
-    a grid.
-    """
+    """Draw the subject of a seed, apply `change` (measured surfaces, for one) and rasterise it."""
     rng = np.random.default_rng([seed, 5])
     subject = draw(seed)
     if change is not None:
@@ -154,14 +152,13 @@ def make_entry(
 
 
 class Bank(Generic[T]):
-    """Keeps `size` things made from seeds and replaces the oldest one by one, worked out by a
-    thread beside the training.
+    """Keeps `size` items made from seeds and replaces the oldest one by one; a background thread
+    makes the new ones.
     """
 
     def __init__(self, size: int, make: Callable[[int], T], first_seed: int | None = None) -> None:
-        """make: seed -> thing.
-
-        first_seed: None picks one at random, so that a run that goes on sees new subjects.
+        """make: seed -> item. first_seed: None picks one at random, so that a resumed run gets new
+        subjects.
         """
         self._make = make
         self.next_seed = (
@@ -179,12 +176,12 @@ class Bank(Generic[T]):
         return self._make(self.next_seed - 1)
 
     def fill(self) -> None:
-        """Draw the first things; the slow part of a start."""
+        """Draw the first items; this is the slow part of a start."""
         while len(self.entries) < self.size:
             self.entries.append(self._draw())
 
     def refresh(self) -> None:
-        """Take in a new thing if one is ready, and start on the next."""
+        """Replace the oldest item if a new one is ready, and start to make the next."""
         if self._coming is not None and self._coming.done():
             self.entries = [*self.entries[1:], self._coming.result()]
             self._coming = None
@@ -197,19 +194,19 @@ class Bank(Generic[T]):
 
 
 class Ahead(Generic[T]):
-    """Draws things while the network learns from those before; they come in the order of their
-    steps, with any number of workers.
+    """Draws batches in threads while the network trains; they come in the order of their steps,
+    with any number of workers.
     """
 
     def __init__(self, draw: Callable[[int], T], workers: int, first: int = 0) -> None:
-        """draw: step -> thing, safe to call from several threads at once."""
+        """draw: step -> batch; several threads may call it at once."""
         self._draw = draw
         self._pool = ThreadPoolExecutor(workers)
         self._first = first
         self._coming = deque(self._pool.submit(draw, first + i) for i in range(workers))
 
     def __call__(self) -> T:
-        """The next thing; its successors are drawn meanwhile."""
+        """The next batch; the following ones are drawn meanwhile."""
         thing = self._coming.popleft().result()
         self._first += 1
         self._coming.append(self._pool.submit(self._draw, self._first + len(self._coming)))

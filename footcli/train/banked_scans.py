@@ -1,4 +1,4 @@
-"""Labelled scans in the bank of training pictures, and the slices cut out of them."""
+"""Labelled scans in the training bank, and the slices cut from them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ T = TypeVar("T")
 class BankedScan:
     """A labelled scan in the bank.
 
-    fields: float32 (1, z, y, x) HU; ids: uint8 (2, z, y, x) classes, lesion bits; both SPACING_MM,
-    canonical order.
-
-    points: as in Entry; a lesion that is not there would lie at the bone that it needs.
+    fields: float32 (1, z, y, x) HU; ids: uint8 (2, z, y, x) classes, lesion bits; both at
+    SPACING_MM in canonical order. points: as in Entry; an absent lesion has the points of the bone
+    that it needs.
     """
 
     fields: torch.Tensor
@@ -38,7 +37,7 @@ class BankedScan:
 
 
 def to_scan(case: Labelled, rng: np.random.Generator) -> BankedScan:
-    """A labelled volume as an entry of the bank."""
+    """Convert a labelled volume to an entry of the bank."""
     grid = case.canonical(SPACING_MM)
     ids = on_canonical_grid(case.labels, grid, case.volume)
     points = {
@@ -63,9 +62,9 @@ def to_scan(case: Labelled, rng: np.random.Generator) -> BankedScan:
 def from_any(
     places: Sequence[CaseEntry], seed: int, make: Callable[[CaseEntry, np.random.Generator], T]
 ) -> T:
-    """What `make` makes of a random case among those that can be used.
+    """Apply `make` to a random usable case.
 
-    Raises SetupError where none can.
+    Raises SetupError if no case is usable.
     """
     rng = np.random.default_rng([seed, 8])
     last = ""
@@ -80,8 +79,8 @@ def from_any(
 def scan_picture(
     entry: BankedScan, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """HU (C, H, W) of a slice with neighbours, turned, stretched and changed a little, and the
-    classes (H, W) of the middle one.
+    """HU (C, H, W) of a slice with its neighbours, turned, stretched and varied in HU, and the
+    classes (H, W) of the middle slice.
     """
     image, ids, keep = scan_slice(entry, plane, centre, cut, rng)
     target = ids[0, len(cut.offsets_mm) // 2]
@@ -96,8 +95,8 @@ def scan_slice(
     rng: np.random.Generator,
     chance: float = 0.3,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As scan_picture: HU, the ids (2, C, H, W), and what a field of view cut smaller now and then
-    (chance) leaves, bool (H, W).
+    """As scan_picture, but returns HU, ids (2, C, H, W) and the bool (H, W) mask of a field of view
+    that is reduced with probability `chance`.
     """
     source = Source(entry.fields, entry.ids, (AIR_HU,))
     fields, ids = cut_slice(source, plane, centre, cut, rng)

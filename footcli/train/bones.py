@@ -1,4 +1,4 @@
-"""Train the bone network on slices of synthetic subjects."""
+"""Train the bone network on slices of synthetic subjects and labelled scans."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ OFFSETS_MM = (
 )  # neighbours far enough to show the next ray, near enough to show the same bone
 CLASSES = len(BONES) + 1
 SIDE_PX = 160
-END_SHARE = 0.5  # of the pictures centred on a ray
-# background fills most of a picture, a metatarsal's section a few pixels: without weights the small
-# ones are learnt last
+END_SHARE = 0.5  # share of the images centred on a ray that are centred on one of its ends
+# background fills most of an image, a metatarsal's section a few pixels: without weights
+# training reaches the small bones last
 CLASS_WEIGHTS = torch.tensor([0.3, 1.0, 1.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
 PLANES = ("AXL", "COR", "SAG")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def _centre(points: SamplePoints, rng: np.random.Generator) -> torch.Tensor:
-    """(3,) a voxel in a random bone; END_SHARE of the rays' at an end, where bones that look alike
-    meet: a base, or head and phalanx.
+    """(3,) voxel (z, y, x) in a random bone; in END_SHARE of the rays at an end, where similar
+    bones meet: a base, or head and phalanx.
     """
     bone = int(rng.choice([k for k in points if k > 0]))
     own = points[bone]
@@ -56,14 +56,14 @@ def _centre(points: SamplePoints, rng: np.random.Generator) -> torch.Tensor:
 def draw_batch(
     bank: Bank[Entry | BankedScan], size: int, rng: np.random.Generator, device: torch.device
 ) -> Batch:
-    """(N, C, H, W) windowed pictures and (N, H, W) classes; every bone comes up equally often as
-    the centre of a picture.
+    """(N, C, H, W) windowed images and (N, H, W) classes; every bone is the centre of an image
+    equally often.
     """
     cut = Cut(PIXEL_MM, SIDE_PX, OFFSETS_MM)
     middle = len(OFFSETS_MM) // 2
     images, targets = [], []
     for _ in range(size):
-        entries = bank.entries  # another thread may put a new list in its place
+        entries = bank.entries  # another thread may replace the list
         entry = entries[int(rng.integers(len(entries)))]
         centre = _centre(entry.points, rng)
         plane = str(rng.choice(PLANES))
@@ -79,7 +79,7 @@ def draw_batch(
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-    """Cross entropy plus soft Dice over the bones that the batch shows."""
+    """Cross entropy plus soft Dice loss over the bones that the batch shows."""
     images, target = batch
     with bf16_autocast(images.device):
         half = net(images)
@@ -103,6 +103,6 @@ def run(
     bank: Bank[Entry | BankedScan],
     judge: Judge | None = None,
 ) -> nn.Module:
-    """Train and return the averaged network, the best one where it is judged, ready for export."""
+    """Train; returns the averaged network, or with `judge` the best one, ready for export."""
     net = UNet(len(OFFSETS_MM), CLASSES).to(memory_format=torch.channels_last)
     return train_from(net, plan, Course(bank, draw_batch, loss), say, judge)

@@ -1,5 +1,5 @@
-"""The score of each lesion class from which a box counts: few false ones, stated as a rate, on
-subjects that no test uses.
+"""Thresholds of the lesion classes at a stated false-positive rate, chosen on subjects that no test
+uses.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from footcli.infer.spec import ModelSpec
 from footcli.train.cases import Labelled, on_canonical_grid
 
 LOWEST, HIGHEST = 0.05, 0.95
-# Highest false-positive rate per class among unaffected feet, of boxes that make a finding PRESENT
-# (six classes together: every fourth foot), and of boxes that make it POSSIBLE
+# Highest false-positive rate per class on unaffected feet, of boxes that make a finding PRESENT
+# (one foot in four over six classes), and of boxes that make it POSSIBLE
 FALSE_RATE = 0.04
 POSSIBLE_RATE = 0.12
 
@@ -26,7 +26,7 @@ POSSIBLE_RATE = 0.12
 def calibrate(
     spec: ModelSpec, folder: Path, say: Callable[[str], None], cases: Iterable[Labelled]
 ) -> ModelSpec:
-    """The entry with its thresholds, from labelled scans that nobody trains or tests on."""
+    """The manifest entry with thresholds from labelled scans that no training or test uses."""
     session = open_session(folder / spec.file, "auto", None, spec)
     raw = replace(
         spec, thresholds=(LOWEST,) * len(spec.classes), suspicious=()
@@ -48,7 +48,7 @@ def calibrate(
 def chosen(
     spec: ModelSpec, scores: Mapping[str, tuple[Sequence[float], Sequence[float]]]
 ) -> ModelSpec:
-    """The entry with thresholds for each class's scores of feet with and without it."""
+    """The entry with thresholds from each class's scores on feet with and without it."""
     sure = tuple(
         float(np.clip(round(_above(*scores[name]), 3), LOWEST, HIGHEST)) for name in spec.classes
     )
@@ -64,8 +64,8 @@ def chosen(
 
 
 def _above(true: Sequence[float], false: Sequence[float]) -> float:
-    """Half way between the score that FALSE_RATE of the false reach and the least true one above
-    it: fewer false ones, at no cost.
+    """Midpoint of the score that FALSE_RATE of the unaffected feet reach and the next higher score
+    of an affected foot: fewer false positives at no loss of sensitivity.
     """
     reached = _reached(false, FALSE_RATE)
     return max(
@@ -75,10 +75,10 @@ def _above(true: Sequence[float], false: Sequence[float]) -> float:
 
 
 def _raw(score: float) -> float:
-    """The raw score behind one that was calibrated with LOWEST."""
+    """The raw score behind a score that was calibrated with the threshold LOWEST."""
     return score * 2 * LOWEST if score < 0.5 else LOWEST + (score - 0.5) * 2 * (1 - LOWEST)
 
 
 def _reached(false: Sequence[float], rate: float) -> float:
-    """The score that this share of the false reach."""
+    """The score that a share `rate` of the scores `false` reach; LOWEST without any."""
     return float(np.quantile(false, 1 - rate, method="higher")) if len(false) else LOWEST

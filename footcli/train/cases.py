@@ -1,5 +1,5 @@
-"""Labelled cases of the data set's own layout as training pictures: whole volumes in canonical
-order, split by patient.
+"""Labelled cases of the data set's layout for training: whole volumes with their labels, split by
+patient.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from footcli.read import read_case
 from footcli.system.assets import models_dir
 from footcli.walk.tree import CaseEntry, list_cases
 
-HELD_OUT = 5  # one patient in so many is kept for judging
+HELD_OUT = 5  # one patient in this many is held out for judging
 LEAST_PATIENTS = 2
 Labels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A labelled scan. labels: uint8 (z, y, x) on the volume's grid; points: key points by name,
-    voxels (x, y, z).
+    """A labelled scan.
 
-    lesions: uint8 (z, y, x), bit i for LESIONS[i] in the boxes of its own plane; None where nobody
-    looked. boxed: slices of each plane that somebody looked at, None for all.
+    labels: uint8 (z, y, x) on the volume's grid. points: landmark -> voxel (x, y, z). lesions:
+    uint8 (z, y, x), bit i in the boxes of LESIONS[i] in that lesion's plane; None if lesions are
+    unlabelled. boxed: plane -> slices that were labelled for lesions, None for all.
     """
 
     volume: Volume
@@ -50,8 +50,8 @@ class Labelled:
     boxed: Mapping[Plane, frozenset[int]] | None = None
 
     def canonical(self, pixel_mm: float) -> Canonical:
-        """The volume on its canonical grid, turned by its bones where the file does not say how it
-        lies.
+        """The volume on its canonical grid, turned by its bones where the file gives no
+        orientation.
         """
         turned = (
             (False, False)
@@ -64,7 +64,7 @@ class Labelled:
 def find_labelled(tree: Path) -> list[CaseEntry]:
     """The tree's cases that hold labels.
 
-    Raises SetupError without any, or with labels of one patient alone.
+    Raises SetupError if there are none, or if all belong to one patient.
     """
     found = [place for place in list_cases(tree) if place.labelled]
     if not found:
@@ -81,8 +81,8 @@ def find_labelled(tree: Path) -> list[CaseEntry]:
 
 
 def split(places: Sequence[CaseEntry]) -> tuple[list[CaseEntry], list[CaseEntry]]:
-    """Cases to learn from and to judge by: one patient in HELD_OUT, always the same ones, at least
-    one on each side.
+    """Training cases and judging cases: one patient in HELD_OUT, always the same ones, is for
+    judging; each part gets at least one.
     """
     names = sorted(
         {p.folder_name for p in places}, key=lambda name: hashlib.sha256(name.encode()).digest()
@@ -94,10 +94,10 @@ def split(places: Sequence[CaseEntry]) -> tuple[list[CaseEntry], list[CaseEntry]
 
 
 def read_labelled(place_: CaseEntry, outline: Callable[[Volume], Labels] | None = None) -> Labelled:
-    """A case's volume, bones and key points, cropped to the slices whose bones are labelled.
+    """A case's volume, bones and landmarks, cropped to the slices of a plane labelled without gaps.
 
-    outline: finds the bones where no plane is labelled without gaps. Raises ReadError for its
-    images, TruthError where nothing finds them.
+    outline: segments the bones where there is no such plane; the volume is then whole. Raises
+    ReadError for its images, TruthError for labels that give no bones, and what `outline` raises.
     """
     ref = place_.open()
     volume = read_case(ref)
@@ -117,8 +117,8 @@ def read_labelled(place_: CaseEntry, outline: Callable[[Volume], Labels] | None 
 
 
 def by_shipped_model(volume: Volume) -> Labels:
-    """The bones of a volume as the shipped network finds them, uint8 (z, y, x); of two feet the
-    first. Raises InferenceError.
+    """The bones of a volume by the shipped network, uint8 (z, y, x); of two feet the first. Raises
+    InferenceError.
     """
     session, spec = _shipped()
     foot = segment(volume, session, spec)[0]
@@ -166,7 +166,7 @@ def _cropped(volume: Volume, truth: Truth, plane: Plane) -> Labelled:
 
 
 def _boxed(truth: Truth) -> dict[Plane, frozenset[int]]:
-    """Slices in which all boxes are known; none of those where one was left out."""
+    """Plane -> slices in which all boxes are known; slices with a box left out are excluded."""
     found = {}
     for plane, slices in truth.slices.items():
         whole = [i for i, label in slices.items() if label.void.isdisjoint(LESION_ID)]
@@ -175,7 +175,7 @@ def _boxed(truth: Truth) -> dict[Plane, frozenset[int]]:
 
 
 def _lesion_bits(truth: Truth) -> Labels:
-    """uint8 (z, y, x), bit i where a box of LESIONS[i] in its own plane lies."""
+    """uint8 (z, y, x), bit i inside the boxes of LESIONS[i] in that lesion's plane."""
     bits = np.zeros(truth.shape, np.uint8)
     for item in truth.boxes():
         if item.in_own_plane:
@@ -188,7 +188,7 @@ def _lesion_bits(truth: Truth) -> Labels:
 
 
 def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels:
-    """Labels of a volume at the nearest voxels of its canonical grid, uint8 (z, y, x)."""
+    """Resample a volume's labels to its canonical grid by nearest neighbour, uint8 (z, y, x)."""
     view = oriented(labels, grid.order, grid.flip)
     spacing = volume.spacing_mm[::-1][list(grid.order)]
     at = [
@@ -199,8 +199,8 @@ def on_canonical_grid(labels: Labels, grid: Canonical, volume: Volume) -> Labels
 
 
 def turn_of(labels: Labels, affine: NDArray[np.float64]) -> tuple[bool, bool]:
-    """Whether up and down, front and back are to be turned for the leg to be on top and the toes in
-    front, by the bones themselves.
+    """Whether up-down and front-back must be reversed to have the leg on top and the toes in front,
+    according to the bones.
     """
     view = oriented(labels, *orientation(affine))
 

@@ -1,4 +1,4 @@
-"""Slices cut out of a subject's volumes: anywhere, turned, scaled and bent a little."""
+"""Slices cut from a subject's volumes at any position, turned, scaled and bent a little."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PLANE_AXES = {
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a slice sampler should draw: pixel edge, side in pixels, offsets of the neighbouring
-    slices (mm), how far it may turn.
+    """Parameters of a slice: pixel size, side in pixels, offsets of the neighbouring slices (mm),
+    sd of the random turn, scale of the random displacement.
     """
 
     pixel_mm: float
@@ -50,7 +50,7 @@ def sample(
     rng: np.random.Generator,
     flip: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut one slice with its neighbours out of a subject: fields float32 (3, C, H, W) and ids int64
+    """Cut one slice with its neighbours from a subject: fields float32 (3, C, H, W) and ids int64
     (2, C, H, W) (see Entry).
     """
     source = Source(entry.fields, entry.ids, BEYOND, entry.sway_deg)
@@ -59,10 +59,10 @@ def sample(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """What slices are cut out of: volumes of SPACING_MM.
+    """Volumes at SPACING_MM that slices are cut from.
 
-    values: float32 (K, z, y, x); outside: what they hold beyond their ends, K numbers. classes: of
-    the nearest voxel, (K, z, y, x). sway_deg: see Entry.
+    values: float32 (K, z, y, x), interpolated; outside: their K values beyond the volume. classes:
+    (L, z, y, x), taken from the nearest voxel. sway_deg: see Entry.
     """
 
     values: torch.Tensor
@@ -79,17 +79,17 @@ def cut_slice(
     rng: np.random.Generator,
     flip: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut one slice with its neighbours. Returns float32 (K, C, H, W) and int64 (K, C, H, W).
+    """Cut one slice with its neighbours. Returns float32 (K, C, H, W) and int64 (L, C, H, W).
 
-    centre: (3,) voxel (z, y, x) that comes to lie somewhere in the picture. flip: 1 or -1, mirrored
-    left to right; None draws it.
+    centre: (3,) voxel (z, y, x) that lies in the image. flip: 1 or -1, left-right mirror; None
+    draws it at random.
     """
     volume = source.values
     flat, normal = _plane(source, plane, centre, cut, rng, flip)
     offsets = torch.tensor(cut.offsets_mm, dtype=torch.float32, device=volume.device)
     size = torch.tensor(volume.shape[1:], dtype=torch.float32, device=volume.device)
     steps = offsets[:, None, None, None] * normal
-    # grid_sample wants (x, y, z) in -1..1; the small factors first, the many points last
+    # grid_sample takes (x, y, z) in -1..1; scaling the small terms before their sum saves time
     unit = 2 / (size - 1)
     grid = (flat * unit - 1).flip(-1)[None] + (steps * unit).flip(-1)
     values = F.grid_sample(
@@ -109,11 +109,11 @@ def _plane(
     rng: np.random.Generator,
     flip: int | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(H, W, 3) voxels of a picture's pixels, and (3,) the step of 1 mm along its normal."""
+    """(H, W, 3) voxels of an image's pixels, and the (3,) step of 1 mm along its normal."""
     device, n = source.values.device, cut.side_px
     scale = cut.pixel_mm / SPACING_MM * rng.uniform(0.78, 1.22) * rng.normal(1, 0.03, 3)
     basis = np.eye(3)[list(PLANE_AXES[plane])] @ _turn(rng, cut.turn_sd_deg, source.sway_deg).T
-    # left and right feet alike; toes stay in front, the leg on top
+    # mirror left and right at random; toes stay in front, the leg on top
     basis[2 if plane != "SAG" else 0] *= flip or rng.choice([-1, 1])
     shift = rng.normal(0, 0.15, 2).clip(-0.4, 0.4) * n
     pix = torch.arange(n, device=device, dtype=torch.float32) - (n - 1) / 2
@@ -139,8 +139,8 @@ def _nearest(ids: torch.Tensor, where: torch.Tensor, outside: torch.Tensor) -> t
 
 @lru_cache(maxsize=64)
 def _smooth(k: int, n: int, device: torch.device) -> torch.Tensor:
-    """(n, k) weights of bicubic interpolation from k values to n; as a product much quicker than
-    interpolating each time.
+    """(n, k) weights of bicubic interpolation from k values to n: a matrix product is much faster
+    than interpolating each time.
     """
     return F.interpolate(
         torch.eye(k, device=device)[None, :, :, None],
@@ -151,7 +151,7 @@ def _smooth(k: int, n: int, device: torch.device) -> torch.Tensor:
 
 
 def _wobble(n: int, cut: Cut, rng: np.random.Generator, device: torch.device) -> torch.Tensor:
-    """Smooth displacement (H, W, 3) in voxels: the anatomy of somebody else."""
+    """Smooth random displacement (H, W, 3) in voxels, which varies the anatomy."""
     total = torch.zeros(1, 3, n, n, device=device)
     for step_mm, limit in ((45.0, cut.stretch_mm), (16.0, min(cut.stretch_mm, 4.0) * 0.25)):
         k = max(3, round(n * cut.pixel_mm / step_mm) + 2)

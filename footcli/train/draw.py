@@ -1,4 +1,4 @@
-"""Slices of banked subjects as a scanner might show them: random cut, random look, random faults.
+"""Slices of banked subjects as a scanner might show them: random cut, appearance and faults.
 Batched torch, any device.
 """
 
@@ -16,7 +16,7 @@ from footcli.train.cut import Cut, sample
 from footcli.train.paint import cut_field_of_view, faults, tissues
 from footcli.train.view import AROUND, CLEAN, FIELD, SCANNER, FootView
 
-# of AXL and COR pictures: both feet of a person, as far as the other comes into the picture
+# share of AXL and COR images with both feet, as far as the second one is inside the image
 SECOND_FOOT = 0.25
 SECOND_GAP_MM = (2.0, 35.0)
 RAYS = (BONE_ID["1st Metatarsal"], BONE_ID["5th Metatarsal"])
@@ -24,7 +24,7 @@ RAYS = (BONE_ID["1st Metatarsal"], BONE_ID["5th Metatarsal"])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Slice:
-    """One painted foot in a picture: HU, depth, skin (C, H, W) and the middle channel's classes (H,
+    """One painted foot in an image: HU, depth, skin (C, H, W) and the middle channel's classes (H,
     W).
     """
 
@@ -42,7 +42,7 @@ def _one_foot(
     chance: tuple[np.random.Generator, torch.Generator],
     flip: int,
 ) -> _Slice:
-    """chance: the generators of places and of noise."""
+    """Cut and paint one foot. chance: the generators of geometry and of noise."""
     rng, g = chance
     fields, ids = sample(entry, plane, centre, cut, rng, flip)
     image, skin = tissues(entry, fields, ids, rng, g)
@@ -53,13 +53,13 @@ def _one_foot(
 
 
 def _beside(a: _Slice, b: _Slice, side: int, gap_px: int) -> _Slice:
-    """Two feet in one picture: b moved along the columns until it stands beside a, towards the last
+    """Two feet in one image: b is moved along the columns to `gap_px` beside a, towards the last
     (side 1) or first (-1) column.
     """
     w = a.image.shape[-1]
     spans = [torch.nonzero((s.skin > 0).any(0).any(0))[:, 0] for s in (a, b)]
     if any(len(s) == 0 for s in spans) or int(spans[1][0 if side > 0 else -1]) in (0, w - 1):
-        return a  # nothing there, or cut off by its own picture where it would face the other foot
+        return a  # a foot is empty, or b is cut off at the image edge that would face a
     step = (
         int(spans[0][-1] - spans[1][0]) + gap_px
         if side > 0
@@ -82,8 +82,8 @@ def _beside(a: _Slice, b: _Slice, side: int, gap_px: int) -> _Slice:
 def picture(
     entry: Entry, plane: str, centre: torch.Tensor, cut: Cut, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """HU (C, H, W) of a slice with neighbours as any scanner may show it, and the classes (H, W) of
-    what is seen in the middle one.
+    """HU (C, H, W) of a slice with its neighbours as any scanner may show it, and the classes (H,
+    W) visible in the middle slice.
     """
     g = torch.Generator(device=entry.fields.device).manual_seed(int(rng.integers(1 << 62)))
     flip = int(rng.choice([-1, 1]))
@@ -107,7 +107,7 @@ def picture(
 
 
 def _medial(entry: Entry) -> int:
-    """Direction of the great toe along the volume's x: 1 or -1; 1 where a ray is not there."""
+    """Direction of the great toe along the volume's x: 1 or -1; 1 if a ray is missing."""
     first, fifth = (entry.points.get(c) for c in RAYS)
     return (
         1 if first is None or fifth is None or bool(first[:, 2].mean() > fifth[:, 2].mean()) else -1

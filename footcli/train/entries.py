@@ -1,4 +1,4 @@
-"""What each task's network becomes: its entry in the manifest, its ONNX file, its model card."""
+"""Export of each task's network: its manifest entry, ONNX file and model card."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _done(
 
 
 def bone_spec(data: str) -> ModelSpec:
-    """The entry of a bone network before it has a file."""
+    """The manifest entry of a bone network before it has a file."""
     return ModelSpec(
         file="bones.onnx",
         sha256="0" * 64,
@@ -79,7 +79,7 @@ def export_bones(
 
 
 def landmark_spec(plane: Plane, data: str) -> ModelSpec:
-    """The entry of one view of a landmark network before it has a file."""
+    """The manifest entry of one view of a landmark network before it has a file."""
     return ModelSpec(
         file=f"landmarks-{plane.value.lower()}.onnx",
         sha256="0" * 64,
@@ -100,7 +100,7 @@ def landmark_spec(plane: Plane, data: str) -> ModelSpec:
 def export_landmarks(
     net: nn.Module, models: Path, data: str, account: Account, say: Say
 ) -> tuple[Path, ...]:
-    """Export a GU2Net, one file a view."""
+    """Export a GU2Net, one file per view. Raises TypeError for another network."""
     written: tuple[Path, ...] = ()
     if not isinstance(net, GU2Net):
         raise TypeError("the landmark network must be a GU2Net")
@@ -121,7 +121,7 @@ def export_landmarks(
 
 
 def lesion_spec(data: str) -> ModelSpec:
-    """The entry of a lesion network before it has a file."""
+    """The manifest entry of a lesion network before it has a file."""
     return ModelSpec(
         file="lesions.onnx",
         sha256="0" * 64,
@@ -141,7 +141,7 @@ def lesion_spec(data: str) -> ModelSpec:
 
 
 def part_spec(task: str, data: str) -> ModelSpec:
-    """The entry of the detector of one of hindfoot_region.PARTS before it has a file."""
+    """The manifest entry of a detector of hindfoot_region.PARTS before it has a file."""
     part = hindfoot_region.PARTS[task]
     return replace(
         lesion_spec(data),
@@ -161,10 +161,11 @@ def export_lesions(
     say: Say,
     tuned: Iterable[Labelled] = (),
 ) -> tuple[Path, ...]:
-    """Export a lesion detector with its decoding inside; suppression of doubles stays outside.
+    """Export a lesion detector with its decoding; non-maximum suppression stays outside.
 
-    net: a Detector, or several as Decoded. spec: lesion_spec or part_spec. tuned: subjects on which
-    the classes' thresholds are chosen; none leave the scores as they are.
+    net: a Detector, or an ensemble as Decoded; TypeError for others. spec: lesion_spec or
+    part_spec. tuned: subjects for choosing the classes' thresholds; without any the scores stay as
+    they are.
     """
     decoded = Decoded(net) if isinstance(net, Detector) else net
     if not isinstance(decoded, Decoded):

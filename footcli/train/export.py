@@ -1,6 +1,5 @@
-"""A trained network -> ONNX file, manifest entry, model card.
-
-Torch and ONNX compared on the way.
+"""A trained network -> ONNX file, manifest entry, model card; the ONNX output is checked against
+torch.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from footcli.infer.spec import ModelSpec
 from footcli.system.files import write_atomic
 
 CURVE_ROWS = 12  # judgements that a card shows
-MAX_BYTES = 16 * 2**20  # what a shipped model may weigh
+MAX_BYTES = 16 * 2**20  # largest file of a shipped model
 # largest difference between torch and ONNX outputs, relative to the outputs' largest value
 TOLERANCE = 1e-3
 
 
 class WithSoftmax(nn.Module):
-    """A network whose logits leave as probabilities."""
+    """A network that returns probabilities instead of logits."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -50,9 +49,9 @@ def export(
 ) -> tuple[ModelSpec, float]:
     """Write folder/spec.file and its manifest entry.
 
-    Returns the entry and the largest difference torch to ONNX.
-
-    Raises SetupError if the file is too big or ONNX answers differently; nothing is written then.
+    Returns the entry and the largest difference of torch and ONNX, relative to the largest output.
+    Raises SetupError if the file is too big or the outputs differ too much; nothing is written
+    then.
     """
     net = net.eval().cpu()
     buffer = io.BytesIO()
@@ -95,10 +94,10 @@ def export(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a training has to say of itself.
+    """What a model card reports of a training.
 
-    facts: of the training. curve: its judgements, of which some are shown; who: whom it was judged
-    on.
+    facts: name -> value. curve: its judgements, of which some are shown. who: the subjects that it
+    was judged on.
     """
 
     facts: Mapping[str, Any]
@@ -107,14 +106,14 @@ class Account:
 
     @property
     def best(self) -> Mapping[str, float]:
-        """The judgement of the weights that are exported."""
+        """The judgement of the exported weights."""
         return max(self.curve, key=lambda point: point["score"])
 
 
 def write_card(
     folder: Path, spec: ModelSpec, title: str, parameters: int, account: Account, difference: float
 ) -> Path:
-    """The model's card, Markdown, beside its file. difference: of torch and ONNX, at most."""
+    """Write the model card, Markdown, beside the model. difference: most of torch and ONNX."""
     low, high = spec.window
     lines = [
         f"# {title}",
@@ -142,7 +141,7 @@ def write_card(
 
 
 def _curve_lines(spec: ModelSpec, account: Account) -> list[str]:
-    """Some of the judgements as a table; the best and the last one are among them."""
+    """Some of the judgements as a table, the best and the last one among them."""
     judged = spec.quality.get("measured_on", "held-out subjects")
     every = max(1, -(-len(account.curve) // CURVE_ROWS))
     shown = (*account.curve[::every], account.curve[-1], account.best)

@@ -1,5 +1,5 @@
-"""GU2Net (Zhu et al., MICCAI 2021): a local U-Net whose 1x1 convolutions all domains share, a
-global net, their product.
+"""GU2Net (Zhu et al., MICCAI 2021): the product of a local U-Net, whose 1x1 convolutions all
+domains share, and a global net.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ DILATIONS = (1, 2, 5, 2, 1)
 
 
 class _Separable(nn.Module):
-    """Depthwise 3x3 of each domain's own, then a pointwise 1x1 that all share."""
+    """A depthwise 3x3 convolution per domain, then a pointwise 1x1 that all domains share."""
 
     def __init__(self, inputs: int, outputs: int, domains: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class GU2Net(nn.Module):
         self.wide = nn.ModuleList(_dilated(2 * inner) for _ in points)
         self.globe = nn.ModuleList(nn.Conv2d(2 * inner, k, 1) for k in points)
         for head in (*self.local, *self.globe):
-            nn.init.constant_(head.bias, -2.0)  # most of a heat map is nothing
+            nn.init.constant_(head.bias, -2.0)  # most of a heat map is zero
 
     def both(self, x: torch.Tensor, domain: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Local and global heat maps, each (N, points, H, W) in 0..1."""
@@ -116,7 +116,7 @@ class GU2Net(nn.Module):
 
 
 class OneDomain(nn.Module):
-    """One domain of a GU2Net, as it is exported."""
+    """One domain of a GU2Net, for export."""
 
     def __init__(self, net: GU2Net, domain: int) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
-"""Train a detector of lesions of the hindfoot on coronal slices of whole scans: what holds from
-slice to slice does so in training too.
+"""Train a detector of hindfoot lesions on coronal slices of whole scans, whose adjacent slices fit
+each other as in analysis.
 """
 
 from __future__ import annotations
@@ -29,34 +29,31 @@ ILL, WITHIN, NEAR_END = (
     0.7,
     0.66,
     0.14,
-)  # shares: scans with a lesion; of their slices, those that show it, those just beyond its ends
-BEYOND = (1, 2, 4)  # how many slices beyond its ends
+)  # shares: scans with a lesion; of their slices, those with it, those just beyond its ends
+BEYOND = (1, 2, 4)  # number of slices beyond its ends
 AT_LESION, AWAY_MM, BESIDE_MM = (
     0.5,
     8.0,
     6.0,
-)  # share of pictures about the lesion, how far from it (sd), from the middle else (sd)
+)  # share of images centred near the lesion, sd from it, else sd from the slice's middle
 FAULTY, BLURRED, NOISED, TILTED = (
     0.35,
     0.25,
     0.3,
     0.15,
-)  # how often a scanner's faults, blur, more noise, shading from top to bottom
+)  # probabilities of scanner faults, blur, added noise, shading from top to bottom
 BLUR_PX, TILT_HU = (0.4, 0.9), 150.0
 RESCALED, ASPECT = (
     (0.82, 1.2),
     (0.93, 1.07),
-)  # pictures are drawn larger or smaller, and by so much more along each axis
-NEIGHBOURS = (0.8, 1.0, 1.0, 1.25)  # the neighbouring slices nearer or farther
+)  # scale of the images, and a further factor along each axis
+NEIGHBOURS = (0.8, 1.0, 1.0, 1.25)  # factors on the distance of the neighbouring slices
 
 
 def draw_one(
     part: Part, regions: Sequence[SearchRegion], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One windowed picture (C, side, side) with its boxes (n, 5).
-
-    x0, y0, x1, y1 in pixels and class.
-    """
+    """One windowed image (C, side, side) with boxes (n, 5): x0, y0, x1, y1 in pixels and class."""
     chosen = _choose(part, regions, rng)
     at = _slice(chosen, rng)
     boxes = np.array(chosen.boxes.get(at, ()), np.float32).reshape(-1, 5)
@@ -67,15 +64,15 @@ def draw_one(
     if len(boxes) and rng.random() < AT_LESION:
         middle, sd = np.array([boxes[0, [1, 3]].mean(), boxes[0, [0, 2]].mean()]), AWAY_MM
     image, boxes = _cut(stack, boxes, middle + rng.normal(0, sd / PIXEL_MM, 2), part.side_px)
-    if rng.random() < 0.5:  # left and right feet alike
+    if rng.random() < 0.5:  # mirror left and right
         image, boxes = image[:, :, ::-1], _mirrored(boxes, part.side_px)
-    if rng.random() < 0.5:  # from behind as from before
+    if rng.random() < 0.5:  # reverse the order of the slices
         image = image[::-1]
     return window(np, _spoilt(image, rng), *WINDOW).astype(np.float32), boxes
 
 
 def _choose(part: Part, regions: Sequence[SearchRegion], rng: np.random.Generator) -> SearchRegion:
-    """A region with a lesion, each class as often, or one without any."""
+    """A region with a lesion, all classes equally often, or a region without any."""
     wanted = int(rng.integers(len(part.classes))) if rng.random() < ILL else None
     if wanted is None:
         fitting = [region for region in regions if not region.boxes]
@@ -86,7 +83,7 @@ def _choose(part: Part, regions: Sequence[SearchRegion], rng: np.random.Generato
 
 
 def _slice(chosen: SearchRegion, rng: np.random.Generator) -> int:
-    """A slice of a region: within its lesion, near to its ends, or any."""
+    """A slice index of a region: inside its lesion, near the lesion's ends, or any."""
     at, roll, shown = int(rng.choice(chosen.slices)), rng.random(), sorted(chosen.boxes)
     if not shown:
         return at
@@ -100,13 +97,13 @@ def _slice(chosen: SearchRegion, rng: np.random.Generator) -> int:
 
 
 def _mirrored(boxes: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Boxes (n, 5) of a picture whose columns run the other way."""
+    """Boxes (n, 5) of an image whose columns are reversed."""
     left, right = side - boxes[:, 2], side - boxes[:, 0]
     return np.stack([left, boxes[:, 1], right, *boxes.T[3:]], 1)
 
 
 def _spoilt(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[Any]:
-    """HU (C, H, W) as another scanner might show them."""
+    """HU (C, H, W) as another scanner might show it."""
     hu: NDArray[Any] = image * rng.uniform(*GAIN) + rng.normal(0, OFFSET_HU)
     if rng.random() < FAULTY:
         g = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
@@ -123,8 +120,8 @@ def _spoilt(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[Any
 def rescaled(
     images: torch.Tensor, boxes: Sequence[NDArray[np.float32]], rng: np.random.Generator
 ) -> tuple[torch.Tensor, list[NDArray[np.float32]]]:
-    """Square pictures (N, C, side, side) larger or smaller about their middle, each by its own
-    measure, and their boxes.
+    """Scale square images (N, C, side, side) about their middle, each by its own factors, with
+    their boxes.
     """
     side, n = images.shape[-1], len(images)
     by = rng.uniform(*RESCALED, (n, 1)) * rng.uniform(*ASPECT, (n, 2))
@@ -139,7 +136,7 @@ def rescaled(
 
 
 def _inside(boxes: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """What of boxes (n, 5) lies in a square picture; less than half of one is none."""
+    """Boxes (n, 5) clipped to a square image; those with less than half inside are dropped."""
     kept = boxes.copy()
     kept[:, :4] = np.clip(boxes[:, :4], 0, side)
     size, rest = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, kept))
@@ -149,8 +146,8 @@ def _inside(boxes: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def _cut(
     stack: NDArray[np.float32], boxes: NDArray[np.float32], middle: NDArray[np.float64], side: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A square about `middle` (row, column), air beyond the stack's ends, and the boxes of which
-    half and more lies in it.
+    """A square about `middle` (row, column), with air beyond the stack, and the boxes with at least
+    half inside.
     """
     out = np.full((len(stack), side, side), AIR_HU, np.float32)
     first = np.round(middle - side / 2).astype(int)
@@ -164,7 +161,7 @@ def _cut(
 def draw_batch(
     part: Part, bank: Bank[SearchRegion], size: int, rng: np.random.Generator, device: torch.device
 ) -> Batch:
-    """(N, C, side, side) windowed pictures, and for each its boxes (n, 4) and classes (n,)."""
+    """(N, C, side, side) windowed images, and for each its boxes (n, 4) and classes (n,)."""
     drawn = [draw_one(part, bank.entries, rng) for _ in range(size)]
     images, shown = rescaled(
         torch.from_numpy(np.stack([image for image, _ in drawn])),
@@ -182,7 +179,7 @@ def run(
     bank: Bank[SearchRegion],
     judge: Judge | None = None,
 ) -> nn.Module:
-    """Train and return the averaged network, the best one where it is judged, ready for export."""
+    """Train; returns the averaged network, or with `judge` the best one, ready for export."""
     net = part.detector().to(memory_format=torch.channels_last)
     course = Course(bank, partial(draw_batch, part), loss, refresh=20)
     return train_from(net, plan, course, say, judge)

@@ -1,4 +1,4 @@
-"""The part of a scan that a detector of the hindfoot searches, in drawn and labelled scans."""
+"""The region of a scan that a hindfoot detector searches, in synthetic and labelled scans."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ SPACINGS_MM = (
     0.4,
     0.6,
     0.8,
-)  # of drawn scans; scores are lower in those of a spacing that was never learnt
+)  # of synthetic scans; scores are lower at spacings that training left out
 Box = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a detector looks at. kinds: disease -> share of the drawn subjects.
+    """Parameters of one detector. kinds: disease -> share of the synthetic subjects.
 
-    widths, neck: of its Detector.
+    side_px: of its images. offsets_mm: of the neighbouring slices. widths, neck: of its Detector.
     """
 
     classes: tuple[str, ...]
@@ -46,7 +46,7 @@ class Part:
     neck: int
 
     def detector(self) -> Detector:
-        """An untrained one."""
+        """An untrained detector."""
         return Detector(len(self.offsets_mm), len(self.classes), self.widths, self.neck)
 
 
@@ -86,28 +86,26 @@ PARTS = {
 
 @dataclass(frozen=True, eq=False)
 class SearchRegion:
-    """The part of a scan that analysis would search.
+    """The region of a scan that analysis would search.
 
-    hu: int16 (z, y, x), canonical order, PIXEL_MM.
-
-    slices: those that may be shown. boxes: slice -> x0, y0, x1, y1 in pixels, half-open, and class.
+    hu: int16 (z, y, x), canonical order, PIXEL_MM. slices: coronal indices that may be drawn.
+    boxes: slice -> x0, y0, x1, y1 in pixels, half-open, and class index.
     """
 
     hu: NDArray[np.int16]
     slices: tuple[int, ...]
     boxes: dict[int, tuple[Box, ...]]
 
-    @cached_property  # asked for each picture, of all regions
+    @cached_property  # read for each image, of all regions
     def classes(self) -> set[int]:
-        """Those that have a box."""
+        """Indices of the classes that have a box."""
         return {box[4] for box in chain.from_iterable(self.boxes.values())}
 
 
 def draw_region(part: Part, seed: int, change: Change | None = None) -> SearchRegion:
     """The region in the scan of a subject drawn by the part's mix of diseases.
 
-    change: measured surfaces for those without a disease of the hindfoot; a lesion lies where the
-    parametric bone has its surface.
+    change: swaps in measured surfaces, only without lesions: these lie on the parametric surface.
     """
     rng = np.random.default_rng([seed, 33])
     disease = str(rng.choice(list(part.kinds), p=list(part.kinds.values())))
@@ -135,7 +133,7 @@ def draw_region(part: Part, seed: int, change: Change | None = None) -> SearchRe
 def region(part: Part, case: Labelled) -> SearchRegion:
     """The region in a labelled scan.
 
-    Raises TruthError where the bones are not there, or nobody looked for lesions.
+    Raises TruthError where the bones are missing, or no coronal slice is labelled for lesions.
     """
     grid = case.canonical(PIXEL_MM)
     labels = on_canonical_grid(case.labels, grid, case.volume)
@@ -165,7 +163,7 @@ def region(part: Part, case: Labelled) -> SearchRegion:
 
 
 def _boxes(bits: NDArray[np.uint8], classes: Sequence[str]) -> tuple[Box, ...]:
-    """The boxes of these classes in a slice of lesion bits."""
+    """The boxes of these classes in a coronal slice of lesion bits."""
     found, which = boxes_of(
         torch.from_numpy(bits), torch.ones(bits.shape, dtype=torch.bool), Plane.COR.value
     )

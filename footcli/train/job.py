@@ -1,4 +1,4 @@
-"""What a training is given: material, networks' folder, plan, and the facts for its card."""
+"""Inputs of a training: material, folder for models, plan, and the facts for its card."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What to learn from. data: labelled cases of the data set's layout, None for phantoms alone;
-    phantoms: their share beside data.
+    """Training data. data: labelled cases of the data set's layout, None for phantoms alone.
 
-    shapes: measured surfaces that some phantoms wear.
+    phantoms: their share, 0..1, beside data. shapes: folder of measured surfaces for some phantoms.
     """
 
     data: Path | None = None
@@ -46,20 +45,20 @@ class Material:
         )
 
     def split(self) -> tuple[list[CaseEntry], list[CaseEntry]]:
-        """Cases to learn from and to judge by; none of either without data.
+        """Training cases and judging cases; both empty without data.
 
         Raises SetupError as find_labelled does.
         """
         return split(find_labelled(self.data)) if self.data is not None else ([], [])
 
     def draws(self, seed: int) -> bool:
-        """Whether the thing of this seed is a drawn subject; always without data."""
+        """Whether the item of this seed is a synthetic subject; always without data."""
         return self.data is None or bool(np.random.default_rng([seed, 9]).random() < self.phantoms)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every training is given."""
+    """The inputs of every training."""
 
     plan: Plan
     models: Path
@@ -72,7 +71,7 @@ class Job:
         drawn: Callable[[int], T],
         taken: Callable[[CaseEntry, np.random.Generator], T],
     ) -> Callable[[int], T]:
-        """seed -> what is learnt from: of a drawn subject, or of a labelled case."""
+        """seed -> training item, of a synthetic subject or of a labelled case."""
 
         def made(seed: int) -> T:
             if self.material.draws(seed):
@@ -82,7 +81,7 @@ class Job:
         return made
 
     def account(self, keep: Sequence[CaseEntry], held: Sequence[Labelled]) -> Account:
-        """What is to be said of the training. keep: patients kept for judging, held: as read."""
+        """The report of a training. keep: cases held out for judging; held: the scans read."""
         who = f"{len(held)} synthetic subjects kept for judging"
         if keep:
             who = f"{len({p.folder_name for p in keep})} patients kept for judging"

@@ -1,5 +1,5 @@
-"""Held-out subjects and cases: a network in training is judged by what analysis makes of it and
-what evaluation says of that.
+"""Judging of a network in training: held-out subjects and cases are analysed with it and scored as
+in evaluation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from footcli.errors import CaseError, SetupError, TruthError
 from footcli.evaluate.boxes import LESION_ID, SliceBox, found_boxes
 from footcli.evaluate.coco import average_precision
 from footcli.evaluate.points import poses
-from footcli.evaluate.scores import dice
 from footcli.evaluate.tables import box_columns
 from footcli.frame.axes import foot_frame
 from footcli.geometry import slice_of
@@ -35,6 +34,7 @@ from footcli.train.bank import wide_subject
 from footcli.train.cases import Labelled, on_canonical_grid, read_labelled
 from footcli.train.export import WithSoftmax
 from footcli.train.gu2net import OneDomain
+from footcli.train.scores import dice
 from footcli.train.yolo import Decoded, Detector
 from footcli.walk.tree import CaseEntry
 
@@ -45,7 +45,7 @@ MISSED_MM = 20.0
 
 
 class TorchRunner:
-    """A network as inference runs one: its outputs are those of the exported file."""
+    """A network with the interface of a session; its outputs are those of the exported file."""
 
     def __init__(self, net: nn.Module) -> None:
         self._net = net
@@ -62,9 +62,7 @@ def held_phantoms(
     draw: Callable[[int], Subject] = wide_subject,
     spacing_mm: float = PHANTOM_MM,
 ) -> Iterator[Labelled]:
-    """Synthetic subjects, of the wide population if not said otherwise, drawn as they are asked
-    for.
-    """
+    """Synthetic subjects, by default of the wide population, generated one by one."""
     for seed in seeds:
         seen = scan(draw(seed), spacing_mm, seed)
         points = {name: (float(x), float(y), float(z)) for name, (x, y, z) in seen.points.items()}
@@ -81,7 +79,7 @@ def held_cases(
     read: Callable[[CaseEntry], Labelled] = read_labelled,
     most: int = 8,
 ) -> list[Labelled]:
-    """Labelled cases, at most so many. Raises SetupError where none can be used."""
+    """Labelled cases, at most `most`. Raises SetupError if none is usable."""
     out: list[Labelled] = []
     last = ""
     for place in places:
@@ -98,9 +96,9 @@ def held_cases(
 
 
 def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
-    """score: mean Dice over bones and scans, as evaluation counts it; and each bone's.
+    """score: mean Dice over bones and scans, as in evaluation; and each bone's Dice.
 
-    A scan in which nothing is found scores 0.
+    A scan whose segmentation fails scores 0.
     """
     found: dict[int, list[float]] = {}
     for item in held:
@@ -116,9 +114,9 @@ def judge_bones(net: nn.Module, held: Sequence[Labelled], spec: ModelSpec) -> Ma
 
 
 def judge_lesions(net: Detector, held: Sequence[Labelled], spec: ModelSpec) -> Mapping[str, float]:
-    """score: mean over classes of AP at IoU 0.5, as evaluation counts it; and each class's.
+    """score: mean over classes of AP at IoU 0.5, as in evaluation; and each class's AP.
 
-    Over the slices of each lesion's own plane.
+    Over the labelled slices of each lesion's plane.
     """
     runner = TorchRunner(Decoded(net))
     real, seen = [], []
@@ -143,7 +141,7 @@ def _all_slices(shape: tuple[int, ...]) -> dict[Plane, frozenset[int]]:
 
 
 def _true_boxes(item: Labelled, judged: Mapping[Plane, frozenset[int]]) -> list[SliceBox]:
-    """The boxes of a labelled case in the slices that are judged."""
+    """The boxes of a labelled case in the judged slices."""
     bits = np.zeros(item.volume.hu.shape, np.uint8) if item.lesions is None else item.lesions
     out = []
     for plane, indices in judged.items():
@@ -157,10 +155,10 @@ def _true_boxes(item: Labelled, judged: Mapping[Plane, frozenset[int]]) -> list[
 def judge_landmarks(
     net: nn.Module, held: Sequence[Labelled], specs: Mapping[Plane, ModelSpec]
 ) -> Mapping[str, float]:
-    """score: minus mre_mm, the mean radial error as evaluation measures it, in which a point that
-    is not found counts MISSED_MM.
+    """score: minus mre_mm, the mean radial error as in evaluation, with MISSED_MM for a missing
+    point.
 
-    missed: the share of such points.
+    missed: the share of missing points.
     """
     models = {
         plane: (TorchRunner(OneDomain(net, i)), spec)

@@ -22,11 +22,10 @@ from footcli.train.watch import Judge, Plan
 SIGMA_PX = 3.0
 BLURRED, BLUR_PX = 0.5, (0.4, 1.2)
 BEND_PX, BEND_STEP_PX = 4.0, 40
-# of the views show bones alone as masks of a network would cut them out, up to a pixel thicker or
-# thinner
+# share of views whose bone-only image is up to a pixel thicker or thinner, as a network's masks
 OTHER_MASK = 0.5
-NEAR = 0.05  # of a point's heat map: the window, about 7 px, in which its centre is looked at
-# weight of a pixel that the centre is off; the cross entropy of a trained network is some 4e-3
+NEAR = 0.05  # heat-map value that bounds the window, about 7 px, of a point's centre of mass
+# weight of the centre's error per pixel; a trained network's cross entropy is about 4e-3
 CENTRED = 2e-3
 Batch = tuple[int, torch.Tensor, torch.Tensor]
 
@@ -55,9 +54,7 @@ def draw_batch(
 def heat_maps(
     points: Array, shape: tuple[int, int] | torch.Size, device: torch.device
 ) -> torch.Tensor:
-    """(K, H, W) Gaussians of SIGMA_PX about the points, 1 at the top; zero for a point that is not
-    there.
-    """
+    """(K, H, W) Gaussians of SIGMA_PX about the points, 1 at the top; zero for a missing point."""
     at = torch.tensor(np.nan_to_num(points, nan=-1e4), dtype=torch.float32, device=device)
     rows, columns = torch.arange(shape[0], device=device), torch.arange(shape[1], device=device)
     square = (columns[None, None] - at[:, 0, None, None]) ** 2 + (
@@ -90,7 +87,7 @@ def _augment(
         align_corners=True,
     )
     image = F.grid_sample(image[None], grid, align_corners=True)[0]
-    if rng.random() < BLURRED:  # drawn edges are sharper than a scanner's
+    if rng.random() < BLURRED:  # synthetic edges are sharper than a scanner's
         image = blur(image, rng.uniform(*BLUR_PX))
     image = image * float(rng.uniform(0.75, 1.3)) + float(rng.normal(0, 0.04))
     image = (image.clamp(0, 1) ** float(rng.uniform(0.7, 1.4))) + float(
@@ -104,7 +101,7 @@ def _augment(
 def _bent(
     image: torch.Tensor, points: Array, rng: np.random.Generator
 ) -> tuple[torch.Tensor, Array]:
-    """Picture and points moved smoothly by a few pixels: the anatomy of somebody else."""
+    """Image and points displaced smoothly by a few pixels, which varies the anatomy."""
     h, w = image.shape[1:]
     coarse = rng.normal(0, 0.5, (1, 2, h // BEND_STEP_PX + 2, w // BEND_STEP_PX + 2)) * rng.uniform(
         0, BEND_PX
@@ -112,7 +109,7 @@ def _bent(
     small = torch.tensor(coarse, dtype=torch.float32, device=image.device)
     field = F.interpolate(small, size=(h, w), mode="bicubic", align_corners=True)[
         0
-    ]  # (column, row) from which a pixel comes, less its own
+    ]  # source (column, row) of each pixel, minus the pixel's position
     rows, columns = torch.meshgrid(
         *(torch.arange(n, device=image.device, dtype=torch.float32) for n in (h, w)), indexing="ij"
     )
@@ -120,15 +117,15 @@ def _bent(
         [2 * (columns + field[0]) / (w - 1) - 1, 2 * (rows + field[1]) / (h - 1) - 1], -1
     )
     moved, step = points, field.cpu().numpy()
-    for _ in range(3):  # the pixel that comes from the point
+    for _ in range(3):  # invert the field: the pixel whose source is the point
         at = np.nan_to_num(moved).round().astype(int).clip(0, (w - 1, h - 1))
         moved = points - step[:, at[:, 1], at[:, 0]].T
     return F.grid_sample(image[None], grid[None], align_corners=True)[0], moved
 
 
 def centres(heat: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """(N, K, 2) column, row of the centre of mass of squared heat maps (N, K, H, W) within a window
-    of the same shape, bool.
+    """(N, K, 2) column, row of the centre of mass of squared heat maps (N, K, H, W) within the bool
+    mask `where` of the same shape.
     """
     mass = torch.where(where, heat, 0.0) ** 2 + 1e-12 * where
     total = mass.sum((2, 3)).clamp(min=1e-9)
@@ -139,10 +136,12 @@ def centres(heat: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-    """Cross entropy of the product of heat maps, a smaller share for the local ones, so that they
-    learn from the start, and how far
-    the product's centre of mass about the true point lies from it: parts of a pixel, which angles
-    are made of, hardly change the first.
+    """Cross entropy of the product of heat maps and, at a smaller weight, of the local ones, so
+    that they learn from the start; plus the error of the product's centre of mass about the true
+    point.
+
+    The centre resolves parts of a pixel, which matter for angles and hardly change the cross
+    entropy.
     """
     domain, images, wanted = batch
     with bf16_autocast(images.device):
@@ -171,6 +170,6 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 def run(
     plan: Plan, say: Callable[[str], None], bank: Bank[Sample], judge: Judge | None = None
 ) -> nn.Module:
-    """Train and return the averaged network, the best one where it is judged, ready for export."""
+    """Train; returns the averaged network, or with `judge` the best one, ready for export."""
     net = GU2Net(VIEW_IMAGES, tuple(len(CHANNELS[p]) for p in PLANES))
     return train_from(net, plan, Course(bank, draw_batch, loss, refresh=12), say, judge)

@@ -1,5 +1,5 @@
-"""Train the lesion detector on slices, each lesion in its own plane: as often with it as of the
-same place without it.
+"""Train the lesion detector on slices in each lesion's plane, about as often with the lesion as of
+its site without it.
 """
 
 from __future__ import annotations
@@ -32,20 +32,19 @@ OFFSETS_MM = (
     0.0,
     2.4,
     10.0,
-)  # the outer ones show talus and ray together, and a joint's other end
+)  # the outer ones show talus and ray at once, and a joint's other end
 CUT = Cut(PIXEL_MM, 160, OFFSETS_MM, turn_sd_deg=6.0, stretch_mm=2.5)
-WIDE = (ARCH,)  # their boxes are as long as the foot: in larger pictures, fewer at a time
-WIDE_PX, WIDE_SHARE = 320, 0.3  # side of these pictures, and how many batches hold them
-CUT_OFF = 0.15  # share of pictures whose field of view ends early
+WIDE = (ARCH,)  # their boxes are as long as the foot: larger images, fewer in a batch
+WIDE_PX, WIDE_SHARE = 320, 0.3  # side of these images, and share of batches that hold them
+CUT_OFF = 0.15  # share of images with a reduced field of view
 CLASSES = tuple(term.name for term in LESIONS)
-LEAST_PX = 3  # a thinner rest of a box at the edge is not a box
+LEAST_PX = 3  # a box no wider or higher than this, for example at the edge, is dropped
 ILL, SITES = (
     0.45,
     0.4,
-    # shares of pictures with a lesion, and of a lesion's place without it; the others show bones
-    # anywhere
+    # shares of images with a lesion, and of a lesion's site without it; the others show bones
 )
-# Bones (class ids of names.BONES) around which those are cut, for each plane
+# Bones (class ids of kinds.BONES) around which those others are cut, for each plane
 NEAR = {"AXL": (5, 6), "COR": (3, 4, 5, 1), "SAG": (3, 6, 4)}
 Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
 
@@ -53,11 +52,11 @@ Batch = tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]
 def draw_one(
     bank: Bank[Entry | BankedScan], rng: np.random.Generator, wide: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One windowed picture (C, H, W) with its boxes (n, 4) in pixels and classes (n,).
+    """One windowed image (C, H, W) with its boxes (n, 4) in pixels and classes (n,).
 
     wide: for the classes of WIDE.
     """
-    entries = bank.entries  # another thread may put a new list in its place
+    entries = bank.entries  # another thread may replace the list
     names = [name for name in CLASSES if (name in WIDE) == wide]
     cut = replace(CUT, side_px=WIDE_PX) if wide else CUT
     entry, plane, key = _choose(entries, names, rng)
@@ -81,9 +80,8 @@ def draw_one(
 def _choose(
     entries: Sequence[Entry | BankedScan], names: Sequence[str], rng: np.random.Generator
 ) -> tuple[Entry | BankedScan, str, int]:
-    """A subject, a plane and the key of the points that the picture is cut around.
-
-    A lesion, the place where one could be, or any bone.
+    """A subject, a plane and the key of the points that the image is cut around: a lesion, its
+    possible site, or any bone.
     """
     bit, roll = CLASSES.index(names[int(rng.integers(len(names)))]), rng.random()
     ill, site = -1 - bit, SITE - bit
@@ -108,8 +106,8 @@ def _any_bone(
 def boxes_of(
     bits: torch.Tensor, keep: torch.Tensor, plane: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes (n, 4) and classes (n,) of the pieces of each class, as far as they lie in `keep`; too
-    small a rest is none.
+    """Boxes (n, 4) and classes (n,) of the connected pieces of each class inside `keep`; a piece is
+    dropped if too little of it is left.
     """
     boxes, classes = [], []
     for i, name in enumerate(CLASSES):
@@ -132,8 +130,8 @@ def boxes_of(
 
 
 def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-    """Focal loss of the classes (Lin et al., ICCV 2017) and GIoU of the boxes, both per answering
-    cell.
+    """Focal loss of the classes (Lin et al., ICCV 2017) and GIoU loss of the boxes, both per
+    assigned cell.
     """
     images, truths = batch
     with bf16_autocast(images.device):
@@ -165,9 +163,9 @@ def loss(net: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
 def draw_batch(
     bank: Bank[Entry | BankedScan], size: int, rng: np.random.Generator, device: torch.device
 ) -> Batch:
-    """(N, C, H, W) windowed pictures, and for each its boxes and classes.
+    """(N, C, H, W) windowed images, and for each its boxes and classes.
 
-    Of wide ones, as many as weigh the same as `size` others.
+    A batch of wide images has about as many pixels as `size` others.
     """
     wide = bool(rng.random() < WIDE_SHARE)
     count = max(1, round(size * (CUT.side_px / WIDE_PX) ** 2)) if wide else size
@@ -183,6 +181,6 @@ def run(
     bank: Bank[Entry | BankedScan],
     judge: Judge | None = None,
 ) -> nn.Module:
-    """Train and return the averaged network, the best one where it is judged, ready for export."""
+    """Train; returns the averaged network, or with `judge` the best one, ready for export."""
     net = Detector(len(OFFSETS_MM), len(CLASSES)).to(memory_format=torch.channels_last)
     return train_from(net, plan, Course(bank, draw_batch, loss, refresh=20), say, judge)

@@ -1,4 +1,4 @@
-"""What all trainings share: device, checkpoints that a stopped run goes on from, progress, judging
+"""What all trainings share: device, checkpoints that a stopped run resumes from, progress, judging
 on held-out subjects.
 """
 
@@ -22,13 +22,15 @@ from footcli.train.start import start_from, weights_for
 from footcli.train.watch import CHECKPOINT, Judge, Plan, Watch, save
 
 SAVE_EVERY, SAY_EVERY = 100, 25
-START_PICTURES = 64  # whose statistics a detector that learns on begins with
+START_PICTURES = 64  # images whose statistics a fine-tuned detector starts with
 DECAY = 0.995  # of the running average of the weights
 E = TypeVar("E")
 
 
 def pick_device(name: str) -> torch.device:
-    """auto takes CUDA where torch has it. Raises SetupError for "cuda" where it has not."""
+    """The device of a name; auto takes CUDA where torch has it. Raises SetupError for cuda without
+    it.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
@@ -39,8 +41,8 @@ def pick_device(name: str) -> torch.device:
 
 
 def bf16_autocast(device: torch.device) -> torch.autocast:
-    """Within it networks calculate in bfloat16 where the device does so natively: on two cores
-    twice as fast. Not for losses.
+    """Context in which networks calculate in bfloat16 where the device has it natively: twice as
+    fast on two cores. Not for losses.
     """
     if device.type == "cuda":
         able = torch.cuda.is_bf16_supported()
@@ -62,10 +64,9 @@ def train(
 ) -> nn.Module:
     """Train `net` in place with AdamW and a cosine rate, from the last checkpoint if there is one.
 
-    batch(step) draws a batch; loss(net, batch) gives the loss and numbers to show. Returns the
-    running average of the weights: the last one, or with `judge` the best one, whose numbers stand
-    in curve.json. The checkpoint holds net, average, optimiser and step. Raises SetupError for a
-    checkpoint that cannot be used.
+    batch(step) draws a batch; loss(net, batch) returns the loss and numbers to show. Returns the
+    running average of the weights: the last one, or with `judge` the best one by curve.json. The
+    checkpoint holds net, average, optimiser and step. Raises SetupError for an unusable checkpoint.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     net.to(pick_device(plan.device)).train()
@@ -108,7 +109,7 @@ class _State:
         batch: Any,
         step: int,
     ) -> None:
-        """Learn from one batch."""
+        """Take one optimiser step on a batch."""
         warm = min(1.0, (step + 1) / 50)
         cosine = 0.5 + 0.5 * float(np.cos(np.pi * step / self.plan.steps))
         for group in self.optimiser.param_groups:
@@ -135,10 +136,10 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class Course(Generic[E]):
-    """What a network learns from and how it is scored.
+    """Training data and loss of a network.
 
-    draw: (bank, pictures, rng, device) -> batch, its pictures first. loss: (net, batch) -> loss and
-    numbers to show. refresh: steps between two new subjects.
+    draw: (bank, number of images, rng, device) -> batch; a detector's batch starts with its images.
+    loss: (net, batch) -> loss and numbers to show. refresh: steps between two new subjects.
     """
 
     bank: Bank[E]
@@ -154,13 +155,13 @@ def train_from(
     say: Callable[[str], None],
     judge: Judge | None = None,
 ) -> nn.Module:
-    """Train on batches that are drawn of a bank. Raises SetupError as start_from does."""
+    """Train on batches drawn from a bank. Raises SetupError as start_from does."""
     device, bank = pick_device(plan.device), course.bank
     torch.manual_seed(plan.seed)
-    # one that goes on has weights of its own
+    # a resumed run has weights already
     start = None if (plan.folder / CHECKPOINT).exists() else plan.start
     if start is not None:
-        weights_for(net, start)  # a file that does not fit is told of before hours of drawing
+        weights_for(net, start)  # rejects an unsuitable file before hours of drawing
     say(f"drawing {bank.size} subjects")
     bank.fill()
     seed = bank.next_seed
@@ -188,7 +189,7 @@ def train_from(
 
 
 def _running(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
-    """A running average that forgets the first, random weights quickly: over about a tenth of the
+    """A running average that soon forgets the first, random weights: over about a tenth of the
     steps so far, at most 1 / (1 - DECAY).
     """
     keep = min(DECAY, (1 + int(count)) / (10 + int(count)))
@@ -196,7 +197,7 @@ def _running(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) ->
 
 
 def _resume(path: Path, state: _State, say: Callable[[str], None]) -> int:
-    """Load a checkpoint if there is one; returns the step that it goes on from."""
+    """Load a checkpoint if there is one; returns the step to resume from."""
     if not path.exists():
         return 0
     try:

@@ -63,7 +63,7 @@ def _rod(view: FootView, centre: tuple[float, float, float], direction: np.ndarr
 def _streaks(
     view: FootView, piece: torch.Tensor, centre: tuple[int, int], reach: float
 ) -> torch.Tensor:
-    """Bright and dark by turns, about -2..2, fading away from a piece of metal."""
+    """Alternating bright and dark, about -2..2, fading with distance from a piece of metal."""
     rows, columns = view.at()
     r, q = rows - centre[0], columns - centre[1]
     if view.plane == "AXL":
@@ -87,7 +87,7 @@ def _band(
     b: tuple[float, float],
     width: float,
 ) -> torch.Tensor:
-    """1 on the line between two places (row, column), fading beside it over `width` pixels."""
+    """1 on the line between two positions (row, column), fading beside it over `width` pixels."""
     d = np.subtract(b, a)
     t = (((rows - a[0]) * d[0] + (columns - a[1]) * d[1]) / max(float(d @ d), 1.0)).clamp(0, 1)
     return torch.exp(

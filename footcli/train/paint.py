@@ -11,13 +11,13 @@ from footcli.phantom.tissue import AIR_HU, draw_appearance, hounsfield
 from footcli.train.bank import Entry
 from footcli.train.view import blur, noise
 
-SKIN_MM = (-3.0, 22.0)  # how much thicker the soft tissue is than the subject's own wrap
+SKIN_MM = (-3.0, 22.0)  # added to the subject's soft-tissue thickness
 
 
 def paint(
     entry: Entry, fields: torch.Tensor, ids: torch.Tensor, pixel_mm: float, rng: np.random.Generator
 ) -> torch.Tensor:
-    """HU picture (C, H, W) of sampled fields, with a scanner's faults."""
+    """HU image (C, H, W) of sampled fields, with a scanner's faults."""
     g = torch.Generator(device=fields.device).manual_seed(int(rng.integers(1 << 62)))
     image, _ = tissues(entry, fields, ids, rng, g)
     return faults(image, rng, g)
@@ -30,9 +30,7 @@ def tissues(
     rng: np.random.Generator,
     g: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """HU (C, H, W) before any scanner, and the depth below the skin (C, H, W) that they were
-    painted with.
-    """
+    """HU (C, H, W) without scanner faults, and the depth below the skin (C, H, W) that was used."""
     device = fields.device
     look = draw_appearance(rng, entry.pieces)
     tables = torch.tensor(look.tables, dtype=torch.float32, device=device)[:, ids[0]]
@@ -44,7 +42,7 @@ def tissues(
     patch = noise(shape, g, device, int(rng.integers(5, 16)))
     skin = (
         fields[1] + float(rng.uniform(*SKIN_MM)) + 2.5 * noise((1, *shape[1:]), g, device, 24)
-    )  # thin and stout, swollen, padded
+    )  # from thin to stout, swollen, padded
     scalars = {
         k: getattr(look, k) for k in ("muscle_hu", "fat_hu", "fat_mm", "texture_hu", "patch_hu")
     }
@@ -94,9 +92,9 @@ def faults(image: torch.Tensor, rng: np.random.Generator, g: torch.Generator) ->
 def cut_field_of_view(
     image: torch.Tensor, rng: np.random.Generator, chance: float = 0.3
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Blank what a smaller field of view would not show.
+    """Blank what a smaller field of view would not show, with probability `chance`.
 
-    Returns the picture and the bool (H, W) mask of what is left.
+    Returns the image and the bool (H, W) mask of what is left.
     """
     h, w = image.shape[1:]
     keep = torch.ones(h, w, dtype=torch.bool, device=image.device)

@@ -1,7 +1,4 @@
-"""From a task's name to an exported model.
-
-Which bank, which network, which entry in the manifest.
-"""
+"""From a task's name to an exported model: its bank, network and manifest entry."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ from footcli.train.shapes import ShapeSwap
 from footcli.train.watch import Judge, Plan
 from footcli.walk.tree import CaseEntry
 
-SHAPES_CHANCE = 0.4  # share of subjects that wear measured surfaces
+SHAPES_CHANCE = 0.4  # share of subjects with measured surfaces
 HELD_PHANTOMS = 4
 CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesions, and their spacing
 
@@ -57,9 +54,9 @@ CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesion
 def train_and_export(
     task: str, plan: Plan, models: Path, material: Material, say: Say
 ) -> tuple[Path, ...]:
-    """Train a task's network and export it into `models`, beside the shipped models of the others.
+    """Train a task's network and export it into `models`, with the shipped models of other tasks.
 
-    Returns the files written. Raises SetupError for labels that cannot be learnt from.
+    Returns the files written. Raises SetupError for unusable labels.
     """
     job = Job(plan, models, material, say)
     kinds = {"bones": _train_bones, "landmarks": _train_landmarks, "lesions": _train_lesions}
@@ -130,7 +127,7 @@ def _train_part(task: str, job: Job) -> tuple[Path, ...]:
 
 
 def _refuse_clash(models: Path, spec: ModelSpec) -> None:
-    """Raises SetupError where a model of the folder tells these lesions, and others too."""
+    """Raise SetupError where a model of the folder detects these lesions and others too."""
     for other in load_manifest(models).models if (models / NAME).exists() else ():
         if clash(other, spec) and not set(other.classes) <= set(spec.classes):
             raise SetupError(
@@ -141,9 +138,9 @@ def _refuse_clash(models: Path, spec: ModelSpec) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Detection(Generic[T]):
-    """How a detector learns.
+    """How a detector is trained.
 
-    draw: seed -> what is learnt from, of a drawn subject. take: the same of a labelled case. run:
+    draw: seed -> training item of a synthetic subject. take: training item of a labelled case. run:
     the training.
     """
 
@@ -161,7 +158,7 @@ def _train_detector(job: Job, spec: ModelSpec, kind: _Detection[T]) -> tuple[Pat
     def taken(place: CaseEntry, rng: np.random.Generator) -> T:
         return kind.take(read(place), rng)
 
-    # thresholds are for the feet that the network is meant for: a user's own, where there are any
+    # choose thresholds on the feet that the network is for: the user's cases, if there are any
     if keep:
         held = held_cases(keep, read)
         tuned: Iterable[Labelled] = held
@@ -174,15 +171,15 @@ def _train_detector(job: Job, spec: ModelSpec, kind: _Detection[T]) -> tuple[Pat
 
 
 def ill_in_turn(seed: int) -> Subject:
-    """A subject with one of the diseases, each in turn, healthy in all else, and with what looks
-    like a lesion and is none.
+    """A subject with one disease, chosen in turn by the seed, otherwise healthy, with lesion
+    mimics.
     """
     return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True, by_definition=True)
 
 
 def complete(models: Path) -> None:
-    """Copy the shipped models of tasks that the folder lacks, so that `analyze --models` takes it
-    at once.
+    """Copy the shipped models of tasks that the folder lacks, so that `analyze --models` accepts
+    it.
     """
     shipped = load_manifest(models_dir())
     if models.resolve() == shipped.folder.resolve():

@@ -1,6 +1,4 @@
-"""Views of a subject from which the landmark network learns: of a drawn subject's scan, or of a
-labelled case.
-"""
+"""Views that the landmark network trains on: of a synthetic subject's scan, or a labelled case."""
 
 from __future__ import annotations
 
@@ -27,15 +25,16 @@ from footcli.walk.tree import CaseEntry
 WINDOW = (-500.0, 1500.0)
 SPACING_MM = 1.0  # of the scans that the views are projected from
 PLANES = (Plane.SAG, Plane.COR)
-AUGMENTATIONS = 2  # views of each subject, from frames that err as frames from masks do
+AUGMENTATIONS = 2  # views of each subject, from frames with errors as from masks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One subject's views. images: per plane float32 (LOOKS, VIEW_IMAGES, H, W).
+    """One subject's views.
 
-    points: per plane (LOOKS, K, 2) column, row; NaN where not in the scan. known: per plane bool
-    (K,), whether its labels say.
+    images: per plane float32 (AUGMENTATIONS, VIEW_IMAGES, H, W). points: per plane (AUGMENTATIONS,
+    K, 2) column, row; NaN outside the scan. known: per plane bool (K,), whether the point is
+    labelled.
     """
 
     images: tuple[torch.Tensor, ...]
@@ -44,7 +43,7 @@ class Sample:
 
 
 def drawn(seed: int) -> Sample:
-    """Scan the subject of a seed and look at it along its own axes, as analysis does."""
+    """Scan the subject of a seed and project its views along the foot's axes, as analysis does."""
     rng = np.random.default_rng([seed, 31])
     less_leg_mm = float(rng.uniform(0, 42)) if rng.random() < 0.6 else 0.0
     subject = draw_subject(seed, spread=float(rng.uniform(0, 1)))
@@ -61,7 +60,7 @@ def drawn(seed: int) -> Sample:
 
 
 def pointed(place: CaseEntry) -> Labelled:
-    """A case with key points; its bones from outlines, or from the shipped network.
+    """A case with landmarks; its bones from outlines, or from the shipped network.
 
     Raises ReadError, InferenceError, TruthError.
     """
@@ -73,9 +72,9 @@ def pointed(place: CaseEntry) -> Labelled:
 
 
 def labelled(case: Labelled, rng: np.random.Generator) -> Sample:
-    """Look at a labelled case along its own axes.
+    """Project the views of a labelled case along the foot's axes.
 
-    Raises InferenceError where its bones do not tell them.
+    Raises InferenceError where the bones do not determine the axes.
     """
     volume, tags = case.volume, case.volume.tags
     grid = canonical(volume, VIEW_MM)
@@ -115,7 +114,7 @@ def _views(
 
 
 def _rough(labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Masks as a network draws them: shifted by a voxel now and then."""
+    """Masks with a network's errors: half of them are shifted by up to a voxel."""
     return np.roll(labels, rng.integers(-1, 2, 3), (0, 1, 2)) if rng.random() < 0.5 else labels
 
 

@@ -1,6 +1,6 @@
 """Measured bone surfaces (PLY, LPS mm) in place of parametric bones, for training.
 
-Aligned to the parametric bone and sampled as distances in its own frame.
+Each is registered to the parametric bone and sampled as distances in that bone's frame.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from footcli.phantom.seeds import TEST_SHAPES
 from footcli.phantom.subject import Subject
 
 FILE = re.compile(r"(?P<person>.+)(?P<side>[LR])_(?P<bone>tibia|fibula|talus|calcaneus)\.ply")
-LONG = ("tibia", "fibula")  # scanned in part: the parametric shaft goes on above
+LONG = ("tibia", "fibula")  # scanned in part: the parametric shaft continues above
 STEP_MM, MARGIN_MM = 1.0, 5.0
 
 
 def read_ply(path: Path) -> tuple[Array, np.ndarray]:
     """Vertices (V, 3) float and triangles (F, 3) int of a binary little-endian PLY.
 
-    Raises SetupError if it is something else.
+    Raises SetupError for any other format.
     """
     raw = path.read_bytes()
     head, _, body = raw.partition(b"end_header\n")
@@ -52,7 +52,7 @@ def read_ply(path: Path) -> tuple[Array, np.ndarray]:
 
 
 def _surface(points: Array, faces: np.ndarray) -> tuple[Array, Array]:
-    """Points spread over the triangles, and the outward normal at each; (N, 3) both."""
+    """Points on the triangles, and the outward normal at each; (N, 3) both."""
     a, b, c = (points[faces[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
     volume = float((a * np.cross(b, c)).sum())
@@ -66,8 +66,8 @@ def _surface(points: Array, faces: np.ndarray) -> tuple[Array, Array]:
 
 
 def _align(points: Array, target: Array, long: bool) -> tuple[Array, Array, float]:
-    """Similarity (turn, shift, size) that lays foot-frame points on target points: turn @ p * size
-    + shift. Iterated closest points.
+    """Similarity (turn, shift, size) that registers foot-frame points to target points: turn @ p *
+    size + shift. Iterative closest points.
     """
     turn, size = np.eye(3), 1.0
     if long:
@@ -94,7 +94,7 @@ def _align(points: Array, target: Array, long: bool) -> tuple[Array, Array, floa
 @lru_cache(maxsize=64)
 def sampled(path: Path) -> SampledField:
     """The surface of a file as a grid of distances in the local frame of the parametric bone of the
-    same name.
+    same name. Raises SetupError.
     """
     match = FILE.fullmatch(path.name)
     if match is None:
@@ -121,10 +121,7 @@ def sampled(path: Path) -> SampledField:
 
 
 class ShapeSwap:
-    """Swaps measured surfaces into a subject's bones.
-
-    Leaves TEST_SHAPES out, or takes only them.
-    """
+    """Swaps measured surfaces into a subject's bones, without TEST_SHAPES or with them alone."""
 
     def __init__(self, folder: Path, chance: float = 0.5, held_out: bool = False) -> None:
         files = [
@@ -141,9 +138,9 @@ class ShapeSwap:
         self._by_bone: Mapping[str, list[Path]] = by_bone
 
     def __call__(self, subject: Subject, rng: np.random.Generator) -> Subject:
-        """The subject with some bones' shapes measured ones.
+        """The subject with measured surfaces in some bones.
 
-        Landmarks stay the parametric bone's.
+        Landmarks stay those of the parametric bones.
         """
         bones = dict(subject.bones)
         if rng.random() < self._chance:

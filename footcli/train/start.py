@@ -1,5 +1,5 @@
-"""A detector's weights back from the ONNX file that it was exported to, so that it can learn on: on
-a user's own cases, for one.
+"""Loads a detector's weights from its exported ONNX file for fine-tuning, for example on a user's
+cases.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ Folded = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 def start_from(net: nn.Module, file: Path, pictures: torch.Tensor) -> None:
     """Give `net` the weights of the last detector in `file`, and its batch normalisation the
-    statistics of some pictures.
+    statistics of some images.
 
-    Export folds the normalisation into the convolutions; here it comes out of them again, and what
-    the network says stays the same. pictures: (N, C, H, W) as it learns from. Raises SetupError as
-    weights_for does.
+    Export folds the normalisation into the convolutions; this restores it without changing the
+    output. pictures: (N, C, H, W) training images. Raises SetupError as weights_for does.
     """
     blocks = [part for part in net.modules() if isinstance(part, nn.Sequential) and len(part) > 1]
     norms = {block[0]: block[1] for block in blocks if isinstance(block[1], nn.BatchNorm2d)}
@@ -57,11 +56,11 @@ def start_from(net: nn.Module, file: Path, pictures: torch.Tensor) -> None:
 
 
 def weights_for(net: nn.Module, file: Path) -> list[tuple[nn.Conv2d, Folded]]:
-    """The network's convolutions in the order in which they are worked out, each with what the last
-    detector in `file` has for it.
+    """The network's convolutions in order of execution, each with its weights from the last
+    detector in `file`.
 
     Raises SetupError for a network that is no detector, and for a file that cannot be read or holds
-    none of this shape.
+    no detector of this shape.
     """
     if not isinstance(net, Detector):
         raise SetupError(
@@ -103,18 +102,18 @@ def _watched(net: nn.Module, note: Any) -> Iterator[None]:
 
 
 def _convolutions(file: Path) -> list[Folded]:
-    """Weights and biases of a file's convolutions, in the order in which they are worked out."""
+    """Weights and biases of a file's convolutions, in order of execution."""
     import onnx
     from onnx import numpy_helper
 
     try:
         graph = onnx.load(str(file)).graph
-    except Exception as error:  # protobuf's own, which differ between its versions
+    except Exception as error:  # protobuf's errors differ between its versions
         raise SetupError(f"{file}: cannot be read as ONNX ({type(error).__name__})") from error
     known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in (
-        graph.node
-    ):  # a tower that serves three strides has its weights once, and two more names for them
+    for (
+        node
+    ) in graph.node:  # a tower shared by three strides stores its weights once, with two more names
         if node.op_type == "Identity" and node.input[0] in known:
             known[node.output[0]] = known[node.input[0]]
     return [

@@ -36,7 +36,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits at the input's own size."""
+        """Logits at the input's size."""
         skips: list[torch.Tensor] = []
         for i, block in enumerate(self.down):
             x = block(F.max_pool2d(x, 2) if i else x)

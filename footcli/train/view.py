@@ -1,5 +1,5 @@
-"""A picture to spoil: how often and how strongly each artefact comes, what it needs to know, and
-the tools they share.
+"""An image to degrade: how often and how strongly each artefact occurs, its geometry, and shared
+tools.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-CLEAN = 0.3  # share of pictures that get none of what follows
-# how often the others get each; in the order in which they come about
+CLEAN = 0.3  # share of images without any of these artefacts
+# probability of each in the other images, in the order in which they are applied
 AROUND: Mapping[str, float] = {"strands": 0.35, "dressing": 0.12, "support": 0.35, "metal": 0.12}
 SCANNER: Mapping[str, float] = {
     "motion": 0.12,
@@ -64,18 +64,16 @@ FLOORS = (
     (-1000.0, 0.35),
     (-200.0, 0.15),
     (0.0, 0.1),
-)  # HU below which nothing is stored, and how often
-RAW = 0.06  # of uncalibrated pictures: stored values, 1024 above their HU
+)  # lowest stored HU, and its probability
+RAW = 0.06  # share of uncalibrated images with stored values, 1024 above their HU
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FootView:
-    """A picture to spoil. depth, skin: (C, H, W) mm as in Raster.
+    """An image to degrade. depth, skin: (C, H, W) mm as in Raster.
 
-    offsets_px: (C,) of the channels along the slice's normal.
-
-    Rows and columns as the trainer cuts them: toes towards row or column 0, leg towards the last
-    row.
+    offsets_px: (C,) of the channels along the slice's normal. Toes point towards row or column 0,
+    the leg towards the last row.
     """
 
     plane: str
@@ -87,7 +85,7 @@ class FootView:
     generator: torch.Generator
 
     def pick(self, artefact: str, what: str) -> float:
-        """A strength; lengths in pixels."""
+        """A random strength in its range; lengths in pixels."""
         value = float(self.rng.uniform(*RANGE[artefact][what]))
         return value / self.pixel_mm if what.endswith("_mm") else value
 
@@ -100,10 +98,10 @@ class FootView:
         )[None]
 
     def radius(self, off_axis: float = 0.35) -> torch.Tensor:
-        """(C, H, W) pixels from the axis about which the scanner turns, near the body: circles in
-        AXL, upright lines in COR and SAG.
+        """(C, H, W) pixels from the scanner's rotation axis, near the body: circles in AXL, upright
+        lines in COR and SAG.
 
-        off_axis: the most that a COR or SAG slice lies beside the axis, as a share of the picture's
+        off_axis: largest distance of a COR or SAG slice from the axis, as a share of the image's
         width.
         """
         rows, columns = self.at()
@@ -134,7 +132,7 @@ def noise(
 
 
 def blur(image: torch.Tensor, sigma_px: float) -> torch.Tensor:
-    """(C, H, W) smoothed by a Gaussian of at most 3 pixels' reach."""
+    """(C, H, W) smoothed by a Gaussian kernel that is cut off at 3 pixels."""
     x = torch.arange(-3, 4, device=image.device, dtype=torch.float32)
     k = torch.exp(-(x**2) / (2 * sigma_px**2))
     k = k / k.sum()
@@ -143,7 +141,7 @@ def blur(image: torch.Tensor, sigma_px: float) -> torch.Tensor:
 
 
 def shifted(image: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """(..., H, W) moved by whole pixels; the border goes on outwards."""
+    """(..., H, W) moved by whole pixels; border pixels are repeated."""
     h, w = image.shape[-2:]
     i = (torch.arange(h, device=image.device) - rows).clamp(0, h - 1)
     j = (torch.arange(w, device=image.device) - columns).clamp(0, w - 1)

@@ -1,4 +1,4 @@
-"""Judging a network in training: the best weights, the curve, when to stop."""
+"""Judging of a network in training: best weights, curve, when to stop."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from footcli.system.files import write_atomic
 
 CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.pt", "curve.json"
 Judge = Callable[[nn.Module], Mapping[str, float]]
-"""A network in evaluation mode -> its numbers on held-out subjects; `score`, more is better, tells
-the best.
+"""A network in evaluation mode -> its numbers on held-out subjects; the highest `score` is the
+best.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard to train.
+    """Length and settings of a training.
 
-    minutes: stop after this wall time even if steps remain, 0 for no limit.
-
-    judge_every: steps between two judgements. patience: judgements without a better one after which
-    to stop, 0 for never. start: the ONNX file of a detector whose weights are the first ones.
+    minutes: wall time after which to stop even if steps remain, 0 for no limit. judge_every: steps
+    between two judgements. patience: judgements without improvement after which to stop, 0 for
+    never. start: ONNX file of a detector to fine-tune.
     """
 
     steps: int
@@ -45,9 +44,9 @@ class Plan:
 
 
 class Watch:
-    """Judges now and then, keeps the best weights and the curve, says when to stop.
+    """Judges at intervals, keeps the best weights and the curve, and decides when to stop.
 
-    Goes on from what the folder holds.
+    Continues the curve that the folder holds.
     """
 
     def __init__(self, plan: Plan, judge: Judge, say: Callable[[str], None]) -> None:
@@ -55,7 +54,7 @@ class Watch:
         self.curve = read_curve(plan)
 
     def __call__(self, step: int, module: nn.Module, shown: Mapping[str, float]) -> bool:
-        """Judge, and tell whether it has gone on long enough without getting better."""
+        """Judge; returns whether `patience` judgements have passed without improvement."""
         module.eval()
         numbers = {k: round(float(v), 5) for k, v in self._judge(module).items()}
         best = max((p["score"] for p in self.curve), default=float("-inf"))
@@ -82,7 +81,7 @@ class Watch:
 
 def read_curve(plan: Plan) -> list[dict[str, float]]:
     """The judgements of a training so far, in order: step, training numbers, score and the rest.
-    Raises SetupError if damaged.
+    Raises SetupError if the file is damaged.
     """
     path = plan.folder / CURVE
     try:

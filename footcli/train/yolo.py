@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 STRIDES = (8, 16, 32)
-REACH = (5.5, 6.0)  # a box whose longer side has so many strides or more belongs to the next one
+REACH = (5.5, 6.0)  # boxes with a longer side of at least this many strides go to the next one
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -32,11 +32,11 @@ class _Residual(nn.Module):
 
 
 class Detector(nn.Module):
-    """(N, channels, H, W), H and W multiples of the last stride -> for each stride a pair.
+    """(N, channels, H, W), H and W multiples of the last stride -> a pair for each stride.
 
     The pair: box (N, 4, h, w), distances in strides; class logits (N, K, h, w). widths: of the
-    stages, each at half the size of the one before; the last three are those of STRIDES, or with
-    four widths of strides 4, 8, 16, for lesions of some pixels.
+    stages, each at half the size of the one before; the last three have the strides of STRIDES, or
+    with four widths the strides 4, 8, 16, for lesions of a few pixels.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ def flatten(
 
 
 class Decoded(nn.Module):
-    """Detectors as they are exported, the mean of their boxes and logits: (N, A, 4 + K), boxes in
-    pixels, then scores in 0..1.
+    """An ensemble of detectors for export, the mean of their boxes and logits: (N, A, 4 + K), boxes
+    in pixels, then scores in 0..1.
 
-    mirrored: each looks at the picture's mirror image too, in twice the time, and left and right
-    are told alike.
+    mirrored: test-time augmentation with the mirror image, in twice the time; left and right feet
+    get the same scores.
     """
 
     def __init__(self, *nets: Detector, mirrored: bool = False) -> None:
@@ -131,13 +131,13 @@ class Decoded(nn.Module):
 def _turned_back(
     outputs: list[tuple[torch.Tensor, torch.Tensor]],
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """What was said of a mirror image, of the picture itself: left and right change places."""
+    """Outputs for a mirror image, mapped back to the image: left and right are swapped."""
     return [(box[:, [2, 1, 0, 3]].flip(-1), cls.flip(-1)) for box, cls in outputs]
 
 
 def assign(centres: torch.Tensor, strides: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-    """(A,) index of the box that each cell answers for, -1 for none: cells of the right stride
-    within 1.5 strides of a box's middle.
+    """(A,) index of the box assigned to each cell, -1 for none: cells of the box's stride inside it
+    and within 1.5 strides of its middle, else the nearest one.
     """
     owner = torch.full((len(centres),), -1, dtype=torch.long, device=centres.device)
     longer = (boxes[:, 2:] - boxes[:, :2]).amax(1) if len(boxes) else boxes.new_zeros(0)

@@ -1,1 +1,1 @@
-"""What a report will show, cut while the volume is in memory."""
+"""Pictures for the report, cut while the volume is in memory."""

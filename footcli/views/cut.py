@@ -16,9 +16,9 @@ from footcli.store.pictures import View
 
 BONE_WINDOW = (-500.0, 1500.0)
 MARGIN_MM = 14.0  # of soft tissue kept around the bones
-UNKNOWN_MM = 0.4  # a voxel's edge where the scan has no millimetres
-LARGEST_PX = 900  # a longer picture is shrunk
-UNEVEN = 1.03  # pixels whose sides differ by more are made square
+UNKNOWN_MM = 0.4  # assumed voxel edge if the spacing is unknown
+LARGEST_PX = 900  # longer pictures are shrunk
+UNEVEN = 1.03  # pixels with a larger ratio of sides are made square
 SIDES: tuple[Side, ...] = ("L", "R")
 EDGES = {
     Plane.AXL: ("R", "L", "A", "P"),
@@ -29,10 +29,10 @@ EDGES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutter:
-    """Cuts slices out of the input, upright and cropped to the bones.
+    """Cuts slices from the input, upright and cropped to the bones.
 
-    order, flip: see prepare.orientation. around: the bones' part of the arrays. sure: the side is
-    known.
+    labels: uint8 (z, y, x) on the input grid. order, flip: see prepare.orientation. around: the
+    bones' bounding box (z, y, x). sure: the side is known.
     """
 
     volume: Volume
@@ -43,13 +43,13 @@ class Cutter:
     sure: bool
 
     def cut(self, plane: Plane, index: int) -> View:
-        """The slice of the input array across the axis that is this plane's normal."""
+        """The slice `index` along the input array axis that is the plane's normal."""
         rows_c, columns_c = (a for a in range(3) if a != plane.array_axis)
         rows, columns = self.order[rows_c], self.order[columns_c]
         normal = self.order[plane.array_axis]
         crop = self._crop(rows, columns)
         crop[normal] = slice(index, index + 1)
-        # canonical z runs up, a picture's rows run down
+        # canonical z points up, a picture's rows point down
         backwards = {rows: self.flip[rows_c] != (rows_c == 0), columns: self.flip[columns_c]}
         pictures: list[NDArray[Any]] = []
         for array in (self.volume.hu, self.labels):
@@ -77,7 +77,7 @@ class Cutter:
         )
 
     def _crop(self, rows: int, columns: int) -> list[slice]:
-        """The bones and a margin around them, along two array axes."""
+        """The bones with a margin, along two array axes."""
         step = self.volume.spacing_mm[::-1]
         crop = [slice(None)] * 3
         for axis in (rows, columns):
@@ -88,7 +88,7 @@ class Cutter:
         return crop
 
     def _edges(self, plane: Plane) -> tuple[str, str, str, str]:
-        """What lies at the picture's edges; nobody knows left from right in some."""
+        """The letters at the left, right, top and bottom edge; "?" for unknown left and right."""
         left, right, top, bottom = EDGES[plane]
         if left in SIDES and not (self.sure or self.volume.orientation_known):
             left = right = "?"
@@ -102,7 +102,10 @@ def _square(
     row_mm: float,
     column_mm: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
-    """Make pixels square and the picture small enough; to_px is scaled along, in place."""
+    """Resample to square pixels and at most LARGEST_PX; returns grey, mask and pixel mm.
+
+    to_px is scaled accordingly, in place.
+    """
     pixel = min(row_mm, column_mm)
     h, w = grey.shape[0] * row_mm / pixel, grey.shape[1] * column_mm / pixel
     shrink = max(1.0, max(h, w) / LARGEST_PX)

@@ -1,4 +1,4 @@
-"""The scan about one foot as slices that the report embeds and scrolls through."""
+"""The scan of one foot as a stack of slices that the report embeds and scrolls through."""
 
 from __future__ import annotations
 
@@ -16,23 +16,21 @@ from footcli.kinds import BONES
 from footcli.store.pictures import Stack
 from footcli.web.svg import jpeg_file
 
-MARGIN_MM, TOES_MM = (
-    18.0,
-    60.0,
-)  # shown around the bones; in front of them, where the toes have no mask
-MOST_VOXELS = 16_000_000  # finer would make the page heavy
-# (HU, grey): soft tissue gets half of the greys, so that its window still shows something
+# Margin around the bones, and the extra in front of them, where the toes have no mask
+MARGIN_MM, TOES_MM = 18.0, 60.0
+MOST_VOXELS = 16_000_000  # more would make the page too large
+# (HU, grey): soft tissue gets half of the greys, so that its window keeps contrast
 CURVE = ((-1024.0, 0.0), (-250.0, 24.0), (300.0, 150.0), (2000.0, 255.0))
-BLOCK = 8  # slices and columns end with JPEG's blocks, so that none bleeds into the next
+BLOCK = 8  # rows and columns are padded to JPEG blocks, so that slices do not bleed together
 SHEET_ROWS = 8000
 
 
 def build_stack(
     volume: Volume, labels: NDArray[np.uint8], frame: FootFrame, turned: tuple[bool, ...]
 ) -> Stack | None:
-    """Cut the foot out of a scan. labels: uint8 (z, y, x) on the input's grid.
+    """The stack of one foot; None without bones. labels: uint8 (z, y, x) on the input grid.
 
-    turned: see prepare.orientation. None without bones.
+    turned: see prepare.orientation.
     """
     box = _around(labels, frame, volume)
     if box is None:
@@ -69,7 +67,7 @@ def build_stack(
 def _around(
     labels: NDArray[np.uint8], frame: FootFrame, volume: Volume
 ) -> list[tuple[int, int]] | None:
-    """First and past-the-end index per array axis."""
+    """First and past-the-end index for each array axis; None without bones."""
     boxes = [b for b in ndimage.find_objects(labels, max_label=len(BONES)) if b is not None]
     if not boxes:
         return None

@@ -1,6 +1,4 @@
-"""What the report shows: 8-bit slices of each plane through the anatomy and the lesions, and the
-slab views.
-"""
+"""The report's pictures: 8-bit slices through anatomy and lesions in each plane, and slab views."""
 
 from __future__ import annotations
 
@@ -23,17 +21,17 @@ from footcli.views.cut import (
     Cutter,
 )
 
-NEAR_SLICES = 5  # a picture this close to another shows nothing new
-DARK = 8  # grey values up to this are nothing to see
-# Where each plane is cut by default: through the middle of these bones
+NEAR_SLICES = 5  # slices this close to another one add nothing
+DARK = 8  # grey values up to this count as empty
+# The default slices of each plane: through the middle of these bones
 CUTS = {
     Plane.SAG: ("Talus", "Calcaneus", "1st Metatarsal", "3rd Metatarsal"),
     Plane.COR: ("Talus", "Calcaneus", "MidFoot", "2nd Metatarsal"),
     Plane.AXL: ("Tibia", "Talus", "Calcaneus", "MidFoot"),
 }
-# What lies at the edges of a left foot's view, and from where one looks. The toes of the lateral
-# view point to the left: of a left foot one sees the outer side then, of a right foot the inner
-# side. The two other views of a right foot are the mirror images.
+# Edge letters of a left foot's views, and the captions. The toes of the sagittal view point to the
+# left, so it shows a left foot from lateral and a right foot from medial. The other two views of a
+# right foot are mirror images.
 SLAB_EDGES = {
     Plane.SAG: ("A", "P", "S", "I"),
     Plane.COR: ("La", "Me", "S", "I"),
@@ -57,7 +55,7 @@ def build_views(
     lesions: Sequence[Lesion],
     shown: Shown,
 ) -> tuple[View, ...]:
-    """All pictures of one foot. labels: uint8 (z, y, x) on the input grid."""
+    """All pictures of one foot: slab views, then slices. labels: uint8 (z, y, x), input grid."""
     sure = shown.side is not None
     drawn = shown.side or handedness(volume, frame, shown.turned)
     views = [_slab_view(view, frame, volume.spacing_known, drawn, sure) for view in slabs]
@@ -75,10 +73,10 @@ def build_views(
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How the pictures stand. turned: see prepare.orientation.
+    """Orientation of the pictures. turned: see prepare.orientation.
 
-    side: of the foot; None where it is not known: then the pictures show what the volume shows if
-    its directions are the usual ones.
+    side: of the foot, None if unknown; then the pictures assume that the volume's directions are
+    the usual ones.
     """
 
     turned: tuple[bool, ...]
@@ -86,15 +84,13 @@ class Shown:
 
 
 def handedness(volume: Volume, frame: FootFrame, turned: tuple[bool, ...]) -> Side:
-    """The side of the foot if canonical x runs to the patient's left, as it does in slices that are
-    shown as usual.
-    """
+    """The side of the foot, assuming that canonical x runs to the patient's left, as is usual."""
     order, flip = orientation(volume.affine, turned)
     to_zyx = np.zeros((3, 3))
     for axis, (source, backwards) in enumerate(zip(order, flip, strict=True)):
         to_zyx[2 - source, 2 - axis] = -1.0 if backwards else 1.0
-    # canonical x left, y back, z up; the foot's x medial, y forward, z up: of a left foot one is
-    # the other turned
+    # canonical x left, y back, z up; foot x medial, y forward, z up: for a left foot these differ
+    # by a rotation, for a right foot by a reflection
     return "L" if np.linalg.det(frame.to_foot[:3, :3] @ to_zyx) > 0 else "R"
 
 
@@ -104,9 +100,7 @@ def _indices(
     boxes: Sequence[tuple[slice, ...] | None],
     lesions: Iterable[Lesion],
 ) -> list[int]:
-    """Slice numbers along the input's array axis: middles of bones, and the middle of each lesion
-    of this plane.
-    """
+    """Slice numbers along the input array axis: middles of bones and of this plane's lesions."""
     found = []
     for name in CUTS[plane]:
         box = boxes[BONE_ID[name] - 1]
@@ -114,17 +108,14 @@ def _indices(
             found.append((box[array_axis].start + box[array_axis].stop - 1) // 2)
     found += [round(sum(x.slices) / 2) for x in lesions if x.plane.axis == 2 - array_axis]
     kept: list[int] = []
-    for index in reversed(found):  # lesions first: they stand at the end
+    for index in reversed(found):  # lesions first: they are at the end
         if all(abs(index - k) > NEAR_SLICES for k in kept):
             kept.append(index)
     return sorted(kept)
 
 
 def _slab_view(view: Slab, frame: FootFrame, known: bool, side: Side, sure: bool) -> View:
-    """A projection as an eye sees that side's foot.
-
-    sure: the side is known and not only assumed.
-    """
+    """A slab as a picture of that side's foot, cropped. sure: the side is known, not assumed."""
     mean, top = view.image[:2]
     grey = np.clip(255 * (0.55 * top + 0.9 * mean), 0, 255).astype(np.uint8)
     edges, caption = SLAB_EDGES[view.plane], SLAB_WORDS[view.plane, side]

@@ -1,1 +1,1 @@
-"""A folder on disk -> the cases in it; never opens a file."""
+"""Find the cases in a folder on disk, without opening a file."""

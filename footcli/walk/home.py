@@ -1,4 +1,4 @@
-"""One case folder: its files sorted by what their names say, and the cases they make."""
+"""One case folder: sort its files by name and make cases of them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _IGNORED = frozenset(
 
 @dataclass(slots=True)
 class CaseHome:
-    """A case folder that is found but not opened: small, however many slices it holds.
+    """A case folder that is found but not opened; its size does not depend on the slices in it.
 
-    owner: the folder, with the images if they lie apart from the labels. has_images is told for the
-    data set's layout alone. folders: every folder with files of the case -> those files, or None
-    where they are listed when `cases` asks for them. way: names of the folders from the one that
-    was asked for down to the case; that folder's own name where it is the case itself.
+    owner: the folder; the one with the images if labels are stored elsewhere. has_images: set only
+    for the data set's layout. folders: every folder with files of the case -> those files, or None
+    if `cases` is to list them when called. way: folder names from below the root down to the case;
+    the root's name if the root is the case.
     """
 
     owner: str
@@ -46,13 +46,13 @@ class CaseHome:
 
     @property
     def name(self) -> str:
-        """The name of the case folder, harmless to show."""
+        """The name of the case folder, safe to show."""
         return safe_text(base_name(self.owner))
 
     def cases(self) -> list[CaseRef]:
-        """The cases of this folder, usually one, by id.
+        """The cases of this folder, usually one, sorted by id.
 
-        Ids are unique here, not in the whole tree.
+        Ids are unique within the folder, not in the whole tree.
         """
         if self.layout == "dataset":
             return sorted(by_series(self.part()), key=lambda case: case.case_id)
@@ -63,7 +63,7 @@ class CaseHome:
         return [CaseRef(case_id, Path(self.owner), "plain", {None: tuple(map(Path, files))})]
 
     def part(self) -> Part:
-        """All files of the folder, sorted by what they are."""
+        """All files of the case, sorted by kind."""
         part = Part(self.owner)
         for folder, kept in sorted(self.folders.items(), key=lambda item: _rank(item[0])):
             first = _uncopied(folder)
@@ -77,8 +77,10 @@ class CaseHome:
 
 
 def listed(folder: str) -> tuple[list[str], list[str]]:
-    """Files and subfolders of one folder, sorted; a folder that cannot be listed is reported like
-    an empty one.
+    """Paths of the files and subfolders of one folder, sorted.
+
+    Hidden and system names, links and special files are left out. Both lists are empty if the
+    folder cannot be listed.
     """
     files, folders = [], []
     try:
@@ -96,9 +98,9 @@ def listed(folder: str) -> tuple[list[str], list[str]]:
 
 
 def standing(folder: str) -> tuple[str, str | None, Plane | None]:
-    """The case folder that owns a folder, and what the names in between say.
+    """The case folder that a folder belongs to, and the role and plane by the names in between.
 
-    The role, the plane.
+    The role is a name of `role_of`, planes included.
     """
     owner, role, plane = folder, None, None
     while name := role_of(owner):
@@ -109,9 +111,9 @@ def standing(folder: str) -> tuple[str, str | None, Plane | None]:
 
 
 def _sort_in(part: Part, folder: str, files: list[str], copied: bool) -> None:
-    """File a folder's content under what it is.
+    """Add a folder's files to `part` by kind.
 
-    copied: another folder of the case is what this one is called a copy of.
+    copied: by its name, the folder is a copy of another folder of the case.
     """
     _, role, plane = standing(folder)
     files, copies = without_copies(files)
@@ -132,17 +134,17 @@ def _sort_in(part: Part, folder: str, files: list[str], copied: bool) -> None:
 
 
 def _uncopied(folder: str) -> str:
-    """The folder that one is a copy of, by the names on the way; itself where no name says so."""
+    """The folder that this one is a copy of, by the names in its path; itself if it is no copy."""
     return str(Path(*map(without_copy_mark, Path(folder).parts)))
 
 
 def _rank(folder: str) -> tuple[bool, str]:
-    """Folders that are called copies after the others, else by name."""
+    """Sort key: by name, folders named as copies last."""
     return _uncopied(folder) != folder, folder
 
 
 def without_copies(files: list[str]) -> tuple[list[str], list[str]]:
-    """The files of a folder without copies of others in it, and those copies."""
+    """The files of a folder that are not named as copies of others in it, and those copies."""
     names = {path: base_name(path) for path in files}
     there = set(names.values())
     kept: list[str] = []

@@ -1,6 +1,4 @@
-"""Folders of one name: which of them are one case, images here and labels there; and ids that never
-collide.
-"""
+"""Join the image and label folders of one case, and make case ids unique."""
 
 from __future__ import annotations
 
@@ -15,15 +13,15 @@ from footcli.system.names import safe_text
 from footcli.walk.home import CaseHome
 
 SPLIT_FRAGMENTS = ("원천데이터", "라벨링데이터")
-"""Folders of the data set that hold images apart from labels (compared in NFC)."""
+"""Names of the data set's separate image and label folders (compared in NFC)."""
 
 
 def joined(homes: Sequence[CaseHome]) -> list[CaseHome]:
-    """The homes with what lies apart put together, in no order.
+    """Join the homes that belong to one case; returns them unsorted and changes them in place.
 
-    Labels and clinical files go to the image folder of their name; of several image folders the
-    best match counts. Folders without images stand for themselves where nothing tells that they
-    belong together: AD/AN1 and FD/AN1 are two cases. Changes the homes.
+    Labels and clinical files join the image folder of their name, or the best match of several.
+    Folders without images remain separate cases unless their paths show that they belong to one
+    case: AD/AN1 and FD/AN1 are two cases.
     """
     by_name: dict[str, list[CaseHome]] = defaultdict(list)
     for home in homes:
@@ -35,7 +33,7 @@ def joined(homes: Sequence[CaseHome]) -> list[CaseHome]:
 
 
 def _cases(namesakes: list[CaseHome]) -> list[CaseHome]:
-    """The same for the homes of one name."""
+    """As `joined`, for homes of one name."""
     whole = [home for home in namesakes if home.has_images]
     apart = [home for home in namesakes if not home.has_images]
     if not whole:
@@ -52,8 +50,9 @@ def _cases(namesakes: list[CaseHome]) -> list[CaseHome]:
 
 
 def _claims(whole: list[CaseHome], apart: list[CaseHome]) -> list[list[CaseHome]]:
-    """For each home with images the homes without that match it best: by slices of one name, then
-    by the way there.
+    """For each home with images, the homes without images that match it best.
+
+    By the number of slices of the same name, then by the folder names that their paths share.
     """
     if len(whole) == 1:
         return [apart]
@@ -74,8 +73,9 @@ def _claims(whole: list[CaseHome], apart: list[CaseHome]) -> list[list[CaseHome]
 
 
 def _displaces(other: CaseHome, home: CaseHome, owner: CaseHome) -> bool:
-    """Whether the owner's labels are the other's: both label the same slices, in different places,
-    and the other's is nearer.
+    """Whether `other`, not `home`, holds the owner's labels.
+
+    Both label the same slices in different folders, and the path of `other` is nearer to the owner.
     """
     names, others, owners = (
         _path_names(home.owner),
@@ -89,8 +89,9 @@ def _displaces(other: CaseHome, home: CaseHome, owner: CaseHome) -> bool:
 
 
 def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
-    """Homes without images: one goes to another where its way is part of the other's and of no
-    third one's.
+    """Join homes without images: one joins the only other whose path contains its folder names.
+
+    It remains a case of its own if there is no such home, or more than one.
     """
     all_names = {id(home): _path_names(home.owner) for home in homes}
     cases: list[CaseHome] = []
@@ -104,9 +105,9 @@ def _without_images(homes: list[CaseHome]) -> list[CaseHome]:
 
 
 def _path_names(folder: str) -> Counter[str]:
-    """The folder names on the way and how often each.
+    """The folder names of a path and how often each occurs.
 
-    Without what tells images from labels (`TS_`/`TL_`, split folders).
+    Without the parts that distinguish images from labels (`TS_`/`TL_`, SPLIT_FRAGMENTS).
     """
     names: Counter[str] = Counter()
     for name in map(safe_text, Path(folder).parts):
@@ -116,11 +117,11 @@ def _path_names(folder: str) -> Counter[str]:
 
 
 def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
-    """Cases of one id get the parent folder's name in front, then `~2`, `~3`.
+    """Make ids unique: prefix the parent folder's name, then append `~2`, `~3`.
 
-    Outputs must never collide, on any disk. Plain folders have ids of their own by their way
-    (`id_from_path`); what is left are two folders of one Case_ID in a data set, and names that
-    differ by case alone.
+    Outputs must never collide on any disk. Ids of plain folders are unique by their path
+    (`id_from_path`); collisions remain for two folders of one Case_ID in a data set, and for names
+    that differ only in upper and lower case.
     """
     namesakes: dict[str, list[CaseRef]] = defaultdict(list)
     for case in cases:
@@ -130,7 +131,7 @@ def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
         wanted |= {id(case): name for case, name in _wanted_ids(own)}
     taken: set[str] = set()
     given: dict[int, str] = {}
-    # those that keep their own id first: a copy never renames what it was copied from
+    # cases that keep their id come first, so that a copy never renames its original
     for case in sorted(cases, key=lambda case: wanted[id(case)] != case.case_id):
         case_id, number = wanted[id(case)], 1
         while case_id.casefold() in taken or (
@@ -144,11 +145,11 @@ def with_unique_ids(cases: list[CaseRef]) -> tuple[CaseRef, ...]:
 
 
 def _wanted_ids(namesakes: list[CaseRef]) -> list[tuple[CaseRef, str]]:
-    """What each case of one id would be called.
+    """The id that each case of one id should get.
 
-    In a data set those with images count before labels that found none. Several of them in folders
-    of different names (AD, FD) get that name in front; else the first keeps the id alone, and the
-    others, copies of it as it seems, get the name.
+    In a data set, cases with images take precedence over labels without images. If several are in
+    parent folders of different names (AD, FD), each gets that name as a prefix; otherwise the first
+    keeps the id and the others, which are probably copies of it, get the prefix.
     """
     own = [case for case in namesakes if case.images] or namesakes
     several = len({case.folder.parent.name.casefold() for case in own}) > 1

@@ -1,4 +1,4 @@
-"""The files of one case folder, sorted by what they are, and the cases that they make."""
+"""The files of one case folder by kind, and the cases that they make."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from footcli.walk.file_names import (
 
 @dataclass(slots=True)
 class Part:
-    """The files of one case folder in the data set's layout, sorted by what they are."""
+    """The files of one case folder in the data set's layout, sorted by kind.
+
+    labels: plane -> slice stem -> its JSON files.
+    """
 
     owner: str
     images: dict[Plane, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -31,17 +34,17 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The name of the case folder, harmless to show."""
+        """The name of the case folder, safe to show."""
         return safe_text(base_name(self.owner))
 
     def holds(self, plane: Plane | None, path: str) -> bool:
-        """Whether a JSON file of this name is there already, of slices in this plane or of none."""
+        """Whether it has a JSON file of this name: a label in this plane, or, for None, another."""
         if plane is not None:
             return safe_text(stem_of(path)) in self.labels[plane]
         return any(stem_of(other) == stem_of(path) for other in (*self.angles, *self.clinical))
 
     def stems(self) -> set[str]:
-        """Names of all slices that there are images or labels of."""
+        """Stems of all slices that have an image or a label."""
         found: set[str] = set()
         for paths in self.images.values():
             found.update(map(stem_of, paths))
@@ -51,7 +54,7 @@ class Part:
 
 
 def by_series(part: Part) -> list[CaseRef]:
-    """One case, or one for each series (study and side) where the file names tell of several."""
+    """One case, or one for each series (study and side) if the file names show several."""
     names = {series_of(stem) for stem in part.stems()}
     if len(names) < 2 or None in names:
         return [_case(part, part.name)]
@@ -68,7 +71,7 @@ def by_series(part: Part) -> list[CaseRef]:
 
 
 def _case_numbers(part: Part, series: list[str]) -> set[str]:
-    """Case numbers in the names of the images' series, or of all series where there are none."""
+    """Case numbers in the series names of the images, or of all series if there are no images."""
     shown: set[str] = set()
     for paths in part.images.values():
         shown |= {name for path in paths if (name := series_of(stem_of(path)))}

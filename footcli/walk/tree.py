@@ -1,7 +1,4 @@
-"""A folder on disk -> the cases in it.
-
-Looks at names only; never opens a file, never follows a link.
-"""
+"""Find the cases below a folder by names alone: never opens a file, never follows a link."""
 
 from __future__ import annotations
 
@@ -24,11 +21,10 @@ __all__ = ["CaseEntry", "CaseHome", "find_cases", "find_homes", "list_cases"]
 def find_cases(root: Path) -> tuple[CaseRef, ...]:
     """All cases below a folder, in a fixed order.
 
-    The data set's tree in any of its forms, or plain folders of images.
-
-    A plain folder with files is one case, the root too; a single file is a case of one file. A
-    folder with nothing in it at all becomes a case without images, so that it is reported. Ids are
-    unique, ignoring case. Raises SetupError if root does not exist or cannot be listed.
+    The folder is the data set's tree in any of its forms, or plain folders of images. A plain
+    folder with files is one case, and so is the root; a single file is a case of one file. An empty
+    folder becomes a case without images, so that it is reported. Ids are unique, ignoring upper and
+    lower case. Raises SetupError if root does not exist or cannot be listed.
     """
     if root.is_file():
         root = root.resolve()
@@ -42,9 +38,10 @@ def find_cases(root: Path) -> tuple[CaseRef, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CaseEntry:
-    """A case that is known by id and place alone.
+    """A case with only its id and folder known.
 
-    case_id: unique in the tree, as `find_cases` gives it.
+    case_id: unique in the tree, equal to that of `find_cases`. labelled: it has slice labels or
+    angle files.
     """
 
     case_id: str
@@ -54,7 +51,7 @@ class CaseEntry:
 
     @property
     def folder_name(self) -> str:
-        """Name of the case folder: several series of one folder share it."""
+        """Name of the case folder, common to all series in it."""
         return self.home.name
 
     def open(self) -> CaseRef:
@@ -64,8 +61,9 @@ class CaseEntry:
 
 
 def list_cases(root: Path) -> list[CaseEntry]:
-    """The cases of `find_cases` without their file names: memory grows with cases, not with slices.
-    Raises SetupError as it does.
+    """The cases of `find_cases` without file names, so that memory does not grow with slices.
+
+    Raises SetupError if root does not exist or cannot be listed.
     """
     entries, bare = [], []
     for home in find_homes(root):
@@ -73,7 +71,7 @@ def list_cases(root: Path) -> list[CaseEntry]:
             entries.append(
                 CaseEntry(case.case_id, home, bool(case.labels or case.angle_files), case.case_id)
             )
-            images = dict.fromkeys(case.images, ())  # whether there are any decides about ids
+            images = dict.fromkeys(case.images, ())  # ids depend on whether a case has images
             bare.append(
                 replace(
                     case, images=images, labels={}, angle_files=(), clinical_files=(), copies=()
@@ -89,9 +87,9 @@ def list_cases(root: Path) -> list[CaseEntry]:
 def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
     """The case folders below a folder, in a fixed order.
 
-    What `find_cases` gives, before any file name is kept: for trees of millions of slices, go
-    through the homes one by one. keep_names: keep the file names, so that no folder is listed
-    twice. Raises SetupError if root does not exist or cannot be listed.
+    The folders of `find_cases` without file names: for trees of millions of slices, process the
+    homes one by one. keep_names: keep the file names, so that no folder is listed twice. Raises
+    SetupError if root does not exist or cannot be listed.
     """
     _check_root(root)
     root = root.resolve()
@@ -110,7 +108,7 @@ def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
 
 
 def _check_root(root: Path) -> None:
-    """Raises SetupError for a folder that is not there or cannot be listed."""
+    """Raises SetupError for a folder that does not exist or cannot be listed."""
     shown = safe_text(str(root))
     if not root.exists():
         raise SetupError(f"{shown} does not exist: give a folder of cases or of DICOM files")
@@ -123,7 +121,7 @@ def _check_root(root: Path) -> None:
 
 
 def _holds_images(files: list[str], plane: Plane | None) -> bool:
-    """Whether there is an image of a slice among the files of a folder of the data set."""
+    """Whether the files of a folder of the data set include an image of a slice."""
     return any(is_image(path) and plane_of(path, plane) for path in files)
 
 
@@ -133,9 +131,7 @@ def _path_names(folder: str, root: Path) -> tuple[str, ...]:
 
 
 def _folders(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """(folder, files, subfolders) of the whole tree, sorted; hidden names, links and special files
-    left out.
-    """
+    """(folder, files, subfolders) of the whole tree, sorted, as `listed` gives them."""
     waiting = [root]
     while waiting:
         folder = waiting.pop()

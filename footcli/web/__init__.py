@@ -1,1 +1,1 @@
-"""The one door to HTML and SVG."""
+"""The only access to HTML and SVG."""

@@ -1,6 +1,4 @@
-"""The two pages' common ground: one Jinja environment, the policy, the style, and states as colour,
-word and symbol.
-"""
+"""Renders pages: the Jinja environment, content security policy, style and state symbols."""
 
 from __future__ import annotations
 
@@ -42,17 +40,14 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Every text that a template prints passes here first.
-
-    Markup made by footcli does not need to.
-    """
+    """Clean every text that a template prints, except footcli's own markup."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **content: Any) -> str:
-    """A template filled in: self-contained HTML, its scripts as one.
+    """A rendered template: self-contained HTML with its scripts joined.
 
-    Raises SetupError for an unknown language or missing templates.
+    Raises SetupError for an unknown language or a missing or damaged template.
     """
     folder = assets.templates_dir()
     try:
@@ -82,7 +77,7 @@ def page(template: str, lang: str, scripts: Sequence[str] = ("report.js",), **co
 
 
 def report_link(folder: str, above: str = "") -> str:
-    """The address of a case's report from the index page, or with "../" from another report."""
+    """The link to a case's report from the index page; above="../" from another report."""
     return above + urllib.parse.quote(folder, safe="", errors="surrogateescape") + "/report.html"
 
 
@@ -95,5 +90,5 @@ def strings(lang: str) -> Mapping[str, str]:
 
 
 def term_title(family: str, name: str, lang: str) -> str:
-    """The title of a bone, an angle, a lesion or a finding; the name itself where it has none."""
+    """The title of a bone, an angle, a lesion or a finding; the name itself if it has none."""
     return strings(lang).get(f"{family}.{name}", name)

@@ -17,14 +17,15 @@ from footcli.text.clean import clean
 
 JPEG_QUALITY = 80
 BAR_WIDE = 200
-EXTEND = 0.12  # lines run on beyond their points by this share of their length
+EXTEND = 0.12  # lines extend beyond their points by this share of their length
 
 Array = NDArray[np.float64]
 
 
 def tag(name: str, *children: Markup | str, **attributes: str | float | None) -> Markup:
-    """One element; text and attribute values are cleaned and escaped, `_` in attribute names
-    becomes `-`, None is left out.
+    """One element; text and attribute values are cleaned and escaped.
+
+    `_` in attribute names becomes `-`; attributes of None are left out.
     """
     shown = [
         f'{key.rstrip("_").replace("_", "-")}="{_value(v)}"'
@@ -64,7 +65,7 @@ def path(points: Array) -> str:
 
 
 def crossing(p1: Array, p2: Array, p3: Array, p4: Array) -> Array | None:
-    """Where two lines meet; None where they are parallel or a line has no length."""
+    """The intersection of lines p1-p2 and p3-p4; None if parallel or a line has no length."""
     d1, d2 = p2 - p1, p4 - p3
     cross = float(d1[0] * d2[1] - d1[1] * d2[0])
     if abs(cross) < 1e-6 * float(np.linalg.norm(d1) * np.linalg.norm(d2)) or cross == 0.0:
@@ -74,7 +75,7 @@ def crossing(p1: Array, p2: Array, p3: Array, p4: Array) -> Array | None:
 
 
 def run_on(a: Array, b: Array, through: Array | None) -> tuple[Array, Array]:
-    """Both ends of a line moved outward a little, and as far as the crossing."""
+    """Both ends of a line, extended by EXTEND, and as far as the crossing `through`."""
     along = b - a
     ends = [-EXTEND, 1.0 + EXTEND]
     length = float(along @ along)
@@ -84,7 +85,7 @@ def run_on(a: Array, b: Array, through: Array | None) -> tuple[Array, Array]:
 
 
 def towards(origin: Array, target: Array) -> Array:
-    """Unit direction between two points; any direction where they are one."""
+    """Unit direction from origin to target; (1, 0) if they coincide."""
     away = target - origin
     return geometry.unit(away) if float(np.linalg.norm(away)) > 0 else np.array([1.0, 0.0])
 
@@ -97,9 +98,10 @@ def segment(a: Array, b: Array, **attributes: str | float | None) -> Markup:
 def range_bar(
     values: Mapping[Source, float], low: float | None, high: float | None, band: float, words: str
 ) -> Markup:
-    """The normal range as a bar, its guard band on either side of a limit, and a mark for each
-    value: round from landmarks, square from
-    masks. words: the same for who does not see it. Nothing without a limit or without a value.
+    """The normal range as a bar, guard bands about its limits, and a mark for each value.
+
+    Marks are round for landmarks, square for masks. words: text alternative. Empty without a limit
+    or a value.
     """
     limits = [limit for limit in (low, high) if limit is not None]
     if not limits or not values:

@@ -33,7 +33,7 @@ NO_CODE = {
 
 
 def docstring_lines(tree: ast.Module) -> set[int]:
-    """Line numbers of all docstrings, and of strings that stand alone below a constant."""
+    """Line numbers of all docstrings, and of strings that document a constant."""
     found: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -64,7 +64,7 @@ def nested_comprehensions(tree: ast.Module) -> list[int]:
 
 
 def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """How many parameters a function takes, `self` and `cls` apart."""
+    """Number of parameters of a function, without `self` and `cls`."""
     every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     return len([a for a in every if a.arg not in ("self", "cls")])
 
@@ -75,7 +75,7 @@ def percentile(values: list[int], share: float) -> int:
 
 
 def main() -> None:
-    """Print the measures of a folder, and where each of its limits is exceeded."""
+    """Print the measures of a folder, and where it exceeds each limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("footcli"))
     parser.add_argument("--list", action="store_true", help="name every place that exceeds a limit")

@@ -48,7 +48,7 @@ GROUPS = (
     "cavus_foot",
     "normal",
     None,
-)  # by turns, so that both ends of the range are there
+)  # alternating, so that both ends of the range occur
 SETS = {"range": RANGE_SEEDS, "hard": HARD_SEEDS, "score": SCORE_SEEDS}
 SURE, NEAR_MM = 0.8, 3.0
 METAL_HU = 3000
@@ -57,8 +57,8 @@ METAL_HU = 3000
 def harder(
     hu: NDArray[np.int16], affine: Array, to_foot: Array, seed: int
 ) -> tuple[NDArray[np.int16], Array, NDArray[np.int64], str]:
-    """A scan made hard by noise, metal or a cut-off field: (hu, affine, first voxel (x, y, z) that
-    is left, how).
+    """A scan degraded by noise, metal or a cut-off field: (hu, affine, first kept voxel (x, y, z),
+    how).
     """
     rng = np.random.default_rng([seed, 404])
     first = np.zeros(3, np.int64)
@@ -68,7 +68,7 @@ def harder(
         return np.clip(loud, -1024, 3071).astype(np.int16), affine, first, how
     if how == "metal":
         return _metal(hu, affine, rng), affine, first, how
-    # what is kept, in the foot frame: forefoot, heel or leg goes
+    # kept part in the foot frame: forefoot, heel or leg is cut off
     low, high = np.full(3, -1e3), np.full(3, 1e3)
     end = rng.integers(3)
     if end == 0:
@@ -139,9 +139,7 @@ def _metal(hu: NDArray[np.int16], affine: Array, rng: np.random.Generator) -> ND
 
 
 def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
-    """Draw, scan, find, measure; truth and found angles, and for each key point its score and how
-    far off it lies (mm).
-    """
+    """Draw, scan, find, measure: true and found angles, each landmark's score and error (mm)."""
     subject = draw_subject(seed, GROUPS[seed % len(GROUPS)], spread=1.0)
     seen = scan(subject, spacing, seed)
     grid = seen.raster.grid
@@ -151,7 +149,7 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     true_frame = foot_frame(
         seen.raster.labels, grid.affine, orientation_known=True, weight_bearing=True
     )
-    # every true point, in or out of the field, voxels of the whole scan
+    # every true point, inside the field or not, in voxels of the whole scan
     points = {name: grid.voxels(at) for name, at in seen.subject.landmarks.items()}
     loaded = load_models(Options(models, device="cpu", threads=1))
     volume = Volume(hu, affine, tuple(map(str, range(hu.shape[0]))), "")
@@ -167,7 +165,7 @@ def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     values = {name: (value, found["masks"].get(name)) for name, value in found["landmarks"].items()}
     found["both"] = {
         name: (a + b) / 2 for name, (a, b) in values.items() if a is not None and b is not None
-    }  # what findings take
+    }  # the source that findings use
     truth = true_angles({k: apply(true_frame.to_foot, v) for k, v in points.items()})
     move = true_frame.to_foot @ np.linalg.inv(grid.to_foot @ grid.affine)
     truth |= true_angles(

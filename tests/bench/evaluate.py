@@ -52,7 +52,7 @@ SAMPLE = 12  # cases of the AP part: pycocotools takes seconds for them
 
 
 def truth_volume(labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]]) -> np.ndarray[Any, Any]:
-    """uint8 (z, y, x) of a case's axial labels; the other planes' number of slices is its width."""
+    """uint8 (z, y, x) of a case's axial labels; y and x are the numbers of COR and SAG slices."""
     found = [read_slice_label(*files).polygons for _, files in sorted(labels[Plane.AXL].items())]
     shape = len(labels[Plane.COR]), len(labels[Plane.SAG])
     volume = np.zeros((len(found), *shape), np.uint8)
@@ -64,9 +64,7 @@ def truth_volume(labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]]) -> np.n
 
 def make_results(out: Path, tree: Path, labels: int) -> list[tuple[Slices, Any]]:
     """A result for each of the first cases, `labels` slices in all: its truth moved by a voxel or
-    two, some slices lost.
-
-    Returns outlines and result of the first.
+    two, with some slices removed. Returns outlines and result of the first SAMPLE cases.
     """
     left = labels
     rng = np.random.default_rng(1)
@@ -95,7 +93,7 @@ def parsed(labels: Mapping[Plane, Mapping[str, tuple[Path, ...]]]) -> Slices:
 
 
 def oracle_sides(pairs: list[tuple[Slices, Any]], problem: Problem) -> list[COCO]:
-    """The problem's very masks as run lengths, images under the same ids."""
+    """The problem's masks as run lengths, with images under the same ids."""
     scores = {
         (int(i), int(k)): float(s)
         for i, k, s in zip(
@@ -182,9 +180,8 @@ def theirs(sides: list[COCO], kind: str) -> np.ndarray[Any, Any]:
 
 
 def race(name: str, mine: Any, other: Any, rounds: int) -> float:
-    """Interleaved rounds; prints both medians, the median ratio and its spread.
-
-    Raises where the two differ.
+    """Time both by turns; prints both medians, the median ratio and its spread. Raises if the
+    results differ.
     """
     ratios, a, b = [], [], []
     for _ in range(rounds):

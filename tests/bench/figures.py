@@ -1,4 +1,4 @@
-"""The tables of models/figures.md, written by the bench that measured them."""
+"""The tables of models/figures.md, each written by the bench that measured it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_table(name: str, text: str, path: Path = FIGURES) -> None:
-    """Put a table between the marks of its name. Raises ValueError where they are missing."""
+    """Put a table between the marks of its name. Raises ValueError if they are missing."""
     marks = re.compile(rf"(<!-- begin {name}:[^\n]*-->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
     page = path.read_text("utf-8")
     if marks.search(page) is None:

@@ -34,7 +34,6 @@ from skimage.segmentation import watershed
 from footcli.domain import Level
 from footcli.evaluate.listing import listings
 from footcli.evaluate.run import Work, evaluate
-from footcli.evaluate.scores import dice
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.kinds import BONES
 from footcli.levels import SURE
@@ -47,6 +46,7 @@ from footcli.run.batch import Listener, run_batch
 from footcli.run.setup import Options
 from footcli.store.result import load_result
 from footcli.system.assets import models_dir
+from footcli.train.scores import dice
 from footcli.walk.tree import find_cases
 
 ILL = (
@@ -80,7 +80,7 @@ def lesion_subject(seed: int) -> Subject:
 
 
 def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]:
-    """The subject of a seed in a scanner, and whether it wears measured surfaces."""
+    """The scan of a seed's subject, and whether the subject has measured surfaces."""
     subject = lesion_subject(seed) if seed in LESION_SEEDS + CLEAR_SEEDS else draw_subject(seed)
     shaped = shapes is not None and seed in TEST_SHAPED
     if shaped and shapes is not None:
@@ -107,8 +107,8 @@ def prepare(
 
 
 def baseline(hu: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[int, float]:
-    """Threshold at half way between soft tissue and bone, watershed of the distance; each basin
-    named by the truth.
+    """Threshold midway between soft tissue and bone, watershed of the distance; each basin named by
+    the truth.
     """
     body = hu[hu > -300]
     solid = ndimage.binary_fill_holes(
@@ -123,7 +123,7 @@ def baseline(hu: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[int,
 
 
 def told(out: Path, case: str) -> tuple[set[str], set[str]]:
-    """Lesions of a case at the score of a finding, and its findings that are PRESENT."""
+    """Lesions of a case with at least the score of a finding, and its findings that are PRESENT."""
     result = load_result(out / case)
     present = {f.name for f in result.findings if f.level is Level.PRESENT and f.name != "normal"}
     return {x.label for x in result.lesions if x.score >= SURE}, present
@@ -142,9 +142,7 @@ def bone_figures(bones: dict[str, Any]) -> str:
 
 
 def healthy(out: Path, seeds: list[int]) -> dict[str, dict[str, float]]:
-    """How often a lesion, and a finding, is said of a healthy foot: "lesions" and "findings", each
-    name -> share of feet.
-    """
+    """False-positive rates on healthy feet: "lesions" and "findings", each name -> share."""
     cases = [told(out, case_name(s, "normal")) for s in seeds if s in LESION_SEEDS[10 * len(ILL) :]]
     counts = {
         what: Counter(name for case in cases for name in case[i])
@@ -157,7 +155,7 @@ def healthy(out: Path, seeds: list[int]) -> dict[str, dict[str, float]]:
 
 
 def froc_rows(lesions: dict[str, Any]) -> list[str]:
-    """A Markdown table of the sensitivity at each rate of false finds a foot, class by class."""
+    """A Markdown table of the sensitivity at each rate of false positives per foot, by class."""
     told = {
         name: own["froc"]["sensitivity_at"]
         for name, own in lesions["per_class"].items()
@@ -172,8 +170,8 @@ def froc_rows(lesions: dict[str, Any]) -> list[str]:
 def record_lesions(
     folder: Path, found: dict[str, Any], false: dict[str, dict[str, float]], who: str
 ) -> None:
-    """Write what was measured of lesions into the manifest's quality tables: of each model its own,
-    of all what is false.
+    """Write the measures of lesions into the manifest's quality tables: each model's own, and to
+    all the false-positive sums.
     """
     for spec in load_manifest(folder).lesions():
         quality: dict[str, object] = {"measured_on": who}
@@ -192,9 +190,7 @@ def record_lesions(
 
 
 def record(folder: Path, found: dict[str, Any], who: str) -> None:
-    """Write what was measured of bones into the manifest's quality table; that of landmarks is
-    measured by angles.py.
-    """
+    """Write the measures of bones into the manifest's quality table; angles.py does landmarks."""
     bones = found["bones"]
     for spec in load_manifest(folder).models:
         quality: dict[str, object] = {"measured_on": who}
@@ -240,7 +236,7 @@ def main() -> None:
     seeds = given.seeds or list(
         {"test": TEST_SEEDS, "lesions": LESION_SEEDS, "clear": CLEAR_SEEDS}[given.set]
     )
-    os.fsync = lambda handle: None  # type: ignore[assignment]  # thousands of files that nobody keeps
+    os.fsync = lambda handle: None  # type: ignore[assignment]  # thousands of temporary files
     base: dict[int, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.out or Path(scratch)

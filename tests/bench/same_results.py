@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-RENAMED = {"borderline": "possible"}  # keys of evaluation.json that say the same by another name
+RENAMED = {"borderline": "possible"}  # keys of evaluation.json that were renamed
 FIRST_SEED, CASES, SPACING_MM = 101, 6, 1.0
 
 

@@ -23,7 +23,6 @@ import numpy as np
 from figures import table, write_table
 
 from footcli.domain import Plane, Volume
-from footcli.evaluate.scores import dice
 from footcli.infer import bones
 from footcli.infer.manifest import load_manifest, verify
 from footcli.infer.prepare import canonical, neighbours, pad_to, window
@@ -35,10 +34,11 @@ from footcli.phantom.scanner import scan
 from footcli.phantom.seeds import TUNE_SEEDS
 from footcli.read import read_case
 from footcli.system.assets import models_dir
+from footcli.train.scores import dice
 from footcli.walk.tree import find_cases
 
 CALIBRATION_SEEDS = TUNE_SEEDS[-2:]
-EVERY = 12  # slices apart that int8 is calibrated on
+EVERY = 12  # step between the slices for int8 calibration
 ROUNDS = 3
 
 
@@ -48,7 +48,7 @@ def volume_of(seed: int, spacing_mm: float = 1.0) -> tuple[Volume, Any]:
 
 
 def pictures(spec: ModelSpec) -> Iterator[dict[str, Any]]:
-    """What the network sees of the calibration subjects."""
+    """The network's input for the calibration subjects."""
     for seed in CALIBRATION_SEEDS:
         hu = canonical(volume_of(seed)[0], spec.pixel_mm).hu
         for plane in Plane:

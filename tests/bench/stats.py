@@ -38,8 +38,8 @@ if __name__ == "__main__":
 
 
 def draw(tree: Path, labels: int) -> None:
-    """Fill a folder. In a process of its own: a child's peak memory begins with what its parent has
-    when it starts it.
+    """Fill a folder. In a separate process: a child's peak memory begins with its parent's current
+    use.
     """
     from trees import repeat_labels
 
@@ -52,7 +52,7 @@ def draw(tree: Path, labels: int) -> None:
 
 
 def draw_apart(tree: Path, labels: int) -> None:
-    """`draw` in a process that takes its memory along when it ends."""
+    """Run `draw` in a process whose memory is freed at its end."""
     tree.mkdir()
     drawing = multiprocessing.get_context("spawn").Process(target=draw, args=(tree, labels))
     drawing.start()
@@ -60,7 +60,7 @@ def draw_apart(tree: Path, labels: int) -> None:
 
 
 def measure(tree: Path, jobs: int) -> bool:
-    """Run the statistics in a process of their own and print what they took; True if within the
+    """Run the statistics in a separate process and print time and memory; True if within the
     limits.
     """
     with tempfile.TemporaryDirectory() as folder:

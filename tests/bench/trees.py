@@ -1,5 +1,5 @@
-"""Large synthetic trees for measurements: the label sets of a few drawn subjects, repeated under
-new case ids.
+"""Large synthetic trees for measurements: the label sets of a few synthetic subjects, repeated
+under new case ids.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from footcli.phantom.scanner import scan
 from footcli.phantom.write import case_name, write_case
 
 SPACING_MM = 1.2
-"""Outlines then have a corner about every 1.2 mm, three pixels of the real 0.4 mm grid, as the data
-set's own outlines do.
+"""Outlines then have a corner about every 1.2 mm, three pixels of the real 0.4 mm grid, as in the
+data set.
 """
 SUBJECTS = ((1, "normal"), (2, "olt"), (3, "flat_foot"))
 """(seed, disease) of the subjects whose label sets are repeated in turn."""
 
 
 def repeat_labels(root: Path, labels: int, with_images: bool = True) -> int:
-    """Fill `root` with cases until there are at least `labels` slice labels; returns how many there
-    are.
+    """Fill `root` with cases until there are at least `labels` slice labels; returns their number.
 
-    Whole cases in the data set's split layout; every case has an id of its own, in folder, file
-    names and JSON alike, a clinical file and an angle label. with_images: an image beside every
-    label, a hard link to one of the drawn slices. The drawn subjects lie beside `root` meanwhile.
+    Whole cases in the data set's split layout; every case has its own id, in folder, file names and
+    JSON alike, a clinical file and an angle label. with_images: an image beside every label, a hard
+    link to one of the synthetic slices. The synthetic subjects are kept beside `root` meanwhile.
     """
     made = 0
     with tempfile.TemporaryDirectory(dir=root.parent) as folder:
@@ -49,7 +48,7 @@ def repeat_labels(root: Path, labels: int, with_images: bool = True) -> int:
 
 
 def _draw(folder: Path, seed: int, disease: str) -> Path:
-    sync, os.fsync = os.fsync, lambda handle: None  # thousands of files that nobody keeps
+    sync, os.fsync = os.fsync, lambda handle: None  # thousands of temporary files
     try:
         write_case(folder, scan(draw_subject(seed, disease), SPACING_MM, seed), seed)
     finally:
