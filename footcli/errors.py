@@ -50,6 +50,10 @@ class InferenceError(CaseError):
     """A model gave no usable answer for a case."""
 
 
+class ImplausibleError(CaseError):
+    """What was found in a case is not a foot, or not enough of one."""
+
+
 class SetupError(FootcliError):
     """The run cannot start: a model, device, option, folder or template is missing or bad."""
 

@@ -943,3 +943,31 @@ def test_the_real_scan_is_read_in_under_two_seconds_of_processor_time() -> None:
     assert (volume.tags.side, volume.tags.weight_bearing) == ("L", True)
     assert volume.notices == ()
     assert spent < 2
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("scan.zip", "no_images.archive", "unpack it"),
+        ("scan.tar.gz", "no_images.archive", "unpack it"),
+        ("foot.nii.gz", "no_images.format", "a nii.gz volume"),
+        ("foot.nrrd", "no_images.format", "export the scan as DICOM"),
+        ("page.JPG", "no_images.pictures", "pictures (jpg), no CT"),
+    ],
+)
+def test_files_of_another_kind_are_named_with_what_to_do(
+    tmp_path: Path, name: str, code: str, words: str
+) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 no DICOM at all")
+    with pytest.raises(ReadError) as error:
+        read_case(ref(tmp_path))
+    assert error.value.line.code == code
+    assert words in str(error.value)
+    assert "scan" not in name or "scan." not in str(error.value)
+
+
+def test_slices_that_all_say_one_position_are_refused_as_such(tmp_path: Path) -> None:
+    for number in range(9):
+        save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[0, 0, 0]))
+    with pytest.raises(ReadError, match="all 9 slices say the same position"):
+        read_case(ref(tmp_path))

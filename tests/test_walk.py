@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -464,3 +465,17 @@ def test_places_are_the_cases_of_the_tree_without_their_files(tmp_path: Path) ->
     assert len({place.case_id for place in places}) == 5
     assert [place.open() for place in places] == list(cases)
     assert [place.labelled for place in places] == [bool(case.labels) for case in cases]
+
+
+def test_what_is_left_out_of_a_tree_is_counted(tmp_path: Path) -> None:
+    touch(tmp_path / "cd" / "DICOM" / "1", tmp_path / "cd" / "viewer" / "run.exe")
+    touch(tmp_path / "cd" / "viewer" / "lib" / "a.dll", tmp_path / "cd" / "help" / "index.html")
+    (tmp_path / "cd" / "linked").symlink_to(tmp_path / "cd" / "DICOM")
+    notes: Counter[str] = Counter()
+    assert [case.case_id for case in find_cases(tmp_path / "cd", notes)] == ["DICOM"]
+    assert notes == {"links": 1, "no_images": 2}
+
+
+def test_a_tree_without_any_image_is_still_a_case_that_says_so(tmp_path: Path) -> None:
+    touch(tmp_path / "scan.txt")
+    assert len(find_cases(tmp_path)) == 1

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from unicodedata import normalize
 
 import typer
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from footcli.run.setup import Models, Options
     from footcli.store.journal import JournalLine
     from footcli.store.run_record import RunRecord
+
+
+# What is left out of a tree of cases -> how it is said
+LEFT_OUT = {
+    "links": "linked folder(s) are not followed: give the folders that they point to",
+    "no_images": "folder(s) without images are left out",
+}
 
 
 @app.command()
@@ -123,7 +131,12 @@ def analyze(
             from footcli.walk.tree import find_cases
 
             check_folders(cases, out)
-            _analyze(_chosen(find_cases(cases), case, cases), out, options, how)
+            notes: Counter[str] = Counter()
+            refs = _chosen(find_cases(cases, notes), case, cases)
+            for note, count in notes.items():
+                if not quiet:
+                    say(f"{count} {LEFT_OUT[note]}")
+            _analyze(refs, out, options, how)
 
 
 def _check_demo(
@@ -148,7 +161,8 @@ def _chosen(refs: tuple[CaseRef, ...], wanted: list[str] | None, root: Path) -> 
             f"{root}: no case in it; name a folder that holds DICOM slices, or a tree of such "
             "folders"
         )
-    unknown = sorted(set(wanted or ()) - {r.case_id for r in refs})
+    wanted = [normalize("NFC", name) for name in wanted or ()]  # as file systems give names
+    unknown = sorted(set(wanted) - {r.case_id for r in refs})
     if unknown:
         raise SetupError(f"--case {unknown[0]}: no such case among the {len(refs)} found in {root}")
     return tuple(r for r in refs if not wanted or r.case_id in wanted)

@@ -10,7 +10,7 @@ from enum import Enum
 from footcli.decide.position import Position, excess, is_near, position
 from footcli.decide.profile import CutOff, Profile
 from footcli.domain import Measurement, Source
-from footcli.kinds import AGREE_DEG, ANGLE
+from footcli.kinds import AGREE_DEG, ANGLE, APART_DEG
 from footcli.provenance import Range
 from footcli.text.lines import Line, Value
 
@@ -168,9 +168,12 @@ def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
     if not found:
         reasons = [m.why_missing or Line("not_measured") for m in measured]
         return Angle(name, why=tuple(dict.fromkeys(reasons)))
+    differ = _difference(name, found)
+    if differ is not None and abs(found["landmarks"] - found["masks"]) > APART_DEG:
+        return Angle(name, why=(differ,))
     source = "both" if len(found) > 1 else next(iter(found))
     mean = sum(found.values()) / len(found)
-    return Angle(name, mean, source, differ=_difference(name, found))
+    return Angle(name, mean, source, differ=differ)
 
 
 def _difference(name: str, found: Mapping[Source, float]) -> Line | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from footcli.dataset.clinical import ADULT_YEARS
 from footcli.decide import boxes, rules
@@ -19,6 +20,16 @@ from footcli.kinds import ANGLES, ARCH, FINDING, FINDINGS, LESION, FindingRule
 from footcli.text.lines import Line
 
 
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """loaded: whether the foot carries load; None if unknown. unchecked: lesions whose boxes could
+    not be compared with the anatomy.
+    """
+
+    loaded: bool | None = True
+    unchecked: frozenset[str] = frozenset()
+
+
 def decide(
     measurements: Sequence[Measurement],
     lesions: Sequence[Lesion],
@@ -26,6 +37,7 @@ def decide(
     *,
     age_years: float | None,
     lesion_not_assessable: Mapping[str, Line] | None = None,
+    certainty: Certainty | None = None,
 ) -> tuple[Finding, ...]:
     """One Finding of one foot for each of kinds.FINDINGS, in that order.
 
@@ -33,35 +45,49 @@ def decide(
     never counts as normal. If landmarks and masks disagree, PRESENT becomes POSSIBLE. Adult grades
     are given from ADULT_YEARS.
 
-    age_years: None if unknown. lesion_not_assessable: lesion name -> why it could not be searched.
-    Raises ValueError for a key that is not a lesion name.
+    certainty: what limits the levels; None for nothing. age_years: None if unknown.
+    lesion_not_assessable: lesion name -> why it could not be searched. Raises ValueError for a key
+    that is not a lesion name.
     """
     unseen = dict(lesion_not_assessable or {})
     if strange := sorted(unseen.keys() - LESION.keys()):
         raise ValueError(f"{strange[0]!r} is no lesion name: use one of {', '.join(LESION)}")
     angles = Angles.of(measurements, profile)
-    judge = _Judge(angles, lesions, unseen, _age_line(age_years))
+    certain = certainty or Certainty()
+    doubts = Doubts(_age_line(age_years), _load_line(certain.loaded), certain.unchecked)
+    judge = _Judge(angles, lesions, unseen, doubts)
     findings = tuple(judge.finding(rule) for rule in FINDINGS if rule.name != "normal")
     return (*findings, judge.normal(findings))
 
 
-class _Judge:
-    """The inputs and rules for the findings of one foot.
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What forbids to be sure.
 
-    child: the line that states why adult grades are not given; None for an adult.
+    child: the line that states why adult grades are not given; None for an adult. unloaded: the
+    line that states why some findings cannot be PRESENT; None for a foot that carries load.
+    unchecked: lesions whose boxes could not be compared with the anatomy.
     """
+
+    child: Line | None
+    unloaded: Line | None
+    unchecked: frozenset[str]
+
+
+class _Judge:
+    """The inputs and rules for the findings of one foot."""
 
     def __init__(
         self,
         angles: Angles,
         lesions: Sequence[Lesion],
         unseen: Mapping[str, Line],
-        child: Line | None,
+        doubts: Doubts,
     ) -> None:
         self.angles = angles
         self.lesions = lesions
         self.unseen = unseen
-        self.child = child
+        self.doubts = doubts
 
     def finding(self, rule: FindingRule) -> Finding:
         """One finding with its evidence and its grade."""
@@ -71,6 +97,12 @@ class _Judge:
         if differ and level is Level.PRESENT:
             level = Level.POSSIBLE
         lines = [*verdict.lines, *differ, *self._beside(rule, level)]
+        if rule.needs_load and self.doubts.unloaded is not None and level in RAISED:
+            level = Level.POSSIBLE
+            lines.append(self.doubts.unloaded)
+        if rule.lesion in self.doubts.unchecked and level is Level.PRESENT and not verdict.angles:
+            level = Level.POSSIBLE
+            lines.append(Line("box_unchecked"))
         grade = None
         if level in RAISED:
             grade, reasons = self._grade(rule, level, bool(verdict.angles))
@@ -123,8 +155,8 @@ class _Judge:
     ) -> tuple[str | None, tuple[Line, ...]]:
         """The grade of a finding that is PRESENT, or why no adult grade can be given."""
         grade, reasons = self.angles.grade(rule.name)
-        if self.child is not None and (by_angles or grade):
-            return None, (self.child,)
+        if self.doubts.child is not None and (by_angles or grade):
+            return None, (self.doubts.child,)
         return (grade, reasons) if level is Level.PRESENT else (None, ())
 
     def normal(self, findings: Sequence[Finding]) -> Finding:
@@ -143,7 +175,7 @@ class _Judge:
             words = tuple(FINDING[f.name].word for f in findings)
             checked = [self.angles.in_range(kind.name)[1] for kind in ANGLES]
             lines = [Line("all_clear", findings=words), *checked]
-        child = [] if self.child is None else [self.child]
+        child = [] if self.doubts.child is None else [self.doubts.child]
         return Finding("normal", level, (*lines, *child))
 
     def _blind(self, findings: Sequence[Finding]) -> list[Line]:
@@ -177,6 +209,13 @@ class _Judge:
 def _level_line(f: Finding) -> Line:
     level = Line(f"level.{f.level.value}")
     return Line("finding_level", finding=FINDING[f.name].word, level=level)
+
+
+def _load_line(loaded: bool | None) -> Line | None:
+    """The line that states why an arch cannot be judged for sure; None for a loaded foot."""
+    if loaded:
+        return None
+    return Line("load_unknown" if loaded is None else "load_none")
 
 
 def _age_line(age_years: float | None) -> Line | None:

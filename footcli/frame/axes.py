@@ -66,6 +66,19 @@ def foot_frame(
     distinguish front from back and medial from lateral.
     """
     bones = find_bones(labels, affine, inside)
+    return frame_of(
+        bones, affine, orientation_known=orientation_known, weight_bearing=weight_bearing
+    )
+
+
+def frame_of(
+    bones: Mapping[str, BoneMask],
+    affine: Array,
+    *,
+    orientation_known: bool,
+    weight_bearing: bool | None,
+) -> FootFrame:
+    """As foot_frame, from the bones of `find_bones`."""
     points = {name: apply(affine, bone.surface) for name, bone in bones.items()}
     middles = {name: apply(affine, bone.inner).mean(0) for name, bone in bones.items()}
     axes, turned, notices = rough(middles, heel_ends(points, middles), orientation_known)

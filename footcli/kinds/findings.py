@@ -34,6 +34,7 @@ class FindingRule(Term):
     angle: str | None = None
     group: str = ""
     written: str = ""
+    needs_load: bool = False
     family = "finding"
 
     @property
@@ -51,6 +52,7 @@ class FindingRule(Term):
 FINDINGS: tuple[FindingRule, ...] = (
     FindingRule(
         name="flat_foot",
+        needs_load=True,
         group="FD",
         written="Flatfoot",
         aliases=("flatfoot", "pes planus", "pes planovalgus", "편평족"),
@@ -62,6 +64,7 @@ FINDINGS: tuple[FindingRule, ...] = (
     ),
     FindingRule(
         name="cavus_foot",
+        needs_load=True,
         group="FD",
         written="Cavus",
         aliases=("cavus", "pes cavus", "cavovarus"),

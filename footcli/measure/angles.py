@@ -11,7 +11,15 @@ from footcli.angles import angle_deg
 from footcli.domain import Landmark, Measurement, Source
 from footcli.frame.axes import FootFrame
 from footcli.geometry import Array, apply
-from footcli.kinds import AGREE_DEG, ANGLE, ANGLES, MEASURES, landmark_names
+from footcli.kinds import (
+    AGREE_DEG,
+    ANGLE,
+    ANGLES,
+    BONE,
+    BONE_ON_BONE_MM,
+    MEASURES,
+    landmark_names,
+)
 from footcli.levels import MIN_SCORE
 from footcli.measure.bone_points import LEAST_ML, UNUSABLE, BonePoints, Found, bones_in_frame
 from footcli.measure.points import Toe, key_points
@@ -23,6 +31,7 @@ MASK_CONFIDENCE = 0.9
 FULL_SHAFT_MM = 28.0  # distance of the tibial axis' two points if the scan shows enough shaft
 ASSUMED_FLOOR = 0.8
 SHAFT_ANGLES = ("HAA", "MTASA", "MTASA_B")  # their line 1 is the tibial axis
+COARSE_MM = 0.6  # largest voxel edge at which a joint space can be measured
 BEYOND_MM = 10.0  # a floor line without a second point of its own ends this far past the calcaneus
 
 
@@ -99,8 +108,11 @@ def measure_both(
     masks: MaskPoints,
     frame: FootFrame,
     missing: Mapping[str, Line] | None = None,
+    unsure: Mapping[str, float] | None = None,
 ) -> tuple[Measurement, ...]:
     """Five angles from landmarks, then five from masks, then the further ones from masks.
+
+    unsure: bone name -> its confidence, of bones that nothing may rest on.
 
     A point whose bone is cut off is missing, whatever the network's score. Where the two sources
     differ by more than AGREE_DEG, both lose confidence.
@@ -112,8 +124,40 @@ def measure_both(
         )
         for m in MEASURES
     ]
-    apart = difference((*read, *taken))
-    return tuple(_doubted(m, apart.get(m.name, 0.0)) for m in (*read, *taken))
+    edge_mm = max((float(bone.size_mm.max()) for bone in frame.bones.values()), default=0.0)
+    values = [_plausible(_resting(m, unsure or {}), edge_mm) for m in (*read, *taken)]
+    apart = difference(values)
+    return tuple(_doubted(m, apart.get(m.name, 0.0)) for m in values)
+
+
+def _resting(m: Measurement, unsure: Mapping[str, float]) -> Measurement:
+    """The measurement, or its absence if it rests on a bone of little confidence."""
+    for name in ANGLE[m.name].bones:
+        if m.value is not None and name in unsure:
+            why = Line("bone_unsure", bone=BONE[name].word, confidence=unsure[name])
+            return Measurement(m.name, m.unit, m.source, plane=m.plane, why_missing=why)
+    return m
+
+
+def _plausible(m: Measurement, edge_mm: float) -> Measurement:
+    """The measurement, or its absence if no foot has such a value or the voxels are too coarse.
+
+    edge_mm: longest voxel edge of the scan.
+    """
+    if m.value is None:
+        return m
+    kind = ANGLE[m.name]
+    gone = Measurement(m.name, m.unit, m.source, plane=m.plane)
+    if kind.unit == "mm" and edge_mm > COARSE_MM:
+        return replace(gone, why_missing=Line("coarse_voxels", edge=edge_mm, most=COARSE_MM))
+    low, high = kind.plausible
+    if not low <= m.value <= high:
+        unit = Line(f"unit.{kind.unit}")
+        why = Line("implausible", value=m.value, unit=unit, low=low, high=high)
+        return replace(gone, why_missing=why)
+    if kind.unit == "mm" and m.value < BONE_ON_BONE_MM:
+        return replace(m, note=Line("bone_on_bone"))
+    return m
 
 
 def _doubted(m: Measurement, apart: float) -> Measurement:

@@ -61,6 +61,8 @@ def assemble(
     order = sorted(range(len(slices)), key=lambda i: (positions[i], slices[i].name))
     slices, positions = [slices[i] for i in order], positions[order]
     _enough(len(slices), log)
+    if len(slices) > 1 and np.ptp(positions) < SAME_POSITION and _differ_in_number(slices):
+        raise ReadError("no_positions", count=len(slices))
     hu, good = _decode(slices, log)
     keep = _without_copies(hu, positions, np.flatnonzero(good), slices, log)
     _enough(len(keep), log)
@@ -74,6 +76,11 @@ def assemble(
         _report_gaps(at, positions, total, log, where)
         hu, names = _filled(hu, names, at, total)
     return SliceStack(hu, tuple(names), start, step)
+
+
+def _differ_in_number(slices: list[Slice]) -> bool:
+    """Whether the slices are numbered as different ones, and so are no copies of one."""
+    return len({(piece.header.instance, piece.index) for piece in slices}) > 1
 
 
 def _enough(number: int, log: Log) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,14 @@ from footcli.text.lines import Line, Value
 
 SAME_DIRECTION = 1e-3
 """Difference of direction cosines within one series that counts as rounding."""
+
+
+# Code of the refusal -> endings of files that hold images which are not read
+OTHER_FORMATS = {
+    "no_images.format": (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".mgz", ".hdr", ".stl"),
+    "no_images.archive": (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".iso"),
+    "no_images.pictures": (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Log:
         self.notices.append(Line(code, **values))
 
 
-def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> list[Header]:
+def collect(paths: Sequence[Path], log: Log, *, any_modality: bool = False) -> list[Header]:
     """The headers of all usable files; the others are counted in `log`.
 
     any_modality: see read_header. Raises ReadError no_images, mixed_patients, and what read_header
@@ -70,9 +78,20 @@ def collect(paths: Iterable[Path], log: Log, *, any_modality: bool = False) -> l
     if not number:
         raise ReadError("no_images.empty")
     if not headers:
+        _refuse_other_formats(paths)
         raise ReadError("no_images.unusable", count=number, reasons=skip_words(log.skipped))
     check_one_patient(headers)
     return headers
+
+
+def _refuse_other_formats(paths: Sequence[Path]) -> None:
+    """Raises ReadError if a file's ending is that of an archive or of another volume format."""
+    for path in paths:
+        name = path.name.casefold()
+        for code, endings in OTHER_FORMATS.items():
+            ending = next((ending for ending in endings if name.endswith(ending)), None)
+            if ending is not None:
+                raise ReadError(code, format=ending.lstrip("."))
 
 
 def check_one_patient(headers: Iterable[Header]) -> None:

@@ -12,7 +12,7 @@ from footcli.infer.bones import Segmented
 from footcli.infer.lesions import find_lesions
 from footcli.infer.prepare import alone, canonical
 from footcli.infer.search_region import not_assessable
-from footcli.kinds import BONES, LESIONS
+from footcli.kinds import BONE, BONES, LESIONS
 from footcli.measure.angles import MaskPoints
 from footcli.run.setup import Models
 from footcli.text.lines import Line
@@ -60,14 +60,19 @@ def not_sought(models: Models) -> dict[str, Line]:
 
 
 def not_judged(
-    foot: Segmented, masks: MaskPoints, models: Models
+    foot: Segmented, masks: MaskPoints, models: Models, unsure: Mapping[str, float]
 ) -> tuple[dict[str, Line], dict[str, Line]]:
     """Lesion name -> why it is not searched for; and lesion name -> why it is not ruled out.
 
-    Either the scan shows too little of its site, or no model detects it.
+    The scan shows too little of its site, its bone was found with little confidence, or no model
+    detects it. unsure: bone name -> confidence.
     """
     hidden, unseen = not_shown(foot, masks)
-    return hidden, unseen | not_sought(models)
+    for kind in LESIONS:
+        if kind.needs in unsure:
+            word = BONE[kind.needs].word
+            hidden[kind.name] = Line("bone_unsure", bone=word, confidence=unsure[kind.needs])
+    return hidden, hidden | unseen | not_sought(models)
 
 
 def not_shown(foot: Segmented, masks: MaskPoints) -> tuple[dict[str, Line], dict[str, Line]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,19 +12,25 @@ from numpy.typing import NDArray
 from footcli import __version__
 from footcli.dataset.labels_out import all_source_names
 from footcli.decide.boxes import arch_by_angles
-from footcli.decide.findings import decide
+from footcli.decide.findings import Certainty, decide
 from footcli.domain import CaseRef, CaseResult, Plane, Side, Volume
-from footcli.frame.axes import FootFrame, foot_frame
+from footcli.errors import ImplausibleError
+from footcli.frame.axes import FootFrame, frame_of
+from footcli.frame.foot_check import check_foot
+from footcli.frame.masks import BoneMask, find_bones
 from footcli.identity import FOOT_MARK, input_facts
 from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.views import slab
-from footcli.kinds import BONES
-from footcli.levels import SUSPICIOUS
+from footcli.kinds import BONE, BONES
+from footcli.levels import SURE_BONE, SUSPICIOUS
 from footcli.measure.angles import mask_points, measure_both
+from footcli.measure.box_anatomy import Sorted, sort_boxes
 from footcli.measure.hallux import phalanx
+from footcli.measure.load import Load, load_of, pose_of, with_load
 from footcli.provenance import InputFacts, Provenance, Settings
 from footcli.read import read_case
+from footcli.read.hounsfield import in_hounsfield
 from footcli.run.lesions import not_judged, seek_lesions
 from footcli.run.setup import Clock, Models, Options, fingerprint
 from footcli.store.pictures import Stack, View
@@ -53,9 +60,12 @@ def analyze_case(
 
 
 def read_volume(ref: CaseRef, options: Options, clock: Clock) -> Volume:
-    """Read a case's images. Raises CaseError."""
+    """Read a case's images, in Hounsfield units. Raises CaseError."""
     with clock("read"):
-        return read_case(ref, weight_bearing=options.weight_bearing, spacing_mm=options.spacing_mm)
+        standing, spacing = options.weight_bearing, options.spacing_mm
+        volume = read_case(ref, weight_bearing=standing, spacing_mm=spacing)
+        hu, notices = in_hounsfield(volume.hu)
+        return replace(volume, hu=hu, notices=(*volume.notices, *notices))
 
 
 def analyze_volume(
@@ -65,8 +75,19 @@ def analyze_volume(
     with clock("bones"):
         feet = segment(volume, *models.bones, options.quality)
     settings = fingerprint(models, options)
-    found = [_analyze_foot(ref, volume, foot, models, settings, clock) for foot in feet]
-    if len(found) == 1:
+    found: list[Foot] = []
+    refused: list[ImplausibleError] = []
+    for segmented in feet:
+        try:
+            found.append(_analyze_foot(ref, volume, segmented, models, settings, clock))
+        except ImplausibleError as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    if refused:
+        notice = Line("foot_left_out", why=refused[0].line)
+        found = [_with_warning(done, notice) for done in found]
+    if len(feet) == 1:
         return tuple(found)
     suffixes = [f.result.side or str(i) for i, f in enumerate(found, start=1)]
     if len(set(suffixes)) < len(suffixes):
@@ -76,6 +97,11 @@ def analyze_volume(
         result = replace(foot.result, case_id=f"{ref.case_id}{FOOT_MARK}{suffix}")
         named.append(replace(foot, result=result))
     return tuple(named)
+
+
+def _with_warning(foot: Foot, notice: Line) -> Foot:
+    result = replace(foot.result, warnings=(*foot.result.warnings, notice))
+    return replace(foot, result=result)
 
 
 def _analyze_foot(
@@ -89,28 +115,40 @@ def _analyze_foot(
     with clock("bones"):
         labels = on_input_grid(foot, foot.labels, volume)
     with clock("measure"):
-        frame = foot_frame(
-            labels,
+        bones = find_bones(labels, volume.affine, volume.hu > volume.hu.min())
+        fit = check_foot(bones, volume.affine, spacing_known=volume.spacing_known)
+        frame = frame_of(
+            bones,
             volume.affine,
             orientation_known=volume.orientation_known,
             weight_bearing=volume.tags.weight_bearing,
-            inside=volume.hu > volume.hu.min(),
         )
+        unsure = _unsure(foot, bones)
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
         masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
-        values = measure_both(located.landmarks, masks, frame, located.missing)
-        hidden, unseen = not_judged(foot, masks, models)
+        values = measure_both(located.landmarks, masks, frame, located.missing, unsure)
+        known = volume.orientation_known
+        pose = pose_of(masks.found, frame.to_foot, volume.affine, fit, known)
+        load = load_of(volume.tags.weight_bearing, pose)
+        values = with_load(values, load)
+        hidden, unseen = not_judged(foot, masks, models, unsure)
     with clock("lesions"):
-        lesions = seek_lesions(volume, foot, models, hidden)
+        boxes = sort_boxes(seek_lesions(volume, foot, models, hidden), frame, masks.found)
+        lesions = boxes.kept
     with clock("measure"):
         if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
         shown = tuple(x for x in lesions if x.score >= SUSPICIOUS)
         age = volume.tags.age_years
         findings = decide(
-            values, shown, models.profile, age_years=age, lesion_not_assessable=unseen
+            values,
+            shown,
+            models.profile,
+            age_years=age,
+            lesion_not_assessable=unseen,
+            certainty=Certainty(load.loaded, boxes.unchecked),
         )
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
@@ -122,7 +160,7 @@ def _analyze_foot(
         landmarks=tuple(p for p in located.landmarks if p.name not in located.missing),
         lesions=shown,
         findings=findings,
-        warnings=(*volume.notices, *frame.notices, *notices),
+        warnings=(*volume.notices, *frame.notices, *notices, *_doubts(unsure, load, boxes)),
         provenance=_provenance(settings, facts, foot, side or usual),
         faint_lesions=tuple(x for x in lesions if x.score < SUSPICIOUS),
     )
@@ -133,6 +171,23 @@ def _analyze_foot(
         views = build_views(volume, labels, frame, (*located.slabs, above), shown, how)
         stack = build_stack(volume, labels, frame, how.turned)
     return Foot(result, labels, views, stack, volume)
+
+
+def _unsure(foot: Segmented, bones: Mapping[str, BoneMask]) -> dict[str, float]:
+    """Bone name -> confidence, of the bones that the network is not sure of."""
+    found = {BONES[k - 1].name: value for k, value in foot.confidence.items()}
+    return {name: found[name] for name in bones if found.get(name, 1.0) < SURE_BONE}
+
+
+def _doubts(unsure: Mapping[str, float], load: Load, boxes: Sorted) -> list[Line]:
+    """Warnings about bones of little confidence, a foot that hangs, boxes in the wrong place."""
+    lines = [] if load.pose is None else [load.pose]
+    for name, value in unsure.items():
+        lines.append(Line("low_confidence", bone=BONE[name].word, confidence=value))
+    count = sum(lesion.score >= SUSPICIOUS for lesion in boxes.elsewhere)
+    if count:
+        lines.append(Line("box_elsewhere", count=count))
+    return lines
 
 
 def _provenance(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -76,11 +77,11 @@ class CaseHome:
         return part
 
 
-def listed(folder: str) -> tuple[list[str], list[str]]:
+def listed(folder: str, notes: Counter[str] | None = None) -> tuple[list[str], list[str]]:
     """Paths of the files and subfolders of one folder, sorted.
 
     Hidden and system names, links and special files are left out. Both lists are empty if the
-    folder cannot be listed.
+    folder cannot be listed. notes: counts "links", folders that are links.
     """
     files, folders = [], []
     try:
@@ -92,6 +93,8 @@ def listed(folder: str) -> tuple[list[str], list[str]]:
                     folders.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
                     files.append(entry.path)
+                elif notes is not None and entry.is_symlink() and entry.is_dir():
+                    notes["links"] += 1
     except OSError:
         return [], []
     return sorted(files), sorted(folders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,20 +19,20 @@ from footcli.walk.join import joined, with_unique_ids
 __all__ = ["CaseEntry", "CaseHome", "find_cases", "find_homes", "list_cases"]
 
 
-def find_cases(root: Path) -> tuple[CaseRef, ...]:
+def find_cases(root: Path, notes: Counter[str] | None = None) -> tuple[CaseRef, ...]:
     """All cases below a folder, in a fixed order.
 
     The folder is the data set's tree in any of its forms, or plain folders of images. A plain
     folder with files is one case, and so is the root; a single file is a case of one file. An empty
     folder becomes a case without images, so that it is reported. Ids are unique, ignoring upper and
-    lower case. Raises SetupError if root does not exist or cannot be listed.
+    lower case. notes: see find_homes. Raises SetupError if root does not exist or cannot be listed.
     """
     if root.is_file():
         root = root.resolve()
         case_id = id_from_path([safe_text(root.stem)])
         return (CaseRef(case_id, root.parent, "plain", {None: (root,)}),)
     found: list[CaseRef] = []
-    for home in find_homes(root, keep_names=True):
+    for home in find_homes(root, keep_names=True, notes=notes):
         found += home.cases()
     return with_unique_ids(sorted(found, key=lambda case: (str(case.folder), case.case_id)))
 
@@ -84,18 +85,23 @@ def list_cases(root: Path) -> list[CaseEntry]:
     ]
 
 
-def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
+def find_homes(
+    root: Path, *, keep_names: bool = False, notes: Counter[str] | None = None
+) -> list[CaseHome]:
     """The case folders below a folder, in a fixed order.
 
     The folders of `find_cases` without file names: for trees of millions of slices, process the
-    homes one by one. keep_names: keep the file names, so that no folder is listed twice. Raises
-    SetupError if root does not exist or cannot be listed.
+    homes one by one. keep_names: keep the file names, so that no folder is listed twice. notes:
+    counts what is left out: "links", folders that are links, and "no_images", folders with nothing
+    but files that are never images, beside others that have some. Raises SetupError if root does
+    not exist or cannot be listed.
     """
     _check_root(root)
     root = root.resolve()
     homes: dict[str, CaseHome] = {}
     plain: list[CaseHome] = []
-    for folder, files, folders in _folders(str(root)):
+    bare: list[CaseHome] = []
+    for folder, files, folders in _folders(str(root), notes):
         kept = files if keep_names else None
         if _is_dataset(folder, files, str(root)):
             owner, _, plane = standing(folder)
@@ -103,7 +109,12 @@ def find_homes(root: Path, *, keep_names: bool = False) -> list[CaseHome]:
             home.folders[folder] = kept
             home.has_images = home.has_images or _holds_images(files, plane)
         elif not folders or (files and not all(map(never_image, files))):
-            plain.append(CaseHome(folder, "plain", {folder: kept}, way=_path_names(folder, root)))
+            own = CaseHome(folder, "plain", {folder: kept}, way=_path_names(folder, root))
+            (bare if files and all(map(never_image, files)) else plain).append(own)
+    if not homes and not plain:
+        plain = bare  # nothing else: its failure tells why
+    elif notes is not None and bare:
+        notes["no_images"] += len(bare)
     return sorted(joined(list(homes.values())) + plain, key=lambda home: home.owner)
 
 
@@ -130,12 +141,12 @@ def _path_names(folder: str, root: Path) -> tuple[str, ...]:
     return tuple(safe_text(name) for name in names)
 
 
-def _folders(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
+def _folders(root: str, notes: Counter[str] | None) -> Iterator[tuple[str, list[str], list[str]]]:
     """(folder, files, subfolders) of the whole tree, sorted, as `listed` gives them."""
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        files, folders = listed(folder)
+        files, folders = listed(folder, notes)
         yield folder, files, folders
         waiting += reversed(folders)
 

@@ -1,0 +1,58 @@
+"""Check that the values of a volume are Hounsfield units; mend a lost rescale intercept."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footcli.errors import ReadError
+from footcli.text.lines import Line
+
+LOST_INTERCEPT = 1000  # what air lies above -1000 HU if RescaleIntercept is lost
+PADDING_SHARE = 0.02  # the lowest value is padding if more of the voxels have it
+AIR_BELOW, LEAST_AIR = -400, 0.005  # every field of view with some air has this share below
+# Where soft tissue lies without intercept, and the valley between it and air; shares of all voxels
+SOFT_SHIFTED, VALLEY = (750, 1350), (400, 700)
+LEAST_SOFT, SOFT_TO_VALLEY = 0.05, 3.0
+BODY_ABOVE = -700
+# Median of what is denser than BODY_ABOVE; drawn and real feet have -130 to 140, half the contrast
+# -560 to -430
+BODY_HU = (-300, 450)
+
+
+def in_hounsfield(hu: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Line, ...]]:
+    """The volume in Hounsfield units, and notices. hu: int16 (z, y, x).
+
+    Values without rescale intercept are shifted by -LOST_INTERCEPT. Raises ReadError "bad_hu" if
+    the values are of another scale.
+    """
+    notices: tuple[Line, ...] = ()
+    if _intercept_is_lost(_without_padding(hu)):
+        shifted = np.clip(hu.astype(np.int32) - LOST_INTERCEPT, -1024, 32767)
+        hu = shifted.astype(np.int16)
+        notices = (Line("hu_offset", shift=-LOST_INTERCEPT),)
+    body = hu[hu > BODY_ABOVE]
+    if body.size:
+        middle = float(np.median(body))
+        if not BODY_HU[0] <= middle <= BODY_HU[1]:
+            raise ReadError("bad_hu", middle=middle, low=BODY_HU[0], high=BODY_HU[1])
+    return hu, notices
+
+
+def _without_padding(hu: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The values (N,) without those that fill the volume outside the field of view."""
+    lowest = hu.min()
+    inside = hu != lowest
+    return hu[inside] if 1 - inside.mean() > PADDING_SHARE else hu.ravel()
+
+
+def _intercept_is_lost(values: NDArray[np.int16]) -> bool:
+    """Whether nothing is as thin as air, and soft tissue lies where it does without intercept."""
+    if values.size == 0 or np.mean(values < AIR_BELOW) >= LEAST_AIR:
+        return False
+    soft, valley = _share(values, *SOFT_SHIFTED), _share(values, *VALLEY)
+    return soft >= LEAST_SOFT and soft >= SOFT_TO_VALLEY * valley
+
+
+def _share(values: NDArray[np.int16], low: int, high: int) -> float:
+    return float(np.mean((values >= low) & (values < high)))

@@ -1,0 +1,327 @@
+"""Gates: what is no foot, no Hounsfield units, no standing foot, no plausible value or place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from footcli.decide.findings import Certainty, decide
+from footcli.decide.profile import load_profile
+from footcli.domain import Finding, Lesion, Level, Measurement, Source
+from footcli.errors import ImplausibleError, ReadError
+from footcli.frame.axes import FootFrame, foot_frame
+from footcli.frame.foot_check import Fit, check_foot
+from footcli.frame.masks import find_bones
+from footcli.geometry import Array
+from footcli.kinds import ANGLE, BONE_ID, LESION, LESIONS, MEASURES, RAYS
+from footcli.measure.angles import mask_points, measure_both
+from footcli.measure.bone_points import Found
+from footcli.measure.box_anatomy import PLACES, sort_boxes
+from footcli.measure.load import Pose, load_of, pose_of, with_load
+from footcli.phantom.disease import DISEASES, draw_subject
+from footcli.phantom.grid import make_grid
+from footcli.phantom.pose import flexed
+from footcli.phantom.raster import Raster, rasterize
+from footcli.phantom.scanner import FIELDS, Field
+from footcli.read.hounsfield import in_hounsfield
+
+MM = 2.0
+Labels = NDArray[np.uint8]
+
+
+# Hounsfield units
+
+
+def _volume(noise_sd: float = 15.0) -> NDArray[np.int16]:
+    """A leg in air with a hollow bone, padded with -1024; blurred as every scanner does."""
+    z, y, x = np.ogrid[:20, :60, :60]
+    away = np.hypot(y - 30, x - 30) + 0 * z
+    hu = np.where(away < 22, 40.0, -1000.0)
+    hu[away < 8], hu[away < 5] = 1100.0, 250.0
+    hu = ndimage.gaussian_filter(hu, 1.0)
+    hu += np.random.default_rng(0).normal(0, noise_sd, hu.shape)
+    hu[away > 29] = -1024
+    return hu.astype(np.int16)
+
+
+def test_hounsfield_units_stay_as_they_are() -> None:
+    hu = _volume()
+    found, notices = in_hounsfield(hu)
+    assert found is hu
+    assert notices == ()
+
+
+@pytest.mark.parametrize("with_padding", [False, True])
+def test_a_lost_intercept_is_mended_and_said(with_padding: bool) -> None:
+    hu = _volume()
+    lost = np.where(hu == -1024, -1024 if with_padding else -24, hu + 1000).astype(np.int16)
+    found, notices = in_hounsfield(lost)
+    assert [line.code for line in notices] == ["hu_offset"]
+    inside = hu != -1024
+    assert np.array_equal(found[inside], np.maximum(hu, -1024)[inside])
+
+
+def test_a_field_of_view_without_air_is_not_taken_for_a_lost_intercept() -> None:
+    hu = _volume()[:, 16:44, 16:44]
+    found, notices = in_hounsfield(np.ascontiguousarray(hu))
+    assert (notices, found.min()) == ((), hu.min())
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.3])
+def test_lower_contrast_is_no_scale_of_hounsfield(factor: float) -> None:
+    weak = ((_volume().astype(np.float64) + 1000) * factor - 1000).astype(np.int16)
+    with pytest.raises(ReadError, match="the values are not Hounsfield units") as error:
+        in_hounsfield(weak)
+    assert error.value.code == "bad_hu"
+
+
+# A foot
+
+
+def _drawn(seed: int, field: Field = "foot", plantar_deg: float = 0.0) -> tuple[Raster, Array]:
+    subject = draw_subject(seed)
+    if plantar_deg:
+        subject = flexed(subject, plantar_deg)
+    low, high = (corner * subject.scale for corner in FIELDS[field])
+    grid = make_grid(subject, MM, low, high, np.eye(3))
+    return rasterize(subject, grid), grid.affine
+
+
+def _check(labels: Labels, affine: Array, spacing_known: bool = True) -> Fit:
+    return check_foot(find_bones(labels, affine), affine, spacing_known=spacing_known)
+
+
+@pytest.mark.parametrize("field", ["foot", "ankle", "hindfoot"])
+@pytest.mark.parametrize("seed", [5001, 5003, 5006])
+def test_feet_of_all_fields_pass(seed: int, field: Field) -> None:
+    raster, affine = _drawn(seed, field)
+    assert _check(raster.labels, affine).off_mm < 9
+
+
+def test_a_hanging_foot_passes_and_its_pose_is_known() -> None:
+    raster, affine = _drawn(5004, plantar_deg=40.0)
+    assert _pose(raster.labels, affine).flexion_deg == pytest.approx(32, abs=10)
+
+
+def test_a_childs_foot_passes() -> None:
+    raster, affine = _drawn(5004)
+    small = affine.copy()
+    small[:3] *= 0.65
+    assert _check(raster.labels, small).size < 0.8
+
+
+def test_a_foot_of_a_wrong_pixel_size_is_refused() -> None:
+    raster, affine = _drawn(5004)
+    large = affine.copy()
+    large[:3] *= 2.5
+    with pytest.raises(ImplausibleError, match="% of the adult size"):
+        _check(raster.labels, large)
+    assert _check(raster.labels, large, spacing_known=False).size > 2
+
+
+def test_bones_in_the_wrong_places_are_no_foot() -> None:
+    raster, affine = _drawn(5004)
+    labels = raster.labels
+    mixed = labels.copy()
+    mixed[labels == BONE_ID["Calcaneus"]] = BONE_ID["5th Metatarsal"]
+    mixed[labels == BONE_ID["5th Metatarsal"]] = BONE_ID["Talus"]
+    mixed[labels == BONE_ID["Talus"]] = BONE_ID["2nd Metatarsal"]
+    mixed[labels == BONE_ID["2nd Metatarsal"]] = BONE_ID["Calcaneus"]
+    with pytest.raises(ImplausibleError, match="not arranged like the bones of a foot") as error:
+        _check(mixed, affine)
+    assert error.value.code == "no_foot"
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (("Tibia", "Fibula"), "no bone of a foot is in the scan"),
+        (("MidFoot",), "(midfoot)"),
+        (("1st Metatarsal", "2nd Metatarsal"), "(1st metatarsal, 2nd metatarsal)"),
+        (("Calcaneus", "Tibia"), "(calcaneus)"),
+    ],
+)
+def test_too_little_of_a_foot_says_what_is_seen(kept: tuple[str, ...], words: str) -> None:
+    raster, affine = _drawn(5004)
+    labels = np.where(np.isin(raster.labels, [BONE_ID[name] for name in kept]), raster.labels, 0)
+    with pytest.raises(ImplausibleError) as error:
+        _check(labels.astype(np.uint8), affine)
+    assert error.value.code == "too_little_foot"
+    assert words in str(error.value)
+
+
+def test_a_forefoot_alone_is_enough() -> None:
+    raster, affine = _drawn(5004)
+    labels = np.where(np.isin(raster.labels, (*RAYS, BONE_ID["MidFoot"])), raster.labels, 0)
+    assert _check(labels.astype(np.uint8), affine).off_mm < 9
+
+
+# Load
+
+
+def _pose(labels: Labels, affine: Array) -> Pose:
+    bones = find_bones(labels, affine)
+    fit = check_foot(bones, affine, spacing_known=True)
+    frame = foot_frame(labels, affine, orientation_known=True, weight_bearing=None)
+    return pose_of(mask_points(frame).found, frame.to_foot, affine, fit, True)
+
+
+@pytest.mark.parametrize("seed", [5001, 5002, 5005, 5006])
+def test_a_standing_foot_does_not_hang(seed: int) -> None:
+    raster, affine = _drawn(seed)
+    assert load_of(True, _pose(raster.labels, affine)).loaded is True
+
+
+def test_a_hanging_foot_without_a_leg_is_seen_by_its_sole() -> None:
+    raster, affine = _drawn(5004, plantar_deg=40.0)
+    leg = np.isin(raster.labels, (BONE_ID["Tibia"], BONE_ID["Fibula"]))
+    pose = _pose(np.where(leg, 0, raster.labels).astype(np.uint8), affine)
+    assert pose.flexion_deg is None
+    load = load_of(True, pose)
+    assert load.pose is not None
+    assert (load.pose.code, load.floor) == ("not_standing.tilted", False)
+
+
+@pytest.mark.parametrize(
+    ("pose", "stated", "loaded", "floor"),
+    [
+        (Pose(5.0, 3.0), True, True, True),
+        (Pose(5.0, 40.0), None, False, False),
+        (Pose(20.0, 3.0), True, False, True),
+        (Pose(30.0, 3.0), None, False, False),
+        (Pose(None, 20.0), True, False, True),
+        (Pose(None, None), False, False, True),
+    ],
+)
+def test_the_pose_overrides_what_the_files_state(
+    pose: Pose, stated: bool | None, loaded: bool | None, floor: bool
+) -> None:
+    load = load_of(stated, pose)
+    assert (load.loaded, load.floor) == (loaded, floor)
+
+
+def test_angles_to_the_floor_of_a_hanging_foot_are_marked_or_absent() -> None:
+    values = [_measured("CPA", 20.0), _measured("TCA", 40.0)]
+    marked = with_load(values, load_of(None, Pose(20.0, None)))
+    assert [m.note.code if m.note else None for m in marked] == ["unloaded", None]
+    gone = with_load(values, load_of(None, Pose(40.0, None)))
+    assert [m.value for m in gone] == [None, 40.0]
+    assert gone[0].why_missing is not None
+    assert gone[0].why_missing.code == "not_standing"
+
+
+@pytest.mark.parametrize(("loaded", "level"), [(True, "PRESENT"), (None, "POSSIBLE")])
+def test_an_arch_is_judged_for_sure_in_a_loaded_foot_alone(loaded: bool | None, level: str) -> None:
+    values = [_measured("CPA", 8.0), _measured("TMA", 20.0)]
+    flat = _decided(values, certainty=Certainty(loaded))["flat_foot"]
+    assert flat.level is Level(level)
+    assert ("load_unknown" in {line.code for line in flat.evidence}) == (loaded is None)
+
+
+# Values
+
+
+def _measured(name: str, value: float, source: Source = "masks") -> Measurement:
+    return Measurement(name, ANGLE[name].unit, source, value=value)
+
+
+def _decided(
+    values: list[Measurement],
+    lesions: tuple[Lesion, ...] = (),
+    certainty: Certainty | None = None,
+) -> dict[str, Finding]:
+    found = decide(values, lesions, load_profile("general"), age_years=40.0, certainty=certainty)
+    return {f.name: f for f in found}
+
+
+def _values(raster: Raster, affine: Array, **unsure: float) -> dict[str, Measurement]:
+    frame = foot_frame(raster.labels, affine, orientation_known=True, weight_bearing=True)
+    doubts = {name.replace("_", " "): value for name, value in unsure.items()}
+    found = measure_both((), mask_points(frame), frame, unsure=doubts)
+    return {m.name: m for m in found if m.source == "masks"}
+
+
+def test_a_joint_space_is_not_measured_in_coarse_voxels() -> None:
+    why = _values(*_drawn(5004))["JSW_M"].why_missing
+    assert why is not None
+    assert why.code == "coarse_voxels"
+
+
+def test_nothing_rests_on_a_bone_of_little_confidence() -> None:
+    values = _values(*_drawn(5004), Talus=0.4)
+    for name, m in values.items():
+        rests = "Talus" in ANGLE[name].bones
+        assert rests == (m.why_missing is not None and m.why_missing.code == "bone_unsure")
+
+
+def test_a_value_that_no_foot_has_is_not_measurable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("footcli.measure.angles.angle_deg", lambda name, points: 89.0)
+    values = _values(*_drawn(5004))
+    why = values["CPA"].why_missing
+    assert why is not None
+    assert (why.code, why.values["value"]) == ("implausible", 89.0)
+    assert values["MTASA"].value == 89.0
+
+
+@pytest.mark.parametrize("kind", MEASURES, ids=lambda kind: kind.name)
+def test_every_measure_has_a_plausible_range(kind: object) -> None:
+    low, high = kind.plausible  # type: ignore[attr-defined]
+    assert low < high
+
+
+def test_two_sources_far_apart_have_no_mean() -> None:
+    apart = [_measured("CPA", 8.0), _measured("CPA", 14.0, "landmarks")]
+    flat = _decided([*apart, _measured("TMA", 20.0)])["flat_foot"]
+    assert flat.level is Level.POSSIBLE
+    near = [_measured("CPA", 8.0), _measured("CPA", 9.0, "landmarks")]
+    assert _decided([*near, _measured("TMA", 20.0)])["flat_foot"].level is Level.PRESENT
+
+
+# The place of a box
+
+
+@pytest.fixture(scope="module", params=DISEASES)
+def ill(request: pytest.FixtureRequest) -> tuple[Raster, FootFrame, Found]:
+    subject = draw_subject(5200 + DISEASES.index(request.param), request.param)
+    low, high = (corner * subject.scale for corner in FIELDS["foot"])
+    grid = make_grid(subject, 1.2, low, high, np.eye(3))
+    raster = rasterize(subject, grid)
+    frame = foot_frame(raster.labels, grid.affine, orientation_known=True, weight_bearing=True)
+    return raster, frame, mask_points(frame).found
+
+
+def _boxes(raster: Raster) -> list[Lesion]:
+    boxes = []
+    for bit, kind in enumerate(LESIONS):
+        marked, count = ndimage.label((raster.lesion >> bit) & 1)
+        for box in ndimage.find_objects(marked, count):
+            low = [float(s.start) for s in box[::-1]]
+            high = [float(s.stop) for s in box[::-1]]
+            slices = (int(low[kind.plane.axis]), int(high[kind.plane.axis]) - 1)
+            corners = (low[0], low[1], low[2], high[0], high[1], high[2])
+            boxes.append(Lesion(kind.name, 0.9, kind.plane, slices, corners, None))
+    return boxes
+
+
+def test_true_boxes_stay_and_moved_ones_are_left_out(
+    ill: tuple[Raster, FootFrame, Found],
+) -> None:
+    raster, frame, found = ill
+    boxes = _boxes(raster)
+    assert sort_boxes(boxes, frame, found).kept == tuple(boxes)
+    shift = np.linalg.inv(frame.to_foot[:3, :3]) @ (-25.0, -60.0, 50.0)
+    both = np.concatenate([shift, shift])
+    moved = [replace(b, box_vox=tuple(np.array(b.box_vox) + both)) for b in boxes]  # type: ignore[arg-type]
+    placed = [b for b in moved if b.label in PLACES]
+    assert sort_boxes(moved, frame, found).elsewhere == tuple(placed)
+
+
+def test_a_box_that_cannot_be_checked_makes_nothing_present() -> None:
+    box = Lesion("OLT", 0.9, LESION["OLT"].plane, (10, 14), (0, 0, 0, 1, 1, 1), None)
+    assert _decided([], (box,))["olt"].level is Level.PRESENT
+    unchecked = Certainty(True, frozenset({"OLT"}))
+    assert _decided([], (box,), unchecked)["olt"].level is Level.POSSIBLE
