@@ -149,6 +149,8 @@ def test_lesions_too_faint_to_be_shown_are_kept_apart_and_make_no_finding(
         )
 
     monkeypatch.setattr("footcli.run.lesions.find_lesions", find)
+    # the boxes above lie anywhere: their place is tested elsewhere
+    monkeypatch.setattr("footcli.measure.box_anatomy.distance_mm", lambda *site: -1.0)
     options = Options(models_dir(), device="cpu", quality="fast")
     (foot,) = analyze_case(find_cases(plain)[0], load_models(options), options, Clock())
     assert [(x.label, x.score) for x in foot.result.lesions] == [("Tarsal Coalition", SUSPICIOUS)]
@@ -281,7 +283,7 @@ def test_bad_cases_get_one_line_each_and_the_good_one_is_finished(
     assert "missing_slices" in codes("gap")
     assert "missing_slices" in codes("truncated")
     assert "several_series" in codes("mixed")
-    assert not codes("good")
+    assert codes("good") <= {"box_elsewhere"}
     run_json = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
     assert {c["case_id"]: c["outcome"] for c in run_json["cases"]} == {
         "good": "done",

@@ -14,10 +14,10 @@ AIR_BELOW, LEAST_AIR = -400, 0.005  # every field of view with some air has this
 # Where soft tissue lies without intercept, and the valley between it and air; shares of all voxels
 SOFT_SHIFTED, VALLEY = (750, 1350), (400, 700)
 LEAST_SOFT, SOFT_TO_VALLEY = 0.05, 3.0
-BODY_ABOVE = -700
-# Median of what is denser than BODY_ABOVE; drawn and real feet have -130 to 140, half the contrast
-# -560 to -430
-BODY_HU = (-300, 450)
+BODY_ABOVE = -500  # air in the shade of a cone beam reaches -650
+# Median of what is denser than BODY_ABOVE; drawn feet have -50 to 205, a real one -120, with half
+# the contrast -470 to -330
+BODY_HU = (-250, 450)
 
 
 def in_hounsfield(hu: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Line, ...]]:
