@@ -971,3 +971,18 @@ def test_slices_that_all_say_one_position_are_refused_as_such(tmp_path: Path) ->
         save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[0, 0, 0]))
     with pytest.raises(ReadError, match="all 9 slices say the same position"):
         read_case(ref(tmp_path))
+
+
+def test_a_stray_slice_far_from_the_stack_is_left_out(tmp_path: Path) -> None:
+    series(tmp_path, 12)
+    save(tmp_path / "scout.dcm", ct(50, ImagePositionPatient=[-10, -20, -300]))
+    volume = read(tmp_path)
+    assert volume.hu.shape[0] == 12
+    assert codes(volume) == ["stray_slices"]
+
+
+def test_two_passes_in_one_series_are_refused_as_such(tmp_path: Path) -> None:
+    for number in range(20):
+        z = round(0.4 * (number % 10) + 0.13 * (number > 9), 3)
+        save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[-10, -20, z]))
+    fails(tmp_path, "two_passes", "keep one of them")

@@ -653,3 +653,9 @@ def test_the_page_opens_in_a_browser_without_a_console_message(tmp_path: Path) -
         '<fieldset class="toggles"><legend>' in run.stdout
     )  # the script ran: it takes `hidden` away
     assert "<title>Foot and ankle report: &lt;script&gt;" in run.stdout
+
+
+def test_the_key_of_the_boxes_says_the_score_that_counts() -> None:
+    from footcli.levels import SURE
+
+    assert f"solid box: score {SURE:g} or more" in _page().text

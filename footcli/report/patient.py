@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from footcli.domain import CaseFailure, CaseResult, Finding, Level, Measurement, Plane
 from footcli.errors import CaseError
 from footcli.kinds import ANGLE, BONES, FINDING
+from footcli.levels import SURE
 from footcli.report import overlay, viewer
 from footcli.report.angle_lines import angle_colour
 from footcli.report.angle_rows import angle_rows
@@ -78,6 +79,7 @@ def render(
         planes=_planes(result, views, t, lang),
         toggles=_toggles(result.measurements),
         legend=_legend(lang),
+        line_key=t["line_key"].format(sure=f"{SURE:g}"),
         swatch=_swatch,
         lesions=[lesion_row(lesion, views, t, lang) for lesion in result.lesions],
         findings=[_finding(f, places, beside.signed, lang) for f in result.findings],

@@ -215,6 +215,8 @@ def report(cases: list[dict[str, Any]], write: bool) -> None:
             if all(term.name not in c["found"][source] for c in cases):
                 continue
             both = np.array([p for p in pairs if p[1] is not None], np.float64).reshape(-1, 2)
+            if not len(both):  # a joint space in coarse voxels
+                continue
             gap = both[:, 1] - both[:, 0]
             bounds, icc = limits_of_agreement(gap), icc21(both[:, 0], both[:, 1])
             row = (
