@@ -97,12 +97,9 @@ class _Judge:
         if differ and level is Level.PRESENT:
             level = Level.POSSIBLE
         lines = [*verdict.lines, *differ, *self._beside(rule, level)]
-        if rule.needs_load and self.doubts.unloaded is not None and level in RAISED:
+        if level in RAISED and (limits := self._limits(rule, verdict)):
             level = Level.POSSIBLE
-            lines.append(self.doubts.unloaded)
-        if rule.lesion in self.doubts.unchecked and level is Level.PRESENT and not verdict.angles:
-            level = Level.POSSIBLE
-            lines.append(Line("box_unchecked"))
+            lines += limits
         grade = None
         if level in RAISED:
             grade, reasons = self._grade(rule, level, bool(verdict.angles))
@@ -110,6 +107,15 @@ class _Judge:
             if rule.name in self.angles.profile.caveats:
                 lines.append(self.angles.profile.caveats[rule.name])
         return Finding(rule.name, level, tuple(dict.fromkeys(lines)), grade)
+
+    def _limits(self, rule: FindingRule, verdict: Verdict) -> list[Line]:
+        """Why the finding cannot be PRESENT."""
+        lines = []
+        if rule.needs_load and self.doubts.unloaded is not None:
+            lines.append(self.doubts.unloaded)
+        if rule.lesion in self.doubts.unchecked and not verdict.angles:
+            lines.append(Line("box_unchecked"))
+        return lines
 
     def _verdict(self, rule: FindingRule) -> Verdict:
         """The level from the finding's angles, from its boxes, or the higher of both."""

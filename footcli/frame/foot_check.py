@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +51,8 @@ def check_foot(bones: Mapping[str, BoneMask], affine: Array, *, spacing_known: b
     "no_foot".
     """
     parts = {name: bone for name, bone in bones.items() if _counts(name, bone, spacing_known)}
-    rays = [name for name in parts if name.endswith("Metatarsal")]
-    hindfoot = "Talus" in parts or "Calcaneus" in parts
     pairs = _pairs(parts, bones, affine)
-    if not (hindfoot or len(rays) >= LEAST_RAYS) or len(pairs) < LEAST_PARTS:
+    if not _is_enough(parts) or len(pairs) < LEAST_PARTS:
         seen = tuple(BONE[name].word for name in parts)
         raise ImplausibleError("too_little_foot" if seen else "too_little_foot.none", bones=seen)
     found, mean = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
@@ -65,6 +63,12 @@ def check_foot(bones: Mapping[str, BoneMask], affine: Array, *, spacing_known: b
     if spacing_known and not SIZES[0] <= best.size <= SIZES[1]:
         raise ImplausibleError("no_foot.size", percent=100 * best.size)
     return best
+
+
+def _is_enough(parts: Collection[str]) -> bool:
+    """Whether talus or calcaneus is among the bones, or LEAST_RAYS metatarsals."""
+    rays = [name for name in parts if name.endswith("Metatarsal")]
+    return "Talus" in parts or "Calcaneus" in parts or len(rays) >= LEAST_RAYS
 
 
 def _counts(name: str, bone: BoneMask, spacing_known: bool) -> bool:

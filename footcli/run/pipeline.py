@@ -87,14 +87,17 @@ def analyze_volume(
     if refused:
         notice = Line("foot_left_out", why=refused[0].line)
         found = [_with_warning(done, notice) for done in found]
-    if len(feet) == 1:
-        return tuple(found)
+    return tuple(found) if len(feet) == 1 else _named(found, ref.case_id)
+
+
+def _named(found: list[Foot], case_id: str) -> tuple[Foot, ...]:
+    """The feet of one scan, each with an id of its own."""
     suffixes = [f.result.side or str(i) for i, f in enumerate(found, start=1)]
     if len(set(suffixes)) < len(suffixes):
         suffixes = [str(i) for i in range(1, len(found) + 1)]
     named = []
     for foot, suffix in zip(found, suffixes, strict=True):
-        result = replace(foot.result, case_id=f"{ref.case_id}{FOOT_MARK}{suffix}")
+        result = replace(foot.result, case_id=f"{case_id}{FOOT_MARK}{suffix}")
         named.append(replace(foot, result=result))
     return tuple(named)
 
