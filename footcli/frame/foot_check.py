@@ -52,9 +52,10 @@ def check_foot(bones: Mapping[str, BoneMask], affine: Array, *, spacing_known: b
     """
     parts = {name: bone for name, bone in bones.items() if _counts(name, bone, spacing_known)}
     pairs = _pairs(parts, bones, affine)
+    if not parts:
+        raise ImplausibleError("too_little_foot.none")
     if not _is_enough(parts) or len(pairs) < LEAST_PARTS:
-        seen = tuple(BONE[name].word for name in parts)
-        raise ImplausibleError("too_little_foot" if seen else "too_little_foot.none", bones=seen)
+        raise ImplausibleError("too_little_foot", bones=tuple(BONE[name].word for name in parts))
     found, mean = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
     both = (_fit(found, mean), _fit(found, mean * (-1.0, 1.0, 1.0)))
     best = min(both, key=lambda fit: fit.off_mm)

@@ -34,10 +34,10 @@ def compare_plane(
     plane's first, middle or last slice is of another patient.
     """
     paths = ref.images.get(plane, ())
-    path = paths[len(paths) // 2] if paths else None
-    match = re.search(r"(\d+)$", path.stem) if path else None
-    if path is None:
+    if not paths:
         return
+    path = paths[len(paths) // 2]
+    match = re.search(r"(\d+)$", path.stem)
     check_one_patient([*axial, *_headers({paths[0], path, paths[-1]})])
     if match is None:
         return
