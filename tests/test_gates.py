@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from scipy import ndimage
 
 from footcli.decide.findings import Certainty, decide
 from footcli.decide.profile import load_profile
-from footcli.domain import Finding, Lesion, Level, Measurement, Source
-from footcli.errors import ImplausibleError, ReadError
+from footcli.domain import CaseRef, Finding, Lesion, Level, Measurement, Source, Volume
+from footcli.errors import CaseError, ImplausibleError, ReadError
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.frame.foot_check import Fit, check_foot
 from footcli.frame.masks import find_bones
@@ -26,8 +27,10 @@ from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.grid import make_grid
 from footcli.phantom.pose import flexed
 from footcli.phantom.raster import Raster, rasterize
-from footcli.phantom.scanner import FIELDS, Field
+from footcli.phantom.scanner import FIELDS, Field, scan
 from footcli.read.hounsfield import in_hounsfield
+from footcli.run.pipeline import Foot, analyze_volume
+from footcli.run.setup import Clock, Models, Options, load_models
 
 MM = 2.0
 Labels = NDArray[np.uint8]
@@ -325,3 +328,94 @@ def test_a_box_that_cannot_be_checked_makes_nothing_present() -> None:
     assert _decided([], (box,))["olt"].level is Level.PRESENT
     unchecked = Certainty(True, frozenset({"OLT"}))
     assert _decided([], (box,), unchecked)["olt"].level is Level.POSSIBLE
+
+
+# All of it, with the shipped networks
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return load_models(Options(device="cpu"))
+
+
+def _analyzed(hu: NDArray[np.int16], models: Models, mm: float = 1.5) -> tuple[Foot, ...]:
+    values, notices = in_hounsfield(hu)
+    names = tuple(map(str, range(hu.shape[0])))
+    volume = Volume(values, np.diag([mm, mm, mm, 1.0]), names, "", notices=notices)
+    ref = CaseRef("drawn", Path(), "plain", {})
+    return analyze_volume(ref, volume, models, Options(device="cpu", quality="fast"), Clock())
+
+
+def _balls(shape: tuple[int, int, int], places: list[tuple[float, ...]]) -> NDArray[np.float64]:
+    """Tissue in air with dense balls (z, y, x, radius)."""
+    z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    middle = np.hypot((y - shape[1] / 2) / (shape[1] / 2.4), (x - shape[2] / 2) / (shape[2] / 2.4))
+    hu = np.where(middle + 0 * z < 1, 40.0, -1000.0)
+    for at in places:
+        away = np.sqrt((z - at[0]) ** 2 + (y - at[1]) ** 2 + (x - at[2]) ** 2)
+        hu[away < at[3]] = 1100.0
+        hu[away < at[3] - 2] = 350.0
+    return ndimage.gaussian_filter(hu, 0.7)
+
+
+def _rods(count: int) -> NDArray[np.float64]:
+    """A plate of tissue with rods side by side, as fingers lie."""
+    hu = np.full((40, 140, 90), -1000.0)
+    hu[10:30, 5:135, 5:85] = 40.0
+    z, x = np.ogrid[:40, :90]
+    for number in range(count):
+        away = np.hypot(z - 20, x - 14 - 15 * number)
+        for start in (45, 80, 105):
+            part = hu[:, start : start + 22]
+            part[np.broadcast_to((away < 5)[:, None], part.shape)] = 1000.0
+            part[np.broadcast_to((away < 3)[:, None], part.shape)] = 300.0
+    return ndimage.gaussian_filter(hu, 0.7)
+
+
+def _not_feet() -> dict[str, NDArray[np.float64]]:
+    rng = np.random.default_rng(5)
+    metal = _balls((90, 120, 90), [])
+    metal[40:46, 50:80, 40:44] = 3000.0
+    return {
+        "air": rng.normal(-1000, 10, (90, 120, 90)),
+        "noise": rng.normal(0, 300, (90, 120, 90)),
+        "clouds": ndimage.gaussian_filter(rng.normal(0, 1, (90, 120, 90)), 2) * 6000,
+        "water with metal": metal,
+        "head": _balls((90, 120, 90), [(45, 60, 45, 34)]),
+        "knee": _balls((90, 120, 90), [(20, 60, 45, 22), (68, 60, 45, 24), (45, 92, 45, 10)]),
+        "hand": _rods(5),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _not_feet())
+def test_what_is_no_foot_is_refused(name: str, models: Models) -> None:
+    hu = np.clip(_not_feet()[name], -1024, 3071).astype(np.int16)
+    with pytest.raises(CaseError) as error:
+        _analyzed(hu, models)
+    assert error.value.code in ("no_bone_found", "too_little_foot", "no_foot", "bad_hu")
+
+
+@pytest.mark.slow
+def test_a_lost_intercept_gives_the_angles_of_the_scan_as_it_was(models: Models) -> None:
+    hu = scan(draw_subject(5009), 1.5, 5009).hu
+    (before,) = _analyzed(hu, models)
+    (after,) = _analyzed((hu.astype(np.int32) + 1000).astype(np.int16), models)
+    assert [line.code for line in after.volume.notices] == ["hu_offset"]
+    first, second = (
+        {(m.name, m.source): m.value for m in foot.result.measurements} for foot in (before, after)
+    )
+    assert first.keys() == second.keys()
+    assert all(
+        value == pytest.approx(second[key], abs=0.2)
+        for key, value in first.items()
+        if value is not None
+    )
+
+
+@pytest.mark.slow
+def test_a_foot_turned_about_its_long_axis_says_nothing_wrong(models: Models) -> None:
+    hu = np.ascontiguousarray(np.rot90(scan(draw_subject(5009), 1.5, 5009).hu, 1, (0, 2)))
+    with pytest.raises(CaseError) as error:
+        _analyzed(hu, models)
+    assert error.value.code in ("no_foot", "too_little_foot", "no_bone_found")

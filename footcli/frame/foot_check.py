@@ -23,10 +23,11 @@ LEAST_ML = {"Talus": 3.0, "Calcaneus": 5.0, "MidFoot": 3.0} | {
 }
 LEAST_RAYS = 3  # that show a foot without talus and calcaneus
 LEAST_PARTS = 3  # that can be compared with the mean foot
-# Root mean square distance to the fitted mean foot, mm in its size, and the size: drawn feet of all
-# poses and fields of view reach 8.4 mm and 0.64 to 1.11, a real one 4.7; heads, hands, slabs of
-# toes and noise have 19 mm and more
-MOST_MM = 10.0
+FITTED = 7  # numbers of a similarity: few bones always fit somehow, so the rest counts for more
+# Distance to the fitted mean foot, mm in its size, and the size: drawn feet reach 9.2 mm (hanging by
+# 45 degrees; standing ones, however cut, 6) and 0.64 to 1.11, a real one 4 mm; heads, hands, knees,
+# clouds and slabs of toes have 12 mm and more
+MOST_MM = 11.0
 SIZES = (0.4, 1.6)
 
 
@@ -34,8 +35,8 @@ SIZES = (0.4, 1.6)
 class Fit:
     """The mean foot fitted to the bones of one foot.
 
-    off_mm: root mean square distance, in the mean foot's size. size: of the foot, the mean foot's
-    is 1. axes: rows medial, forward, up of the mean foot, LPS.
+    off_mm: root mean square distance for the degrees of freedom, in the mean foot's size. size: of
+    the foot, the mean foot's is 1. axes: rows medial, forward, up of the mean foot, LPS.
     """
 
     off_mm: float
@@ -121,4 +122,5 @@ def _fit(found: Array, mean: Array) -> Fit:
     if size <= 0:
         return Fit(np.inf, size, turn.T)
     rest = p - size * q @ turn.T
-    return Fit(float(np.sqrt((rest**2).sum(1).mean())) / size, size, turn.T)
+    free = 3 * len(p) - FITTED
+    return Fit(float(np.sqrt(3 * (rest**2).sum() / free)) / size, size, turn.T)
