@@ -24,9 +24,9 @@ LEAST_ML = {"Talus": 3.0, "Calcaneus": 5.0, "MidFoot": 3.0} | {
 LEAST_RAYS = 3  # that show a foot without talus and calcaneus
 LEAST_PARTS = 3  # that can be compared with the mean foot
 FITTED = 7  # numbers of a similarity: few bones always fit somehow, so the rest counts for more
-# Distance to the fitted mean foot, mm in its size, and the size: drawn feet reach 9.2 mm (hanging by
-# 45 degrees; standing ones, however cut, 6) and 0.64 to 1.11, a real one 4 mm; heads, hands, knees,
-# clouds and slabs of toes have 12 mm and more
+# Distance to the fitted mean foot, mm in its size, and the size: drawn feet reach 9.2 mm (hanging
+# by 45 degrees; standing ones, however cut, 6) and 0.64 to 1.11, a real one 4 mm; heads, hands,
+# knees, clouds and slabs of toes have 12 mm and more
 MOST_MM = 11.0
 SIZES = (0.4, 1.6)
 
