@@ -58,6 +58,20 @@ def test_hounsfield_units_stay_as_they_are() -> None:
     assert notices == ()
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_lost_intercept_is_found_beside_padding_of_any_value(rows: int) -> None:
+    hu = _volume()
+    lost = (np.maximum(hu, -1000) + 1000).astype(np.int16)
+    lost[:, :rows], lost[0, 0, 0] = -2000, -3000
+    assert [line.code for line in in_hounsfield(lost)[1]] == ["hu_offset"]
+
+
+def test_a_lost_intercept_is_found_in_a_wide_field() -> None:
+    wide = np.random.default_rng(1).normal(0, 15, (20, 300, 300)).astype(np.int16)
+    wide[:, :60, :60] = np.maximum(_volume(), -1000) + 1000
+    assert [line.code for line in in_hounsfield(wide)[1]] == ["hu_offset"]
+
+
 @pytest.mark.parametrize("with_padding", [False, True])
 def test_a_lost_intercept_is_mended_and_said(with_padding: bool) -> None:
     hu = _volume()
@@ -274,6 +288,13 @@ def test_a_value_that_no_foot_has_is_not_measurable(monkeypatch: pytest.MonkeyPa
 def test_every_measure_has_a_plausible_range(kind: object) -> None:
     low, high = kind.plausible  # type: ignore[attr-defined]
     assert low < high
+
+
+def test_two_sources_far_apart_never_make_a_finding_present() -> None:
+    apart = [_measured("CPA", 34.0), _measured("CPA", 12.0, "landmarks")]
+    cavus = _decided([*apart, _measured("TMA", -12.0)])["cavus_foot"]
+    assert cavus.level is Level.POSSIBLE
+    assert "ways_differ" in {line.code for line in cavus.evidence}
 
 
 def test_two_sources_far_apart_have_no_mean() -> None:

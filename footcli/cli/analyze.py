@@ -134,8 +134,7 @@ def analyze(
             notes: Counter[str] = Counter()
             refs = _chosen(find_cases(cases, notes), case, cases)
             for note, count in notes.items():
-                if not quiet:
-                    say(f"{count} {LEFT_OUT[note]}")
+                say(f"{count} {LEFT_OUT[note]}")
             _analyze(refs, out, options, how)
 
 

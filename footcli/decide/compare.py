@@ -170,7 +170,7 @@ def _choose(name: str, measured: Sequence[Measurement]) -> Angle:
         return Angle(name, why=tuple(dict.fromkeys(reasons)))
     differ = _difference(name, found)
     if differ is not None and abs(found["landmarks"] - found["masks"]) > APART_DEG:
-        return Angle(name, why=(differ,))
+        return Angle(name, why=(differ,), differ=differ)
     source = "both" if len(found) > 1 else next(iter(found))
     mean = sum(found.values()) / len(found)
     return Angle(name, mean, source, differ=differ)
@@ -188,7 +188,7 @@ def _difference(name: str, found: Mapping[Source, float]) -> Line | None:
         angle=name,
         apart=abs(first - second),
         unit=Line(f"unit.{ANGLE[name].unit}"),
-        limit=AGREE_DEG,
+        limit=APART_DEG if abs(first - second) > APART_DEG else AGREE_DEG,
         first=first,
         first_source=Line("taken_from.landmarks"),
         second=second,

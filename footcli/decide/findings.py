@@ -73,6 +73,16 @@ class Doubts:
     unloaded: Line | None
     unchecked: frozenset[str]
 
+    @property
+    def lines(self) -> list[Line]:
+        """What is said about age and load."""
+        return [line for line in (self.child, self.unloaded) if line is not None]
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the foot is known to carry no load."""
+        return self.unloaded is not None and self.unloaded.code == "load_none"
+
 
 class _Judge:
     """The inputs and rules for the findings of one foot."""
@@ -181,8 +191,9 @@ class _Judge:
             words = tuple(FINDING[f.name].word for f in findings)
             checked = [self.angles.in_range(kind.name)[1] for kind in ANGLES]
             lines = [Line("all_clear", findings=words), *checked]
-        child = [] if self.doubts.child is None else [self.doubts.child]
-        return Finding("normal", level, (*lines, *child))
+        if self.doubts.hangs and level is Level.PRESENT:
+            level = Level.POSSIBLE
+        return Finding("normal", level, (*lines, *self.doubts.lines))
 
     def _blind(self, findings: Sequence[Finding]) -> list[Line]:
         """Lines for the findings that could not be assessed and the angles without a value."""

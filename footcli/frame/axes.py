@@ -85,15 +85,13 @@ def frame_of(
     axes, floor, floor_notices = _stand(axes, affine, bones, points)
     notices += floor_notices
     axes = _turn_forward(axes, affine, bones, points)
-    if floor == "horizontal" and weight_bearing is None:
-        notices.append(Line("floor_assumed"))
-    elif floor == "horizontal" and not weight_bearing:
-        notices.append(Line("not_weight_bearing"))
+    if floor == "horizontal" and not weight_bearing:
+        notices.append(Line("floor_assumed" if weight_bearing is None else "not_weight_bearing"))
     to_foot = np.eye(4)
     to_foot[:3] = axes @ affine[:3]
     to_foot[:3, 3] -= low_point(points.get(HEEL, np.concatenate(list(points.values()))) @ axes.T)
     side: Side | None = None
-    if orientation_known and not turned:
+    if orientation_known and not turned and Line("side_uncertain") not in notices:
         side = "L" if np.linalg.det(axes) > 0 else "R"
     return FootFrame(to_foot, side, floor, tuple(notices), bones)
 

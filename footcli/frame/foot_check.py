@@ -23,6 +23,7 @@ LEAST_ML = {"Talus": 3.0, "Calcaneus": 5.0, "MidFoot": 3.0} | {
 }
 LEAST_RAYS = 3  # that show a foot without talus and calcaneus
 LEAST_PARTS = 3  # that can be compared with the mean foot
+FIRM_PARTS, FIRM_WIDTH = 4, 0.12  # that tell how the foot is turned; width by length
 FITTED = 7  # numbers of a similarity: few bones always fit somehow, so the rest counts for more
 # Distance to the fitted mean foot, mm in its size, and the size: drawn feet reach 9.2 mm (hanging
 # by 45 degrees; standing ones, however cut, 6) and 0.64 to 1.11, a real one 4 mm; heads, hands,
@@ -36,12 +37,14 @@ class Fit:
     """The mean foot fitted to the bones of one foot.
 
     off_mm: root mean square distance for the degrees of freedom, in the mean foot's size. size: of
-    the foot, the mean foot's is 1. axes: rows medial, forward, up of the mean foot, LPS.
+    the foot, the mean foot's is 1. axes: rows medial, forward, up of the mean foot, LPS. firm:
+    False if the bones are too few, or too nearly on one line, to tell how the foot is turned.
     """
 
     off_mm: float
     size: float
     axes: Array
+    firm: bool = True
 
 
 def check_foot(bones: Mapping[str, BoneMask], affine: Array, *, spacing_known: bool) -> Fit:
@@ -92,13 +95,12 @@ def _pairs(
         for name, bone in parts.items()
         if not name.endswith("Metatarsal") or bone.open_mm2.max() <= CUT_AREA_MM2
     }
-    used = whole if len(whole) >= LEAST_PARTS else parts
+    legs = [name for name in LEG_ENDS_MM if name in bones and "Talus" in parts]
+    used = whole if len(whole) + len(legs) >= FIRM_PARTS else parts
     pairs = [(apply(affine, b.inner).mean(0), MIDDLE_MM[name]) for name, b in used.items()]
-    if "Talus" in parts:
+    for name in legs:
         talus = apply(affine, parts["Talus"].inner).mean(0)
-        for name in LEG_ENDS_MM:
-            if name in bones:
-                pairs.append((_near_end(bones[name], affine, talus), LEG_ENDS_MM[name]))
+        pairs.append((_near_end(bones[name], affine, talus), LEG_ENDS_MM[name]))
     return pairs
 
 
@@ -121,6 +123,8 @@ def _fit(found: Array, mean: Array) -> Fit:
     size = float((s * sign).sum() / (q**2).sum())
     if size <= 0:
         return Fit(np.inf, size, turn.T)
+    spread = np.linalg.svd(q, compute_uv=False)
+    firm = len(p) >= FIRM_PARTS and spread[1] >= FIRM_WIDTH * spread[0]
     rest = p - size * q @ turn.T
     free = 3 * len(p) - FITTED
-    return Fit(float(np.sqrt(3 * (rest**2).sum() / free)) / size, size, turn.T)
+    return Fit(float(np.sqrt(3 * (rest**2).sum() / free)) / size, size, turn.T, firm)

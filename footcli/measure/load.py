@@ -65,14 +65,14 @@ def pose_of(found: Found, to_foot: Array, affine: Array, fit: Fit, orientation_k
 
     found: landmarks from the masks, foot frame; to_foot, affine: (4, 4) voxel -> foot frame, LPS.
     """
-    tilt = math.degrees(math.acos(np.clip(fit.axes[2, 2], -1.0, 1.0)))
+    tilt = math.degrees(math.acos(min(abs(float(fit.axes[2, 2])), 1.0)))
     upper, lower = (found[name] for name in landmark_names("HAA")[:2])
     flexion = None
     if not isinstance(upper, Line) and not isinstance(lower, Line):
         to_lps = affine[:3, :3] @ np.linalg.inv(to_foot[:3, :3])
         _, forward, up = fit.axes @ (to_lps @ (upper - lower))
         flexion = math.degrees(math.atan2(-forward, up))
-    return Pose(flexion, tilt if orientation_known else None)
+    return Pose(flexion if fit.firm else None, tilt if orientation_known and fit.firm else None)
 
 
 def with_load(values: Sequence[Measurement], load: Load) -> tuple[Measurement, ...]:
@@ -84,5 +84,5 @@ def _judged(m: Measurement, load: Load) -> Measurement:
     if m.value is None or load.loaded is not False or not ANGLE[m.name].to_floor:
         return m
     if load.floor or load.pose is None:
-        return replace(m, note=Line("unloaded"))
+        return replace(m, note=m.note or Line("unloaded"))
     return Measurement(m.name, m.unit, m.source, plane=m.plane, why_missing=load.pose)

@@ -72,10 +72,14 @@ def assemble(
     names, positions = [slices[i].name for i in keep], positions[keep]
     if len(keep) < len(slices):
         hu = hu[keep]
-    refuse_two_passes(positions)
-    start, step, at = _lattice(positions)
+    try:
+        start, step, at = _lattice(positions)
+    except ReadError:
+        refuse_two_passes(positions)
+        raise
     total = int(at[-1]) + 1
     if total > len(names):
+        refuse_two_passes(positions)
         _report_gaps(at, positions, total, log, where)
         hu, names = _filled(hu, names, at, total)
     return SliceStack(hu, tuple(names), start, step)

@@ -78,7 +78,8 @@ def collect(paths: Sequence[Path], log: Log, *, any_modality: bool = False) -> l
     if not number:
         raise ReadError("no_images.empty")
     if not headers:
-        _refuse_other_formats(paths)
+        if set(log.skipped) <= {"not_dicom"}:
+            _refuse_other_formats(paths)
         raise ReadError("no_images.unusable", count=number, reasons=skip_words(log.skipped))
     check_one_patient(headers)
     return headers

@@ -11,9 +11,11 @@ from footcli.text.lines import Line
 LOST_INTERCEPT = 1000  # what air lies above -1000 HU if RescaleIntercept is lost
 PADDING_SHARE = 0.02  # the lowest value is padding if more of the voxels have it
 AIR_BELOW, LEAST_AIR = -400, 0.005  # every field of view with some air has this share below
-# Where soft tissue lies without intercept, and the valley between it and air; shares of all voxels
+# Where soft tissue lies without intercept, and the valley between it and air; LEAST_SOFT is a share
+# of the values from the valley up, LEAST_BODY of all
 SOFT_SHIFTED, VALLEY = (750, 1350), (400, 700)
-LEAST_SOFT, SOFT_TO_VALLEY = 0.05, 3.0
+LEAST_SOFT, SOFT_TO_VALLEY, LEAST_BODY = 0.3, 3.0, 0.005
+PADDING = -1024  # nothing in a body is thinner
 BODY_ABOVE = -500  # air in the shade of a cone beam reaches -650
 # Median of what is denser than BODY_ABOVE; drawn feet have -50 to 205, a real one -120, with half
 # the contrast -470 to -330
@@ -42,15 +44,19 @@ def in_hounsfield(hu: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Line,
 def _without_padding(hu: NDArray[np.int16]) -> NDArray[np.int16]:
     """The values (N,) without those that fill the volume outside the field of view."""
     lowest = hu.min()
-    inside = hu != lowest
-    return hu[inside] if 1 - inside.mean() > PADDING_SHARE else hu.ravel()
+    filled = hu == lowest
+    inside = hu > PADDING
+    return hu[inside & ~filled] if filled.mean() > PADDING_SHARE else hu[inside]
 
 
 def _intercept_is_lost(values: NDArray[np.int16]) -> bool:
     """Whether nothing is as thin as air, and soft tissue lies where it does without intercept."""
     if values.size == 0 or np.mean(values < AIR_BELOW) >= LEAST_AIR:
         return False
-    soft, valley = _share(values, *SOFT_SHIFTED), _share(values, *VALLEY)
+    body = values[values >= VALLEY[0]]
+    if body.size < LEAST_BODY * values.size:
+        return False
+    soft, valley = _share(body, *SOFT_SHIFTED), _share(body, *VALLEY)
     return soft >= LEAST_SOFT and soft >= SOFT_TO_VALLEY * valley
 
 

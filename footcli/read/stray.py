@@ -27,8 +27,9 @@ def without_strays(positions: NDArray[np.float64], log: Log) -> NDArray[np.intp]
     pieces = np.split(every, breaks)
     stack = max(pieces, key=len)
     strays = len(positions) - len(stack)
-    if not 0 < strays <= MOST_STRAYS:
-        return every
+    length = positions[stack[-1]] - positions[stack[0]]
+    if not 0 < strays <= MOST_STRAYS or gaps[breaks - 1].min() <= length:
+        return every  # a gap shorter than the stack may be slices that are lost
     log.warn("stray_slices", count=strays)
     return stack
 

@@ -110,23 +110,17 @@ def find_homes(
             home.has_images = home.has_images or _holds_images(files, plane)
         elif not folders or _may_hold_images(files):
             own = CaseHome(folder, "plain", {folder: kept}, way=_path_names(folder, root))
-            (plain if _may_hold_images(files) or not files else bare).append(own)
-    kept_plain = _without_bare(plain, bare, notes) if homes or plain else bare
-    return sorted(joined(list(homes.values())) + kept_plain, key=lambda home: home.owner)
+            (bare if files and not _may_hold_images(files) else plain).append(own)
+    if not homes and not plain:
+        plain, bare = bare, []  # nothing else: its failure tells why
+    if notes is not None and bare:
+        notes["no_images"] += len(bare)
+    return sorted(joined(list(homes.values())) + plain, key=lambda home: home.owner)
 
 
 def _may_hold_images(files: list[str]) -> bool:
     """Whether a name among the files is not that of a file that is never an image."""
     return not all(map(never_image, files))
-
-
-def _without_bare(
-    plain: list[CaseHome], bare: list[CaseHome], notes: Counter[str] | None
-) -> list[CaseHome]:
-    """The plain folders; those without images are counted."""
-    if notes is not None and bare:
-        notes["no_images"] += len(bare)
-    return plain
 
 
 def _check_root(root: Path) -> None:
