@@ -90,6 +90,19 @@ MOST_LINES = 250
 HEAVY = ("torch", "onnxruntime", "onnx", "pydicom", "scipy", "skimage", "numpy", "PIL", "jinja2")
 
 
+def _printed(code: str) -> str:
+    """What a new interpreter prints for some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    return done.stdout
+
+
 def _files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -252,10 +265,8 @@ def test_no_package_holds_logic_in_its_face() -> None:
 
 def test_the_package_itself_imports_nothing_of_its_own() -> None:
     code = "import footcli, sys; print([m for m in sys.modules if m.startswith('footcli.')])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    printed = _printed(code)
+    assert printed.strip() == "[]"
 
 
 def test_public_names_are_there_and_others_are_not() -> None:
@@ -315,16 +326,9 @@ def test_help_imports_nothing_heavy() -> None:
         "try:\n from footcli.cli import main; main()\nexcept SystemExit: pass\n"
         f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        cwd=PACKAGE.parent,
-    )
-    assert "Usage" in done.stdout
-    assert done.stdout.splitlines()[-1] == "HEAVY []"
+    printed = _printed(code)
+    assert "Usage" in printed
+    assert printed.splitlines()[-1] == "HEAVY []"
 
 
 @pytest.mark.parametrize(
@@ -335,12 +339,5 @@ def test_an_analysis_never_imports_torch(module: str) -> None:
         f"import sys, {module}; print([m for m in ('torch', 'onnx', 'typer', 'onnxruntime') if m "
         "in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        cwd=PACKAGE.parent,
-    )
-    assert done.stdout.strip() == "[]"
+    printed = _printed(code)
+    assert printed.strip() == "[]"

@@ -97,10 +97,11 @@ def _pairs(
     }
     legs = [name for name in LEG_ENDS_MM if name in bones and "Talus" in parts]
     used = whole if len(whole) + len(legs) >= FIRM_PARTS else parts
-    pairs = [(apply(affine, b.inner).mean(0), MIDDLE_MM[name]) for name, b in used.items()]
+    middles = {name: apply(affine, bone.inner).mean(0) for name, bone in used.items()}
+    pairs = [(middle, MIDDLE_MM[name]) for name, middle in middles.items()]
     for name in legs:
-        talus = apply(affine, parts["Talus"].inner).mean(0)
-        pairs.append((_near_end(bones[name], affine, talus), LEG_ENDS_MM[name]))
+        end = _near_end(bones[name], affine, middles["Talus"])
+        pairs.append((end, LEG_ENDS_MM[name]))
     return pairs
 
 

@@ -30,7 +30,7 @@ def in_hounsfield(hu: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Line,
     """
     notices: tuple[Line, ...] = ()
     if _intercept_is_lost(_without_padding(hu)):
-        shifted = np.clip(hu.astype(np.int32) - LOST_INTERCEPT, -1024, 32767)
+        shifted = np.clip(hu.astype(np.int32) - LOST_INTERCEPT, PADDING, 32767)
         hu = shifted.astype(np.int16)
         notices = (Line("hu_offset", shift=-LOST_INTERCEPT),)
     body = hu[hu > BODY_ABOVE]
