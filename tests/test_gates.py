@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from footcli.decide.findings import Certainty, decide
+from footcli.decide.certainty import Certainty
+from footcli.decide.findings import decide
 from footcli.decide.profile import load_profile
 from footcli.domain import CaseRef, Finding, Lesion, Level, Measurement, Source, Volume
 from footcli.errors import CaseError, ImplausibleError, ReadError

@@ -20,7 +20,8 @@ from pydicom.dataset import Dataset
 
 from footcli.domain import CaseRef, Plane, Volume
 from footcli.errors import ReadError
-from footcli.read import read_case
+from footcli.read.case import read_as_stored
+from footcli.read.spread import spread_series
 from footcli.text.wording import text
 from footcli.walk.tree import find_cases
 
@@ -32,7 +33,7 @@ def ref(folder: Path) -> CaseRef:
 
 
 def read(folder: Path, **options: Any) -> Volume:
-    return read_case(ref(folder), **options)
+    return read_as_stored(ref(folder), **options)
 
 
 def codes(volume: Volume) -> list[str]:
@@ -209,7 +210,7 @@ def test_files_that_are_no_ct_slices_are_skipped_and_counted(tmp_path: Path) -> 
 def test_a_folder_without_images_says_what_was_found(tmp_path: Path) -> None:
     fails(tmp_path, "no_images", "no regular files")
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    fails(tmp_path, "no_images", "not_dicom 1")
+    fails(tmp_path, "no_images", "none of the 1 files is a DICOM file")
 
 
 @pytest.mark.parametrize("cut", [-1, -100, 400])
@@ -469,12 +470,22 @@ def test_enhanced_multi_frame_ct_is_read_by_its_frame_groups(tmp_path: Path) -> 
     assert volume.slice_names[0] == "one:0004"
 
 
-def test_an_older_multi_frame_file_is_placed_by_its_slice_spacing(tmp_path: Path) -> None:
+def test_an_older_multi_frame_file_is_placed_by_its_slice_spacing_and_that_is_said(
+    tmp_path: Path,
+) -> None:
     frames = np.stack([pattern(number) for number in range(9)])
     save(tmp_path / "one.dcm", ct(0, pixels=frames, NumberOfFrames=9, SpacingBetweenSlices=0.5))
     volume = read(tmp_path)
     assert np.array_equal(volume.hu, expected(9))
     assert volume.spacing_mm[2] == pytest.approx(0.5)
+    assert codes(volume) == ["frames_guessed"]
+    assert not volume.orientation_known
+
+
+def test_a_slice_thickness_is_no_step_between_frames(tmp_path: Path) -> None:
+    frames = np.stack([pattern(number) for number in range(9)])
+    save(tmp_path / "one.dcm", ct(0, pixels=frames, NumberOfFrames=9, SliceThickness=0.5))
+    fails(tmp_path, "no_geometry", "SliceThickness is not that step")
 
 
 def j2k(pixels: np.ndarray[Any, Any]) -> bytes:
@@ -787,7 +798,7 @@ def test_the_data_sets_layout_is_read_by_names_in_any_plane(tmp_path: Path, plan
     (tmp_path / "C1" / "CLINICALINFO").mkdir()
     (tmp_path / "C1" / "CLINICALINFO" / "c.json").write_text('{"Age": 31, "Sex": "M"}')
     (case,) = find_cases(tmp_path)
-    volume = read_case(case)
+    volume = read_as_stored(case)
     assert np.array_equal(volume.hu, cube().astype(np.int16) - 1024)
     assert volume.stack is plane
     assert volume.spacing_known
@@ -808,10 +819,10 @@ def test_the_data_sets_layout_is_read_by_names_in_any_plane(tmp_path: Path, plan
 def test_without_pixel_spacing_the_data_sets_layout_has_no_millimetres(tmp_path: Path) -> None:
     dataset(tmp_path, Plane.AXL, cube(), PixelSpacing=None)
     (case,) = find_cases(tmp_path)
-    volume = read_case(case)
+    volume = read_as_stored(case)
     assert not volume.spacing_known
     assert codes(volume) == ["geometry_from_names", "no_spacing"]
-    assert read_case(case, spacing_mm=0.4).spacing_known
+    assert read_as_stored(case, spacing_mm=0.4).spacing_known
 
 
 def test_positions_that_were_zeroed_do_not_rule(tmp_path: Path) -> None:
@@ -823,7 +834,7 @@ def test_positions_that_were_zeroed_do_not_rule(tmp_path: Path) -> None:
         ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
     )
     (case,) = find_cases(tmp_path)
-    assert codes(read_case(case)) == ["geometry_from_names"]
+    assert codes(read_as_stored(case)) == ["geometry_from_names"]
 
 
 def test_whole_tags_rule_and_voxels_still_count_as_the_names_do(tmp_path: Path) -> None:
@@ -835,7 +846,7 @@ def test_whole_tags_rule_and_voxels_still_count_as_the_names_do(tmp_path: Path) 
             ct(number, pixels=picture, **at),
         )
     (case,) = find_cases(tmp_path)
-    volume = read_case(case)
+    volume = read_as_stored(case)
     assert np.array_equal(volume.hu, pixels.astype(np.int16) - 1024)
     np.testing.assert_allclose(volume.affine[:3, 2], [0, 0, -0.4], atol=1e-9)
     np.testing.assert_allclose(volume.affine[:3, 3], [0, 0, 5])
@@ -847,10 +858,10 @@ def test_planes_that_agree_are_silent_and_flipped_ones_are_named(tmp_path: Path)
     dataset(tmp_path / "a", Plane.AXL, cube())
     dataset(tmp_path / "a", Plane.COR, cube())
     dataset(tmp_path / "a", Plane.SAG, cube())
-    assert codes(read_case(find_cases(tmp_path / "a")[0])) == ["geometry_from_names"]
+    assert codes(read_as_stored(find_cases(tmp_path / "a")[0])) == ["geometry_from_names"]
     dataset(tmp_path / "b", Plane.AXL, cube())
     dataset(tmp_path / "b", Plane.COR, cube()[::-1])
-    volume = read_case(find_cases(tmp_path / "b")[0])
+    volume = read_as_stored(find_cases(tmp_path / "b")[0])
     assert codes(volume) == ["geometry_from_names", "planes_disagree"]
     assert "upside down" in text(volume.notices[1])
 
@@ -868,7 +879,7 @@ def test_axial_slices_of_one_patient_beside_another_planes_of_another_fail(
     data.PatientName = "Secret^Other"
     data.save_as(path)
     with pytest.raises(ReadError, match="more than one patient") as caught:
-        read_case(find_cases(tmp_path)[0])
+        read_as_stored(find_cases(tmp_path)[0])
     assert caught.value.code == "mixed_patients"
 
 
@@ -882,7 +893,7 @@ def test_a_folder_whose_names_hold_two_case_numbers_is_of_two_patients(tmp_path:
     for case in cases:
         assert not re.search(r"^C1_ST01_[LR]$", case.case_id), "no pair of feet"
         with pytest.raises(ReadError, match="several case numbers") as caught:
-            read_case(case)
+            read_as_stored(case)
         assert caught.value.code == "mixed_patients"
 
 
@@ -892,7 +903,7 @@ def test_clinical_information_of_another_case_is_left_out_and_said(tmp_path: Pat
     (tmp_path / "C1" / "CLINICALINFO" / "A_H07_N_8888888888_ST01_L.json").write_text(
         '{"Age": 91, "Sex": "M"}'
     )
-    volume = read_case(find_cases(tmp_path)[0])
+    volume = read_as_stored(find_cases(tmp_path)[0])
     assert volume.tags.age_years is None
     assert codes(volume) == ["geometry_from_names", "clinical_of_another"]
 
@@ -927,7 +938,7 @@ def test_an_odd_slice_of_another_plane_is_a_warning_and_ends_nothing(
         else:
             setattr(data, keyword, value)
     data.save_as(paths[len(paths) // 2])
-    volume = read_case(find_cases(tmp_path)[0])
+    volume = read_as_stored(find_cases(tmp_path)[0])
     assert np.array_equal(volume.hu, cube().astype(np.int16) - 1024)
     assert codes(volume) == ["geometry_from_names", "plane_unreadable"]
 
@@ -936,7 +947,7 @@ def test_an_odd_slice_of_another_plane_is_a_warning_and_ends_nothing(
 def test_the_real_scan_is_read_in_under_two_seconds_of_processor_time() -> None:
     (case,) = find_cases(WBCT)
     start = time.process_time()
-    volume = read_case(case)
+    volume = read_as_stored(case)
     spent = time.process_time() - start
     assert volume.hu.shape == (325, 400, 400)
     np.testing.assert_allclose(volume.spacing_mm, 0.4)
@@ -960,7 +971,7 @@ def test_files_of_another_kind_are_named_with_what_to_do(
 ) -> None:
     (tmp_path / name).write_bytes(b"PK\x03\x04 no DICOM at all")
     with pytest.raises(ReadError) as error:
-        read_case(ref(tmp_path))
+        read_as_stored(ref(tmp_path))
     assert error.value.line.code == code
     assert words in str(error.value)
     assert "scan" not in name or "scan." not in str(error.value)
@@ -970,7 +981,7 @@ def test_slices_that_all_say_one_position_are_refused_as_such(tmp_path: Path) ->
     for number in range(9):
         save(tmp_path / f"{number}.dcm", ct(number, ImagePositionPatient=[0, 0, 0]))
     with pytest.raises(ReadError, match="all 9 slices say the same position"):
-        read_case(ref(tmp_path))
+        read_as_stored(ref(tmp_path))
 
 
 def test_a_stray_slice_far_from_the_stack_is_left_out(tmp_path: Path) -> None:
@@ -979,6 +990,79 @@ def test_a_stray_slice_far_from_the_stack_is_left_out(tmp_path: Path) -> None:
     volume = read(tmp_path)
     assert volume.hu.shape[0] == 12
     assert codes(volume) == ["stray_slices"]
+
+
+def test_a_scout_in_another_place_within_the_slice_is_no_gantry_tilt(tmp_path: Path) -> None:
+    series(tmp_path, 12)
+    save(tmp_path / "scout.dcm", ct(50, ImagePositionPatient=[-90, 40, -300]))
+    volume = read(tmp_path)
+    assert (volume.hu.shape[0], codes(volume)) == (12, ["stray_slices"])
+
+
+def test_copies_of_all_slices_do_not_hide_a_stray_one(tmp_path: Path) -> None:
+    for number in range(12):
+        for copy in "ab":
+            save(tmp_path / f"{number}{copy}.dcm", ct(number))
+    save(tmp_path / "scout.dcm", ct(50, ImagePositionPatient=[-10, -20, -300]))
+    assert codes(read(tmp_path)) == ["stray_slices", "duplicate_slices"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "words"),
+    [
+        ({"PixelSpacing": [10, 10]}, 0.4, "pixel spacing is not two numbers"),
+        ({}, 10.0, "a slice step of 10 mm is no scan of a foot"),
+        ({"PixelSpacing": [5, 5], "Rows": 200}, 0.4, "slices of 1000 mm are no scan of a foot"),
+    ],
+)
+def test_a_scan_of_no_foot_by_its_size_is_refused(
+    tmp_path: Path, changes: dict[str, Any], step: float, words: str
+) -> None:
+    for number in range(9):
+        data = ct(number, pattern(number, (changes.get("Rows", 12), 10)), **changes)
+        data.ImagePositionPatient = [0, 0, step * number]
+        save(tmp_path / f"{number}.dcm", data)
+    fails(tmp_path, "bad_spacing", words)
+
+
+def test_a_series_longer_than_a_leg_is_refused(tmp_path: Path) -> None:
+    for number in range(280):
+        data = ct(number, ImagePositionPatient=[0, 0, 5 * number])
+        save(tmp_path / f"{number:03d}.dcm", data)
+    fails(tmp_path, "bad_spacing", "a series of 1400 mm is longer than a leg")
+
+
+def test_a_folder_without_any_dicom_file_is_told_from_one_of_lost_images(tmp_path: Path) -> None:
+    (tmp_path / "viewer").write_bytes(b"MZ this is a program")
+    with pytest.raises(ReadError) as error:
+        read_as_stored(ref(tmp_path))
+    assert error.value.line.code == "no_images.none"
+    (tmp_path / "slice.dcm").write_bytes(b"lost")
+    with pytest.raises(ReadError) as error:
+        read_as_stored(ref(tmp_path))
+    assert error.value.line.code == "no_images.unusable"
+
+
+def _parts(root: Path, *starts: int, **changes: Any) -> tuple[CaseRef, ...]:
+    for start in starts:
+        for number in range(start, start + 4):
+            save(root / f"part{start}" / f"{number:03d}.dcm", ct(number, **changes))
+    return find_cases(root)
+
+
+def test_one_series_over_several_folders_is_seen(tmp_path: Path) -> None:
+    refused = spread_series(_parts(tmp_path, 0, 4, 8))
+    assert sorted(refused) == ["part0", "part4", "part8"]
+    assert text(refused["part0"]).startswith("its series is spread over 3 folders")
+
+
+def test_copies_and_other_series_are_no_parts_of_one(tmp_path: Path) -> None:
+    cases = _parts(tmp_path / "a", 0)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "part0" / "000.dcm").unlink()
+    cases += _parts(tmp_path / "c", 8, SeriesInstanceUID="1.2.3")
+    cases += _parts(tmp_path / "d", 12, PatientID="another")
+    assert spread_series([*cases, *find_cases(tmp_path / "b")]) == {}
 
 
 def test_two_passes_in_one_series_are_refused_as_such(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from footcli.domain import CaseRef, Plane
 from footcli.errors import ReadError, SetupError
 from footcli.identity import scan_id
-from footcli.read import read_case
+from footcli.read.case import read_as_stored
 from footcli.system.files import write_atomic
 from footcli.system.names import SLUG_LIMIT, safe_text, slug
 from footcli.walk.tree import find_cases, find_homes, list_cases
@@ -131,7 +131,7 @@ def test_labels_without_images_are_still_a_case(tmp_path: Path) -> None:
     assert case.case_id == "C7"
     assert not any(case.images.values())
     with pytest.raises(ReadError, match="no images in AXL, COR or SAG"):
-        read_case(case)
+        read_as_stored(case)
 
 
 def test_label_folders_of_one_name_in_two_groups_are_two_cases(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_an_empty_folder_is_reported_and_never_dropped(tmp_path: Path) -> None:
     bad, good = find_cases(tmp_path)
     assert (bad.case_id, good.case_id) == ("bad", "good")
     with pytest.raises(ReadError, match="no regular files") as caught:
-        read_case(bad)
+        read_as_stored(bad)
     assert caught.value.code == "no_images"
 
 

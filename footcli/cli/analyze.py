@@ -182,6 +182,7 @@ def _analyze(refs: tuple[CaseRef, ...], out: Path, options: Options, how: _Run) 
     """Run the batch with progress, print the paths of the results, and exit with the exit code."""
     from footcli.cli.terminal import progress
     from footcli.run.batch import Listener, run_batch
+    from footcli.text.wording import text
 
     with progress(len(refs), shown=not how.quiet) as bar:
 
@@ -190,11 +191,16 @@ def _analyze(refs: tuple[CaseRef, ...], out: Path, options: Options, how: _Run) 
             for line in _lines(record, quiet=how.quiet, verbose=how.verbose):
                 say(line)
 
+        def left_out(record: JournalLine) -> None:
+            bar.advance()
+            if record.failure is not None and not how.quiet:
+                say(f"left out {record.case_id}: {text(record.failure)}")
+
         def opened(found: Models) -> None:
             if not how.quiet:
                 say(f"{len(refs)} case(s), models run on {found.device}")
 
-        listener = Listener(tell, opened)
+        listener = Listener(tell, left_out, opened)
         run = run_batch(
             refs, out, options, overwrite=how.overwrite, jobs=how.jobs, listener=listener
         )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from footcli.dataset.clinical import ADULT_YEARS
 from footcli.decide import boxes, rules
+from footcli.decide.certainty import Certainty
 from footcli.decide.compare import Angles
 from footcli.decide.position import Position
 from footcli.decide.profile import Profile
@@ -18,16 +18,6 @@ from footcli.decide.verdict import RAISED, RANK, Verdict
 from footcli.domain import Finding, Lesion, Level, Measurement
 from footcli.kinds import ANGLES, ARCH, FINDING, FINDINGS, LESION, FindingRule
 from footcli.text.lines import Line
-
-
-@dataclass(frozen=True, slots=True)
-class Certainty:
-    """loaded: whether the foot carries load; None if unknown. unchecked: lesions whose boxes could
-    not be compared with the anatomy.
-    """
-
-    loaded: bool | None = True
-    unchecked: frozenset[str] = frozenset()
 
 
 def decide(
@@ -53,35 +43,9 @@ def decide(
     if strange := sorted(unseen.keys() - LESION.keys()):
         raise ValueError(f"{strange[0]!r} is no lesion name: use one of {', '.join(LESION)}")
     angles = Angles.of(measurements, profile)
-    certain = certainty or Certainty()
-    doubts = Doubts(_age_line(age_years), _load_line(certain.loaded), certain.unchecked)
-    judge = _Judge(angles, lesions, unseen, doubts)
+    judge = _Judge(angles, lesions, unseen, certainty or Certainty(), _age_line(age_years))
     findings = tuple(judge.finding(rule) for rule in FINDINGS if rule.name != "normal")
     return (*findings, judge.normal(findings))
-
-
-@dataclass(frozen=True, slots=True)
-class Doubts:
-    """What forbids to be sure.
-
-    child: the line that states why adult grades are not given; None for an adult. unloaded: the
-    line that states why some findings cannot be PRESENT; None for a foot that carries load.
-    unchecked: lesions whose boxes could not be compared with the anatomy.
-    """
-
-    child: Line | None
-    unloaded: Line | None
-    unchecked: frozenset[str]
-
-    @property
-    def lines(self) -> list[Line]:
-        """What is said about age and load."""
-        return [line for line in (self.child, self.unloaded) if line is not None]
-
-    @property
-    def hangs(self) -> bool:
-        """Whether the foot is known to carry no load."""
-        return self.unloaded is not None and self.unloaded.code == "load_none"
 
 
 class _Judge:
@@ -92,12 +56,14 @@ class _Judge:
         angles: Angles,
         lesions: Sequence[Lesion],
         unseen: Mapping[str, Line],
-        doubts: Doubts,
+        certain: Certainty,
+        child: Line | None,
     ) -> None:
         self.angles = angles
         self.lesions = lesions
         self.unseen = unseen
-        self.doubts = doubts
+        self.certain = certain
+        self.child = child
 
     def finding(self, rule: FindingRule) -> Finding:
         """One finding with its evidence and its grade."""
@@ -120,11 +86,13 @@ class _Judge:
 
     def _limits(self, rule: FindingRule, verdict: Verdict) -> list[Line]:
         """Why the finding cannot be PRESENT."""
-        lines = []
-        if rule.needs_load and self.doubts.unloaded is not None:
-            lines.append(self.doubts.unloaded)
-        if rule.lesion in self.doubts.unchecked and not verdict.angles:
-            lines.append(Line("box_unchecked"))
+        lines = list(self.certain.limits)
+        if rule.needs_load and self.certain.unloaded is not None:
+            lines.append(self.certain.unloaded)
+        if rule.lesion is not None and not verdict.angles:
+            lines += self.certain.box_limits
+            if rule.lesion in self.certain.unchecked:
+                lines.append(Line("box_unchecked"))
         return lines
 
     def _verdict(self, rule: FindingRule) -> Verdict:
@@ -171,8 +139,8 @@ class _Judge:
     ) -> tuple[str | None, tuple[Line, ...]]:
         """The grade of a finding that is PRESENT, or why no adult grade can be given."""
         grade, reasons = self.angles.grade(rule.name)
-        if self.doubts.child is not None and (by_angles or grade):
-            return None, (self.doubts.child,)
+        if self.child is not None and (by_angles or grade):
+            return None, (self.child,)
         return (grade, reasons) if level is Level.PRESENT else (None, ())
 
     def normal(self, findings: Sequence[Finding]) -> Finding:
@@ -191,9 +159,10 @@ class _Judge:
             words = tuple(FINDING[f.name].word for f in findings)
             checked = [self.angles.in_range(kind.name)[1] for kind in ANGLES]
             lines = [Line("all_clear", findings=words), *checked]
-        if self.doubts.hangs and level is Level.PRESENT:
+        if self.certain.is_limited and level is Level.PRESENT:
             level = Level.POSSIBLE
-        return Finding("normal", level, (*lines, *self.doubts.lines))
+        said = [*self.certain.lines, *([] if self.child is None else [self.child])]
+        return Finding("normal", level, tuple(dict.fromkeys([*lines, *said])))
 
     def _blind(self, findings: Sequence[Finding]) -> list[Line]:
         """Lines for the findings that could not be assessed and the angles without a value."""
@@ -226,13 +195,6 @@ class _Judge:
 def _level_line(f: Finding) -> Line:
     level = Line(f"level.{f.level.value}")
     return Line("finding_level", finding=FINDING[f.name].word, level=level)
-
-
-def _load_line(loaded: bool | None) -> Line | None:
-    """The line that states why an arch cannot be judged for sure; None for a loaded foot."""
-    if loaded:
-        return None
-    return Line("load_unknown" if loaded is None else "load_none")
 
 
 def _age_line(age_years: float | None) -> Line | None:

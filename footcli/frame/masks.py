@@ -67,6 +67,12 @@ class BoneMask:
             [index[axis] * step[axis] + self.start[axis] for axis in (2, 1, 0)], axis=1
         ).astype(np.float64)
 
+    def holds(self, at: tuple[int, int, int]) -> bool:
+        """Whether a voxel (z, y, x) of the volume belongs to the piece."""
+        own = tuple(a - s for a, s in zip(at, self.start, strict=True))
+        inside = all(0 <= a < n for a, n in zip(own, self.solid.shape, strict=True))
+        return inside and bool(self.solid[own])
+
     def cut(self, to_foot: Array) -> frozenset[str]:
         """The ends (front, back, top, bottom, medial, lateral) at which the field of view cuts it.
 

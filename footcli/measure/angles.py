@@ -21,7 +21,7 @@ from footcli.kinds import (
     landmark_names,
 )
 from footcli.levels import MIN_SCORE
-from footcli.measure.bone_points import LEAST_ML, UNUSABLE, BonePoints, Found, bones_in_frame
+from footcli.measure.bone_points import UNUSABLE, BonePoints, Found, bones_in_frame
 from footcli.measure.points import Toe, key_points
 from footcli.text.lines import Line
 
@@ -94,12 +94,13 @@ class MaskPoints:
         }
 
 
-def mask_points(frame: FootFrame, toe: Toe | None = None) -> MaskPoints:
+def mask_points(frame: FootFrame, toe: Toe | None = None, size: float = 1.0) -> MaskPoints:
     """Landmarks from the masks of a frame.
 
-    toe: finds the first phalanx of the big toe (see key_points); None skips it.
+    toe: finds the first phalanx of the big toe (see key_points); None skips it. size: of the foot,
+    the mean foot's is 1.
     """
-    bones = bones_in_frame(frame)
+    bones = bones_in_frame(frame, size)
     return MaskPoints(bones, key_points(bones, toe))
 
 
@@ -182,7 +183,7 @@ def _trust(name: str, bones: Mapping[str, BonePoints], found: Found, frame: Foot
     own = [(n, bones[n]) for n in ANGLE[name].bones if n in bones]
     for _, bone in own:
         trust *= bone.share
-    whole = [bone.volume_ml / (2 * LEAST_ML[n]) for n, bone in own]
+    whole = [bone.volume_ml / (2 * bone.least_ml) for _, bone in own]
     trust *= min(1.0, *whole) if whole else 1.0
     if name == "CPA" and frame.floor == "horizontal":
         trust *= ASSUMED_FLOOR

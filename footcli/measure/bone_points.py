@@ -13,6 +13,7 @@ from footcli.geometry import Array, apply
 from footcli.kinds import BONE
 from footcli.text.lines import Line
 
+SMALL_SIZE = 0.8  # of a small adult's foot, the mean foot's is 1
 # The bones that the angles need, and the volume (mL) below which one is a fragment: about a third
 # of a small adult's
 LEAST_ML = {
@@ -45,21 +46,26 @@ class BonePoints:
     """A bone in the foot frame.
 
     solid: (N, 3) mm, points throughout the bone. surface: (M, 3) mm. cut: ends outside the scan.
-    volume_ml: of its largest piece. share: that piece's share of the voxels with the bone's label.
-    edge_mm: voxel edge.
+    volume_ml: of its largest piece, a fragment below least_ml. share: that piece's share of the
+    voxels with the bone's label. edge_mm: voxel edge.
     """
 
     solid: Array
     surface: Array
     cut: frozenset[str]
     volume_ml: float
+    least_ml: float
     share: float
     edge_mm: float
 
 
-def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
-    """The bones that the angles need, by name, without absent ones."""
+def bones_in_frame(frame: FootFrame, size: float = 1.0) -> dict[str, BonePoints]:
+    """The bones that the angles need, by name, without absent ones.
+
+    size: of the foot, the mean foot's is 1: a child's bones are smaller, and no fragments.
+    """
     found = {}
+    smaller = min(1.0, size / SMALL_SIZE) ** 3
     for name, bone in frame.bones.items():
         if name in LEAST_ML:
             found[name] = BonePoints(
@@ -67,6 +73,7 @@ def bones_in_frame(frame: FootFrame) -> dict[str, BonePoints]:
                 surface=apply(frame.to_foot, bone.surface),
                 cut=bone.cut(frame.to_foot),
                 volume_ml=bone.volume_mm3 / 1000,
+                least_ml=LEAST_ML[name] * smaller,
                 share=bone.share,
                 edge_mm=float(bone.size_mm.mean()),
             )
@@ -104,7 +111,7 @@ def _why_unusable(bones: Mapping[str, BonePoints], need: Need) -> Line | None:
         and "Calcaneus" in bones
         and _length(bone) < RAY_SHARE * _length(bones["Calcaneus"])
     )
-    if short or bone.volume_ml < LEAST_ML[name]:
+    if short or bone.volume_ml < bone.least_ml:
         return Line("bone_in_part", bone=BONE[name].word, volume=bone.volume_ml)
     return None
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from footcli.read.case import read_case
+from footcli.read.spread import spread_series
 
-__all__ = ["read_case"]
+__all__ = ["read_case", "spread_series"]

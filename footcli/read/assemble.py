@@ -18,7 +18,7 @@ from footcli.read.collect import (
 )
 from footcli.read.pixels import check_pixel_tags, frames
 from footcli.read.source import Skip
-from footcli.read.stray import refuse_two_passes, without_strays
+from footcli.read.stray import refuse_two_passes
 
 FEWEST_SLICES = 8
 """A foot with fewer slices cannot be measured."""
@@ -66,7 +66,6 @@ def assemble(
         raise ReadError("no_positions", count=len(slices))
     hu, good = _decode(slices, log)
     keep = _without_copies(hu, positions, np.flatnonzero(good), slices, log)
-    keep = keep[without_strays(positions[keep], log)]
     _enough(len(keep), log)
     _warn_of_lost(log)
     names, positions = [slices[i].name for i in keep], positions[keep]

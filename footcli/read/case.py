@@ -12,22 +12,38 @@ from footcli.domain import CaseRef, Volume
 from footcli.errors import ReadError
 from footcli.read.assemble import assemble
 from footcli.read.collect import Log, choose, collect
+from footcli.read.hounsfield import in_hounsfield
 from footcli.read.layout import read_dataset_case
 from footcli.read.patient import (
     SPACING_MM,
     affine_of,
     axes_of,
     check_tilt,
+    in_stack,
     positions,
     positions_along,
     tags_of,
+    warn_of_guesses,
 )
 
 
 def read_case(
     ref: CaseRef, *, weight_bearing: bool | None = None, spacing_mm: float | None = None
 ) -> Volume:
-    """Read a case's images into one volume.
+    """Read a case's images into one volume, in Hounsfield units.
+
+    As read_as_stored; a lost rescale intercept is mended with a notice. Raises ReadError, also
+    "bad_hu" if the values are of another scale.
+    """
+    volume = read_as_stored(ref, weight_bearing=weight_bearing, spacing_mm=spacing_mm)
+    hu, notices = in_hounsfield(volume.hu)
+    return replace(volume, hu=hu, notices=(*volume.notices, *notices))
+
+
+def read_as_stored(
+    ref: CaseRef, *, weight_bearing: bool | None = None, spacing_mm: float | None = None
+) -> Volume:
+    """Read a case's images into one volume of the values that they hold, whatever these mean.
 
     weight_bearing: given by the user, overrides the headers. spacing_mm: pixel size to use if the
     files have none, within SPACING_MM. Raises ReadError with a stable code and one line that states
@@ -61,8 +77,9 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
     pixel = axes.spacing or (None if spacing_mm is None else (spacing_mm, spacing_mm))
     if pixel is None:
         raise ReadError("no_spacing.needed")
-    at = positions(slices)
+    slices, at = in_stack(slices, positions(slices), axes.normal, log)
     check_tilt(at, axes, min(pixel))
+    guessed = warn_of_guesses(slices, log)
     stack = assemble(slices, positions_along(at, axes.normal), log, lambda place: f"{place:.1f} mm")
     affine = affine_of(stack, axes, pixel, axes.normal, at)
     tags = tags_of([piece.header for piece in slices])
@@ -71,6 +88,7 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
         affine,
         stack.names,
         "",
+        orientation_known=not guessed,
         tags=tags,
         notices=tuple(log.notices),
         skipped=dict(log.skipped),

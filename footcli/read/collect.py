@@ -28,6 +28,11 @@ OTHER_FORMATS = {
 }
 
 
+NO_DICOM = frozenset(("not_dicom", "dicomdir", "special_file"))
+"""Skip codes of what is no image of any kind, such as the viewer on a CD."""
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """One frame of one file."""
@@ -80,6 +85,9 @@ def collect(paths: Sequence[Path], log: Log, *, any_modality: bool = False) -> l
     if not headers:
         if set(log.skipped) <= {"not_dicom"}:
             _refuse_other_formats(paths)
+        named = any(path.suffix.casefold() in DICOM_ENDINGS for path in paths)
+        if set(log.skipped) <= NO_DICOM and not named:
+            raise ReadError("no_images.none", count=number)
         raise ReadError("no_images.unusable", count=number, reasons=skip_words(log.skipped))
     check_one_patient(headers)
     return headers

@@ -22,6 +22,7 @@ class FrameTags:
 
     position: x, y, z, LPS mm. orientation: six direction cosines, of a row, then of a column.
     spacing: between rows, between columns, mm. As read: the number of values is not checked.
+    guessed: whether the position is not the file's own, but assumed.
     """
 
     position: tuple[float, ...] | None
@@ -29,6 +30,7 @@ class FrameTags:
     spacing: tuple[float, ...] | None
     slope: float | None
     intercept: float | None
+    guessed: bool = False
 
 
 def read_frames(
@@ -87,10 +89,11 @@ def _frame_tags(positions: list[Any]) -> FrameTags:
 def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
     """Frames of an older multi-frame file, which gives the position of the first frame only.
 
-    The others follow along the normal at the slice spacing.
+    The others are assumed to follow along the normal at the slice spacing. A slice thickness is no
+    spacing: slices may overlap.
     """
     first = _frame_tags([data])
-    steps = e.numbers(data, e.SLICE_SPACING) or e.numbers(data, e.SLICE_THICKNESS)
+    steps = e.numbers(data, e.SLICE_SPACING)
     across, start = first.orientation, first.position
     placed = start is not None and len(start) == 3 and across is not None and len(across) == 6
     if not placed or not steps or not isfinite(steps[0]) or start is None or across is None:
@@ -101,7 +104,7 @@ def _even_frames(data: Any, number: int) -> tuple[FrameTags, ...]:
     for k in range(number):
         step = k * steps[0]
         position = (x + step * normal[0], y + step * normal[1], z + step * normal[2])
-        frames.append(replace(first, position=position))
+        frames.append(replace(first, position=position, guessed=k > 0))
     return tuple(frames)
 
 

@@ -20,6 +20,11 @@ BODY_ABOVE = -500  # air in the shade of a cone beam reaches -650
 # Median of what is denser than BODY_ABOVE; drawn feet have -50 to 205, a real one -120, with half
 # the contrast -470 to -330
 BODY_HU = (-250, 450)
+# Air may lie anywhere below AIR_HU: drawn feet have it at -790 to -1024, real ones at -1010. Where
+# the thinnest values lie above it, THIN_SHARE of them below AIR_BELOW is air of a false scale
+AIR_HU, THIN_SHARE, THINNEST = -700, 0.05, 0.5
+# HU of the bone's 99th percentile above soft tissue: drawn feet have 450 and more, real ones 1360
+LEAST_BONE = 400
 
 
 def in_hounsfield(hu: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Line, ...]]:
@@ -33,12 +38,36 @@ def in_hounsfield(hu: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Line,
         shifted = np.clip(hu.astype(np.int32) - LOST_INTERCEPT, PADDING, 32767)
         hu = shifted.astype(np.int16)
         notices = (Line("hu_offset", shift=-LOST_INTERCEPT),)
+    _check_air(hu)
     body = hu[hu > BODY_ABOVE]
     if body.size:
         middle = float(np.median(body))
         if not BODY_HU[0] <= middle <= BODY_HU[1]:
             raise ReadError("bad_hu", middle=middle, low=BODY_HU[0], high=BODY_HU[1])
     return hu, notices
+
+
+def check_bone(hu: NDArray[np.int16], labels: NDArray[np.uint8]) -> None:
+    """Check that the bone found is as dense as bone. labels: uint8 (z, y, x), 0 for no bone.
+
+    Raises ReadError "bad_hu" where it lies less than LEAST_BONE above soft tissue.
+    """
+    bone, soft = hu[labels > 0], hu[(labels == 0) & (hu > BODY_ABOVE)]
+    if not bone.size or not soft.size:
+        return
+    above = float(np.percentile(bone, 99) - np.median(soft))
+    if above < LEAST_BONE:
+        raise ReadError("bad_hu.bone", above=above, least=LEAST_BONE)
+
+
+def _check_air(hu: NDArray[np.int16]) -> None:
+    """Raises ReadError "bad_hu" where much of the volume is thin, and nothing as thin as air."""
+    values = hu[hu > hu.min()]
+    if not values.size:
+        return
+    thinnest = float(np.percentile(values, THINNEST))
+    if thinnest > AIR_HU and np.mean(values < AIR_BELOW) >= THIN_SHARE:
+        raise ReadError("bad_hu.air", air=thinnest, most=AIR_HU)
 
 
 def _without_padding(hu: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -18,12 +18,15 @@ from footcli.read.patient import (
     affine_of,
     axes_of,
     check_tilt,
+    in_stack,
     pixel_spacing,
     positions,
     positions_along,
     tags_of,
+    warn_of_guesses,
 )
 from footcli.read.planes import compare_plane
+from footcli.read.stray import without_strays
 from footcli.text.lines import Line
 
 # For each plane: the axis of a stack (slice, row, column) that is z, y, x of hu; and the column of
@@ -72,12 +75,12 @@ def _beside(ref: CaseRef, plane: Plane, first: ReadError | None) -> list[Line]:
 def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
     log = Log()
     slices = choose(collect(ref.images[plane], log, any_modality=True), log, by_series=False)
-    numbers = _numbers(slices)
     geometry = _whole_geometry(slices)
+    guessed = warn_of_guesses(slices, log)
     if geometry is None:
-        stack, affine, known = _by_names(slices, numbers, spacing_mm, log)
+        stack, affine, known = _by_names(slices, spacing_mm, log)
     else:
-        stack, affine, known = *_by_tags(slices, numbers, *geometry, log), True
+        stack, affine, known = *_by_tags(slices, *geometry, log), True
     hu = np.ascontiguousarray(stack.hu.transpose(_TO_ZYX[plane]))
     order = [*_TO_XYZ[plane], 3]
     # Without orientation tags the millimetre axes are the voxel axes, so both are permuted.
@@ -94,7 +97,7 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
         "",
         stack=plane,
         spacing_known=known,
-        orientation_known=geometry is not None,
+        orientation_known=geometry is not None and not guessed,
         tags=tags,
         notices=tuple(log.notices),
         skipped=dict(log.skipped),
@@ -141,7 +144,6 @@ def _whole_geometry(slices: list[Slice]) -> tuple[Axes, NDArray[np.float64]] | N
 
 def _by_tags(
     slices: list[Slice],
-    numbers: NDArray[np.float64] | None,
     axes: Axes,
     at: NDArray[np.float64],
     log: Log,
@@ -149,6 +151,8 @@ def _by_tags(
     pixel = axes.spacing
     if pixel is None:
         raise ReadError("no_spacing.needed")
+    slices, at = in_stack(slices, at, axes.normal, log)
+    numbers = _numbers(slices)
     check_tilt(at, axes, min(pixel))
     # Slices keep the order of their names, so that voxel indices follow slice numbers: the slice
     # axis may then run against the normal.
@@ -165,11 +169,14 @@ def _by_tags(
 
 
 def _by_names(
-    slices: list[Slice], numbers: NDArray[np.float64] | None, spacing_mm: float | None, log: Log
+    slices: list[Slice], spacing_mm: float | None, log: Log
 ) -> tuple[SliceStack, NDArray[np.float64], bool]:
+    numbers = _numbers(slices)
     if numbers is None:
         raise ReadError("no_geometry.order")
     log.warn("geometry_from_names")
+    keep = without_strays(numbers, log)
+    slices, numbers = [slices[i] for i in keep], numbers[keep]
     stack = assemble(slices, numbers, log, lambda place: f"slice {place:.0f}")
     if abs(stack.step - 1) > SAME_POSITION:
         raise ReadError("missing_slices.numbers", step=stack.step)

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from footcli.domain import ScanTags
 from footcli.errors import ReadError
 from footcli.read.assemble import SliceStack
-from footcli.read.collect import Slice
+from footcli.read.collect import Log, Slice
 from footcli.read.headers import Header
+from footcli.read.stray import without_strays
 
-SPACING_MM = (0.01, 10.0)
-"""Valid pixel and slice spacing; outside this range resampling would need absurd sizes."""
+SPACING_MM = (0.01, 5.0)
+"""Valid pixel and slice spacing; in coarser voxels no joint of a foot can be seen."""
+FIELD_MM, LENGTH_MM = 800.0, 1300.0
+"""Largest edge of a slice, and length of a series: no scanner's bore is wider, no leg longer."""
 COSINE_TOLERANCE = 1e-3
 """Deviation of direction cosines from unit length and right angle that counts as rounding."""
 DRIFT_PX = 0.5
@@ -50,6 +53,8 @@ def axes_of(piece: Slice) -> Axes:
     """The axes of a slice. Raises ReadError no_geometry, bad_spacing."""
     cosines = piece.tags.orientation
     name = piece.header.name
+    if piece.tags.position is None and len(piece.header.frames) > 1:
+        raise ReadError("no_geometry.frames", file=name)
     if cosines is None or len(cosines) != 6 or piece.tags.position is None:
         raise ReadError("no_geometry.missing", file=name)
     right, down = np.asarray(cosines[:3]), np.asarray(cosines[3:])
@@ -83,6 +88,25 @@ def positions(slices: list[Slice]) -> NDArray[np.float64]:
         if place is None or len(place) != 3 or not np.all(np.isfinite(place)):
             raise ReadError("no_geometry.position", file=piece.header.name)
     return np.asarray([piece.tags.position for piece in slices], np.float64)
+
+
+def in_stack(
+    slices: list[Slice], at: NDArray[np.float64], normal: NDArray[np.float64], log: Log
+) -> tuple[list[Slice], NDArray[np.float64]]:
+    """The slices that belong to the stack, and their positions; a warning counts the others.
+
+    at: positions (n, 3) LPS mm; normal: (3,) unit vector.
+    """
+    keep = without_strays(at @ normal, log)
+    return [slices[i] for i in keep], at[keep]
+
+
+def warn_of_guesses(slices: list[Slice], log: Log) -> bool:
+    """Warn if frames have no positions of their own; returns whether that is so."""
+    guessed = any(piece.tags.guessed for piece in slices)
+    if guessed:
+        log.warn("frames_guessed")
+    return guessed
 
 
 def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
@@ -122,12 +146,23 @@ def affine_of(
     if not SPACING_MM[0] <= stack.step <= SPACING_MM[1]:
         least, most = SPACING_MM
         raise ReadError("bad_spacing.step", step=stack.step, least=least, most=most)
+    _check_extent(stack, pixel)
     affine = np.eye(4)
     affine[:3, 0] = axes.right * pixel[0]
     affine[:3, 1] = axes.down * pixel[1]
     affine[:3, 2] = direction * stack.step
     affine[:3, 3] = first + (stack.start - first_place) * direction
     return affine
+
+
+def _check_extent(stack: SliceStack, pixel: tuple[float, float]) -> None:
+    """Raises ReadError bad_spacing for a series larger than any leg."""
+    slices, rows, columns = stack.hu.shape
+    field, length = max(columns * pixel[0], rows * pixel[1]), slices * stack.step
+    if field > FIELD_MM:
+        raise ReadError("bad_spacing.field", field=field, most=FIELD_MM)
+    if length > LENGTH_MM:
+        raise ReadError("bad_spacing.length", length=length, most=LENGTH_MM)
 
 
 def tags_of(headers: list[Header]) -> ScanTags:

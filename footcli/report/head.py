@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from footcli.provenance import InputFacts, ProfileFacts, Provenance
+from footcli.domain import CaseResult
+from footcli.provenance import ProfileFacts, Provenance
 
 Strings = Mapping[str, str]
 HASH_SHOWN = 12
 
 
-def head_rows(scan: InputFacts, t: Strings) -> list[tuple[str, str]]:
-    """Facts of the scan: weight bearing, age band, voxels, slices, files left out."""
+def head_rows(result: CaseResult, t: Strings) -> list[tuple[str, str]]:
+    """Facts of the scan: weight bearing, age band, voxels, slices, files left out.
+
+    A foot whose pose excludes that it carries load does not, whatever the files state.
+    """
+    scan = result.provenance.input
+    hangs = any(line.family == "not_standing" for line in result.warnings)
     spacing = " × ".join(f"{v:.3g}" for v in scan.spacing_mm)
     rows = [
-        (t["weight_bearing"], _yes_no(scan.weight_bearing, t)),
+        (t["weight_bearing"], t["hangs"] if hangs else _yes_no(scan.weight_bearing, t)),
         (t["age_band"], scan.age_band or t["unknown"]),
         (t["spacing"], f"{spacing} mm" if spacing else t["unknown"]),
         (t["slices"], str(scan.slices or t["unknown"])),

@@ -70,7 +70,7 @@ def render(
         case_id=result.case_id,
         side=result.side,
         side_word=t[f"side.{result.side}"],
-        head=head_rows(result.provenance.input, t),
+        head=head_rows(result, t),
         failure=_failure(beside.failure, lang),
         warnings=[(text(line, lang), line.family) for line in result.warnings],
         impression=impression(result, views, t, lang),

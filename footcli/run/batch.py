@@ -14,6 +14,7 @@ from pathlib import Path
 from footcli import __version__
 from footcli.domain import CaseRef
 from footcli.errors import SetupError
+from footcli.read import spread_series
 from footcli.report.other_foot import partner
 from footcli.report.patient import report_language, write_report
 from footcli.report.summaries import Pace, write_summaries
@@ -33,6 +34,7 @@ from footcli.system.cores import cpu_count
 from footcli.system.names import slug
 from footcli.system.processes import in_processes
 
+NO_CASE = ("no_images.empty", "no_images.none")  # failures of folders without any DICOM file
 _models: Models | None = None  # of a worker process, opened once
 
 
@@ -42,9 +44,10 @@ def _ignore(options_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Callbacks of a run: for each case's record, and once for the opened models."""
+    """Callbacks of a run: for each case's record, and of what is no case; once for the models."""
 
     case: Callable[[JournalLine], None] = _ignore
+    no_case: Callable[[JournalLine], None] = _ignore
     models: Callable[[Models], None] = _ignore
 
 
@@ -69,8 +72,16 @@ def run_batch(
     tasks = _tasks(refs, out, overwrite)
     try:
         waiting = run.skip_finished(tasks)
+        waiting = run.refuse_spread(waiting)
+        empty = []
         for record in _records(waiting, out, models, options, jobs):
-            run.take(record)
+            if record.failure is not None and record.failure.code in NO_CASE:
+                empty.append(record)
+            else:
+                run.take(record)
+        tell = listener.no_case if run.records else run.take  # alone nothing else tells why
+        for record in empty:
+            tell(record)
         run.write_reports_again()
     except BaseException:
         with suppress(OSError):  # report the error that ended the run
@@ -123,6 +134,13 @@ class _Run:
                 add(self.out, task.earlier)
             self._note(replace(task.earlier, outcome="skipped"))
         return waiting
+
+    def refuse_spread(self, tasks: Sequence[Task]) -> list[Task]:
+        """Record the folders that hold parts of one series as failed; returns the others."""
+        refused = spread_series(task.ref for task in tasks) if len(tasks) > 1 else {}
+        for case_id, why in refused.items():
+            self.take(JournalLine(case_id, "failed", failure=why))
+        return [task for task in tasks if task.ref.case_id not in refused]
 
     def take(self, record: JournalLine) -> None:
         """Journal a finished case, and write the summaries when they are due."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,25 +11,27 @@ from numpy.typing import NDArray
 from footcli import __version__
 from footcli.dataset.labels_out import all_source_names
 from footcli.decide.boxes import arch_by_angles
-from footcli.decide.findings import Certainty, decide
+from footcli.decide.certainty import Certainty
+from footcli.decide.findings import decide
 from footcli.domain import CaseRef, CaseResult, Plane, Side, Volume
 from footcli.errors import ImplausibleError
 from footcli.frame.axes import FootFrame, frame_of
 from footcli.frame.foot_check import check_foot
-from footcli.frame.masks import BoneMask, find_bones
+from footcli.frame.masks import find_bones
 from footcli.identity import FOOT_MARK, input_facts
 from footcli.infer.bones import Segmented, on_input_grid, segment
 from footcli.infer.landmarks import locate
 from footcli.infer.views import slab
-from footcli.kinds import BONE, BONES
-from footcli.levels import SURE_BONE, SUSPICIOUS
+from footcli.kinds import BONES
+from footcli.levels import SUSPICIOUS
 from footcli.measure.angles import mask_points, measure_both
-from footcli.measure.box_anatomy import Sorted, sort_boxes
+from footcli.measure.box_anatomy import sort_boxes
 from footcli.measure.hallux import phalanx
-from footcli.measure.load import Load, load_of, pose_of, with_load
+from footcli.measure.load import load_of, pose_of, with_load
 from footcli.provenance import InputFacts, Provenance, Settings
 from footcli.read import read_case
-from footcli.read.hounsfield import in_hounsfield
+from footcli.read.hounsfield import check_bone
+from footcli.run.doubts import box_limits, doubts, scan_limits, unsure_bones
 from footcli.run.lesions import not_judged, seek_lesions
 from footcli.run.setup import Clock, Models, Options, fingerprint
 from footcli.store.pictures import Stack, View
@@ -63,9 +64,7 @@ def read_volume(ref: CaseRef, options: Options, clock: Clock) -> Volume:
     """Read a case's images, in Hounsfield units. Raises CaseError."""
     with clock("read"):
         standing, spacing = options.weight_bearing, options.spacing_mm
-        volume = read_case(ref, weight_bearing=standing, spacing_mm=spacing)
-        hu, notices = in_hounsfield(volume.hu)
-        return replace(volume, hu=hu, notices=(*volume.notices, *notices))
+        return read_case(ref, weight_bearing=standing, spacing_mm=spacing)
 
 
 def analyze_volume(
@@ -119,6 +118,7 @@ def _analyze_foot(
         labels = on_input_grid(foot, foot.labels, volume)
     with clock("measure"):
         bones = find_bones(labels, volume.affine, volume.hu > volume.hu.min())
+        check_bone(volume.hu, labels)
         fit = check_foot(bones, volume.affine, spacing_known=volume.spacing_known)
         frame = frame_of(
             bones,
@@ -126,11 +126,11 @@ def _analyze_foot(
             orientation_known=volume.orientation_known,
             weight_bearing=volume.tags.weight_bearing,
         )
-        unsure = _unsure(foot, bones)
+        unsure = unsure_bones(foot, bones)
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
-        masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame))
+        masks = mask_points(frame, partial(phalanx, volume.hu, labels, frame), fit.size)
         values = measure_both(located.landmarks, masks, frame, located.missing, unsure)
         known = volume.orientation_known
         pose = pose_of(masks.found, frame.to_foot, volume.affine, fit, known)
@@ -138,20 +138,23 @@ def _analyze_foot(
         values = with_load(values, load)
         hidden, unseen = not_judged(foot, masks, models, unsure)
     with clock("lesions"):
-        boxes = sort_boxes(seek_lesions(volume, foot, models, hidden), frame, masks.found)
+        sought = seek_lesions(volume, foot, models, hidden)
+        known = volume.spacing_known
+        boxes = sort_boxes(sought, frame, masks.found, spacing_known=known)
         lesions = boxes.kept
     with clock("measure"):
         if any(spec.by_angles for _, spec in models.lesions):
             lesions = arch_by_angles(lesions, values, models.profile)
         shown = tuple(x for x in lesions if x.score >= SUSPICIOUS)
         age = volume.tags.age_years
+        limits = scan_limits(volume, fit)
         findings = decide(
             values,
             shown,
             models.profile,
             age_years=age,
             lesion_not_assessable=unseen,
-            certainty=Certainty(load.loaded, boxes.unchecked),
+            certainty=Certainty(load.loaded, boxes.unchecked, limits, box_limits(volume)),
         )
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
@@ -163,7 +166,7 @@ def _analyze_foot(
         landmarks=tuple(p for p in located.landmarks if p.name not in located.missing),
         lesions=shown,
         findings=findings,
-        warnings=(*volume.notices, *frame.notices, *notices, *_doubts(unsure, load, boxes)),
+        warnings=(*volume.notices, *frame.notices, *notices, *limits, *doubts(unsure, load, boxes)),
         provenance=_provenance(settings, facts, foot, side or usual),
         faint_lesions=tuple(x for x in lesions if x.score < SUSPICIOUS),
     )
@@ -174,23 +177,6 @@ def _analyze_foot(
         views = build_views(volume, labels, frame, (*located.slabs, above), shown, how)
         stack = build_stack(volume, labels, frame, how.turned)
     return Foot(result, labels, views, stack, volume)
-
-
-def _unsure(foot: Segmented, bones: Mapping[str, BoneMask]) -> dict[str, float]:
-    """Bone name -> confidence, of the bones that the network is not sure of."""
-    found = {BONES[k - 1].name: value for k, value in foot.confidence.items()}
-    return {name: found[name] for name in bones if found.get(name, 1.0) < SURE_BONE}
-
-
-def _doubts(unsure: Mapping[str, float], load: Load, boxes: Sorted) -> list[Line]:
-    """Warnings about bones of little confidence, a foot that hangs, boxes in the wrong place."""
-    lines = [] if load.pose is None else [load.pose]
-    for name, value in unsure.items():
-        lines.append(Line("low_confidence", bone=BONE[name].word, confidence=value))
-    count = sum(lesion.score >= SUSPICIOUS for lesion in boxes.elsewhere)
-    if count:
-        lines.append(Line("box_elsewhere", count=count))
-    return lines
 
 
 def _provenance(

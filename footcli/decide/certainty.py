@@ -1,0 +1,40 @@
+"""What a scan and a foot allow to be sure of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from footcli.text.lines import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """What forbids to be sure of a finding.
+
+    loaded: whether the foot carries load; None if unknown. unchecked: lesions whose boxes could not
+    be compared with the anatomy. limits: why nothing can be PRESENT; box_limits: why no finding can
+    be that rests on a box alone.
+    """
+
+    loaded: bool | None = True
+    unchecked: frozenset[str] = frozenset()
+    limits: tuple[Line, ...] = ()
+    box_limits: tuple[Line, ...] = ()
+
+    @property
+    def unloaded(self) -> Line | None:
+        """Why an arch cannot be judged for sure; None for a foot that carries load."""
+        if self.loaded:
+            return None
+        return Line("load_unknown" if self.loaded is None else "load_none")
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether no foot can be normal for sure: unknown load alone forbids that not."""
+        return self.loaded is False or bool(self.limits or self.box_limits)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All of it that concerns a normal foot."""
+        unloaded = () if self.unloaded is None else (self.unloaded,)
+        return (*self.limits, *self.box_limits, *unloaded)
