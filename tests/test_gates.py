@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from analyst import SPEC
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from footcli.decide.certainty import Certainty
+from footcli.decide.compare import Angles
 from footcli.decide.findings import decide
 from footcli.decide.profile import load_profile
-from footcli.domain import CaseRef, Finding, Lesion, Level, Measurement, Source, Volume
+from footcli.decide.verdict import RAISED
+from footcli.domain import CaseRef, Finding, Lesion, Level, Measurement, ScanTags, Source, Volume
 from footcli.errors import CaseError, ImplausibleError, ReadError
 from footcli.frame.axes import FootFrame, foot_frame
 from footcli.frame.foot_check import Fit, check_foot
 from footcli.frame.masks import find_bones
-from footcli.geometry import Array
+from footcli.geometry import Array, apply
+from footcli.infer.bones import Segmented
+from footcli.infer.landmarks import Located
+from footcli.infer.prepare import Canonical
 from footcli.kinds import ANGLE, BONE_ID, LESION, LESIONS, MEASURES, RAYS
+from footcli.levels import SMALL_FOOT
 from footcli.measure.angles import mask_points, measure_both
-from footcli.measure.bone_points import Found
-from footcli.measure.box_anatomy import PLACES, sort_boxes
+from footcli.measure.bone_points import Found, bones_in_frame
+from footcli.measure.box_anatomy import Site, sort_boxes
 from footcli.measure.load import Pose, load_of, pose_of, with_load
 from footcli.phantom.disease import DISEASES, draw_subject
 from footcli.phantom.grid import make_grid
 from footcli.phantom.pose import flexed
 from footcli.phantom.raster import Raster, rasterize
 from footcli.phantom.scanner import FIELDS, Field, scan
-from footcli.read.hounsfield import in_hounsfield
+from footcli.read.hounsfield import check_bone, in_hounsfield
+from footcli.report.head import head_rows
+from footcli.run import pipeline
+from footcli.run.doubts import box_limits, scan_limits
 from footcli.run.pipeline import Foot, analyze_volume
 from footcli.run.setup import Clock, Models, Options, load_models
+from footcli.text.lines import Line
+from footcli.web.page import strings
 
 MM = 2.0
 Labels = NDArray[np.uint8]
@@ -97,6 +112,23 @@ def test_lower_contrast_is_no_scale_of_hounsfield(factor: float) -> None:
     assert error.value.code == "bad_hu"
 
 
+def test_a_shifted_scale_has_no_air() -> None:
+    shifted = np.clip(_volume().astype(np.int32) + 400, -1024, 3071).astype(np.int16)
+    with pytest.raises(ReadError, match="air at -1000") as error:
+        in_hounsfield(shifted)
+    assert error.value.code == "bad_hu"
+
+
+def test_bone_is_denser_than_soft_tissue() -> None:
+    hu = _volume()
+    bone = (hu > 200).astype(np.uint8)
+    check_bone(hu, bone)
+    weak = np.where(hu > 200, 200, hu).astype(np.int16)
+    with pytest.raises(ReadError, match=r"only 1.. HU denser than soft tissue") as error:
+        check_bone(weak, bone)
+    assert error.value.code == "bad_hu"
+
+
 # A foot
 
 
@@ -107,6 +139,10 @@ def _drawn(seed: int, field: Field = "foot", plantar_deg: float = 0.0) -> tuple[
     low, high = (corner * subject.scale for corner in FIELDS[field])
     grid = make_grid(subject, MM, low, high, np.eye(3))
     return rasterize(subject, grid), grid.affine
+
+
+def _frame(labels: Labels, affine: Array) -> FootFrame:
+    return foot_frame(labels, affine, orientation_known=True, weight_bearing=True)
 
 
 def _check(labels: Labels, affine: Array, spacing_known: bool = True) -> Fit:
@@ -129,7 +165,9 @@ def test_a_childs_foot_passes() -> None:
     raster, affine = _drawn(5004)
     small = affine.copy()
     small[:3] *= 0.65
-    assert _check(raster.labels, small).size < 0.8
+    assert _check(raster.labels, small).size < SMALL_FOOT
+    bones = bones_in_frame(_frame(raster.labels, small), 0.65)
+    assert all(bone.volume_ml > bone.least_ml for bone in bones.values())
 
 
 def test_a_foot_of_a_wrong_pixel_size_is_refused() -> None:
@@ -184,7 +222,7 @@ def test_a_forefoot_alone_is_enough() -> None:
 def _pose(labels: Labels, affine: Array) -> Pose:
     bones = find_bones(labels, affine)
     fit = check_foot(bones, affine, spacing_known=True)
-    frame = foot_frame(labels, affine, orientation_known=True, weight_bearing=None)
+    frame = _frame(labels, affine)
     return pose_of(mask_points(frame).found, frame.to_foot, affine, fit, True)
 
 
@@ -257,7 +295,7 @@ def _decided(
 
 
 def _values(raster: Raster, affine: Array, **unsure: float) -> dict[str, Measurement]:
-    frame = foot_frame(raster.labels, affine, orientation_known=True, weight_bearing=True)
+    frame = _frame(raster.labels, affine)
     doubts = {name.replace("_", " "): value for name, value in unsure.items()}
     found = measure_both((), mask_points(frame), frame, unsure=doubts)
     return {m.name: m for m in found if m.source == "masks"}
@@ -285,10 +323,35 @@ def test_a_value_that_no_foot_has_is_not_measurable(monkeypatch: pytest.MonkeyPa
     assert values["MTASA"].value == 89.0
 
 
-@pytest.mark.parametrize("kind", MEASURES, ids=lambda kind: kind.name)
-def test_every_measure_has_a_plausible_range(kind: object) -> None:
-    low, high = kind.plausible  # type: ignore[attr-defined]
-    assert low < high
+def test_ranges_that_no_foot_leaves() -> None:
+    """Those of the specification; a joint space below 0.3 mm is bone on bone."""
+    assert {kind.name: kind.plausible for kind in MEASURES} == {
+        "CPA": (-10, 45),
+        "TMA": (-45, 60),
+        "TCA": (10, 75),
+        "HAA": (-35, 45),
+        "MTASA": (70, 115),
+        "MTASA_B": (70, 115),
+        "TT": (-25, 25),
+        "TCA_AP": (0, 65),
+        "HVA": (-15, 75),
+        "IMA": (0, 35),
+        "FAO": (-35, 35),
+        "JSW_M": (0, 7),
+        "JSW_C": (0, 7),
+        "JSW_L": (0, 7),
+    }
+
+
+@pytest.mark.parametrize(("width", "note"), [(0.2, "bone_on_bone"), (0.4, None), (7.5, None)])
+def test_a_joint_space_is_named_where_bones_touch_and_absent_where_none_is_so_wide(
+    width: float, note: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("footcli.measure.angles.COARSE_MM", 3.0)
+    monkeypatch.setattr("footcli.measure.angles.angle_deg", lambda name, points: width)
+    found = _values(*_drawn(5004))["JSW_C"]
+    assert (found.note.code if found.note else None) == note
+    assert (found.value is None) == (width > 7)
 
 
 def test_two_sources_far_apart_never_make_a_finding_present() -> None:
@@ -298,7 +361,16 @@ def test_two_sources_far_apart_never_make_a_finding_present() -> None:
     assert "ways_differ" in {line.code for line in cavus.evidence}
 
 
-def test_two_sources_far_apart_have_no_mean() -> None:
+@pytest.mark.parametrize("name", ["CPA", "TMA"])
+def test_two_sources_far_apart_have_no_mean(name: str) -> None:
+    profile = load_profile("general")
+    values = [_measured(name, 8.0), _measured(name, 12.9, "landmarks")]
+    assert Angles.of(values, profile)[name].value == pytest.approx(10.45)
+    values = [_measured(name, 8.0), _measured(name, 13.1, "landmarks")]
+    assert Angles.of(values, profile)[name].value is None
+
+
+def test_two_sources_far_apart_make_a_flat_foot_possible_at_most() -> None:
     apart = [_measured("CPA", 8.0), _measured("CPA", 14.0, "landmarks")]
     flat = _decided([*apart, _measured("TMA", 20.0)])["flat_foot"]
     assert flat.level is Level.POSSIBLE
@@ -332,24 +404,213 @@ def _boxes(raster: Raster) -> list[Lesion]:
     return boxes
 
 
+# Where each kind's box is moved to (mm medial, forward, up), just out of its place
+AWAY = {
+    "OLT": [(0, 0, 12), (0, 0, -20), (45, 0, 0), (0, 40, 0)],
+    "Accessory Navicular": [(-20, 0, 0), (0, 16, 0), (0, -20, 0), (0, 0, 20)],
+    "Tarsal Coalition": [(0, -35, 0), (0, 0, 25), (0, 25, 0), (0, 0, -25)],
+    "Ankle Arthritis": [(0, 0, 14), (0, 0, -16), (0, 40, 0), (35, 0, 0)],
+    "Hallux Valgus": [(-22, 0, 0), (0, -22, 0), (0, 16, 0), (0, 0, 20)],
+}
+
+
+def _moved(box: Lesion, frame: FootFrame, mm: tuple[int, ...]) -> Lesion:
+    shift = np.linalg.inv(frame.to_foot[:3, :3]) @ np.array(mm, float)
+    return replace(box, box_vox=tuple(np.array(box.box_vox) + np.tile(shift, 2)))  # type: ignore[arg-type]
+
+
 def test_true_boxes_stay_and_moved_ones_are_left_out(
     ill: tuple[Raster, FootFrame, Found],
 ) -> None:
     raster, frame, found = ill
     boxes = _boxes(raster)
     assert sort_boxes(boxes, frame, found).kept == tuple(boxes)
-    shift = np.linalg.inv(frame.to_foot[:3, :3]) @ (-25.0, -60.0, 50.0)
-    both = np.concatenate([shift, shift])
-    moved = [replace(b, box_vox=tuple(np.array(b.box_vox) + both)) for b in boxes]  # type: ignore[arg-type]
-    placed = [b for b in moved if b.label in PLACES]
-    assert sort_boxes(moved, frame, found).elsewhere == tuple(placed)
+    for box in boxes:
+        for mm in AWAY.get(box.label, []):
+            moved = _moved(box, frame, mm)
+            assert sort_boxes([moved], frame, found).elsewhere == (moved,), (box.label, mm)
+
+
+def test_a_coalition_is_none_at_the_joint_of_calcaneus_and_cuboid() -> None:
+    raster, affine = _drawn(5004)
+    frame = _frame(raster.labels, affine)
+    heel = Site(frame, {}).surface("Calcaneus")
+    assert heel is not None
+    low, extent = heel.min(0), np.ptp(heel, axis=0)
+    front = heel[heel[:, 1] > low[1] + 0.95 * extent[1]]
+    at = front[np.abs(front[:, 2] - low[2] - 0.4 * extent[2]).argmin()]
+    voxel = apply(np.linalg.inv(frame.to_foot), at)
+    box = replace(_box("Tarsal Coalition"), box_vox=(*(voxel - 2), *(voxel + 3)))
+    assert sort_boxes([box], frame, mask_points(frame).found).elsewhere == (box,)
+
+
+def test_no_box_can_be_checked_in_pixels() -> None:
+    raster, affine = _drawn(5004)
+    frame = _frame(raster.labels, affine)
+    box = _box("OLT")
+    found = sort_boxes([box], frame, mask_points(frame).found, spacing_known=False)
+    assert (found.kept, found.unchecked) == ((box,), {"OLT"})
+
+
+def _box(label: str, score: float = 0.9) -> Lesion:
+    return Lesion(label, score, LESION[label].plane, (10, 14), (0, 0, 0, 1, 1, 1), None)
 
 
 def test_a_box_that_cannot_be_checked_makes_nothing_present() -> None:
-    box = Lesion("OLT", 0.9, LESION["OLT"].plane, (10, 14), (0, 0, 0, 1, 1, 1), None)
+    box = _box("OLT")
     assert _decided([], (box,))["olt"].level is Level.PRESENT
     unchecked = Certainty(True, frozenset({"OLT"}))
     assert _decided([], (box,), unchecked)["olt"].level is Level.POSSIBLE
+
+
+# What a scan allows to say
+
+
+def test_in_coarse_voxels_a_box_makes_nothing_present_and_angles_do() -> None:
+    coarse = Certainty(box_limits=(Line("coarse_scan", edge=1.2, most=1.0),))
+    values = [_measured("CPA", 8.0), _measured("TMA", 20.0), _measured("HVA", 40.0)]
+    found = _decided(values, (_box("OLT"), _box("Hallux Valgus")), coarse)
+    assert found["olt"].level is Level.POSSIBLE
+    assert found["hallux_valgus"].level is Level.PRESENT
+    assert found["flat_foot"].level is Level.PRESENT
+
+
+def test_in_an_unknown_kind_of_foot_nothing_is_present() -> None:
+    child = Certainty(limits=(Line("growth_plates", years=16),))
+    values = [_measured("CPA", 8.0), _measured("TMA", 20.0), _measured("HVA", 40.0)]
+    found = _decided(values, (_box("OLT"),), child)
+    assert {f.level for f in found.values() if f.level in RAISED} == {Level.POSSIBLE}
+    assert all(
+        "growth_plates" in {line.code for line in f.evidence}
+        for f in found.values()
+        if f.level in RAISED
+    )
+
+
+def _volume_of(mm: float, age: float | None = None) -> Volume:
+    tags = ScanTags(age_years=age)
+    affine = np.diag([mm, 0.4, 0.4, 1])
+    return Volume(np.zeros((2, 2, 2), np.int16), affine, ("a", "b"), "", tags=tags)
+
+
+@pytest.mark.parametrize(
+    ("mm", "every", "boxed"),
+    [(1.0, [], []), (1.2, [], ["coarse_scan"]), (3.0, ["coarse_scan"], ["coarse_scan"])],
+)
+def test_coarse_voxels_limit_what_is_said(mm: float, every: list[str], boxed: list[str]) -> None:
+    volume = _volume_of(mm, 40.0)
+    fit = Fit(1.0, 1.0, np.eye(3))
+    assert [line.code for line in scan_limits(volume, fit)] == every
+    assert [line.code for line in box_limits(volume)] == boxed
+
+
+@pytest.mark.parametrize(
+    ("age", "size", "codes"),
+    [
+        (12.0, 1.0, ["growth_plates"]),
+        (16.0, 0.6, []),
+        (None, 0.65, ["growth_plates.size"]),
+        (None, 0.8, []),
+    ],
+)
+def test_a_childs_foot_is_told_by_age_or_size(
+    age: float | None, size: float, codes: list[str]
+) -> None:
+    found = scan_limits(_volume_of(0.4, age), Fit(1.0, size, np.eye(3)))
+    assert [line.code for line in found] == codes
+
+
+# The whole of an analysis, with a stand-in for the networks
+
+
+@pytest.fixture
+def drawn_foot(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Foot, ...]]:
+    """Analyses labels that are given as those found."""
+
+    def analyze(
+        parts: Sequence[Labels],
+        affine: Array,
+        unsure: Mapping[str, float] | None = None,
+        lesions: tuple[Lesion, ...] = (),
+    ) -> tuple[Foot, ...]:
+        raster = np.max(parts, axis=0)
+        hu = np.where(raster > 0, 900, 20).astype(np.int16)
+        hu[:2] = -1000
+        volume = Volume(hu, affine, tuple(map(str, range(len(hu)))), "")
+        grid = Canonical(hu.astype(np.float32), MM, np.eye(4), (0, 1, 2), (False, False, False))
+        sure = {BONE_ID[name]: value for name, value in (unsure or {}).items()}
+
+        def segmented(labels: Labels) -> Segmented:
+            confidence = {int(k): sure.get(int(k), 0.95) for k in np.unique(labels) if k}
+            nothing = np.zeros((1, 1, 1, 1), np.float32)
+            return Segmented(grid, nothing, labels, confidence, (False, False))
+
+        feet = tuple(map(segmented, parts))
+        monkeypatch.setattr(pipeline, "segment", lambda *given: feet)
+        monkeypatch.setattr(pipeline, "on_input_grid", lambda foot, labels, volume: labels)
+        monkeypatch.setattr(pipeline, "locate", lambda *given: Located((), {}, ()))
+        gone = Line("part_outside", part=Line("part.ray1"))
+        monkeypatch.setattr(pipeline, "phalanx", lambda *given: gone)
+
+        def sought(volume: Volume, foot: Segmented, models: Models, hidden: Any) -> Any:
+            return tuple(box for box in lesions if box.label not in hidden)
+
+        monkeypatch.setattr(pipeline, "seek_lesions", sought)
+        for name in ("slab", "build_stack"):
+            monkeypatch.setattr(pipeline, name, lambda *given: None)
+        monkeypatch.setattr(pipeline, "build_views", lambda *given: ())
+        models = SimpleNamespace(
+            bones=(None, None),
+            landmarks={},
+            lesions=[(None, SPEC)],
+            profile=load_profile("general"),
+            specs=lambda: [SPEC],
+        )
+        case = CaseRef("drawn", Path(), "plain", {})
+        return analyze_volume(case, volume, cast("Models", models), Options(), Clock())
+
+    return analyze
+
+
+def test_a_bone_of_little_confidence_is_said_and_nothing_rests_on_it(
+    drawn_foot: Callable[..., tuple[Foot, ...]],
+) -> None:
+    raster, affine = _drawn(5004)
+    (foot,) = drawn_foot([raster.labels], affine, {"Talus": 0.4}, (_box("OLT"),))
+    result = foot.result
+    assert [line.code for line in result.warnings if line.code == "low_confidence"] != []
+    assert result.lesions == ()
+    found = {f.name: f for f in result.findings}
+    assert found["olt"].level is Level.NOT_MEASURABLE
+    assert all(m.value is None for m in result.measurements if "Talus" in ANGLE[m.name].bones)
+
+
+def test_boxes_elsewhere_are_counted(drawn_foot: Callable[..., tuple[Foot, ...]]) -> None:
+    raster, affine = _drawn(5004)
+    (foot,) = drawn_foot([raster.labels], affine, None, (_box("OLT"), _box("OLT", 0.2)))
+    (said,) = [line for line in foot.result.warnings if line.code == "box_elsewhere"]
+    assert said.values["count"] == 1
+    assert foot.result.lesions == ()
+
+
+def test_a_foot_of_two_that_is_none_is_left_out_and_said(
+    drawn_foot: Callable[..., tuple[Foot, ...]],
+) -> None:
+    raster, affine = _drawn(5004)
+    mess = np.zeros_like(raster.labels)
+    mess[5:12, 5:12, 5:12] = BONE_ID["Tibia"]
+    (foot,) = drawn_foot([np.where(mess, 0, raster.labels), mess], affine)
+    (said,) = [line for line in foot.result.warnings if line.code == "foot_left_out"]
+    assert isinstance(said.values["why"], Line)
+    assert said.values["why"].family == "too_little_foot"
+
+
+def test_a_hanging_foots_page_says_so_at_its_top(
+    drawn_foot: Callable[..., tuple[Foot, ...]],
+) -> None:
+    raster, affine = _drawn(5004, plantar_deg=40.0)
+    (foot,) = drawn_foot([raster.labels], affine)
+    assert ("Weight-bearing", "no (the foot hangs)") in head_rows(foot.result, strings("en"))
 
 
 # All of it, with the shipped networks
