@@ -12,9 +12,8 @@ SURE_BONE = 0.6
 # Largest voxel edges (mm) with which a box, or anything, makes a finding PRESENT: the detectors
 # learn from 0.4 to 0.8
 COARSE_BOX_MM, COARSE_SCAN_MM = 1.0, 2.0
-# Growth plates may be open below this age, and where it is unknown below this size: the mean foot's
-# is 1
-GROWN_YEARS, SMALL_FOOT = 16, 0.72
+GROWN_YEARS = 16  # growth plates may be open below this age
+USUAL_SIZE = (0.72, 1.3)  # of an adult's foot, the mean foot's is 1
 # Task -> the score that a model's threshold is mapped to: 95 of 100 landmarks of score 0.8 or more
 # lie within 3 mm.
 REPORTED = {"lesions": SURE, "landmarks": 0.8}

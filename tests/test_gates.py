@@ -29,7 +29,7 @@ from footcli.infer.bones import Segmented
 from footcli.infer.landmarks import Located
 from footcli.infer.prepare import Canonical
 from footcli.kinds import ANGLE, BONE_ID, LESION, LESIONS, MEASURES, RAYS
-from footcli.levels import SMALL_FOOT
+from footcli.levels import USUAL_SIZE
 from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.bone_points import Found, bones_in_frame
 from footcli.measure.box_anatomy import Site, sort_boxes
@@ -165,7 +165,7 @@ def test_a_childs_foot_passes() -> None:
     raster, affine = _drawn(5004)
     small = affine.copy()
     small[:3] *= 0.65
-    assert _check(raster.labels, small).size < SMALL_FOOT
+    assert _check(raster.labels, small).size < USUAL_SIZE[0]
     bones = bones_in_frame(_frame(raster.labels, small), 0.65)
     assert all(bone.volume_ml > bone.least_ml for bone in bones.values())
 
@@ -508,8 +508,9 @@ def test_coarse_voxels_limit_what_is_said(mm: float, every: list[str], boxed: li
     ("age", "size", "codes"),
     [
         (12.0, 1.0, ["growth_plates"]),
-        (16.0, 0.6, []),
-        (None, 0.65, ["growth_plates.size"]),
+        (12.0, 0.65, ["growth_plates", "unusual_size"]),
+        (47.0, 0.65, ["unusual_size"]),
+        (None, 1.4, ["unusual_size"]),
         (None, 0.8, []),
     ],
 )

@@ -13,9 +13,9 @@ from footcli.levels import (
     COARSE_BOX_MM,
     COARSE_SCAN_MM,
     GROWN_YEARS,
-    SMALL_FOOT,
     SURE_BONE,
     SUSPICIOUS,
+    USUAL_SIZE,
 )
 from footcli.measure.box_anatomy import Sorted
 from footcli.measure.load import Load
@@ -34,8 +34,8 @@ def scan_limits(volume: Volume, fit: Fit) -> tuple[Line, ...]:
     lines = []
     if age is not None and age < GROWN_YEARS:
         lines.append(Line("growth_plates", years=GROWN_YEARS))
-    elif age is None and volume.spacing_known and fit.size < SMALL_FOOT:
-        lines.append(Line("growth_plates.size", percent=100 * fit.size))
+    if volume.spacing_known and not USUAL_SIZE[0] <= fit.size <= USUAL_SIZE[1]:
+        lines.append(Line("unusual_size", percent=100 * fit.size))
     return (*lines, *_coarse(volume, COARSE_SCAN_MM))
 
 
