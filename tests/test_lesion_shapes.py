@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from footcli.domain import Plane
 from footcli.kinds import ARCH, BONE_ID, LESIONS
-from footcli.phantom.disease import DISEASES, draw_subject
+from footcli.phantom.disease import DISEASES, Variety, draw_subject
 from footcli.phantom.grid import make_grid
 from footcli.phantom.lesion_sites import sites
 from footcli.phantom.makers import MAKERS
@@ -139,7 +139,10 @@ def test_a_coalition_that_is_not_osseous_keeps_its_cleft() -> None:
 def test_mimics_add_bones_and_spots_and_no_lesion(disease: str) -> None:
     added = set()
     for seed in SEEDS:
-        plain, more = draw_subject(seed, disease), draw_subject(seed, disease, with_mimics=True)
+        plain, more = (
+            draw_subject(seed, disease),
+            draw_subject(seed, disease, variety=Variety(with_mimics=True)),
+        )
         assert len(more.lesions) == len(plain.lesions)
         assert len(more.spots) >= len(plain.spots)
         added |= set(more.bones) - set(plain.bones)

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from footcli.anatomy.template import reference_foot, surface_points
+from footcli.anatomy.surface import surface_points
+from footcli.anatomy.template import reference_foot
 from footcli.angles import true_angles
 from footcli.dataset.angle_labels import read_angle_label
 from footcli.dataset.annotations import read_slice_label
@@ -26,7 +27,7 @@ from footcli.domain import CaseRef, Plane
 from footcli.geometry import apply
 from footcli.infer.views import OWNER
 from footcli.kinds import BONE_ID, BONES, FINDING, FURTHER, LANDMARKS, LESION, LESIONS
-from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, draw_subject
+from footcli.phantom.disease import DISEASES, HEALTHY, ILL_IN, MIX, Variety, draw_subject
 from footcli.phantom.grid import make_grid
 from footcli.phantom.raster import CLASS_OF, Raster, rasterize
 from footcli.phantom.scanner import FIELDS, Scan, noise, scan
@@ -299,7 +300,7 @@ def test_normal_feet_have_normal_angles_on_average() -> None:
 def test_a_foot_drawn_by_definition_is_healthy_in_all_that_its_disease_leaves_alone(
     disease: str,
 ) -> None:
-    subject = draw_subject(31, disease, by_definition=True)
+    subject = draw_subject(31, disease, variety=Variety(by_definition=True))
     points = further(subject.bones, subject.landmarks, subject.gap_mm)
     found = true_angles(subject.landmarks) | true_angles(points, FURTHER)
     for name, (_, _, _, least, most) in HEALTHY.items():

@@ -17,7 +17,7 @@ pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
 from scipy.spatial import cKDTree
 from torch import nn
 
-from footcli.anatomy.template import surface_points
+from footcli.anatomy.surface import surface_points
 from footcli.domain import Plane
 from footcli.errors import SetupError
 from footcli.geometry import apply
@@ -28,7 +28,7 @@ from footcli.infer.spec import ModelSpec
 from footcli.infer.spec_checks import VIEW_IMAGES
 from footcli.infer.views import CHANNELS, view_geometry
 from footcli.kinds import BONES, LESIONS
-from footcli.phantom.disease import draw_subject
+from footcli.phantom.disease import Variety, draw_subject
 from footcli.phantom.grid import make_grid
 from footcli.phantom.pose import LEG, flexed
 from footcli.phantom.raster import rasterize
@@ -291,7 +291,10 @@ def test_training_feet_are_wider_than_test_feet_which_stay_as_they_were() -> Non
     assert {s.side for s in drawn} == {"L", "R"}
     again = wide_subject(TRAIN_SEEDS + 5)
     np.testing.assert_array_equal(again.bones["talus"].pos, drawn[5].bones["talus"].pos)
-    plain, spread = draw_subject(TEST_SEEDS[0]), draw_subject(TEST_SEEDS[0], spread=1.0)
+    plain, spread = (
+        draw_subject(TEST_SEEDS[0]),
+        draw_subject(TEST_SEEDS[0], variety=Variety(spread=1.0)),
+    )
     assert plain.loaded
     assert plain.diseases == spread.diseases
     assert not np.allclose(plain.bones["calcaneus"].axes, spread.bones["calcaneus"].axes)

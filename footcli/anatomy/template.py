@@ -187,17 +187,20 @@ def _measured(
     field: SampledField, local: NDArray[np.float32], tube: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Distance to the measured surface; above its top it blends into the tube over 6 mm."""
-    at = (local - field.low[:, None]) / field.step
-    d = ndimage.map_coordinates(field.values, at, order=1, mode="nearest")
-    outside = (
-        np.maximum(-at, at - (np.array(field.values.shape)[:, None] - 1)).max(0).clip(0)
-        * field.step
-    )
-    d = d + outside
+    d = from_field(field, local)
     if field.top is None:
-        return np.asarray(d, dtype=np.float32)
+        return d
     share = np.clip((local[0] - (field.top - 6.0)) / 6.0, 0, 1)
     return np.asarray(d + share * (tube - d), dtype=np.float32)
+
+
+def from_field(field: SampledField, local: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(m,) float32 distance (mm, minus inside) of local points (3, m) to a measured surface."""
+    at = (local - field.low[:, None]) / field.step
+    d = ndimage.map_coordinates(field.values, at, order=1, mode="nearest")
+    most = np.array(field.values.shape)[:, None] - 1
+    outside = np.maximum(-at, at - most).max(0).clip(0) * field.step
+    return np.asarray(d + outside, dtype=np.float32)
 
 
 def from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -206,36 +209,3 @@ def from_blob(blob: Blob, local: NDArray[np.float32]) -> NDArray[np.float32]:
         np.float32
     )
     return _gauge(q, blob.radii.astype(np.float32)[:, None], blob.n)
-
-
-def surface_points(bone: Bone) -> Array:
-    """(N, 3) points distributed over the bone's surface, foot frame mm."""
-    tube = bone.tube
-    s = np.linspace(0, 1, 80)
-    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-    u, v, a, b, rot, n = (np.interp(s, tube.s, row)[:, None] for row in tube.sections)
-    c, w = np.cos(turn)[None], np.sin(turn)[None]
-    r = ((np.abs(c / a)) ** n + (np.abs(w / b)) ** n) ** (-1 / n)
-    p, q, angle = r * c, r * w, np.radians(rot)
-    t = np.broadcast_to((tube.t[0] + s * (tube.t[1] - tube.t[0]))[:, None], p.shape)
-    pieces = [
-        np.stack(
-            [
-                t,
-                u + p * np.cos(angle) - q * np.sin(angle),
-                v + p * np.sin(angle) + q * np.cos(angle),
-            ],
-            -1,
-        ).reshape(-1, 3)
-    ]
-    z = np.linspace(-1, 1, 40)[:, None]
-    ball = np.stack(
-        np.broadcast_arrays(np.sqrt(1 - z**2) * c, np.sqrt(1 - z**2) * w, z), -1
-    ).reshape(-1, 3)
-    for blob in bone.blobs:
-        length = ((np.abs(ball / blob.radii)) ** blob.n).sum(1) ** (-1 / blob.n)
-        pieces.append(blob.centre + (ball * length[:, None]) @ blob.axes)
-    points = np.concatenate(pieces)
-    # points of one part inside another part are not on the surface
-    outer = distance(bone, points.T.astype(np.float32)) > -0.8
-    return bone.to_foot(points[outer])

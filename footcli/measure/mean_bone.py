@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 from scipy.spatial import cKDTree
 
-from footcli.anatomy.template import reference_foot, surface_points
+from footcli.anatomy.surface import surface_points
+from footcli.anatomy.template import reference_foot
 from footcli.geometry import Array
 
 EVEN_MM = 2.0  # edge of the cubes in which surface points are averaged

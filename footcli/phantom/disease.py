@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from footcli.phantom.stance import Stance, close_ankle, stand
 from footcli.phantom.subject import Region, Spot, Subject, bend_shaft, vary
 from footcli.phantom.truth import further, landmarks
 
+Wear = Callable[[dict[str, Bone], np.random.Generator], dict[str, Bone]]
 DISEASES = ("normal", *MAKERS)
 _SHARES = [disease.share for disease in MAKERS.values()]
 MIX = (round(1 - sum(_SHARES), 6), *_SHARES)
@@ -40,39 +42,54 @@ ILL_IN = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """What a subject may have besides its disease.
+
+    spread: extra variation: 0 none, 1 for training (flat to cavus, varus to valgus, size).
+    with_mimics: normal variants that resemble lesions. by_definition: angles that the disease does
+    not change are healthy, and the ankle joint has the disease's tilt. wear: changes the bones
+    before they stand (measured surfaces, for one).
+    """
+
+    spread: float = 0.0
+    with_mimics: bool = False
+    by_definition: bool = False
+    wear: Wear | None = None
+
+
 def draw_subject(
     seed: int,
     disease: str | None = None,
-    spread: float = 0.0,
     subtle: bool | None = None,
-    with_mimics: bool = False,
-    by_definition: bool = False,
+    variety: Variety | None = None,
 ) -> Subject:
     """The subject of a seed: same seed, same subject.
 
     `disease` is one of DISEASES; None draws one. Raises ValueError if unknown.
 
-    spread: extra variation besides the disease's: 0 none, 1 for training (flat to cavus, varus to
-    valgus, size). subtle: severity in the lower (True) or upper (False) half; None in either.
-    with_mimics: add normal variants that resemble lesions. by_definition: angles that the disease
-    does not change are healthy, and the ankle joint has the disease's tilt.
+    subtle: severity in the lower (True) or upper (False) half; None in either. variety: None for
+    none.
     """
+    variety = variety or Variety()
     rng = np.random.default_rng([seed, 71])
     drawn = str(rng.choice(DISEASES, p=MIX))
     disease = disease or drawn
     if disease not in DISEASES:
         raise ValueError(f"disease must be one of {', '.join(DISEASES)}, got {disease}")
-    # a generator of its own, so that spread changes nothing else about the subject
+    # a generator of its own, so that variety.spread changes nothing else about the subject
     more = np.random.default_rng([seed, 72])
-    foot = _bones(rng, more, spread)
+    foot = _bones(rng, more, variety.spread)
+    if variety.wear is not None:
+        foot = variety.wear(foot, np.random.default_rng([seed, 76]))
     ill = np.random.default_rng([seed, 73])
     severity = _severity(ill, subtle)
     stance = afflicted(
-        _widened(_stance(disease, rng, subtle), spread, more), disease, severity, ill
+        _widened(_stance(disease, rng, subtle), variety.spread, more), disease, severity, ill
     )
     for name in ("tibia", "fibula"):
         foot[name] = bend_shaft(foot[name], stance.bend)
-    if by_definition:
+    if variety.by_definition:
         stance = _healthy(foot, stance, disease, rng, np.random.default_rng([seed, 75]))
     stand(foot, stance, rng)
     close_ankle(foot, ankle_space_mm(disease, severity, ill))
@@ -80,7 +97,7 @@ def draw_subject(
     spots: list[Spot] = []
     stage = MAKERS[disease].make(foot, ill, severity, lesions, spots) if disease in MAKERS else ""
     spots += _bone_islands(foot, rng)
-    if with_mimics:
+    if variety.with_mimics:
         spots += mimics(foot, np.random.default_rng([seed, 74]))
     return Subject(
         bones=foot,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from footcli.anatomy.template import Bone, surface_points
+from footcli.anatomy.surface import surface_points
+from footcli.anatomy.template import Bone
 from footcli.geometry import Array
 from footcli.kinds import ARCH
 from footcli.phantom.subject import Region

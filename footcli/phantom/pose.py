@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from footcli.anatomy.template import Bone, distance, surface_points
+from footcli.anatomy.surface import surface_points
+from footcli.anatomy.template import Bone, distance
 from footcli.geometry import Array, apply, rotation
 from footcli.phantom.stance import X, ankle_axis
 from footcli.phantom.subject import Spot, Subject

@@ -9,7 +9,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from footcli.anatomy.template import Bone, distance, surface_points
+from footcli.anatomy.surface import surface_points
+from footcli.anatomy.template import Bone, distance
 from footcli.geometry import Array, rotation
 
 X, Y, Z = np.eye(3)

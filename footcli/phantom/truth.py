@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from footcli.anatomy.template import Bone, distance, surface_points
+from footcli.anatomy.surface import surface_points
+from footcli.anatomy.template import Bone, distance
 from footcli.angles import PLACES, SHAFT_TOP_MM, square_to
 from footcli.geometry import Array
 from footcli.kinds import landmark_names

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from footcli.anatomy.template import surface_points
+from footcli.anatomy.surface import surface_points
 from footcli.kinds import ARCH, BONE_ID, BONES, LESIONS
-from footcli.phantom.disease import draw_subject
+from footcli.phantom.disease import Variety, Wear, draw_subject
 from footcli.phantom.grid import make_grid
 from footcli.phantom.lesion_sites import ARCH_BONES, sites
 from footcli.phantom.pose import flexed
@@ -41,7 +41,6 @@ LYING_SWAY_DEG = (
     12.0,
 )  # sd of such a leg's orientation in the scan: turn about its axis, tilt sideways, tilt forward
 SamplePoints = dict[int, torch.Tensor]
-Change = Callable[[Subject, np.random.Generator], Subject]
 T = TypeVar("T")
 
 
@@ -124,28 +123,31 @@ def to_entry(
     return Entry(seed, raster.pieces, fields, ids, classes, points, sway_deg)
 
 
-def wide_subject(seed: int) -> Subject:
+def wide_subject(seed: int, wear: Wear | None = None) -> Subject:
     """A subject of the wide population for training: arch, heel and size vary more, and LYING_SHARE
-    of the feet hang free.
+    of the feet hang free. wear: see draw_subject.
     """
     rng = np.random.default_rng([seed, 6])
-    subject = draw_subject(seed, spread=1.0)
+    subject = draw_subject(seed, variety=Variety(spread=1.0, wear=wear))
     return flexed(subject, rng.uniform(*FLEXION_DEG)) if rng.random() < LYING_SHARE else subject
 
 
-def lesion_subject(seed: int) -> Subject:
-    """A subject of the population for lesion training."""
-    return draw_subject(seed, spread=LESION_VARIETY, with_mimics=True, by_definition=True)
+def lesion_subject(seed: int, wear: Wear | None = None) -> Subject:
+    """A subject of the population for lesion training. wear: see draw_subject."""
+    return draw_subject(
+        seed,
+        variety=Variety(spread=LESION_VARIETY, with_mimics=True, by_definition=True, wear=wear),
+    )
 
 
 def make_entry(
-    seed: int, change: Change | None = None, draw: Callable[[int], Subject] = wide_subject
+    seed: int,
+    wear: Wear | None = None,
+    draw: Callable[[int, Wear | None], Subject] = wide_subject,
 ) -> Entry:
-    """Draw the subject of a seed, apply `change` (measured surfaces, for one) and rasterise it."""
+    """Draw the subject of a seed, its bones changed by `wear`, and rasterise it."""
     rng = np.random.default_rng([seed, 5])
-    subject = draw(seed)
-    if change is not None:
-        subject = change(subject, rng)
+    subject = draw(seed, wear)
     grid = make_grid(subject, SPACING_MM, *subject_box(subject), np.eye(3))
     sway = (0.0, 0.0, 0.0) if subject.loaded else LYING_SWAY_DEG
     return to_entry(seed, rasterize(subject, grid), rng, sway, sites(subject.bones))

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from footcli.domain import Plane, Volume
 from footcli.errors import TruthError
 from footcli.infer.search_region import searched
-from footcli.phantom.disease import draw_subject
+from footcli.phantom.disease import Variety, Wear, draw_subject
 from footcli.phantom.scanner import scan
-from footcli.train.bank import LESION_VARIETY, Change
+from footcli.train.bank import LESION_VARIETY
 from footcli.train.cases import Labelled, on_canonical_grid
 from footcli.train.lesions import CLASSES, PIXEL_MM, boxes_of
 from footcli.train.yolo import Detector
@@ -102,23 +102,19 @@ class SearchRegion:
         return {box[4] for box in chain.from_iterable(self.boxes.values())}
 
 
-def draw_region(part: Part, seed: int, change: Change | None = None) -> SearchRegion:
+def draw_region(part: Part, seed: int, wear: Wear | None = None) -> SearchRegion:
     """The region in the scan of a subject drawn by the part's mix of diseases.
 
-    change: swaps in measured surfaces, only without lesions: these lie on the parametric surface.
+    wear: see draw_subject.
     """
     rng = np.random.default_rng([seed, 33])
     disease = str(rng.choice(list(part.kinds), p=list(part.kinds.values())))
     subject = draw_subject(
         seed,
         disease,
-        LESION_VARIETY,
         subtle=bool(rng.random() < 0.6),
-        with_mimics=True,
-        by_definition=True,
+        variety=Variety(spread=LESION_VARIETY, with_mimics=True, by_definition=True, wear=wear),
     )
-    if change is not None and not subject.lesions:
-        subject = change(subject, rng)
     seen = scan(subject, float(rng.choice(SPACINGS_MM)), seed, "hindfoot")
     return region(
         part,

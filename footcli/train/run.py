@@ -14,7 +14,7 @@ from torch import nn
 from footcli.errors import SetupError
 from footcli.infer.manifest import NAME, clash, load_manifest, verify, write_entry
 from footcli.infer.spec import ModelSpec
-from footcli.phantom.disease import DISEASES, draw_subject
+from footcli.phantom.disease import DISEASES, Variety, draw_subject
 from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.system.assets import models_dir
@@ -67,12 +67,12 @@ def train_and_export(
 
 def _train_bones(job: Job) -> tuple[Path, ...]:
     material, data = job.material, str(job.material)
-    change = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
+    wear = ShapeSwap(material.shapes, SHAPES_CHANCE) if material.shapes else None
     learn, keep = material.split()
     held = held_cases(keep) if keep else list(held_phantoms(TUNE_SEEDS[:HELD_PHANTOMS]))
 
     def drawn(seed: int) -> Entry | BankedScan:
-        return make_entry(seed, change)
+        return make_entry(seed, wear)
 
     def taken(place: CaseEntry, rng: np.random.Generator) -> Entry | BankedScan:
         return to_scan(read_labelled(place), rng)
@@ -102,10 +102,10 @@ def _train_landmarks(job: Job) -> tuple[Path, ...]:
 
 def _train_lesions(job: Job) -> tuple[Path, ...]:
     shapes = job.material.shapes
-    change = ShapeSwap(shapes, SHAPES_CHANCE) if shapes else None
+    wear = ShapeSwap(shapes, SHAPES_CHANCE) if shapes else None
 
     def draw(seed: int) -> Entry | BankedScan:
-        return make_entry(seed, change, lesion_subject)
+        return make_entry(seed, wear, lesion_subject)
 
     kind: _Detection[Entry | BankedScan] = _Detection(draw, to_scan, lesions.run)
     return _train_detector(job, lesion_spec(str(job.material)), kind)
@@ -115,10 +115,10 @@ def _train_part(task: str, job: Job) -> tuple[Path, ...]:
     part, spec = hindfoot_region.PARTS[task], part_spec(task, str(job.material))
     _refuse_clash(job.models, spec)
     shapes = job.material.shapes
-    change = ShapeSwap(shapes, 1.0) if shapes else None
+    wear = ShapeSwap(shapes, 1.0) if shapes else None
 
     def draw(seed: int) -> hindfoot_region.SearchRegion:
-        return hindfoot_region.draw_region(part, seed, change)
+        return hindfoot_region.draw_region(part, seed, wear)
 
     def take(case: Labelled, rng: np.random.Generator) -> hindfoot_region.SearchRegion:
         return hindfoot_region.region(part, case)
@@ -174,7 +174,9 @@ def ill_in_turn(seed: int) -> Subject:
     """A subject with one disease, chosen in turn by the seed, otherwise healthy, with lesion
     mimics.
     """
-    return draw_subject(seed, DISEASES[seed % len(DISEASES)], with_mimics=True, by_definition=True)
+    return draw_subject(
+        seed, DISEASES[seed % len(DISEASES)], variety=Variety(with_mimics=True, by_definition=True)
+    )
 
 
 def complete(models: Path) -> None:

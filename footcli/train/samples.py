@@ -17,7 +17,7 @@ from footcli.geometry import Array, apply, rotation
 from footcli.infer.prepare import canonical
 from footcli.infer.spec_checks import VIEW_MM
 from footcli.infer.views import CHANNELS, slab, view_geometry
-from footcli.phantom.disease import draw_subject
+from footcli.phantom.disease import Variety, draw_subject
 from footcli.phantom.scanner import scan
 from footcli.train.cases import Labelled, by_shipped_model, on_canonical_grid, read_labelled
 from footcli.walk.tree import CaseEntry
@@ -46,7 +46,7 @@ def drawn(seed: int) -> Sample:
     """Scan the subject of a seed and project its views along the foot's axes, as analysis does."""
     rng = np.random.default_rng([seed, 31])
     less_leg_mm = float(rng.uniform(0, 42)) if rng.random() < 0.6 else 0.0
-    subject = draw_subject(seed, spread=float(rng.uniform(0, 1)))
+    subject = draw_subject(seed, variety=Variety(spread=float(rng.uniform(0, 1))))
     seen = scan(
         subject,
         SPACING_MM,

@@ -36,7 +36,7 @@ from footcli.infer.manifest import load_manifest, write_entry
 from footcli.kinds import ANGLE, ANGLES, FURTHER
 from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.hallux import phalanx
-from footcli.phantom.disease import draw_subject
+from footcli.phantom.disease import Variety, draw_subject
 from footcli.phantom.scanner import noise, scan
 from footcli.phantom.seeds import HARD_SEEDS, RANGE_SEEDS, SCORE_SEEDS
 from footcli.phantom.truth import further
@@ -140,7 +140,7 @@ def _metal(hu: NDArray[np.int16], affine: Array, rng: np.random.Generator) -> ND
 
 def one(seed: int, models: Path, spacing: float, hard: bool) -> dict[str, Any]:
     """Draw, scan, find, measure: true and found angles, each landmark's score and error (mm)."""
-    subject = draw_subject(seed, GROUPS[seed % len(GROUPS)], spread=1.0)
+    subject = draw_subject(seed, GROUPS[seed % len(GROUPS)], variety=Variety(spread=1.0))
     seen = scan(subject, spacing, seed)
     grid = seen.raster.grid
     hu, affine, first, how = seen.hu, grid.affine, np.zeros(3, np.int64), "as drawn"

@@ -37,7 +37,7 @@ from footcli.evaluate.run import Work, evaluate
 from footcli.infer.manifest import load_manifest, write_entry
 from footcli.kinds import BONES
 from footcli.levels import SURE
-from footcli.phantom.disease import DISEASES, draw_subject
+from footcli.phantom.disease import DISEASES, Variety, draw_subject
 from footcli.phantom.scanner import Scan, scan
 from footcli.phantom.seeds import CLEAR_SEEDS, LESION_SEEDS, TEST_SEEDS, TEST_SHAPED
 from footcli.phantom.subject import Subject
@@ -64,29 +64,34 @@ def lesion_subject(seed: int) -> Subject:
     """One of LESION_SEEDS or CLEAR_SEEDS."""
     if seed in CLEAR_SEEDS:
         return draw_subject(
-            seed, DISEASES[1 + CLEAR_SEEDS.index(seed)], subtle=False, by_definition=True
+            seed,
+            DISEASES[1 + CLEAR_SEEDS.index(seed)],
+            subtle=False,
+            variety=Variety(by_definition=True),
         )
     place = LESION_SEEDS.index(seed)
     if place >= 10 * len(ILL):
-        return draw_subject(seed, "normal", with_mimics=True, by_definition=True)
+        return draw_subject(seed, "normal", variety=Variety(with_mimics=True, by_definition=True))
     kinds = ILL[place // 10]
     return draw_subject(
         seed,
         kinds[place % 4 // 2 % len(kinds)],
         subtle=place % 2 == 0,
-        with_mimics=True,
-        by_definition=True,
+        variety=Variety(with_mimics=True, by_definition=True),
     )
 
 
 def draw(seed: int, spacing_mm: float, shapes: Path | None) -> tuple[Scan, bool]:
     """The scan of a seed's subject, and whether the subject has measured surfaces."""
-    subject = lesion_subject(seed) if seed in LESION_SEEDS + CLEAR_SEEDS else draw_subject(seed)
-    shaped = shapes is not None and seed in TEST_SHAPED
+    shaped, wear = shapes is not None and seed in TEST_SHAPED, None
     if shaped and shapes is not None:
         from footcli.train.shapes import ShapeSwap
 
-        subject = ShapeSwap(shapes, 1.0, held_out=True)(subject, np.random.default_rng([seed, 5]))
+        wear = ShapeSwap(shapes, 1.0, held_out=True)
+    if seed in LESION_SEEDS + CLEAR_SEEDS:
+        subject = lesion_subject(seed, wear)
+    else:
+        subject = draw_subject(seed, variety=Variety(wear=wear))
     return scan(subject, spacing_mm, seed), shaped
 
 
