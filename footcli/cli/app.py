@@ -91,6 +91,7 @@ class Task(StrEnum):
     """The networks; dome and hindfoot are detectors of some lesions only."""
 
     bones = "bones"
+    finder = "finder"
     landmarks = "landmarks"
     lesions = "lesions"
     dome = "dome"

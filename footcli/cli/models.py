@@ -16,7 +16,7 @@ def train(
     task: Annotated[
         Task,
         typer.Argument(
-            help="bones, landmarks, lesions; dome: OLT alone; hindfoot: coalition, ankle arthritis."
+            help="bones, finder, landmarks, lesions; dome: OLT; hindfoot: coalition, arthritis."
         ),
     ],
     data: Annotated[

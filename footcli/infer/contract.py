@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,21 +13,23 @@ from scipy import special
 
 from footcli.domain import Plane
 from footcli.infer.contract_checks import CHECKS, Answer, Shape
-from footcli.infer.spec import ModelSpec
+from footcli.infer.spec import KNOWN, ModelSpec
 from footcli.infer.views import CHANNELS, OWNER, view_geometry
-from footcli.names import bone_name, lesion_name
 
 # Rows and columns of the trial images of slice models: multiples of the padding (bones 16, lesions
 # 32) and of nothing larger. All numbers differ, so that swapped axes and a fixed output size show.
 TRIALS: dict[str, tuple[Shape, Shape]] = {
     "bones": ((48, 80), (112, 144)),
+    "finder": ((24, 40, 56), (40, 24, 72)),
     "lesions": ((96, 160), (224, 288)),
 }
 UNEVEN = 0.05  # tolerance of the growth of the number of boxes with the image area
 
 
 def pictures_of(spec: ModelSpec) -> tuple[Shape, ...]:
-    """(rows, columns) of the images that a model of this entry must accept."""
+    """Sizes of the images that a model of this entry must accept: rows and columns, of volumes
+    slices before them.
+    """
     if spec.task in TRIALS:
         return TRIALS[spec.task]
     return tuple(
@@ -41,18 +44,16 @@ def check_answers(spec: ModelSpec, answer: Answer, metadata: Mapping[str, str]) 
     through. Raises ValueError with wanted and found; its message follows the model's name.
     """
     counts = []
-    for rows, columns in pictures_of(spec):
-        outputs = answer(_picture(spec.input_channels, rows, columns))
+    for size in pictures_of(spec):
+        outputs = answer(_picture(spec.input_channels, size))
         _check_finite(outputs)
-        CHECKS[spec.task](spec, outputs[0], (rows, columns))
+        CHECKS[spec.task](spec, outputs[0], size)
         counts.append(outputs[0].shape[1])
     if spec.task == "lesions":
         _check_counts(counts, pictures_of(spec))
-    if spec.task == "bones":
-        rows, columns = pictures_of(spec)[0]
-        _check_background(
-            spec, answer(np.zeros((1, spec.input_channels, rows, columns), np.float32))[0]
-        )
+    if spec.task in ("bones", "finder"):
+        air = np.zeros((1, spec.input_channels, *pictures_of(spec)[0]), np.float32)
+        _check_background(spec, answer(air)[0])
     if spec.task == "landmarks":
         _check_points(spec)
     _check_names(spec, metadata)
@@ -91,9 +92,9 @@ def _check_finite(outputs: Sequence[NDArray[Any]]) -> None:
 
 def _check_counts(counts: Sequence[int], shown: Sequence[Shape]) -> None:
     """A detector without built-in NMS has one box a cell, so their number grows with the area."""
-    small, large = (rows * columns for rows, columns in shown)
+    small, large = (math.prod(size) for size in shown)
     if abs(counts[1] / counts[0] * small / large - 1) > UNEVEN:
-        sizes = " and ".join(f"{rows} x {columns}" for rows, columns in shown)
+        sizes = " and ".join(" x ".join(map(str, size)) for size in shown)
         raise ValueError(
             f"it gives {counts[0]} and {counts[1]} boxes for pictures of {sizes}, a number that "
             "grows with their area is wanted: "
@@ -114,9 +115,10 @@ def _check_background(spec: ModelSpec, out: NDArray[Any]) -> None:
         )
 
 
-def _picture(channels: int, rows: int, columns: int) -> NDArray[np.float32]:
+def _picture(channels: int, size: Shape) -> NDArray[np.float32]:
     """A foot-like image: smooth blobs between air (0.25) and bone (1), the same every time."""
-    y, x = np.mgrid[:rows, :columns].astype(np.float32)
+    *z, y, x = np.mgrid[tuple(slice(n) for n in size)].astype(np.float32)
+    y = sum(z, y)  # through a volume the blobs run askew
     layers = [
         0.25
         + 0.75
@@ -134,8 +136,8 @@ def _check_names(spec: ModelSpec, metadata: Mapping[str, str]) -> None:
     shown = _names_in(metadata)
     if spec.task == "landmarks" or shown is None:
         return
-    known = bone_name if spec.task == "bones" else lesion_name
-    if spec.task == "bones" and len(shown) == len(spec.classes) + 1 and known(shown[0]) is None:
+    known, _ = KNOWN[spec.task]
+    if spec.task != "lesions" and len(shown) == len(spec.classes) + 1 and known(shown[0]) is None:
         shown = shown[1:]  # the background
     # None: a name unknown to footcli, which does not contradict the manifest
     names = [known(name) for name in shown]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from footcli.infer.spec import ModelSpec
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 Answer = Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]]
 SUM_OFF = 0.02  # tolerance of a pixel's sum of probabilities, for rounding or int8
 HEAT_OUTSIDE = 0.5  # how far a heat map may exceed 0..1: its peak is read as a score
@@ -23,7 +23,8 @@ BOXES_AT_LEAST = 0.98  # share of boxes with ordered corners: an untrained box m
 def _wanted(shape: Sequence[Any], found: NDArray[Any], shown: Shape) -> ValueError:
     words = ", ".join(map(str, shape))
     return ValueError(
-        f"its output for a picture of {shown[0]} x {shown[1]} must have shape ({words}), it has "
+        f"its output for a picture of {' x '.join(map(str, shown))} must have shape ({words}), "
+        "it has "
         f"{found.shape}"
     )
 
@@ -108,6 +109,7 @@ def _known_export(shape: Sequence[int], classes: int) -> str:
 
 CHECKS: dict[str, Callable[[ModelSpec, NDArray[Any], Shape], None]] = {
     "bones": _check_bones,
+    "finder": _check_bones,
     "landmarks": _check_landmarks,
     "lesions": _check_lesions,
 }

@@ -10,6 +10,9 @@ from footcli.infer.manifest import MAX_MODEL_BYTES, NAME
 from footcli.infer.onnxfile import fault
 from footcli.infer.spec import ModelSpec
 
+PICTURE = ("images", "channels", "rows", "columns")
+VOLUME = ("images", "channels", "slices", "rows", "columns")
+
 
 def read_model(path: Path) -> bytes:
     """The bytes of a model file.
@@ -32,7 +35,7 @@ def read_model(path: Path) -> bytes:
 def check_input(session: Any, path: Path, spec: ModelSpec | None) -> None:
     """Raises SetupError unless the input is one float32 (images, channels, rows, columns).
 
-    The channels must be those of the spec.
+    A finder's is (images, channels, slices, rows, columns). The channels must be those of the spec.
     """
     inputs = session.get_inputs()
     if len(inputs) != 1:
@@ -40,12 +43,10 @@ def check_input(session: Any, path: Path, spec: ModelSpec | None) -> None:
     shape = inputs[0].shape
     if inputs[0].type != "tensor(float)":
         raise bad_model(path, f"its input is {inputs[0].type}, float32 is wanted")
-    if len(shape) != 4:
-        raise bad_model(
-            path,
-            f"its input has {len(shape)} dimensions, 4 are wanted (images, channels, rows, "
-            "columns)",
-        )
+    named = VOLUME if spec and spec.task == "finder" else PICTURE
+    if len(shape) != len(named):
+        words = f"{len(named)} are wanted ({', '.join(named)})"
+        raise bad_model(path, f"its input has {len(shape)} dimensions, {words}")
     if spec and isinstance(shape[1], int) and shape[1] != spec.input_channels:
         raise bad_model(
             path, f"its input has {shape[1]} channels, the manifest says {spec.input_channels}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from footcli.errors import InferenceError, SetupError
 from footcli.infer.contract import check_answers, pictures_of
-from footcli.infer.model_file import bad_model, check_input, read_model
+from footcli.infer.model_file import PICTURE, VOLUME, bad_model, check_input, read_model
 from footcli.infer.onnx_text import error_line, printable
 from footcli.infer.spec import ModelSpec
 from footcli.system.cores import cpu_count
@@ -159,10 +159,8 @@ def _try(opened: Session, path: Path, spec: ModelSpec | None) -> None:
     Without an entry: on one empty image, with any output. Raises SetupError.
     """
     channels = spec.input_channels if spec else 1
-    sizes = [
-        free if x is None else x
-        for x, free in zip(opened.shape, (1, channels, _TRIAL_PX, _TRIAL_PX), strict=True)
-    ]
+    free_sizes = (1, channels, *(_TRIAL_PX,) * (len(opened.shape) - 2))
+    sizes = [free if x is None else x for x, free in zip(opened.shape, free_sizes, strict=True)]
     if min(sizes) < 1 or math.prod(sizes) > _MAX_INPUT:
         raise bad_model(path, f"its input shape {sizes} makes no sense")
     try:
@@ -189,7 +187,7 @@ def _check_sizes(opened: Session, spec: ModelSpec) -> None:
     if all(_takes(fixed, picture) for picture in wanted):
         return
     found = " x ".join("any" if size is None else str(size) for size in fixed)
-    words = "any rows x any columns"
+    words = " x ".join(f"any {name}" for name in (VOLUME if len(fixed) > 2 else PICTURE)[2:])
     if spec.task == "landmarks":
         words = " or ".join(f"{rows} x {columns}" for rows, columns in wanted)
     raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from footcli.domain import Plane
 from footcli.errors import SetupError
 from footcli.infer.spec_checks import CHECKS, DECODERS, OPTIONAL, VIEW_IMAGES, VIEW_MM
 from footcli.kinds import ARCH, BONES, LESION, LESIONS
+from footcli.kinds.parts import PART_ID
 from footcli.levels import REPORTED, SUSPICIOUS
 from footcli.names import bone_name, lesion_name
 
@@ -19,17 +20,17 @@ from footcli.names import bone_name, lesion_name
 class ModelSpec:
     """One [[model]] entry.
 
-    file: plain name beside the manifest. task: bones, landmarks or lesions. decoder: how the output
-    is read, one of DECODERS. classes: bone names without background, or lesion names, in the order
-    of the output channels; empty for landmarks. points: for landmarks, the names of each output
-    channel's point; empty otherwise. planes: planes of the training slices. pixel_mm: edge of the
-    square pixel. window: HU mapped to 0 and 1. offsets_mm: offset along the normal of each input
-    channel that is a slice (0 the slice itself); empty if the channels are not slices. thresholds:
-    for each output channel the raw score reported as REPORTED of its task; empty to report raw
-    scores. suspicious: for lesions, each class's raw score reported as SUSPICIOUS, below its
-    threshold; empty for none. by_angles: lesions that the model localises and the measured angles
-    score; empty if the model scores them all. quality: measured figures, free form. exported_by:
-    footcli version.
+    file: plain name beside the manifest. task: bones, finder, landmarks or lesions. decoder:
+    how the output is read, one of DECODERS. classes: names of bones or parts without
+    background, or of lesions, in the order of the output channels; empty for landmarks. points:
+    for landmarks, the names of each output channel's point; empty otherwise. planes: planes of
+    the training slices. pixel_mm: edge of the square pixel. window: HU mapped to 0 and 1.
+    offsets_mm: offset along the normal of each input channel that is a slice (0 the slice
+    itself); empty if the channels are not slices. thresholds: for each output channel the raw
+    score reported as REPORTED of its task; empty to report raw scores. suspicious: for lesions,
+    each class's raw score reported as SUSPICIOUS, below its threshold; empty for none.
+    by_angles: lesions that the model localises and the measured angles score; empty if the
+    model scores them all. quality: measured figures, free form. exported_by: footcli version.
     """
 
     file: str
@@ -176,17 +177,28 @@ def _is_below(spec: ModelSpec) -> bool:
 
 def _own_names(where: str, spec: ModelSpec) -> tuple[str, ...]:
     """The classes by their standard names. Raises SetupError for an unknown or repeated one."""
-    known, terms = (bone_name, BONES) if spec.task == "bones" else (lesion_name, LESIONS)
+    known, terms = KNOWN[spec.task]
     names: list[str] = []
     for text in spec.classes:
         name = known(text)
         if name is None or name in names:
             raise SetupError(
-                f"{where}: classes must be {', '.join(t.name for t in terms)}, each once at most, "
-                f"got {text[:60]!r}"
+                f"{where}: classes must be {', '.join(terms)}, each once at most, got {text[:60]!r}"
             )
         names.append(name)
     return tuple(names)
+
+
+def _part_name(text: str) -> str | None:
+    return text if text in PART_ID else None
+
+
+KNOWN: Mapping[str, tuple[Callable[[str], str | None], tuple[str, ...]]] = {
+    "bones": (bone_name, tuple(term.name for term in BONES)),
+    "finder": (_part_name, tuple(PART_ID)),
+    "lesions": (lesion_name, tuple(term.name for term in LESIONS)),
+}
+"""Task -> what finds the standard name of a class, and the names."""
 
 
 def _check_planes(where: str, spec: ModelSpec) -> None:

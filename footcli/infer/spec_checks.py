@@ -11,7 +11,12 @@ from typing import Any
 from footcli.domain import Plane
 from footcli.kinds import MEASURES, landmark_names
 
-DECODERS = {"bones": ("softmax", "logits"), "landmarks": ("gu2net",), "lesions": ("yolo",)}
+DECODERS = {
+    "bones": ("softmax", "logits"),
+    "finder": ("softmax", "logits"),
+    "landmarks": ("gu2net",),
+    "lesions": ("yolo",),
+}
 """Task -> the decoders that can read its output."""
 TASKS = tuple(DECODERS)
 _WITH_POINTS = tuple(term.name for term in MEASURES if term.unit == "deg")

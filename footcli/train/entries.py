@@ -15,10 +15,12 @@ from footcli.infer.spec import ModelSpec
 from footcli.infer.spec_checks import VIEW_IMAGES, VIEW_MM
 from footcli.infer.views import CHANNELS, view_geometry
 from footcli.kinds import BONES
-from footcli.train import bones, hindfoot_region, lesions
+from footcli.kinds.parts import PART_ID, PARTS
+from footcli.train import bones, finder, hindfoot_region, lesions
 from footcli.train.calibrate import calibrate
 from footcli.train.cases import Labelled
 from footcli.train.export import Account, WithSoftmax, export, write_card
+from footcli.train.finder_scenes import VOXEL_MM
 from footcli.train.gu2net import GU2Net, OneDomain
 from footcli.train.samples import PLANES, WINDOW
 from footcli.train.yolo import Decoded, Detector
@@ -75,6 +77,42 @@ def export_bones(
     example = torch.rand(1, spec.input_channels, 96, 128)
     spec, difference = export(WithSoftmax(net), spec, models, example, FREE_SIZE)
     card = write_card(models, spec, "Bones: U-Net", _count(net), account, difference)
+    return _done(spec, models, card, difference, say)
+
+
+def finder_spec(data: str) -> ModelSpec:
+    """The manifest entry of a finder before it has a file."""
+    return ModelSpec(
+        file="finder.onnx",
+        sha256="0" * 64,
+        task="finder",
+        planes=tuple(Plane),
+        pixel_mm=VOXEL_MM,
+        window=finder.WINDOW,
+        decoder="softmax",
+        input_channels=1,
+        licence=LICENCE,
+        trained_on=data,
+        exported_by="",
+        classes=tuple(part.name for part in PARTS),
+        offsets_mm=(0.0,),
+    )
+
+
+def export_finder(
+    net: nn.Module, models: Path, data: str, account: Account, say: Say
+) -> tuple[Path, ...]:
+    """Export a finder; its best judgement becomes the entry's quality."""
+    spec = finder_spec(data)
+    if account.curve:
+        dice = {name: round(value, 3) for name, value in account.best.items() if name in PART_ID}
+        quality = {"measured_on": account.who, "mean_dice": round(account.best["score"], 3), **dice}
+        spec = replace(spec, quality=quality)
+    free = {0: "n", 2: "d", 3: "h", 4: "w"}
+    example = torch.rand(1, 1, 32, 40, 48)
+    axes = {"image": free, "out": free}
+    spec, difference = export(WithSoftmax(net), spec, models, example, axes)
+    card = write_card(models, spec, "Finder: 3D U-Net", _count(net), account, difference)
     return _done(spec, models, card, difference, say)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from footcli.infer.manifest import sha256_of
 from footcli.train.banked_scans import from_any
-from footcli.train.cases import Labelled, find_labelled, split
+from footcli.train.cases import find_labelled, split
 from footcli.train.entries import (
     Say,
 )
@@ -36,7 +36,7 @@ class Material:
 
     def __str__(self) -> str:
         drawn = "synthetic subjects of footcli phantom" + (
-            ", and measured surfaces (CC0)" if self.shapes else ""
+            ", and measured surfaces (models/README.md)" if self.shapes else ""
         )
         if self.data is None:
             return drawn
@@ -80,7 +80,7 @@ class Job:
 
         return made
 
-    def account(self, keep: Sequence[CaseEntry], held: Sequence[Labelled]) -> Account:
+    def account(self, keep: Sequence[CaseEntry], held: Sequence[object]) -> Account:
         """The report of a training. keep: cases held out for judging; held: the scans read."""
         who = f"{len(held)} synthetic subjects kept for judging"
         if keep:

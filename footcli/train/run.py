@@ -19,7 +19,7 @@ from footcli.phantom.seeds import LESION_TUNE_SEEDS, TUNE_SEEDS
 from footcli.phantom.subject import Subject
 from footcli.system.assets import models_dir
 from footcli.system.files import write_atomic
-from footcli.train import bones, hindfoot, hindfoot_region, landmarks, lesions
+from footcli.train import bones, finder, hindfoot, hindfoot_region, landmarks, lesions
 from footcli.train.bank import Bank, Entry, lesion_subject, make_entry
 from footcli.train.banked_scans import BankedScan, to_scan
 from footcli.train.cases import Labelled, by_shipped_model, read_labelled
@@ -27,12 +27,14 @@ from footcli.train.entries import (
     Say,
     bone_spec,
     export_bones,
+    export_finder,
     export_landmarks,
     export_lesions,
     landmark_spec,
     lesion_spec,
     part_spec,
 )
+from footcli.train.finder_scenes import draw_scene
 from footcli.train.job import Job, Material, T
 from footcli.train.judge import (
     held_cases,
@@ -47,6 +49,7 @@ from footcli.train.watch import Judge, Plan
 from footcli.walk.tree import CaseEntry
 
 SHAPES_CHANCE = 0.4  # share of subjects with measured surfaces
+FINDER_SHAPES = 0.75  # of the finder's, whose task is the form of bones
 HELD_PHANTOMS = 4
 CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesions, and their spacing
 
@@ -59,7 +62,12 @@ def train_and_export(
     Returns the files written. Raises SetupError for unusable labels.
     """
     job = Job(plan, models, material, say)
-    kinds = {"bones": _train_bones, "landmarks": _train_landmarks, "lesions": _train_lesions}
+    kinds = {
+        "bones": _train_bones,
+        "finder": _train_finder,
+        "landmarks": _train_landmarks,
+        "lesions": _train_lesions,
+    }
     written = kinds[task](job) if task in kinds else _train_part(task, job)
     complete(models)
     return written
@@ -81,6 +89,18 @@ def _train_bones(job: Job) -> tuple[Path, ...]:
     bank = Bank(job.plan.bank, job.make(learn, drawn, taken))
     net = bones.run(job.plan, job.say, bank, lambda module: judge_bones(module, held, spec))
     return export_bones(net, job.models, data, job.account(keep, held), job.say)
+
+
+def _train_finder(job: Job) -> tuple[Path, ...]:
+    """Train the finder on drawn scenes: the labels of the data set do not tell its parts apart."""
+    if job.material.data is not None:
+        raise SetupError("train finder: learns from drawn scenes alone: leave DATA out")
+    shapes, data = job.material.shapes, str(job.material)
+    wear = ShapeSwap(shapes, FINDER_SHAPES) if shapes else None
+    held = [draw_scene(seed) for seed in TUNE_SEEDS]
+    bank = Bank(job.plan.bank, partial(draw_scene, wear=wear))
+    net = finder.run(job.plan, job.say, bank, lambda module: finder.judge_finder(module, held))
+    return export_finder(net, job.models, data, job.account([], held), job.say)
 
 
 def _train_landmarks(job: Job) -> tuple[Path, ...]:
