@@ -28,7 +28,7 @@ from footcli.geometry import Array, apply
 from footcli.infer.bones import Segmented
 from footcli.infer.landmarks import Located
 from footcli.infer.prepare import Canonical
-from footcli.kinds import ANGLE, BONE_ID, LESION, LESIONS, MEASURES, RAYS
+from footcli.kinds import ANGLE, BONE, BONE_ID, LESION, LESIONS, MEASURES, RAYS
 from footcli.levels import USUAL_SIZE
 from footcli.measure.angles import mask_points, measure_both
 from footcli.measure.bone_points import Found, bones_in_frame
@@ -296,7 +296,10 @@ def _decided(
 
 def _values(raster: Raster, affine: Array, **unsure: float) -> dict[str, Measurement]:
     frame = _frame(raster.labels, affine)
-    doubts = {name.replace("_", " "): value for name, value in unsure.items()}
+    doubts = {
+        name: Line("bone_unsure", bone=BONE[name].word, confidence=value)
+        for name, value in unsure.items()
+    }
     found = measure_both((), mask_points(frame), frame, unsure=doubts)
     return {m.name: m for m in found if m.source == "masks"}
 
@@ -521,6 +524,38 @@ def test_a_childs_foot_is_told_by_age_or_size(
     assert [line.code for line in found] == codes
 
 
+def test_a_stretched_foot_is_told() -> None:
+    raster, affine = _drawn(5004)
+    plain = _check(raster.labels, affine)
+    assert scan_limits(_volume_of(0.4, 40.0), plain) == ()
+    high = affine.copy()
+    high[2] *= 1.4
+    (line,) = scan_limits(_volume_of(0.4, 40.0), _check(raster.labels, high))
+    assert line.code == "stretched"
+
+
+@pytest.mark.parametrize("code", ["slices_jump", "stuck_slices", "step_disagrees", "step_guessed"])
+def test_a_broken_scan_limits_what_is_said(code: str) -> None:
+    notice = Line(code, slice=3, count=5, stated=1.0, step=0.5, thickness=1.0)
+    volume = replace(_volume_of(0.4, 40.0), notices=(notice,))
+    assert scan_limits(volume, Fit(1.0, 1.0, np.eye(3))) == (notice,)
+
+
+def test_an_arch_without_a_floor_is_possible_at_most() -> None:
+    values = [_measured("CPA", 38.0)]
+    cavus = _decided(values, certainty=Certainty(floor_seen=False))["cavus_foot"]
+    assert cavus.level is Level.POSSIBLE
+    assert "floor_unseen" in {line.code for line in cavus.evidence}
+
+
+def test_a_joint_that_is_closed_is_never_unseen() -> None:
+    closed = [_measured(name, 0.1) for name in ("JSW_C", "JSW_L")]
+    arthritis = _decided(closed)["ankle_arthritis"]
+    assert arthritis.level is Level.POSSIBLE
+    assert "joint_closed" in {line.code for line in arthritis.evidence}
+    assert _decided(closed[:1])["ankle_arthritis"].level is Level.NOT_SEEN
+
+
 # The whole of an analysis, with a stand-in for the networks
 
 
@@ -533,10 +568,13 @@ def drawn_foot(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Foot, ...
         affine: Array,
         unsure: Mapping[str, float] | None = None,
         lesions: tuple[Lesion, ...] = (),
+        metal: NDArray[np.bool_] | None = None,
     ) -> tuple[Foot, ...]:
         raster = np.max(parts, axis=0)
         hu = np.where(raster > 0, 900, 20).astype(np.int16)
         hu[:2] = -1000
+        if metal is not None:
+            hu[metal] = 3000
         volume = Volume(hu, affine, tuple(map(str, range(len(hu)))), "")
         grid = Canonical(hu.astype(np.float32), MM, np.eye(4), (0, 1, 2), (False, False, False))
         sure = {BONE_ID[name]: value for name, value in (unsure or {}).items()}
@@ -584,6 +622,37 @@ def test_a_bone_of_little_confidence_is_said_and_nothing_rests_on_it(
     found = {f.name: f for f in result.findings}
     assert found["olt"].level is Level.NOT_MEASURABLE
     assert all(m.value is None for m in result.measurements if "Talus" in ANGLE[m.name].bones)
+
+
+def test_nothing_rests_on_a_bone_of_a_size_that_no_foot_has(
+    drawn_foot: Callable[..., tuple[Foot, ...]],
+) -> None:
+    raster, affine = _drawn(5004)
+    labels = raster.labels.copy()
+    talus = np.argwhere(labels == BONE_ID["Talus"])
+    lost = talus[talus[:, 0] < np.quantile(talus[:, 0], 0.55)]
+    labels[tuple(lost.T)] = 0
+    (foot,) = drawn_foot([labels], affine)
+    (said,) = [line for line in foot.result.warnings if line.code == "low_confidence"]
+    assert isinstance(said.values["why"], Line)
+    assert said.values["why"].code == "bone_odd"
+
+
+def test_nothing_rests_on_a_bone_with_metal_and_a_plate_below_is_none(
+    drawn_foot: Callable[..., tuple[Foot, ...]],
+) -> None:
+    raster, affine = _drawn(5004)
+    z, y, x = np.argwhere(raster.labels == BONE_ID["Talus"]).mean(0).astype(int)
+    metal = np.zeros(raster.labels.shape, bool)
+    metal[z - 2 : z + 2, y - 2 : y + 2, x - 2 : x + 2] = True
+    (foot,) = drawn_foot([raster.labels], affine, metal=metal)
+    codes = [line.values["why"] for line in foot.result.warnings if line.code == "low_confidence"]
+    assert [code.code for code in codes if isinstance(code, Line)] == ["metal_in_bone"]
+    assert all(m.value is None for m in foot.result.measurements if "Talus" in ANGLE[m.name].bones)
+    metal[:] = False
+    metal[:3] = True
+    (foot,) = drawn_foot([raster.labels], affine, metal=metal)
+    assert "low_confidence" not in {line.code for line in foot.result.warnings}
 
 
 def test_boxes_elsewhere_are_counted(drawn_foot: Callable[..., tuple[Foot, ...]]) -> None:

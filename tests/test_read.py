@@ -1065,6 +1065,39 @@ def test_copies_and_other_series_are_no_parts_of_one(tmp_path: Path) -> None:
     assert spread_series([*cases, *find_cases(tmp_path / "b")]) == {}
 
 
+def test_a_stated_step_that_the_positions_deny_is_told(tmp_path: Path) -> None:
+    assert codes(read(series(tmp_path / "a", 9, SpacingBetweenSlices=0.4))) == []
+    assert codes(read(series(tmp_path / "b", 9, SpacingBetweenSlices=0.6))) == ["step_disagrees"]
+
+
+def test_a_denial_of_load_counts_in_the_data_sets_layout_too(tmp_path: Path) -> None:
+    case = tmp_path / "AD" / "A1" / "AXL"
+    for number in range(9):
+        data = ct(number, SeriesDescription="FOOT NON WEIGHT BEARING")
+        save(case / f"A_S00_AD_1_ST01_R_AXL_{number:04d}.dcm", data)
+    assert read_as_stored(find_cases(tmp_path)[0]).tags.weight_bearing is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "said"),
+    [
+        ({"SpacingBetweenSlices": 0.6}, 0.6, []),
+        ({"SliceThickness": 0.3}, 0.3, []),
+        ({"SliceThickness": 0.6}, 0.3, ["step_guessed"]),
+    ],
+)
+def test_without_positions_a_stated_step_is_taken_and_a_thickness_is_not(
+    tmp_path: Path, changes: dict[str, Any], step: float, said: list[str]
+) -> None:
+    case = tmp_path / "AD" / "A1" / "AXL"
+    for number in range(9):
+        data = ct(number, ImagePositionPatient=None, ImageOrientationPatient=None, **changes)
+        save(case / f"A_S00_AD_1_ST01_R_AXL_{number:04d}.dcm", data)
+    volume = read_as_stored(find_cases(tmp_path)[0])
+    assert volume.spacing_mm[2] == pytest.approx(step)
+    assert codes(volume) == ["geometry_from_names", *said]
+
+
 def test_two_passes_in_one_series_are_refused_as_such(tmp_path: Path) -> None:
     for number in range(20):
         z = round(0.4 * (number % 10) + 0.13 * (number > 9), 3)

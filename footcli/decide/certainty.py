@@ -13,13 +13,20 @@ class Certainty:
 
     loaded: whether the foot carries load; None if unknown. unchecked: lesions whose boxes could not
     be compared with the anatomy. limits: why nothing can be PRESENT; box_limits: why no finding can
-    be that rests on a box alone.
+    be that rests on a box alone. floor_seen: whether heel and forefoot show where the floor is.
     """
 
     loaded: bool | None = True
     unchecked: frozenset[str] = frozenset()
     limits: tuple[Line, ...] = ()
     box_limits: tuple[Line, ...] = ()
+    floor_seen: bool = True
+
+    @property
+    def arch_limits(self) -> tuple[Line, ...]:
+        """Why no finding about the arch can be PRESENT."""
+        unloaded = () if self.unloaded is None else (self.unloaded,)
+        return unloaded if self.floor_seen else (*unloaded, Line("floor_unseen"))
 
     @property
     def unloaded(self) -> Line | None:

@@ -87,8 +87,8 @@ class _Judge:
     def _limits(self, rule: FindingRule, verdict: Verdict) -> list[Line]:
         """Why the finding cannot be PRESENT."""
         lines = list(self.certain.limits)
-        if rule.needs_load and self.certain.unloaded is not None:
-            lines.append(self.certain.unloaded)
+        if rule.needs_load:
+            lines += self.certain.arch_limits
         if rule.lesion is not None and not verdict.angles:
             lines += self.certain.box_limits
             if rule.lesion in self.certain.unchecked:
@@ -113,11 +113,16 @@ class _Judge:
         return Verdict(first.level, [*first.lines, *second.lines], first.angles)
 
     def _with_joint_space(self, rule: FindingRule, found: Verdict) -> Verdict:
-        """A narrow joint raises POSSIBLE to PRESENT; if also tilted, NOT_SEEN to POSSIBLE."""
+        """A narrow joint raises POSSIBLE to PRESENT; if also tilted, or where bone lies on bone,
+        NOT_SEEN to POSSIBLE.
+        """
         narrow = rules.beyond_range(rule.narrow, self.angles)
         tilted = rules.beyond_range(rule.tilted, self.angles)
         if found.level is Level.POSSIBLE and narrow:
             return Verdict(Level.PRESENT, [*found.lines, *narrow])
+        closed = rules.closed(rule.closed, self.angles)
+        if found.level is Level.NOT_SEEN and closed:
+            return Verdict(Level.POSSIBLE, [*closed, *found.lines])
         if found.level is Level.NOT_SEEN and narrow and tilted:
             return Verdict(Level.POSSIBLE, [*narrow, *tilted, *found.lines])
         return found

@@ -8,9 +8,10 @@ from footcli.decide.compare import Angles, CutOffSide
 from footcli.decide.position import excess
 from footcli.decide.verdict import Verdict
 from footcli.domain import Level
-from footcli.kinds import FindingRule
+from footcli.kinds import BONE_ON_BONE_MM, FindingRule
 from footcli.text.lines import Line
 
+CLOSED_PLACES = 2  # of a joint, that are bone on bone
 Sides = Mapping[str, CutOffSide]
 
 
@@ -72,6 +73,12 @@ def beyond_range(names: Sequence[str], angles: Angles) -> list[Line]:
         if over > 0 and over >= angles.band(name):
             lines.append(angles.in_range(name)[1])
     return lines
+
+
+def closed(names: Sequence[str], angles: Angles) -> list[Line]:
+    """Evidence of a joint that is closed: two of its widths, or more, are bone on bone."""
+    found = [n for n in names if (v := angles[n].value) is not None and v < BONE_ON_BONE_MM]
+    return [Line("joint_closed", places=tuple(found))] if len(found) >= CLOSED_PLACES else []
 
 
 def supporting(rule: FindingRule, angles: Angles) -> list[Line]:

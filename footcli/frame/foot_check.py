@@ -24,6 +24,7 @@ LEAST_ML = {"Talus": 3.0, "Calcaneus": 5.0, "MidFoot": 3.0} | {
 LEAST_RAYS = 3  # that show a foot without talus and calcaneus
 LEAST_PARTS = 3  # that can be compared with the mean foot
 FIRM_PARTS, FIRM_WIDTH = 4, 0.12  # that tell how the foot is turned; width by length
+STRETCHED_PARTS = 7  # that tell the foot's width and height apart
 FITTED = 7  # numbers of a similarity: few bones always fit somehow, so the rest counts for more
 # Distance to the fitted mean foot, mm in its size, and the size: drawn feet reach 9.2 mm (hanging
 # by 45 degrees; standing ones, however cut, 6) and 0.64 to 1.11, a real one 4 mm; heads, hands,
@@ -39,12 +40,14 @@ class Fit:
     off_mm: root mean square distance for the degrees of freedom, in the mean foot's size. size: of
     the foot, the mean foot's is 1. axes: rows medial, forward, up of the mean foot, LPS. firm:
     False if the bones are too few, or too nearly on one line, to tell how the foot is turned.
+    stretch: width and height by the length, the mean foot's are 1; None if the bones are too few.
     """
 
     off_mm: float
     size: float
     axes: Array
     firm: bool = True
+    stretch: tuple[float, float] | None = None
 
 
 def check_foot(bones: Mapping[str, BoneMask], affine: Array, *, spacing_known: bool) -> Fit:
@@ -128,4 +131,13 @@ def _fit(found: Array, mean: Array) -> Fit:
     firm = len(p) >= FIRM_PARTS and spread[1] >= FIRM_WIDTH * spread[0]
     rest = p - size * q @ turn.T
     free = 3 * len(p) - FITTED
-    return Fit(float(np.sqrt(3 * (rest**2).sum() / free)) / size, size, turn.T, firm)
+    off = float(np.sqrt(3 * (rest**2).sum() / free)) / size
+    return Fit(off, size, turn.T, firm, _stretch(p, q) if firm else None)
+
+
+def _stretch(p: Array, q: Array) -> tuple[float, float] | None:
+    """Width and height by the length, of the affine map from q to p (N, 3), both about 0."""
+    if len(p) < STRETCHED_PARTS:
+        return None
+    medial, forward, up = np.linalg.norm(np.linalg.lstsq(q, p, rcond=None)[0], axis=1)
+    return float(medial / forward), float(up / forward)

@@ -13,12 +13,13 @@ class FindingRule(Term):
     """The criteria of a finding.
 
     cutoff: name of its cut-off in the profile, which all_of or any_of these angles must reach;
-    opposite: the cut-off that contradicts it. supports: angles that add a line if they lie beyond
-    the same cut-off; beside: angles that add one if they lie outside their range; neither changes
-    the level. lesion: the kind whose boxes indicate it. narrow, tilted: measures that confirm a
-    joint's box, or replace it if both are beyond their range. angle: the one that its picture
-    shows. group: the data set's code of its disease group. picture, written: the lesion that the
-    picture shows and the name in clinical files, if they differ from `lesion`.
+    opposite: the cut-off that contradicts it. supports: angles that add a line if they lie
+    beyond the same cut-off; beside: angles that add one if they lie outside their range;
+    neither changes the level. lesion: the kind whose boxes indicate it. narrow, tilted:
+    measures that confirm a joint's box, or replace it if both are beyond their range; closed:
+    widths that show a fused joint. angle: the one that its picture shows. group: the data set's
+    code of its disease group. picture, written: the lesion that the picture shows and the name
+    in clinical files, if they differ from `lesion`.
     """
 
     cutoff: str = ""
@@ -30,6 +31,7 @@ class FindingRule(Term):
     lesion: str | None = None
     picture: str | None = None
     narrow: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     tilted: tuple[str, ...] = ()
     angle: str | None = None
     group: str = ""
@@ -92,6 +94,7 @@ FINDINGS: tuple[FindingRule, ...] = (
         beside=("JSW_M", "JSW_C", "JSW_L", "TT", "MTASA"),
         lesion="Ankle Arthritis",
         narrow=("JSW_M", "JSW_L"),
+        closed=("JSW_M", "JSW_C", "JSW_L"),
         tilted=("TT",),
         angle="TT",
     ),

@@ -15,7 +15,6 @@ from footcli.kinds import (
     AGREE_DEG,
     ANGLE,
     ANGLES,
-    BONE,
     BONE_ON_BONE_MM,
     MEASURES,
     landmark_names,
@@ -109,11 +108,11 @@ def measure_both(
     masks: MaskPoints,
     frame: FootFrame,
     missing: Mapping[str, Line] | None = None,
-    unsure: Mapping[str, float] | None = None,
+    unsure: Mapping[str, Line] | None = None,
 ) -> tuple[Measurement, ...]:
     """Five angles from landmarks, then five from masks, then the further ones from masks.
 
-    unsure: bone name -> its confidence, of bones that nothing may rest on.
+    unsure: bone name -> why nothing may rest on it.
 
     A point whose bone is cut off is missing, whatever the network's score. Where the two sources
     differ by more than AGREE_DEG, both lose confidence.
@@ -131,12 +130,11 @@ def measure_both(
     return tuple(_doubted(m, apart.get(m.name, 0.0)) for m in values)
 
 
-def _resting(m: Measurement, unsure: Mapping[str, float]) -> Measurement:
+def _resting(m: Measurement, unsure: Mapping[str, Line]) -> Measurement:
     """The measurement, or its absence if it rests on a bone of little confidence."""
     for name in ANGLE[m.name].bones:
         if m.value is not None and name in unsure:
-            why = Line("bone_unsure", bone=BONE[name].word, confidence=unsure[name])
-            return Measurement(m.name, m.unit, m.source, plane=m.plane, why_missing=why)
+            return Measurement(m.name, m.unit, m.source, plane=m.plane, why_missing=unsure[name])
     return m
 
 

@@ -12,6 +12,7 @@ from footcli.domain import CaseRef, Volume
 from footcli.errors import ReadError
 from footcli.read.assemble import assemble
 from footcli.read.collect import Log, choose, collect
+from footcli.read.continuity import check_continuity
 from footcli.read.hounsfield import in_hounsfield
 from footcli.read.layout import read_dataset_case
 from footcli.read.patient import (
@@ -24,6 +25,7 @@ from footcli.read.patient import (
     positions_along,
     tags_of,
     warn_of_guesses,
+    warn_of_step,
 )
 
 
@@ -32,11 +34,13 @@ def read_case(
 ) -> Volume:
     """Read a case's images into one volume, in Hounsfield units.
 
-    As read_as_stored; a lost rescale intercept is mended with a notice. Raises ReadError, also
-    "bad_hu" if the values are of another scale.
+    As read_as_stored; a lost rescale intercept is mended with a notice, and slices that do not
+    continue each other are told. Raises ReadError, also "bad_hu" if the values are of another scale
+    and "two_scans" if slices of two scans alternate.
     """
     volume = read_as_stored(ref, weight_bearing=weight_bearing, spacing_mm=spacing_mm)
     hu, notices = in_hounsfield(volume.hu)
+    notices += check_continuity(hu, volume.stack.array_axis)
     return replace(volume, hu=hu, notices=(*volume.notices, *notices))
 
 
@@ -81,6 +85,7 @@ def _read_plain(ref: CaseRef, spacing_mm: float | None) -> Volume:
     check_tilt(at, axes, min(pixel))
     guessed = warn_of_guesses(slices, log)
     stack = assemble(slices, positions_along(at, axes.normal), log, lambda place: f"{place:.1f} mm")
+    warn_of_step(slices[0], stack.step, log)
     affine = affine_of(stack, axes, pixel, axes.normal, at)
     tags = tags_of([piece.header for piece in slices])
     return Volume(

@@ -6,6 +6,7 @@ thirty elements are needed.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from pydicom.dataelem import DataElement
@@ -113,3 +114,9 @@ def _decode(value: bytes) -> str:
         except UnicodeDecodeError:
             pass
     return value.decode("latin-1")
+
+
+def length(data: Any, tag: int) -> float | None:
+    """A length in mm, without sign; None if it is absent or no number above 0."""
+    values = numbers(data, tag)
+    return abs(values[0]) if values and isfinite(values[0]) and values[0] else None

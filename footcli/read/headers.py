@@ -62,7 +62,8 @@ class Header:
     """The header values of one file that reading needs.
 
     patient: the values of _PERSON, only ever compared; they never reach a message. words: the
-    descriptions of series, protocol and study, searched for weight bearing.
+    descriptions of series, protocol and study, searched for load and side. step_mm: the stated
+    distance between slices, not their thickness.
     """
 
     path: Path
@@ -88,6 +89,8 @@ class Header:
     sex: str
     pixels: PixelSpan
     frames: tuple[FrameTags, ...]
+    step_mm: float | None
+    thickness_mm: float | None
 
     @property
     def name(self) -> str:
@@ -165,6 +168,8 @@ def _header(
         sex=e.text(data, e.SEX),
         pixels=pixels,
         frames=read_frames(path, data, shared, pixels, size),
+        step_mm=e.length(data, e.SLICE_SPACING),
+        thickness_mm=e.length(data, e.SLICE_THICKNESS),
     )
 
 

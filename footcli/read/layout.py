@@ -14,6 +14,7 @@ from footcli.errors import ReadError, TruthError
 from footcli.read.assemble import SAME_POSITION, SliceStack, assemble
 from footcli.read.collect import Log, Slice, choose, collect
 from footcli.read.patient import (
+    SAME_STEP,
     Axes,
     affine_of,
     axes_of,
@@ -24,6 +25,7 @@ from footcli.read.patient import (
     positions_along,
     tags_of,
     warn_of_guesses,
+    warn_of_step,
 )
 from footcli.read.planes import compare_plane
 from footcli.read.stray import without_strays
@@ -89,7 +91,10 @@ def _read_plane(ref: CaseRef, plane: Plane, spacing_mm: float | None) -> Volume:
         for other in (Plane.COR, Plane.SAG):
             compare_plane(ref, other, hu, [piece.header for piece in slices], log)
     stated = tags_of([piece.header for piece in slices])
-    tags = replace(stated, side=_side(slices) or stated.side, weight_bearing=True)
+    standing = (
+        stated.weight_bearing is not False
+    )  # as all of the data set, unless the words deny it
+    tags = replace(stated, side=_side(slices) or stated.side, weight_bearing=standing)
     return Volume(
         hu,
         affine,
@@ -165,6 +170,7 @@ def _by_tags(
         elif not (run >= -SAME_POSITION).all():
             log.warn("names_disagree")
     stack = assemble(slices, positions_along(at, direction), log, lambda place: f"{place:.1f} mm")
+    warn_of_step(slices[0], stack.step, log)
     return stack, affine_of(stack, axes, pixel, direction, at)
 
 
@@ -184,7 +190,10 @@ def _by_names(
     if pixel is None:
         log.warn("no_spacing")
         return stack, np.eye(4), False
-    return stack, np.diag([pixel[0], pixel[1], pixel[0], 1.0]), True
+    step, thick = slices[0].header.step_mm, slices[0].header.thickness_mm
+    if step is None and thick is not None and abs(thick - pixel[0]) > SAME_STEP * pixel[0]:
+        log.warn("step_guessed", thickness=thick, step=pixel[0])
+    return stack, np.diag([pixel[0], pixel[1], step or pixel[0], 1.0]), True
 
 
 def _side(slices: list[Slice]) -> Side | None:

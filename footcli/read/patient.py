@@ -16,6 +16,7 @@ from footcli.read.assemble import SliceStack
 from footcli.read.collect import Log, Slice
 from footcli.read.headers import Header
 from footcli.read.stray import without_strays
+from footcli.read.words import load_in, side_in
 
 SPACING_MM = (0.01, 5.0)
 """Valid pixel and slice spacing; in coarser voxels no joint of a foot can be seen."""
@@ -23,6 +24,8 @@ FIELD_MM, LENGTH_MM = 800.0, 1300.0
 """Largest edge of a slice, and length of a series: no scanner's bore is wider, no leg longer."""
 COSINE_TOLERANCE = 1e-3
 """Deviation of direction cosines from unit length and right angle that counts as rounding."""
+SAME_STEP = 0.05
+"""Difference of two slice distances, as a share, that counts as rounding."""
 DRIFT_PX = 0.5
 """Sideways shift of a slice off the normal through the first, in pixels, that counts as rounding;
 a greater shift is gantry tilt.
@@ -30,10 +33,6 @@ a greater shift is gantry tilt.
 
 _T = TypeVar("_T")
 _UNIT_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
-_NOT_LOADED = re.compile(r"non?[\s_-]*(weight|wb|standing)|nwb|unloaded|비\s*체중", re.IGNORECASE)
-_LOADED = re.compile(
-    r"weight[\s_-]*bearing|(?<![a-z])wb(ct)?(?![a-z])|standing|체중\s*부하", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +108,13 @@ def warn_of_guesses(slices: list[Slice], log: Log) -> bool:
     return guessed
 
 
+def warn_of_step(piece: Slice, step: float, log: Log) -> None:
+    """Warn where the stated distance of slices is not that of their positions, step in mm."""
+    stated = piece.header.step_mm
+    if stated is not None and abs(stated - step) > SAME_STEP * step:
+        log.warn("step_disagrees", stated=stated, step=step)
+
+
 def check_tilt(at: NDArray[np.float64], axes: Axes, pixel: float) -> None:
     """Check that all slices lie on one line along the normal.
 
@@ -180,12 +186,8 @@ def tags_of(headers: list[Header]) -> ScanTags:
 def _tags(laterality: str, words: str, age: str, sex: str) -> ScanTags:
     years = re.fullmatch(r"(\d{1,3})([YMWD])", age)
     return ScanTags(
-        side="L" if laterality == "L" else "R" if laterality == "R" else None,
-        weight_bearing=False
-        if _NOT_LOADED.search(words)
-        else True
-        if _LOADED.search(words)
-        else None,
+        side="L" if laterality == "L" else "R" if laterality == "R" else side_in(words),
+        weight_bearing=load_in(words),
         age_years=int(years[1]) * _UNIT_YEARS[years[2]] if years else None,
         sex="F" if sex == "F" else "M" if sex == "M" else None,
     )

@@ -12,7 +12,7 @@ from footcli.infer.bones import Segmented
 from footcli.infer.lesions import find_lesions
 from footcli.infer.prepare import alone, canonical
 from footcli.infer.search_region import not_assessable
-from footcli.kinds import BONE, BONES, LESIONS
+from footcli.kinds import BONES, LESIONS
 from footcli.measure.angles import MaskPoints
 from footcli.run.setup import Models
 from footcli.text.lines import Line
@@ -60,18 +60,17 @@ def not_sought(models: Models) -> dict[str, Line]:
 
 
 def not_judged(
-    foot: Segmented, masks: MaskPoints, models: Models, unsure: Mapping[str, float]
+    foot: Segmented, masks: MaskPoints, models: Models, unsure: Mapping[str, Line]
 ) -> tuple[dict[str, Line], dict[str, Line]]:
     """Lesion name -> why it is not searched for; and lesion name -> why it is not ruled out.
 
     The scan shows too little of its site, its bone was found with little confidence, or no model
-    detects it. unsure: bone name -> confidence.
+    detects it. unsure: bone name -> why nothing may rest on it.
     """
     hidden, unseen = not_shown(foot, masks)
     for kind in LESIONS:
         if kind.needs in unsure:
-            word = BONE[kind.needs].word
-            hidden[kind.name] = Line("bone_unsure", bone=word, confidence=unsure[kind.needs])
+            hidden[kind.name] = unsure[kind.needs]
     return hidden, hidden | unseen | not_sought(models)
 
 

@@ -126,7 +126,7 @@ def _analyze_foot(
             orientation_known=volume.orientation_known,
             weight_bearing=volume.tags.weight_bearing,
         )
-        unsure = unsure_bones(foot, bones)
+        unsure = unsure_bones(foot, bones, volume, labels)
     with clock("landmarks"):
         located = locate(volume, foot.grid, foot.labels, frame, models.landmarks)
     with clock("measure"):
@@ -154,7 +154,13 @@ def _analyze_foot(
             models.profile,
             age_years=age,
             lesion_not_assessable=unseen,
-            certainty=Certainty(load.loaded, boxes.unchecked, limits, box_limits(volume)),
+            certainty=Certainty(
+                load.loaded,
+                boxes.unchecked,
+                limits,
+                box_limits(volume),
+                floor_seen=frame.floor == "bones",
+            ),
         )
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
