@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from footcli.anatomy.surface import surface_points
 from footcli.anatomy.template import Bone, SampledField, distance, from_field
 from footcli.geometry import Array
 
 ON_SURFACE_MM = 1.5  # a landmark this close to the parametric surface is a point of the surface
-RAYS = 96  # directions in which both surfaces are compared about an inner landmark
-REACH = 3.0  # rays longer than this many times the shortest say little of the middle
-STEP_MM, FAR_MM = 0.5, 40.0
+AROUND_MM = 9.0  # the surface this much further off than its nearest point goes with an inner one
+HOLD = 0.02  # by how much a shift is held back in directions that the surface does not show
+TRIES, STEP_MM = 5, 0.5
 
 
 def wearing(bone: Bone, field: SampledField) -> Bone:
@@ -31,44 +32,31 @@ def _read(plain: Bone, worn: Bone, at: Array) -> Array:
     depth = -float(_distance(plain, at[None])[0])
     if depth < ON_SURFACE_MM:
         return _onto(worn, at)
-    before, after = _lengths(plain, at), _lengths(worn, at)
-    near = (before < REACH * depth) & (after < FAR_MM)
-    ways = _ways()[near]
-    if len(ways) < RAYS // 8:
-        return at
-    shift = np.linalg.lstsq(ways, (after - before)[near], rcond=None)[0]
+    skin = (surface_points(plain) - plain.pos) @ plain.axes.T / plain.scale
+    near = skin[np.linalg.norm(skin - at, axis=1) < depth + AROUND_MM]
+    out = _slopes(plain, near)
+    out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 0.1)
+    shift = np.zeros(3)
+    for _ in range(TRIES):  # the surface about it, moved along, comes to lie on the other
+        gaps = _distance(worn, near + shift)
+        held = out.T @ out + HOLD * len(near) * np.eye(3)
+        shift = shift - np.linalg.solve(held, out.T @ gaps)
     return np.asarray(at + shift)
 
 
 def _onto(bone: Bone, at: Array) -> Array:
     """The nearest point (3,) of a bone's surface, local mm."""
-    for _ in range(4):
-        around = at + np.concatenate([np.zeros((1, 3)), STEP_MM * np.eye(3), -STEP_MM * np.eye(3)])
-        d = _distance(bone, around)
-        slope = (d[1:4] - d[4:]) / (2 * STEP_MM)
-        at = at - d[0] * slope / max(float(slope @ slope), 0.25)
+    for _ in range(TRIES):
+        slope = _slopes(bone, at[None])[0]
+        at = at - _distance(bone, at[None])[0] * slope / max(float(slope @ slope), 0.25)
     return at
 
 
-def _lengths(bone: Bone, at: Array) -> Array:
-    """(RAYS,) distance from an inner point to the surface along each way, at most FAR_MM."""
-    far = np.arange(STEP_MM, FAR_MM + STEP_MM, STEP_MM)
-    points = at + _ways()[:, None] * far[:, None]
-    outside = _distance(bone, points.reshape(-1, 3)).reshape(len(points), -1)
-    first = np.argmax(outside > 0, axis=1)
-    first = np.where((outside > 0).any(1), first, len(far) - 1)
-    rows = np.arange(len(points))
-    a, b = outside[rows, np.maximum(first - 1, 0)], outside[rows, first]
-    share = np.where(b > a, np.clip(-a / np.where(b > a, b - a, 1.0), 0, 1), 0)
-    return np.asarray(far[np.maximum(first - 1, 0)] + share * STEP_MM)
-
-
-def _ways() -> Array:
-    """(RAYS, 3) unit vectors, evenly over the sphere."""
-    k = np.arange(RAYS) + 0.5
-    z, turn = 1 - 2 * k / RAYS, np.pi * (1 + 5**0.5) * k
-    r = np.sqrt(1 - z**2)
-    return np.stack([r * np.cos(turn), r * np.sin(turn), z], 1)
+def _slopes(bone: Bone, at: Array) -> Array:
+    """(N, 3) gradient of the distance to the bone's surface at local points (N, 3)."""
+    steps = STEP_MM * np.eye(3)
+    sides = [(_distance(bone, at + e) - _distance(bone, at - e)) / (2 * STEP_MM) for e in steps]
+    return np.stack(sides, 1)
 
 
 def _distance(bone: Bone, at: Array) -> Array:
