@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from footcli.run.setup import Models, Options, load_models
     from footcli.walk.tree import find_cases
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = [
     "CaseError",
     "CaseRef",

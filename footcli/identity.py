@@ -13,7 +13,7 @@ from footcli.domain import CaseRef, Plane, Volume
 from footcli.provenance import InputFacts, ModelFacts, Provenance, Settings
 from footcli.text.lines import Line
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Version of the algorithm. Raise it if the same input, models and options may give other numbers:
 results of another version are recomputed.
 """
