@@ -9,12 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from footcli.infer.finder import find_parts  # noqa: E402
 from footcli.infer.manifest import load_manifest  # noqa: E402
 from footcli.infer.session import open_session  # noqa: E402
 from footcli.kinds.parts import PARTS  # noqa: E402
 from footcli.train import finder  # noqa: E402
 from footcli.train.bank import Bank  # noqa: E402
-from footcli.train.entries import export_finder  # noqa: E402
+from footcli.train.entries import export_finder, finder_spec  # noqa: E402
 from footcli.train.export import Account  # noqa: E402
 from footcli.train.finder_scenes import SCENE, Scene, draw_scene  # noqa: E402
 from footcli.train.unet3d import UNet3D  # noqa: E402
@@ -71,6 +72,23 @@ def test_the_network_learns_and_is_judged(scene: Scene) -> None:
     judged = finder.judge_finder(net.eval(), [scene])
     assert 0 <= judged["score"] <= 1
     bank.close()
+
+
+class _Densest:
+    """Stands for a network: the denser, the surer of part 1."""
+
+    def run(self, array: np.ndarray) -> list[np.ndarray]:
+        out = np.zeros((1, len(PARTS) + 1, *array.shape[2:]), np.float32)
+        out[:, 1], out[:, 0] = array[:, 0], 1 - array[:, 0]
+        return [out]
+
+
+@pytest.mark.parametrize("shape", [(30, 41, 22), (150, 40, 100)])
+def test_tiles_make_one_answer(shape: tuple[int, int, int]) -> None:
+    hu = np.random.default_rng(0).uniform(-400, 1500, shape).astype(np.float32)
+    found = find_parts(hu, _Densest(), finder_spec("drawn"))
+    np.testing.assert_allclose(found[1], np.clip((hu + 500) / 2000, 0, 1), atol=1e-5)
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
 
 
 def test_a_finder_is_exported_and_opened_at_any_size(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ def _analyze_foot(
     usual = handedness(volume, frame, foot.turned)
     side, notices = _side(frame, volume, usual)
     facts = input_facts(volume, all_source_names(volume, ref))
+    warnings = (*volume.notices, *frame.notices, *notices, *limits)
+    warnings += tuple(doubts(unsure, load, boxes))
     result = CaseResult(
         case_id=ref.case_id,
         side=side,
@@ -172,7 +174,7 @@ def _analyze_foot(
         landmarks=tuple(p for p in located.landmarks if p.name not in located.missing),
         lesions=shown,
         findings=findings,
-        warnings=(*volume.notices, *frame.notices, *notices, *limits, *doubts(unsure, load, boxes)),
+        warnings=tuple(dict.fromkeys(warnings)),
         provenance=_provenance(settings, facts, foot, side or usual),
         faint_lesions=tuple(x for x in lesions if x.score < SUSPICIOUS),
     )
