@@ -9,13 +9,15 @@ from footcli.errors import ReadError
 from footcli.text.lines import Line
 
 BONE_HU, CLIP_HU = 150, (-300, 1500)
-LEAST_BONE_PX = 150  # of the thinned slices, for two to be compared
+LEAST_BONE_PX = 450  # of the thinned slices, for two to be compared
 THIN_PX = 128  # pixels along an edge that are compared
 AROUND = 8  # slices on either side that a difference is compared with
 FEWEST, LEAST_KNOWN = 12, 5  # differences that say something, of a scan and on either side
 # Largest difference of two neighbours, as a multiple of the usual one on both sides: drawn and real
 # feet have less than 2.9; two people's halves, a foot that has moved by 3 mm, lost slices 3.4 to 8
 JUMP = 3.2
+# Neighbours that have nothing in common jump sooner: such of a noisy foot have at most 1.5
+UNLIKE, UNLIKE_JUMP = 0.85, 1.9
 ALTERNATE = 0.5  # share of slices that resemble the next but one more than the next; usual is 0.01
 STUCK = 4  # equal neighbours with bone, one after another
 
@@ -62,12 +64,13 @@ def jump(one: NDArray[np.float64]) -> int | None:
 
     Where a scan fades out at its end all differences are large, but on one side alone.
     """
-    best, where = JUMP, None
+    best, where = 1.0, None
     for k in np.flatnonzero(np.isfinite(one)):
         before, after = one[max(0, k - AROUND) : k], one[k + 1 : k + 1 + AROUND]
         usual = max(_usual(before), _usual(after))
-        if one[k] > best * usual:
-            best, where = one[k] / usual, int(k)
+        ratio = one[k] / usual / (UNLIKE_JUMP if one[k] > UNLIKE else JUMP)
+        if ratio > best:
+            best, where = ratio, int(k)
     return where
 
 
