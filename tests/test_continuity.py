@@ -42,7 +42,7 @@ def test_two_halves_jump(axis: int) -> None:
 
 def test_a_foot_that_moves_jumps() -> None:
     hu = _bones(3)
-    hu[25:] = np.roll(hu[25:], 6, axis=2)
+    hu[25:] = np.roll(hu[25:], 14, axis=2)
     assert _codes(hu) == ["slices_jump"]
 
 

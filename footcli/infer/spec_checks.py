@@ -134,7 +134,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "planes": _planes,
     "pixel_mm": lambda value: _number(value, 0.05, 10),
     "window": _window,
-    "decoder": _one_of(*chain.from_iterable(DECODERS.values())),
+    "decoder": _one_of(*dict.fromkeys(chain.from_iterable(DECODERS.values()))),
     "input_channels": _channels,
     "licence": _text,
     "trained_on": _text,

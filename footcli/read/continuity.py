@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from footcli.errors import ReadError
 from footcli.text.lines import Line
 
-BONE_HU, CLIP_HU = 150, (-300, 1500)
-LEAST_BONE_PX = 450  # of the thinned slices, for two to be compared
+BONE_HU, CLIP_HU = 250, (-300, 1500)
+SMOOTH_PX, LEAST_BONE_PX = 5, 450  # of the thinned slices: bone is told from noise; for comparison
 THIN_PX = 128  # pixels along an edge that are compared
 AROUND = 8  # slices on either side that a difference is compared with
-FEWEST, LEAST_KNOWN = 12, 5  # differences that say something, of a scan and on either side
-# Largest difference of two neighbours, as a multiple of the usual one on both sides: drawn and real
-# feet have less than 2.9; two people's halves, a foot that has moved by 3 mm, lost slices 3.4 to 8
-JUMP = 3.2
-# Neighbours that have nothing in common jump sooner: such of a noisy foot have at most 1.5
-UNLIKE, UNLIKE_JUMP = 0.85, 1.9
+FEWEST, LEAST_KNOWN = 12, 5  # differences that say something, of a scan and on one side
+# Neighbours jump that have nothing in common, where those on both sides have: 1 - correlation, and
+# by the usual. Two people's halves, lost slices, feet that moved by 6 to 8 mm: 0.9 to 1.4 and 2.2
+# to 5.0; drawn feet, of which noisy ones differ from slice to slice, have at most 1.5 times the
+# usual where nothing is in common; real ones 0.5
+UNLIKE, JUMP = 0.85, 1.9
 ALTERNATE = 0.5  # share of slices that resemble the next but one more than the next; usual is 0.01
 STUCK = 4  # equal neighbours with bone, one after another
 
@@ -30,7 +31,8 @@ def check_continuity(hu: NDArray[np.int16], axis: int) -> tuple[Line, ...]:
     slices = np.moveaxis(hu, axis, 0)
     step = max(1, min(slices.shape[1:]) // THIN_PX)
     thinned = np.clip(slices[:, ::step, ::step], *CLIP_HU).astype(np.float32)
-    one, two = _differences(thinned, 1), _differences(thinned, 2)
+    bone = ndimage.uniform_filter(thinned, (0, SMOOTH_PX, SMOOTH_PX)) > BONE_HU
+    one, two = _differences(thinned, bone, 1), _differences(thinned, bone, 2)
     known = np.isfinite(one[:-1]) & np.isfinite(two)
     if known.sum() >= FEWEST and np.mean(two[known] < one[:-1][known]) > ALTERNATE:
         raise ReadError("two_scans")
@@ -43,41 +45,38 @@ def check_continuity(hu: NDArray[np.int16], axis: int) -> tuple[Line, ...]:
     return tuple(notices)
 
 
-def _differences(slices: NDArray[np.float32], apart: int) -> NDArray[np.float64]:
+def _differences(
+    slices: NDArray[np.float32], bone: NDArray[np.bool_], apart: int
+) -> NDArray[np.float64]:
     """1 - correlation of the bone in slices that lie `apart`, NaN where there is too little."""
     found = np.full(max(0, len(slices) - apart), np.nan)
     for k in range(len(found)):
-        a, b = slices[k], slices[k + apart]
-        bone = (a > BONE_HU) | (b > BONE_HU)
-        if np.count_nonzero(bone) < LEAST_BONE_PX:
+        either = bone[k] | bone[k + apart]
+        if np.count_nonzero(either) < LEAST_BONE_PX:
             continue
-        p, q = a[bone], b[bone]
+        p, q = slices[k][either], slices[k + apart][either]
         spread = float(p.std() * q.std())
-        if spread > 0:
-            found[k] = 1 - float(((p - p.mean()) * (q - q.mean())).mean()) / spread
-            found[k] = 0.0 if np.array_equal(a, b) else max(found[k], 1e-6)
+        if np.array_equal(slices[k], slices[k + apart]):
+            found[k] = 0.0
+        elif spread > 0:
+            found[k] = max(1e-6, 1 - float(((p - p.mean()) * (q - q.mean())).mean()) / spread)
     return found
 
 
 def jump(one: NDArray[np.float64]) -> int | None:
-    """The place of the largest difference that stands out on both sides; None without one.
-
-    Where a scan fades out at its end all differences are large, but on one side alone.
-    """
-    best, where = 1.0, None
-    for k in np.flatnonzero(np.isfinite(one)):
-        before, after = one[max(0, k - AROUND) : k], one[k + 1 : k + 1 + AROUND]
-        usual = max(_usual(before), _usual(after))
-        ratio = one[k] / usual / (UNLIKE_JUMP if one[k] > UNLIKE else JUMP)
-        if ratio > best:
-            best, where = ratio, int(k)
+    """The place of the difference that stands out most on both sides; None without one."""
+    best, where = JUMP, None
+    for k in np.flatnonzero(one > UNLIKE):
+        usual = max(_usual(one[max(0, k - AROUND) : k]), _usual(one[k + 1 : k + 1 + AROUND]))
+        if usual > 0 and one[k] > best * usual:
+            best, where = one[k] / usual, int(k)
     return where
 
 
 def _usual(some: NDArray[np.float64]) -> float:
-    """Their median; infinite where too few are known."""
+    """Their median; 0 where too few are known."""
     known = some[np.isfinite(some)]
-    return float(np.median(known)) or np.inf if len(known) >= LEAST_KNOWN else np.inf
+    return float(np.median(known)) if len(known) >= LEAST_KNOWN else 0.0
 
 
 def _longest_run(equal: NDArray[np.bool_]) -> int:
