@@ -466,7 +466,7 @@ def test_a_single_channel_is_the_slice_itself() -> None:
 
 
 def test_every_decoder_belongs_to_a_task() -> None:
-    assert set(DECODERS) == {"bones", "landmarks", "lesions"}
+    assert set(DECODERS) == {"bones", "finder", "landmarks", "lesions"}
 
 
 def toml(content: dict[str, Any]) -> str:

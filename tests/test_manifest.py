@@ -185,7 +185,7 @@ def test_other_spellings_of_classes_get_their_own_name(tmp_path: Path) -> None:
         ("file", '".."', "file must be a plain file name"),
         ("file", "7", "file must be a plain file name"),
         ("sha256", '"abc"', "sha256 must be 64 hex digits"),
-        ("task", '"teeth"', "task must be one of bones, landmarks, lesions, got 'teeth'"),
+        ("task", '"teeth"', "task must be one of bones, finder, landmarks, lesions, got 'teeth'"),
         ("planes", "[]", "planes must be one or more of AXL, COR, SAG"),
         ("planes", '["COR", "COR"]', "planes must be one or more"),
         ("planes", '"COR"', "planes must be a list of planes"),

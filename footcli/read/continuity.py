@@ -18,7 +18,7 @@ FEWEST, LEAST_KNOWN = 12, 5  # differences that say something, of a scan and on 
 # by the usual. Two people's halves, lost slices, feet that moved by 6 to 8 mm: 0.9 to 1.4 and 2.2
 # to 5.0; drawn feet, of which noisy ones differ from slice to slice, have at most 1.5 times the
 # usual where nothing is in common; real ones 0.5
-UNLIKE, JUMP = 0.85, 1.9
+UNLIKE, JUMP = 0.95, 1.9
 ALTERNATE = 0.5  # share of slices that resemble the next but one more than the next; usual is 0.01
 STUCK = 4  # equal neighbours with bone, one after another
 
@@ -52,7 +52,7 @@ def _differences(
     found = np.full(max(0, len(slices) - apart), np.nan)
     for k in range(len(found)):
         either = bone[k] | bone[k + apart]
-        if np.count_nonzero(either) < LEAST_BONE_PX:
+        if min(map(np.count_nonzero, (bone[k], bone[k + apart]))) < LEAST_BONE_PX:
             continue
         p, q = slices[k][either], slices[k + apart][either]
         spread = float(p.std() * q.std())
