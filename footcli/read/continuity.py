@@ -19,6 +19,7 @@ FEWEST, LEAST_KNOWN = 12, 5  # differences that say something, of a scan and on 
 # to 5.0; drawn feet, of which noisy ones differ from slice to slice, have at most 1.5 times the
 # usual where nothing is in common; real ones 0.5
 UNLIKE, JUMP = 0.95, 1.9
+OPPOSITE = 1.25  # bone lies where there was none: where little bone shows on one of the sides
 ALTERNATE = 0.5  # share of slices that resemble the next but one more than the next; usual is 0.01
 STUCK = 4  # equal neighbours with bone, one after another
 
@@ -67,8 +68,10 @@ def jump(one: NDArray[np.float64]) -> int | None:
     """The place of the difference that stands out most on both sides; None without one."""
     best, where = JUMP, None
     for k in np.flatnonzero(one > UNLIKE):
-        usual = max(_usual(one[max(0, k - AROUND) : k]), _usual(one[k + 1 : k + 1 + AROUND]))
-        if usual > 0 and one[k] > best * usual:
+        sides = _usual(one[max(0, k - AROUND) : k]), _usual(one[k + 1 : k + 1 + AROUND])
+        usual = max(sides)
+        told = min(sides) > 0 or one[k] > OPPOSITE
+        if told and usual > 0 and one[k] > best * usual:
             best, where = one[k] / usual, int(k)
     return where
 
