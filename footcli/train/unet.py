@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+Layer = Callable[..., nn.Module]
 
-def _double(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+
+def double(
+    inputs: int, outputs: int, conv: Layer = nn.Conv2d, norm: Layer = nn.BatchNorm2d
+) -> nn.Sequential:
+    """Two convolutions of 3 pixels, each normalised. conv, norm: of two or three dimensions."""
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        layers += [conv(channels, outputs, 3, padding=1, bias=False), norm(outputs)]
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
 
 
 class UNet(nn.Module):
@@ -28,10 +32,10 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.down = nn.ModuleList(
-            _double(a, b) for a, b in zip((channels, *widths[:-1]), widths, strict=True)
+            double(a, b) for a, b in zip((channels, *widths[:-1]), widths, strict=True)
         )
         self.up = nn.ModuleList(
-            _double(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+            double(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(widths[0], classes, 1)
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from footcli.train.unet import double
+
 WIDTHS = (12, 24, 48, 96)
-
-
-def _double(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv3d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm3d(outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv3d(outputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm3d(outputs),
-        nn.ReLU(inplace=True),
-    )
+_double = partial(double, conv=nn.Conv3d, norm=nn.BatchNorm3d)
 
 
 class UNet3D(nn.Module):
