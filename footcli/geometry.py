@@ -55,3 +55,13 @@ def slice_of(volume: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
     np.take would first copy the whole of a transposed or flipped volume.
     """
     return np.ascontiguousarray(np.moveaxis(volume, axis, 0)[index])
+
+
+def turn_and_size(points: Array, target: Array) -> tuple[Array, float]:
+    """The best map of points (N, 3) to target (N, 3), both about 0: size * points @ turn.T.
+
+    turn: a rotation (3, 3), never a reflection. Source: Umeyama, IEEE TPAMI 13 (1991) 376.
+    """
+    u, s, vt = np.linalg.svd(points.T @ target)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
+    return (vt.T * sign) @ u.T, float((s * sign).sum() / (points**2).sum())

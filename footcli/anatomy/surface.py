@@ -26,9 +26,8 @@ def surface_points(bone: Bone) -> Array:
     skin = _measured(field)
     if field.top is not None:
         tube = _drawn(replace(bone, field=None))
-        skin = np.concatenate(
-            [skin[skin[:, 0] < field.top - 3.0], tube[tube[:, 0] >= field.top - 3.0]]
-        )
+        seam = field.top - SEAM_MM
+        skin = np.concatenate([skin[skin[:, 0] < seam], tube[tube[:, 0] >= seam]])
     return bone.to_foot(skin)
 
 

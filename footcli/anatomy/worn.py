@@ -22,17 +22,18 @@ def wearing(bone: Bone, field: SampledField) -> Bone:
     A landmark on the parametric surface moves to the nearest point of the measured one; an inner
     one, such as the centre of a head, by as much as the surface about it moves.
     """
-    plain, worn = replace(bone, field=None, bumps=bone.bumps[:0]), replace(bone, field=field)
-    worn = replace(worn, bumps=bone.bumps[:0])
-    marks = {name: _read(plain, worn, at) for name, at in bone.landmarks.items()}
+    plain = replace(bone, field=None, bumps=bone.bumps[:0])
+    worn = replace(plain, field=field)
+    skin = (surface_points(plain) - plain.pos) @ plain.axes.T / plain.scale
+    marks = {name: _read(plain, worn, skin, at) for name, at in bone.landmarks.items()}
     return replace(bone, field=field, landmarks=marks)
 
 
-def _read(plain: Bone, worn: Bone, at: Array) -> Array:
+def _read(plain: Bone, worn: Bone, skin: Array, at: Array) -> Array:
+    """A landmark (3,) on the worn surface. skin: (N, 3) points of the plain one, local mm."""
     depth = -float(_distance(plain, at[None])[0])
     if depth < ON_SURFACE_MM:
         return _onto(worn, at)
-    skin = (surface_points(plain) - plain.pos) @ plain.axes.T / plain.scale
     near = skin[np.linalg.norm(skin - at, axis=1) < depth + AROUND_MM]
     out = _slopes(plain, near)
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 0.1)

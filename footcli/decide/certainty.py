@@ -25,15 +25,14 @@ class Certainty:
     @property
     def arch_limits(self) -> tuple[Line, ...]:
         """Why no finding about the arch can be PRESENT."""
-        unloaded = () if self.unloaded is None else (self.unloaded,)
-        return unloaded if self.floor_seen else (*unloaded, Line("floor_unseen"))
+        return self.unloaded if self.floor_seen else (*self.unloaded, Line("floor_unseen"))
 
     @property
-    def unloaded(self) -> Line | None:
-        """Why an arch cannot be judged for sure; None for a foot that carries load."""
+    def unloaded(self) -> tuple[Line, ...]:
+        """Why an arch cannot be judged for sure; nothing for a foot that carries load."""
         if self.loaded:
-            return None
-        return Line("load_unknown" if self.loaded is None else "load_none")
+            return ()
+        return (Line("load_unknown" if self.loaded is None else "load_none"),)
 
     @property
     def is_limited(self) -> bool:
@@ -43,5 +42,4 @@ class Certainty:
     @property
     def lines(self) -> tuple[Line, ...]:
         """All of it that concerns a normal foot."""
-        unloaded = () if self.unloaded is None else (self.unloaded,)
-        return (*self.limits, *self.box_limits, *unloaded)
+        return (*self.limits, *self.box_limits, *self.unloaded)

@@ -10,7 +10,7 @@ import numpy as np
 from footcli.errors import ImplausibleError
 from footcli.frame.masks import CUT_AREA_MM2, BoneMask
 from footcli.frame.register import MIDDLE_MM
-from footcli.geometry import Array, apply
+from footcli.geometry import Array, apply, turn_and_size
 from footcli.kinds import BONE
 
 LEG_ENDS_MM = {"Tibia": (16.8, 41.0, 70.3), "Fibula": (-11.9, 34.6, 64.4)}
@@ -116,15 +116,9 @@ def _near_end(bone: BoneMask, affine: Array, talus: Array) -> Array:
 
 
 def _fit(found: Array, mean: Array) -> Fit:
-    """The best similarity (no reflection) of the mean foot. found, mean: (N, 3).
-
-    Source: Umeyama, IEEE TPAMI 13 (1991) 376.
-    """
+    """The best similarity (no reflection) of the mean foot. found, mean: (N, 3)."""
     p, q = found - found.mean(0), mean - mean.mean(0)
-    u, s, vt = np.linalg.svd(p.T @ q)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
-    turn = (u * sign) @ vt
-    size = float((s * sign).sum() / (q**2).sum())
+    turn, size = turn_and_size(q, p)
     if size <= 0:
         return Fit(np.inf, size, turn.T)
     spread = np.linalg.svd(q, compute_uv=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -141,14 +140,7 @@ def _paint(raster: Raster, rng: np.random.Generator) -> F32:
             np.float32(w) * noise(shape, s / mm, rng)
             for w, s in zip(weights, (0.8, 1.6, 3.2), strict=True)
         )
-        here = SimpleNamespace(
-            tables=tables[:, raster.piece[part]],
-            muscle_hu=look.muscle_hu,
-            fat_hu=look.fat_hu,
-            fat_mm=look.fat_mm,
-            texture_hu=look.texture_hu,
-            patch_hu=look.patch_hu,
-        )
+        here = replace(look, tables=tables[:, raster.piece[part]])
         out[part] = hounsfield(
             np,
             here,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from footcli.geometry import Array
 
@@ -30,7 +31,7 @@ class Appearance:
     tables: (5, pieces + 1) cortex mm, cortex HU, marrow HU, hollow mm, hollow HU by piece id.
     """
 
-    tables: Array
+    tables: Array | NDArray[np.float32]
     muscle_hu: float
     fat_hu: float
     fat_mm: float

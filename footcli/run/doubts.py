@@ -65,12 +65,11 @@ def unsure_bones(
 def _odd_sizes(bones: Mapping[str, BoneMask]) -> dict[str, Line]:
     """Bones within the field whose volume by the calcaneus' is none of a foot."""
     whole = {n: b.volume_mm3 for n, b in bones.items() if b.open_mm2.max() <= CUT_AREA_MM2}
-    heel = whole.get("Calcaneus")
-    odd = {}
-    for name, (low, high) in BY_HEEL.items():
-        if heel is None or name not in whole:
-            continue
-        share = whole[name] / heel
+    odd: dict[str, Line] = {}
+    if "Calcaneus" not in whole:
+        return odd
+    for name in BY_HEEL.keys() & whole.keys():
+        (low, high), share = BY_HEEL[name], whole[name] / whole["Calcaneus"]
         if not low <= share <= high:
             values = {"percent": 100 * share, "low": 100 * low, "high": 100 * high}
             odd[name] = Line("bone_odd", bone=BONE[name].word, **values)
@@ -121,9 +120,9 @@ def box_limits(volume: Volume) -> tuple[Line, ...]:
 
 def _coarse(volume: Volume, most: float) -> tuple[Line, ...]:
     edge = max(volume.spacing_mm)
-    return (
-        (Line("coarse_scan", edge=edge, most=most),) if volume.spacing_known and edge > most else ()
-    )
+    if not volume.spacing_known or edge <= most:
+        return ()
+    return (Line("coarse_scan", edge=edge, most=most),)
 
 
 def doubts(unsure: Mapping[str, Line], load: Load, boxes: Sorted) -> list[Line]:

@@ -82,18 +82,13 @@ def export_bones(
 
 def finder_spec(data: str) -> ModelSpec:
     """The manifest entry of a finder before it has a file."""
-    return ModelSpec(
+    return replace(
+        bone_spec(data),
         file="finder.onnx",
-        sha256="0" * 64,
         task="finder",
-        planes=tuple(Plane),
         pixel_mm=VOXEL_MM,
         window=finder.WINDOW,
-        decoder="softmax",
         input_channels=1,
-        licence=LICENCE,
-        trained_on=data,
-        exported_by="",
         classes=tuple(part.name for part in PARTS),
         offsets_mm=(0.0,),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,14 +117,7 @@ def _painted(
     raster = rasterize(subject, grid)
     look = draw_appearance(rng, raster.pieces)
     patches = noise(raster.depth.shape, 9.0 / grid.spacing_mm, rng)
-    here = SimpleNamespace(
-        tables=look.tables.astype(np.float32)[:, raster.piece],
-        muscle_hu=look.muscle_hu,
-        fat_hu=look.fat_hu,
-        fat_mm=look.fat_mm,
-        texture_hu=look.texture_hu,
-        patch_hu=look.patch_hu,
-    )
+    here = replace(look, tables=look.tables.astype(np.float32)[:, raster.piece])
     grain = noise(raster.depth.shape, 1, rng)
     hu = hounsfield(np, here, raster.depth, raster.skin, raster.tissue, (grain, patches)).astype(
         np.float32

@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from footcli.anatomy.surface import surface_points
 from footcli.anatomy.template import Bone, SampledField, reference_foot
 from footcli.errors import SetupError
-from footcli.geometry import Array, rotation
+from footcli.geometry import Array, rotation, turn_and_size
+from footcli.kinds.parts import PART_OF
 
 FILE = re.compile(r"(?P<person>.+)(?P<side>[LR])_(?P<bone>[a-z0-9_]+)\.ply")
 TOE = re.compile(r"phalanx(\d)_(proximal|middle|distal)")
@@ -57,7 +58,7 @@ def bone_of(path: Path) -> str | None:
         return None
     toe = TOE.fullmatch(match["bone"])
     name = f"phalanx_{TOE_PARTS[toe[2]]}{toe[1]}" if toe else match["bone"]
-    return name if name in reference_foot() else None
+    return name if name in PART_OF else None
 
 
 def person_of(path: Path) -> str:
@@ -107,15 +108,9 @@ def _surface(points: Array, faces: np.ndarray) -> tuple[Array, Array]:
 
 
 def similarity(points: Array, target: Array, sizes: tuple[float, float] = SIZES) -> Similarity:
-    """The best map of points (N, 3) to target (N, 3), of a size within `sizes`, no reflection.
-
-    Source: Umeyama, IEEE TPAMI 13 (1991) 376.
-    """
-    p, q = points - points.mean(0), target - target.mean(0)
-    u, s, vt = np.linalg.svd(p.T @ q)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
-    turn = (vt.T * sign) @ u.T
-    size = float(np.clip((s * sign).sum() / (p**2).sum(), *sizes))
+    """The best map of points (N, 3) to target (N, 3), of a size within `sizes`, no reflection."""
+    turn, size = turn_and_size(points - points.mean(0), target - target.mean(0))
+    size = float(np.clip(size, *sizes))
     return Similarity(turn, target.mean(0) - size * turn @ points.mean(0), size)
 
 
