@@ -199,13 +199,14 @@ def test_training_is_asked_for_what_the_options_say(
     pytest.importorskip("torch", reason="torch (extra train) is not installed")
     pytest.importorskip("onnx", reason="onnx (extra train) is not installed")
     from footcli.train import run as training
+    from footcli.train.job import Material
     from footcli.train.watch import Plan
 
     asked: list[Any] = []
     monkeypatch.setattr(
         training,
         "train_and_export",
-        lambda *args: asked.append(args[:4]) or (tmp_path / "bones.onnx",),
+        lambda job: asked.append(job) or (tmp_path / "bones.onnx",),
     )
     words = (
         "--steps",
@@ -227,7 +228,12 @@ def test_training_is_asked_for_what_the_options_say(
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(tmp_path / "bones.onnx")
     plan = Plan(7, 2, 2e-3, tmp_path / "bones", "cpu", bank=3, patience=3)
-    assert asked == [("bones", plan, tmp_path / "m", training.Material(tmp_path / "tree", 0.5))]
+    (job,) = asked
+    wanted = ("bones", plan, tmp_path / "m", Material(tmp_path / "tree", 0.5))
+    assert (job.task, job.plan, job.models, job.material) == wanted
+    assert (job.terms.licence, job.terms.anyway) == ("none stated", False)
+    assert job.terms.command.startswith("footcli train bones DATA --phantoms 0.5 --steps 7")
+    assert str(tmp_path) not in job.terms.command
 
 
 # analyze

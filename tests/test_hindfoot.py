@@ -25,8 +25,9 @@ from footcli.train.cases import Labelled
 from footcli.train.entries import export_lesions, lesion_spec, part_spec
 from footcli.train.export import Account
 from footcli.train.hindfoot_region import PARTS, Part, SearchRegion
+from footcli.train.job import Material, Terms
 from footcli.train.lesions import loss
-from footcli.train.start import start_from
+from footcli.train.start import files_to_start, start_from, weights_for
 from footcli.train.watch import Plan
 from footcli.train.yolo import Decoded, Detector
 
@@ -173,14 +174,20 @@ def test_a_detector_of_a_part_is_trained_and_stands_beside_the_other_lesions(
     plan = Plan(
         steps=2, batch=2, rate=1e-3, folder=tmp_path / "runs", device="cpu", bank=2, judge_every=2
     )
-    written = run.train_and_export(
-        "dome", plan, tmp_path / "models", run.Material(), lambda text: None
-    )
+    job = run.Job("dome", plan, tmp_path / "models", Material(), lambda text: None)
+    with pytest.raises(SetupError, match="--anyway"):
+        run.train_and_export(job)
+    job = replace(job, terms=Terms("CC-BY-4.0", anyway=True, command="footcli train dome"))
+    written = run.train_and_export(job)
     assert [path.name for path in written] == ["lesions-dome.onnx", "lesions-dome.md"]
     own, shipped = load_manifest(tmp_path / "models"), load_manifest(models_dir())
     assert {spec.file for spec in own.models} == {spec.file for spec in shipped.models}
     (dome,) = [spec for spec in own.lesions() if "OLT" in spec.classes]
     assert len(dome.thresholds) == 1
+    assert dome.licence == "CC-BY-4.0"
+    card = written[1].read_text("utf-8")
+    assert "footcli train dome" in card
+    assert "seeds of drawn subjects" in card
     assert dome.sha256 not in {spec.sha256 for spec in shipped.models}
     assert sorted(name for spec in own.lesions() for name in spec.classes) == sorted(
         name for s in shipped.lesions() for name in s.classes
@@ -194,7 +201,7 @@ def test_a_part_is_not_trained_into_a_folder_whose_model_tells_more(tmp_path: Pa
         SetupError,
         match=r"own\.onnx: tells OLT and other lesions: name another folder with --models",
     ):
-        run.train_and_export("dome", plan, tmp_path, run.Material(), lambda text: None)
+        run.train_and_export(run.Job("dome", plan, tmp_path, Material(), lambda text: None))
     assert [spec.file for spec in load_manifest(tmp_path).models] == ["own.onnx"]
 
 
@@ -225,7 +232,7 @@ def two(
 def test_a_detector_learns_on_from_the_last_one_of_a_file(two: tuple[Path, Detector]) -> None:
     file, last = two
     net, pictures = SMALL["dome"].detector(), torch.rand(16, 5, 64, 64)
-    start_from(net, file, pictures)
+    start_from(net, (file,), (pictures,))
     with torch.no_grad():
         wanted = [part for level in last(pictures) for part in level]
         told = [part for level in net.eval()(pictures) for part in level]
@@ -241,14 +248,12 @@ def test_only_a_file_with_such_a_detector_can_be_begun_from(
     two: tuple[Path, Detector], tmp_path: Path
 ) -> None:
     with pytest.raises(
-        SetupError, match=r"lesions-dome.onnx: holds no detector of this task's shape"
+        SetupError, match=r"lesions-dome.onnx: holds no network of this task's shape"
     ):
-        start_from(SMALL["hindfoot"].detector(), two[0], torch.rand(2, 5, 64, 64))
+        weights_for(SMALL["hindfoot"].detector(), (two[0],))
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(SetupError, match=r"text.onnx: cannot be read as ONNX"):
-        start_from(SMALL["dome"].detector(), tmp_path / "text.onnx", torch.rand(2, 5, 64, 64))
-    with pytest.raises(SetupError, match="for detectors of lesions"):
-        start_from(torch.nn.Conv2d(5, 1, 1), two[0], torch.rand(2, 5, 64, 64))
+        weights_for(SMALL["dome"].detector(), (tmp_path / "text.onnx",))
 
 
 def test_a_file_that_does_not_fit_is_told_of_before_anything_is_drawn(tmp_path: Path) -> None:
@@ -259,7 +264,7 @@ def test_a_file_that_does_not_fit_is_told_of_before_anything_is_drawn(tmp_path: 
         folder=tmp_path,
         device="cpu",
         bank=1,
-        start=tmp_path / "gone.onnx",
+        start=(tmp_path / "gone.onnx",),
     )
     with pytest.raises(SetupError, match=r"gone.onnx: cannot be read"):
         hindfoot.run(
@@ -274,15 +279,13 @@ def test_a_stopped_training_goes_on_without_the_file(
     two: tuple[Path, Detector], olt: Labelled, tmp_path: Path
 ) -> None:
     part, said = SMALL["dome"], []
-    plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=two[0])
+    plan = Plan(steps=1, batch=1, rate=1e-3, folder=tmp_path, device="cpu", bank=1, start=(two[0],))
     hindfoot.run(part, plan, said.append, Bank(1, lambda seed: hindfoot_region.region(part, olt)))
-    later = replace(plan, steps=2, start=tmp_path / "moved.onnx")
+    later = replace(plan, steps=2, start=(tmp_path / "moved.onnx",))
     hindfoot.run(part, later, said.append, Bank(1, lambda seed: hindfoot_region.region(part, olt)))
     assert [line.split()[1] for line in said if line.startswith("step")] == ["1/1", "2/2"]
 
 
 @pytest.mark.parametrize("task", list(PARTS))
 def test_the_shipped_parts_can_be_begun_from(task: str) -> None:
-    start_from(
-        PARTS[task].detector(), models_dir() / f"lesions-{task}.onnx", torch.rand(2, 5, 64, 64)
-    )
+    weights_for(PARTS[task].detector(), files_to_start(models_dir(), task))

@@ -32,7 +32,9 @@ from footcli.phantom.write import lesion_boxes, write_case
 from footcli.system.assets import models_dir
 from footcli.train import banked_scans, bones, cases, judge, landmarks, lesions, run, samples
 from footcli.train.bank import SITE, TRAIN_SEEDS, Bank
+from footcli.train.check import check_labels
 from footcli.train.gu2net import GU2Net
+from footcli.train.job import Material
 from footcli.train.unet import UNet
 from footcli.train.watch import Plan, read_curve
 from footcli.train.yolo import Detector
@@ -86,6 +88,31 @@ def test_labels_of_one_patient_or_of_none_are_refused(tree: Path, tmp_path: Path
     write_case(tmp_path, scan(draw_subject(seed, "normal"), 3.0, seed), seed, (Plane.AXL,))
     with pytest.raises(SetupError, match="one patient alone"):
         cases.find_labelled(tmp_path)
+
+
+def test_check_says_what_would_be_learnt_and_what_is_left_out(tree: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(tree, tmp_path / "tree")
+    learn, _ = cases.split(cases.find_labelled(tmp_path / "tree"))
+    files = sorted(path for paths in learn[0].open().labels[Plane.AXL].values() for path in paths)
+    files[len(files) // 2].unlink()
+    done = CliRunner().invoke(cli.app, ["train", "bones", str(tmp_path / "tree"), "--check"])
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "to learn from: 1 case of 1 patient"
+    assert "  Talus: 1 case" in lines
+    (fault,) = [line for line in lines if "left out" in line]
+    assert learn[0].case_id in fault
+    assert "without gaps" in fault
+    assert "to judge by: 1 case of 1 patient" in lines
+    points = list(check_labels("landmarks", Material(tree)))
+    assert points[0] == "to learn from: 2 cases of 2 patients"
+    assert "  CPA_Line1_Pt1: 2 cases" in points
+    boxes = list(check_labels("dome", Material(tree)))
+    assert "  OLT: 0 cases" in boxes
+    with pytest.raises(SetupError, match="name the folder"):
+        list(check_labels("bones", Material()))
 
 
 def test_a_labelled_case_comes_back_as_it_was_written(tree: Path) -> None:
@@ -230,6 +257,7 @@ def _trained(
         half,
         "--device",
         "cpu",
+        "--anyway",
     )
     curve = read_curve(Plan(1, 1, 1.0, scratch / "runs" / task))
     assert [point["step"] for point in curve] == [half, 2 * half]

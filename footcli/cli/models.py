@@ -48,7 +48,7 @@ def train(
     start: Annotated[
         Path | None,
         typer.Option(
-            help="ONNX file of a detector of lesions that learns on, a shipped one for example.",
+            help="ONNX file, or folder of models, to learn on from: the shipped one for example.",
             show_default=False,
         ),
     ] = None,
@@ -68,6 +68,16 @@ def train(
             min=0, help="Stop after so many judgements without a better one; 0 for never."
         ),
     ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of drawn subjects and first weights.")] = 1,
+    licence: Annotated[
+        str, typer.Option(help="Licence of the weights, for manifest and card.")
+    ] = "none stated",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Export also what was judged to be poor.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only read the labels and say what would be learnt.")
+    ] = False,
 ) -> None:
     """Train a network on labelled cases, on subjects drawn on the fly, or both; export it to ONNX.
     Needs: pip install 'footcli[train]'
@@ -78,14 +88,21 @@ def train(
         from footcli.errors import SetupError
 
         try:
-            from footcli.train.job import Material
+            from footcli.train.check import check_labels
+            from footcli.train.job import Job, Material, Terms, command
             from footcli.train.run import train_and_export
         except ModuleNotFoundError as error:
             raise SetupError(
                 f"training needs the module {error.name}: pip install 'footcli[train]'"
             ) from error
+        from footcli.train.start import files_to_start
         from footcli.train.watch import Plan
 
+        material = Material(data, phantoms, shapes)
+        if check:
+            for line in check_labels(task.value, material):
+                typer.echo(line)
+            return
         plan = Plan(
             steps,
             batch,
@@ -93,14 +110,14 @@ def train(
             runs / task.value,
             device.value,
             minutes,
-            bank=bank,
-            judge_every=judge_every,
-            patience=patience,
-            start=start,
+            seed,
+            bank,
+            judge_every,
+            patience,
+            () if start is None else files_to_start(start, task.value),
         )
-        for path in train_and_export(
-            task.value, plan, models, Material(data, phantoms, shapes), say
-        ):
+        terms = Terms(licence, anyway, command(task.value, material, plan))
+        for path in train_and_export(Job(task.value, plan, models, material, say, terms)):
             typer.echo(str(path))
 
 

@@ -17,7 +17,7 @@ from footcli.kinds.parts import PARTS
 
 F32 = NDArray[np.float32]
 STRIDE = 8  # the network halves its input three times
-TILE, OVERLAP = 96, 32  # voxels; a foot of a usual scan fits into one tile
+TILE, OVERLAP = 80, 24  # voxels; a usual scan fits into one tile
 
 
 def find_parts(hu: F32, session: Runner, spec: ModelSpec) -> F32:

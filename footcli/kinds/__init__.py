@@ -12,7 +12,7 @@ from footcli.kinds.angles import (
     AngleKind,
     landmark_names,
 )
-from footcli.kinds.bones import BONE, BONE_ID, BONES, RAYS
+from footcli.kinds.bones import BONE, BONE_ID, BONES, OTHER_BONE, OTHER_ID, RAYS
 from footcli.kinds.findings import FINDING, FINDINGS, FindingRule
 from footcli.kinds.lesions import ARCH, LESION, LESIONS, LesionKind
 from footcli.kinds.terms import Term
@@ -34,6 +34,8 @@ __all__ = [
     "LESION",
     "LESIONS",
     "MEASURES",
+    "OTHER_BONE",
+    "OTHER_ID",
     "RAYS",
     "AngleKind",
     "FindingRule",

@@ -33,3 +33,6 @@ BONES: tuple[Term, ...] = (
 BONE: dict[str, Term] = {bone.name: bone for bone in BONES}
 BONE_ID: dict[str, int] = {bone.name: i for i, bone in enumerate(BONES, start=1)}
 RAYS: tuple[int, ...] = (6, 7, 8, 9, 10)
+OTHER_BONE = "Other bone"
+"""What a bone model may also tell apart: toes and sesamoids. No mask holds it."""
+OTHER_ID = len(BONES) + 1

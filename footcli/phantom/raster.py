@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from footcli.anatomy.template import Bone, distance
 from footcli.kinds import BONE_ID, LESIONS
+from footcli.kinds.parts import PART_OF
 from footcli.phantom.grid import F32, Grid, box_around, box_corners, local_points, local_transform
 from footcli.phantom.skin import skin_depth
 from footcli.phantom.subject import Region, Spot, Subject
@@ -53,7 +54,15 @@ class Raster:
     @property
     def labels(self) -> NDArray[np.uint8]:
         """uint8 (z, y, x), 1..10 in the order of kinds.BONES, 0 for all else."""
-        table = np.array([0, *(CLASS_OF.get(name, 0) for name in self.pieces)], dtype=np.uint8)
+        return self._named(CLASS_OF)
+
+    @property
+    def parts(self) -> NDArray[np.uint8]:
+        """uint8 (z, y, x), ids of kinds.PARTS, 0 for all else."""
+        return self._named(PART_OF)
+
+    def _named(self, ids: Mapping[str, int]) -> NDArray[np.uint8]:
+        table = np.array([0, *(ids.get(name, 0) for name in self.pieces)], dtype=np.uint8)
         return np.where(self.depth > 0, table[self.piece], 0).astype(np.uint8)
 
 

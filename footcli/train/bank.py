@@ -33,6 +33,7 @@ LYING_SHARE = 0.25  # share of the wide population scanned lying, the foot hangi
 FLEXION_DEG = (-15.0, 45.0)  # positive is plantar
 SITE = -101  # SITE - i: key in Entry.points of lesion i's possible positions, present or not
 SITE_SD_MM = 3.0
+SAY_EVERY = 8  # items drawn
 # feet for lesion training vary less than others: a flat foot without that label would mislead
 LESION_VARIETY = 0.3
 LYING_SWAY_DEG = (
@@ -159,15 +160,12 @@ class Bank(Generic[T]):
     """
 
     def __init__(self, size: int, make: Callable[[int], T], first_seed: int | None = None) -> None:
-        """make: seed -> item. first_seed: None picks one at random, so that a resumed run gets new
-        subjects.
+        """make: seed -> item. first_seed: None leaves it to the training, so that a resumed one
+        gets new subjects.
         """
         self._make = make
-        self.next_seed = (
-            TRAIN_SEEDS + int(np.random.default_rng().integers(1 << 40))
-            if first_seed is None
-            else first_seed
-        )
+        self.fixed = first_seed is not None
+        self.next_seed = TRAIN_SEEDS if first_seed is None else first_seed
         self._pool = ThreadPoolExecutor(1)
         self._coming: Future[T] | None = None
         self.size = size
@@ -177,10 +175,12 @@ class Bank(Generic[T]):
         self.next_seed += 1
         return self._make(self.next_seed - 1)
 
-    def fill(self) -> None:
-        """Draw the first items; this is the slow part of a start."""
+    def fill(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """Draw the first items; this is the slow part of a start. say: is told how far it is."""
         while len(self.entries) < self.size:
             self.entries.append(self._draw())
+            if len(self.entries) % SAY_EVERY == 0:
+                say(f"drawn {len(self.entries)} of {self.size}")
 
     def refresh(self) -> None:
         """Replace the oldest item if a new one is ready, and start to make the next."""

@@ -19,14 +19,13 @@ from footcli.kinds.parts import PART_ID, PARTS
 from footcli.train import bones, finder, hindfoot_region, lesions
 from footcli.train.calibrate import calibrate
 from footcli.train.cases import Labelled
-from footcli.train.export import Account, WithSoftmax, export, write_card
+from footcli.train.export import NO_LICENCE, Account, WithSoftmax, export, write_card
 from footcli.train.finder_scenes import VOXEL_MM
 from footcli.train.gu2net import GU2Net, OneDomain
 from footcli.train.samples import PLANES, WINDOW
 from footcli.train.yolo import Decoded, Detector
 
 Say = Callable[[str], None]
-LICENCE = "Apache-2.0"
 FREE_SIZE = {"image": {0: "n", 2: "h", 3: "w"}, "out": {0: "n", 2: "h", 3: "w"}}
 
 
@@ -55,7 +54,7 @@ def bone_spec(data: str) -> ModelSpec:
         window=bones.WINDOW,
         decoder="softmax",
         input_channels=len(bones.OFFSETS_MM),
-        licence=LICENCE,
+        licence=NO_LICENCE,
         trained_on=data,
         exported_by="",
         quality={},
@@ -68,7 +67,7 @@ def export_bones(
     net: nn.Module, models: Path, data: str, account: Account, say: Say
 ) -> tuple[Path, ...]:
     """Export a bone U-Net; its best judgement becomes the entry's quality."""
-    spec = bone_spec(data)
+    spec = replace(bone_spec(data), licence=account.licence)
     if account.curve:
         best = account.best
         each = {f"dice {b.name}": round(best[b.name], 3) for b in BONES if b.name in best}
@@ -98,7 +97,7 @@ def export_finder(
     net: nn.Module, models: Path, data: str, account: Account, say: Say
 ) -> tuple[Path, ...]:
     """Export a finder; its best judgement becomes the entry's quality."""
-    spec = finder_spec(data)
+    spec = replace(finder_spec(data), licence=account.licence)
     if account.curve:
         dice = {name: round(value, 3) for name, value in account.best.items() if name in PART_ID}
         quality = {"measured_on": account.who, "mean_dice": round(account.best["score"], 3), **dice}
@@ -122,7 +121,7 @@ def landmark_spec(plane: Plane, data: str) -> ModelSpec:
         window=WINDOW,
         decoder="gu2net",
         input_channels=VIEW_IMAGES,
-        licence=LICENCE,
+        licence=NO_LICENCE,
         trained_on=data,
         exported_by="",
         quality={},
@@ -138,7 +137,7 @@ def export_landmarks(
     if not isinstance(net, GU2Net):
         raise TypeError("the landmark network must be a GU2Net")
     for domain, plane in enumerate(PLANES):
-        spec = landmark_spec(plane, data)
+        spec = replace(landmark_spec(plane, data), licence=account.licence)
         if account.curve:
             error = round(account.best["mre_mm"], 2)
             quality = {"measured_on": account.who, "mean_radial_error_mm": error}
@@ -164,7 +163,7 @@ def lesion_spec(data: str) -> ModelSpec:
         window=lesions.WINDOW,
         decoder="yolo",
         input_channels=len(lesions.OFFSETS_MM),
-        licence=LICENCE,
+        licence=NO_LICENCE,
         trained_on=data,
         exported_by="",
         quality={},
@@ -203,6 +202,7 @@ def export_lesions(
     decoded = Decoded(net) if isinstance(net, Detector) else net
     if not isinstance(decoded, Decoded):
         raise TypeError("a lesion network must be a Detector")
+    spec = replace(spec, licence=account.licence)
     if account.curve:
         quality = {"measured_on": account.who, "map50": round(account.best["score"], 3)}
         spec = replace(spec, quality=quality)

@@ -21,6 +21,7 @@ from footcli.infer.session import open_session
 from footcli.infer.spec import ModelSpec
 from footcli.system.files import write_atomic
 
+NO_LICENCE = "none stated"
 CURVE_ROWS = 12  # judgements that a card shows
 MAX_BYTES = 16 * 2**20  # largest file of a shipped model
 # largest difference between torch and ONNX outputs, relative to the outputs' largest value
@@ -97,12 +98,13 @@ class Account:
     """What a model card reports of a training.
 
     facts: name -> value. curve: its judgements, of which some are shown. who: the subjects that it
-    was judged on.
+    was judged on. licence: of the weights, as their owner states it.
     """
 
     facts: Mapping[str, Any]
     curve: Sequence[Mapping[str, float]] = ()
     who: str = ""
+    licence: str = NO_LICENCE
 
     @property
     def best(self) -> Mapping[str, float]:
@@ -118,7 +120,8 @@ def write_card(
     lines = [
         f"# {title}",
         "",
-        f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, {spec.licence}.",
+        f"File `{spec.file}`, sha256 `{spec.sha256}`, {parameters:,} parameters, licence: "
+        f"{spec.licence}.",
         "",
         "Research use only; not a medical device.",
         "",

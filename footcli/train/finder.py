@@ -21,16 +21,17 @@ from footcli.train.unet3d import UNet3D
 from footcli.train.watch import Judge, Plan
 
 WINDOW = (-500.0, 1500.0)
-CROP = 64  # voxels along an edge of what the network learns from at once
+CROP = 48  # voxels along an edge of what the network learns from at once
 CLASSES = len(PARTS) + 1
+ANY_WAY = 0.05  # share of crops with any axis on top: a leg is scanned along the scanner's axis
 CENTRED, TOES = 0.7, ("hallux_proximal", "phalanges2", "phalanges4")
 RAY_SHARE = 0.5  # of the crops that are centred on a part: on a ray or its toe
-GAIN, OFFSET_HU, NOISE_HU, SHADE_HU = (0.7, 1.3), 150.0, (4.0, 90.0), 100.0
+GAIN, OFFSET_HU, NOISE_HU, SHADE_HU = (0.7, 1.3), 150.0, (2.0, 60.0), 100.0
 BLUR, CUT = 0.35, 0.3  # share of blurred crops, and of those that the scan cuts off
 DULL = 0.1  # share that is clipped as some exports are
 PADDINGS = (-1024.0, -1000.0, -2000.0, 0.0)
 BACKGROUND, SMALL = 0.25, 2.0  # weights in the cross entropy; of the rays, toes and sesamoids
-REFRESH = 5  # steps between two new scenes
+REFRESH = 7  # steps between two new scenes
 Batch = tuple[torch.Tensor, torch.Tensor]
 _RAYS = tuple(PART_ID[f"metatarsal{i}"] for i in range(1, 6))
 _FORE = (*_RAYS, *(PART_ID[name] for name in TOES))
@@ -52,10 +53,13 @@ def draw_batch(
 
 
 def crop(scene: Scene, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A windowed cube of a scene as a scanner might show it, in any of its 48 orientations."""
+    """A windowed cube of a scene as a scanner might show it, mirrored, turned about the vertical
+    by quarters; ANY_WAY of them in any of its 48 orientations.
+    """
     box = tuple(slice(a, a + CROP) for a in _corner(scene, rng))
-    order = rng.permutation(3)
-    flips = tuple(int(axis) for axis in np.flatnonzero(rng.random(3) < 0.5))
+    kept = int(rng.random() >= ANY_WAY)  # axes that stay
+    order = (*range(kept), *(kept + rng.permutation(3 - kept)))
+    flips = tuple(int(axis) for axis in kept + np.flatnonzero(rng.random(3 - kept) < 0.5))
     hu = np.flip(scene.hu[box].astype(np.float32).transpose(order), flips)
     parts = np.flip(scene.parts[box].transpose(order), flips)
     hu, parts = spoiled(np.ascontiguousarray(hu), np.ascontiguousarray(parts), rng)
@@ -70,7 +74,7 @@ def _corner(scene: Scene, rng: np.random.Generator) -> NDArray[np.int64]:
     own = [k for k in scene.points if k in _FORE]
     keys = own if own and rng.random() < RAY_SHARE else list(scene.points)
     voxels = scene.points[int(rng.choice(keys))]
-    at = voxels[int(rng.integers(len(voxels)))] + rng.integers(-12, 13, 3) - CROP // 2
+    at = voxels[int(rng.integers(len(voxels)))] + rng.integers(-8, 9, 3) - CROP // 2
     return np.asarray(np.clip(at, 0, most), np.int64)
 
 
@@ -79,7 +83,7 @@ def spoiled(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """The cube with a scanner's blur, noise, shading, scale and field of view."""
     if rng.random() < BLUR:
-        hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.7))
+        hu = ndimage.gaussian_filter(hu, rng.uniform(0.2, 0.5))
     low, high = np.log(NOISE_HU)
     hu = hu + np.float32(np.exp(rng.uniform(low, high))) * noise(hu.shape, 1, rng)
     hu = hu + np.float32(rng.uniform(0, SHADE_HU)) * noise(hu.shape, CROP / 4, rng) * (hu > -900)

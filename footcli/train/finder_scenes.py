@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from footcli.geometry import Array, rotation
-from footcli.kinds.parts import PART_OF, PARTS
+from footcli.kinds.parts import PARTS
 from footcli.phantom.disease import Variety, Wear, draw_subject
 from footcli.phantom.grid import F32, Grid, make_grid
 from footcli.phantom.pose import flexed
@@ -22,11 +22,11 @@ from footcli.phantom.subject import Subject
 from footcli.phantom.tissue import AIR_HU, draw_appearance, hounsfield
 from footcli.train.things import add_things
 
-VOXEL_MM, FINE = 2.5, 2  # of the finder, and how many drawn voxels make one of its own
-SCENE = 80  # voxels along an edge of a scene
-KEPT = 3  # of the FINE ** 3 drawn voxels that make a voxel a part: thin shafts stay
-UPRIGHT = 0.4  # share of scenes that stand, up to TILT_DEG; the others lie anyhow
-TILT_DEG = 30.0
+VOXEL_MM, FINE = 4.0, 3  # of the finder, and how many drawn voxels make one of its own
+SCENE = 56  # voxels along an edge of a scene
+KEPT = 8  # of the FINE ** 3 drawn voxels that make a voxel a part: thin shafts stay
+UPRIGHT = 0.9  # share of scenes whose leg is upright, up to TILT_DEG; the others lie anyhow
+TILT_DEG = 40.0
 PLANTAR_DEG, ROLL_SD_DEG = (-15.0, 60.0), 12.0
 HANGS, SECOND, THINGS, NO_FOOT = 0.6, 0.3, 0.3, 0.08
 APART_MM = (85.0, 170.0)  # of a second foot
@@ -51,11 +51,11 @@ class Scene:
 def draw_scene(seed: int, wear: Wear | None = None) -> Scene:
     """The scene of a seed. wear: dresses the bones, see draw_subject."""
     rng = np.random.default_rng([seed, 81])
-    subject = _posed(seed, rng, wear)
+    subject = posed(seed, rng, wear)
     grid = _grid(subject, rng)
     hu, parts, skin = _painted(subject, grid, rng)
     if rng.random() < SECOND:
-        other = _posed(seed + (1 << 41), rng, wear)
+        other = posed(seed + (1 << 41), rng, wear)
         second = replace(grid, to_foot=_beside(rng) @ grid.to_foot)
         hu2, parts2, skin2 = _painted(other, second, rng)
         nearer = skin2 > skin
@@ -71,7 +71,7 @@ def draw_scene(seed: int, wear: Wear | None = None) -> Scene:
     return Scene(_mean(hu).astype(np.int16), small, places)
 
 
-def _posed(seed: int, rng: np.random.Generator, wear: Wear | None) -> Subject:
+def posed(seed: int, rng: np.random.Generator, wear: Wear | None) -> Subject:
     """A subject of the wide population, its foot turned in the ankle; never standing on a floor."""
     subject = draw_subject(seed, variety=Variety(spread=1.0, wear=wear))
     if rng.random() < HANGS:
@@ -124,8 +124,7 @@ def _painted(
     )
     if rng.random() < DARK_HEADS:
         _darken_heads(hu, subject, raster, look.muscle_hu, rng)
-    table = np.array([0, *(PART_OF.get(name, 0) for name in raster.pieces)], np.uint8)
-    return hu, np.where(raster.depth > 0, table[raster.piece], 0).astype(np.uint8), raster.skin
+    return hu, raster.parts, raster.skin
 
 
 def _darken_heads(

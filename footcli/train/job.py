@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,16 +11,21 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from footcli.errors import SetupError
 from footcli.infer.manifest import sha256_of
 from footcli.train.banked_scans import from_any
 from footcli.train.cases import find_labelled, split
 from footcli.train.entries import (
     Say,
 )
-from footcli.train.export import Account
-from footcli.train.watch import CHECKPOINT, Plan, read_curve
+from footcli.train.export import NO_LICENCE, Account
+from footcli.train.watch import CHECKPOINT, Plan, read_curve, read_seeds
 from footcli.walk.tree import CaseEntry
 
+# The least score of a network that goes out without being asked: mean Dice, minus the mean error of
+# key points in mm, mean AP at IoU 0.5
+FLOOR = {"bones": 0.8, "finder": 0.5, "landmarks": -5.0}
+LESIONS_FLOOR = 0.3
 T = TypeVar("T")
 
 
@@ -57,13 +63,26 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """How a trained network goes out. licence: of its weights, as their owner states it. anyway:
+    export it whatever it was judged to be worth. command: what was typed, for the card.
+    """
+
+    licence: str = NO_LICENCE
+    anyway: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The inputs of every training."""
 
+    task: str
     plan: Plan
     models: Path
     material: Material
     say: Say
+    terms: Terms = Terms()
 
     def make(
         self,
@@ -81,20 +100,66 @@ class Job:
         return made
 
     def account(self, keep: Sequence[CaseEntry], held: Sequence[object]) -> Account:
-        """The report of a training. keep: cases held out for judging; held: the scans read."""
+        """The report of a training. keep: cases held out for judging; held: the scans read.
+
+        Raises SetupError for a network that was judged below its floor, unless terms.anyway.
+        """
         who = f"{len(held)} synthetic subjects kept for judging"
         if keep:
             who = f"{len({p.folder_name for p in keep})} patients kept for judging"
-        return Account(_facts(self.plan) | {"judged on": who}, read_curve(self.plan), who)
+        curve = read_curve(self.plan)
+        self._refuse_poor(curve)
+        return Account(self._facts() | {"judged on": who}, curve, who, self.terms.licence)
+
+    def _refuse_poor(self, curve: Sequence[Mapping[str, float]]) -> None:
+        """Raise SetupError for a network that was judged to be worth too little."""
+        least = FLOOR.get(self.task, LESIONS_FLOOR)
+        if curve and not self.terms.anyway:
+            best = max(point["score"] for point in curve)
+            if best < least:
+                raise SetupError(
+                    f"judged at {best:.3f}, where {least:g} is the least: not exported; train "
+                    "longer, or --anyway exports it"
+                )
+
+    def _facts(self) -> dict[str, str | int | float]:
+        plan, material = self.plan, self.material
+        saved = torch.load(plan.folder / CHECKPOINT, map_location="cpu", weights_only=True)
+        facts: dict[str, str | int | float] = {
+            "command": f"`{self.terms.command}`",
+            "steps": int(saved["step"]),
+            "pictures a step": plan.batch,
+            "highest learning rate": plan.rate,
+            "seeds of drawn subjects": ", ".join(read_seeds(plan)) or "none",
+        }
+        for word, folder, ends in (
+            ("labels", material.data, ".json"),
+            ("surfaces", material.shapes, ".ply"),
+        ):
+            if folder is not None:
+                facts[f"{word}, sha256"] = content_sha256(folder, ends)[:16]
+        return facts | self._began_as()
+
+    def _began_as(self) -> dict[str, str | int | float]:
+        facts: dict[str, str | int | float] = {}
+        for file in self.plan.start:
+            facts[f"began as {file.name}"] = f"sha256 {sha256_of(file)[:12]}"
+        return facts
 
 
-def _facts(plan: Plan) -> dict[str, str | int | float]:
-    saved = torch.load(plan.folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    facts: dict[str, str | int | float] = {
-        "steps": int(saved["step"]),
-        "pictures a step": plan.batch,
-        "highest learning rate": plan.rate,
-    }
-    if plan.start is not None:
-        facts["began as"] = f"{plan.start.name}, sha256 {sha256_of(plan.start)[:12]}"
-    return facts
+def content_sha256(folder: Path, ends: str) -> str:
+    """Hash of the files below a folder whose names end so, without their names."""
+    each = sorted(sha256_of(path) for path in folder.rglob(f"*{ends}") if path.is_file())
+    return hashlib.sha256("".join(each).encode()).hexdigest()
+
+
+def command(task: str, material: Material, plan: Plan) -> str:
+    """The command of a training as its card gives it: with words in place of the user's folders."""
+    words = ["footcli train", task]
+    if material.data is not None:
+        words += ["DATA", f"--phantoms {material.phantoms:g}"]
+    words += ["--shapes SHAPES"] if material.shapes is not None else []
+    words += [f"--start {file.name}" for file in plan.start]
+    numbers = ("steps", "batch", "rate", "bank", "judge_every", "patience", "seed")
+    words += [f"--{name.replace('_', '-')} {getattr(plan, name):g}" for name in numbers]
+    return " ".join(words)

@@ -18,11 +18,20 @@ from torch import nn
 
 from footcli.errors import SetupError
 from footcli.train.bank import Ahead, Bank
-from footcli.train.start import start_from, weights_for
-from footcli.train.watch import CHECKPOINT, Judge, Plan, Watch, save
+from footcli.train.start import start_from, ways, weights_for
+from footcli.train.watch import (
+    CHECKPOINT,
+    Judge,
+    Plan,
+    Watch,
+    read_seeds,
+    save,
+    write_seeds,
+)
 
 SAVE_EVERY, SAY_EVERY = 100, 25
-START_PICTURES = 64  # images whose statistics a fine-tuned detector starts with
+START_PICTURES, START_VOLUMES = 64, 6  # whose statistics a network that learns on starts with
+SEED_BITS = (32, 24)  # seeds lie so far apart for two values of Plan.seed, and for two runs
 DECAY = 0.995  # of the running average of the weights
 E = TypeVar("E")
 
@@ -81,9 +90,10 @@ def train(
         if done % SAVE_EVERY == 0 or last:
             state.save(done)
         if done % SAY_EVERY == 0 or last:
-            rate = (done - start) / max(minutes * 60, 1e-9)
+            rate = max((done - start) / max(minutes * 60, 1e-9), 1e-9)
             numbers = "  ".join(f"{k} {v:.3f}" for k, v in state.shown.items())
-            say(f"step {done}/{plan.steps}  {numbers}  {rate:.2f} steps/s")
+            left = _left((plan.steps - done) / rate / 60)
+            say(f"step {done}/{plan.steps}  {numbers}  {rate:.2f} steps/s  {left}")
         if watch is not None and (done % plan.judge_every == 0 or last):
             last = watch(done, state.average.module, state.shown) or last
         if last:
@@ -92,6 +102,12 @@ def train(
     if watch is not None:
         watch.take_best(module)
     return module.eval()
+
+
+def _left(minutes: float) -> str:
+    """How long a training still takes, in words."""
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours} h {rest} min left" if hours else f"{rest} min left"
 
 
 class _State:
@@ -138,7 +154,8 @@ class _State:
 class Course(Generic[E]):
     """Training data and loss of a network.
 
-    draw: (bank, number of images, rng, device) -> batch; a detector's batch starts with its images.
+    draw: (bank, number of images, rng, device) -> batch; it starts with its images, for a network
+    of several views with the number of the view and its images.
     loss: (net, batch) -> loss and numbers to show. refresh: steps between two new subjects.
     """
 
@@ -159,15 +176,18 @@ def train_from(
     device, bank = pick_device(plan.device), course.bank
     torch.manual_seed(plan.seed)
     # a resumed run has weights already
-    start = None if (plan.folder / CHECKPOINT).exists() else plan.start
-    if start is not None:
+    start = () if (plan.folder / CHECKPOINT).exists() else plan.start
+    if start:
         weights_for(net, start)  # rejects an unsuitable file before hours of drawing
+    before = read_seeds(plan)
+    if not bank.fixed:
+        bank.next_seed += (plan.seed << SEED_BITS[0]) + (len(before) << SEED_BITS[1])
+    first = bank.next_seed
     say(f"drawing {bank.size} subjects")
-    bank.fill()
+    bank.fill(say)
     seed = bank.next_seed
-    if start is not None:
-        rng = np.random.default_rng(seed)
-        start_from(net, start, course.draw(bank, START_PICTURES, rng, torch.device("cpu"))[0])
+    if start:
+        start_from(net, start, _pictures(net, course, np.random.default_rng(seed)))
     # on a CPU the network needs the cores itself
     workers = 1 if device.type == "cpu" else max(1, min(8, (os.cpu_count() or 2) // 2))
 
@@ -186,6 +206,19 @@ def train_from(
     finally:
         batches.close()
         bank.close()
+        write_seeds(plan, before, first, bank.next_seed - 1)
+
+
+def _pictures(net: nn.Module, course: Course[E], rng: np.random.Generator) -> list[torch.Tensor]:
+    """Images as the network learns from, for each of its views."""
+    volumes = any(isinstance(part, nn.Conv3d) for part in net.modules())
+    views = len(ways(net))
+    found: dict[int, torch.Tensor] = {}
+    while len(found) < views:
+        count = START_VOLUMES if volumes else START_PICTURES
+        batch = course.draw(course.bank, count, rng, torch.device("cpu"))
+        found[batch[0] if views > 1 else 0] = batch[1 if views > 1 else 0]
+    return [found[view] for view in range(views)]
 
 
 def _running(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:

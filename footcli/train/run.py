@@ -35,7 +35,7 @@ from footcli.train.entries import (
     part_spec,
 )
 from footcli.train.finder_scenes import draw_scene
-from footcli.train.job import Job, Material, T
+from footcli.train.job import Job, T
 from footcli.train.judge import (
     held_cases,
     held_phantoms,
@@ -54,14 +54,13 @@ HELD_PHANTOMS = 4
 CALIBRATED_ON, CALIBRATION_MM = 48, 0.8  # subjects for the thresholds of lesions, and their spacing
 
 
-def train_and_export(
-    task: str, plan: Plan, models: Path, material: Material, say: Say
-) -> tuple[Path, ...]:
+def train_and_export(job: Job) -> tuple[Path, ...]:
     """Train a task's network and export it into `models`, with the shipped models of other tasks.
 
-    Returns the files written. Raises SetupError for unusable labels.
+    Returns the files written. Raises SetupError for unusable labels, and for a network judged below
+    its floor.
     """
-    job = Job(plan, models, material, say)
+    task = job.task
     kinds = {
         "bones": _train_bones,
         "finder": _train_finder,
@@ -69,7 +68,7 @@ def train_and_export(
         "lesions": _train_lesions,
     }
     written = kinds[task](job) if task in kinds else _train_part(task, job)
-    complete(models)
+    complete(job.models)
     return written
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from footcli.errors import SetupError
 from footcli.system.files import write_atomic
 
-CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.pt", "curve.json"
+CHECKPOINT, BEST, CURVE, SEEDS = "checkpoint.pt", "best.pt", "curve.json", "seeds.txt"
 Judge = Callable[[nn.Module], Mapping[str, float]]
 """A network in evaluation mode -> its numbers on held-out subjects; the highest `score` is the
 best.
@@ -27,7 +27,7 @@ class Plan:
 
     minutes: wall time after which to stop even if steps remain, 0 for no limit. judge_every: steps
     between two judgements. patience: judgements without improvement after which to stop, 0 for
-    never. start: ONNX file of a detector to fine-tune.
+    never. start: ONNX files of the network to learn on from, one for each of its views.
     """
 
     steps: int
@@ -40,7 +40,7 @@ class Plan:
     bank: int = 24
     judge_every: int = 500
     patience: int = 0
-    start: Path | None = None
+    start: tuple[Path, ...] = ()
 
 
 class Watch:
@@ -91,6 +91,17 @@ def read_curve(plan: Plan) -> list[dict[str, float]]:
             f"{path}: damaged; remove it or name another folder with --runs"
         ) from error
     return curve
+
+
+def read_seeds(plan: Plan) -> list[str]:
+    """The seeds of the subjects that a training drew, a range for each time that it was run."""
+    path = plan.folder / SEEDS
+    return path.read_text("utf-8").split() if path.exists() else []
+
+
+def write_seeds(plan: Plan, before: list[str], first: int, last: int) -> None:
+    """Note the seeds that this run of a training has drawn, after those of runs before."""
+    write_atomic(plan.folder / SEEDS, "\n".join([*before, f"{first}-{last}"]).encode())
 
 
 def save(path: Path, **content: Any) -> None:
