@@ -113,6 +113,8 @@ def test_check_says_what_would_be_learnt_and_what_is_left_out(tree: Path, tmp_pa
     assert "  OLT: 0 cases" in boxes
     with pytest.raises(SetupError, match="name the folder"):
         list(check_labels("bones", Material()))
+    with pytest.raises(SetupError, match="drawn scenes alone"):
+        list(check_labels("finder", Material(tree)))
 
 
 def test_a_labelled_case_comes_back_as_it_was_written(tree: Path) -> None:

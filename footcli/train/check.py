@@ -27,6 +27,8 @@ def check_labels(task: str, material: Material) -> Iterator[str]:
 
     Raises SetupError for a tree without labels, or without a case that this task can use.
     """
+    if task == "finder":
+        raise SetupError("train finder: learns from drawn scenes alone: there is nothing to check")
     if material.data is None:
         raise SetupError("--check: reads the labels of DATA: name the folder")
     usable = 0
