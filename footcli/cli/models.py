@@ -70,8 +70,12 @@ def train(
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of drawn subjects and first weights.")] = 1,
     licence: Annotated[
-        str, typer.Option(help="Licence of the weights, for manifest and card.")
-    ] = "none stated",
+        str | None,
+        typer.Option(
+            help="Licence of the weights, for manifest and card; without, none is stated.",
+            show_default=False,
+        ),
+    ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Export also what was judged to be poor.")
     ] = False,
@@ -89,6 +93,7 @@ def train(
 
         try:
             from footcli.train.check import check_labels
+            from footcli.train.export import NO_LICENCE
             from footcli.train.job import Job, Material, Terms, command
             from footcli.train.run import train_and_export
         except ModuleNotFoundError as error:
@@ -116,7 +121,7 @@ def train(
             patience,
             () if start is None else files_to_start(start, task.value),
         )
-        terms = Terms(licence, anyway, command(task.value, material, plan))
+        terms = Terms(licence or NO_LICENCE, anyway, command(task.value, material, plan))
         for path in train_and_export(Job(task.value, plan, models, material, say, terms)):
             typer.echo(str(path))
 

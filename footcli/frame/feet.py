@@ -90,8 +90,7 @@ def _shared_out(pieces: Mapping[int, list[_Piece]]) -> list[list[_Piece]]:
         return [[piece for own in pieces.values() for piece in own]]
     feet: tuple[list[_Piece], list[_Piece]] = ([], [])
     for part in sorted(pairs, key=OUTWARDS.index):
-        ways = [(a, b) for a, b in permutations(pairs[part])]
-        best = min(ways, key=lambda way: sum(map(_distance, way, feet)))
+        best = min(permutations(pairs[part]), key=lambda way: sum(map(_distance, way, feet)))
         for foot, piece in zip(feet, best, strict=True):
             foot.append(piece)
     for part in (k for k in OUTWARDS if k in pieces):

@@ -15,9 +15,7 @@ from footcli.errors import SetupError
 from footcli.infer.manifest import sha256_of
 from footcli.train.banked_scans import from_any
 from footcli.train.cases import find_labelled, split
-from footcli.train.entries import (
-    Say,
-)
+from footcli.train.entries import Say
 from footcli.train.export import NO_LICENCE, Account
 from footcli.train.watch import CHECKPOINT, Plan, read_curve, read_seeds
 from footcli.walk.tree import CaseEntry
